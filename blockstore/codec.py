@@ -1,0 +1,157 @@
+"""Between the wire's messages and the model's nouns; nothing else knows both."""
+
+from collections.abc import Iterable
+
+from blockstore.model import (
+    Block,
+    DeleteReplicas,
+    Excluded,
+    FileStatus,
+    LocatedBlock,
+    Node,
+    Order,
+    RecoverBlock,
+    Replica,
+    ReplicaState,
+    Replicate,
+    SendReport,
+)
+from blockstore.wire import namenode_pb2, types_pb2
+
+_REPORT_STATES = {
+    ReplicaState.FINALIZED: namenode_pb2.ReplicaReport.FINALIZED,
+    ReplicaState.RBW: namenode_pb2.ReplicaReport.BEING_WRITTEN,
+    ReplicaState.RWR: namenode_pb2.ReplicaReport.WAITING_RECOVERY,
+    ReplicaState.DELETED: namenode_pb2.ReplicaReport.DELETED,
+    ReplicaState.CORRUPT: namenode_pb2.ReplicaReport.CORRUPT,
+}
+_STATES_OF_REPORTS = {number: state for state, number in _REPORT_STATES.items()}
+
+
+def block_to_wire(block: Block) -> types_pb2.Block:
+    return types_pb2.Block(id=block.id, generation=block.generation, length=block.length)
+
+
+def block_from_wire(wire: types_pb2.Block) -> Block:
+    return Block(wire.id, wire.generation, wire.length)
+
+
+def node_to_wire(node: Node) -> types_pb2.Node:
+    return types_pb2.Node(node_id=node.node_id, host=node.host, port=node.port, rack=node.rack)
+
+
+def node_from_wire(wire: types_pb2.Node) -> Node:
+    return Node(wire.node_id, wire.host, wire.port, wire.rack or "/default")
+
+
+def nodes_to_wire(nodes: Iterable[Node]) -> list[types_pb2.Node]:
+    return [node_to_wire(node) for node in nodes]
+
+
+def nodes_from_wire(wire: Iterable[types_pb2.Node]) -> tuple[Node, ...]:
+    return tuple(node_from_wire(node) for node in wire)
+
+
+def excluded_to_wire(excluded: Iterable[Excluded]) -> list[types_pb2.Excluded]:
+    return [types_pb2.Excluded(node=node_to_wire(e.node), reason=e.reason) for e in excluded]
+
+
+def excluded_from_wire(wire: Iterable[types_pb2.Excluded]) -> tuple[Excluded, ...]:
+    return tuple(Excluded(node_from_wire(e.node), e.reason) for e in wire)
+
+
+def located_to_wire(located: LocatedBlock) -> types_pb2.LocatedBlock:
+    return types_pb2.LocatedBlock(
+        block=block_to_wire(located.block),
+        offset=located.offset,
+        nodes=nodes_to_wire(located.nodes),
+        under_construction=located.under_construction,
+        last_holders=excluded_to_wire(located.last_holders),
+    )
+
+
+def located_from_wire(wire: types_pb2.LocatedBlock) -> LocatedBlock:
+    return LocatedBlock(
+        block=block_from_wire(wire.block),
+        offset=wire.offset,
+        nodes=nodes_from_wire(wire.nodes),
+        under_construction=wire.under_construction,
+        last_holders=excluded_from_wire(wire.last_holders),
+    )
+
+
+def status_to_wire(status: FileStatus) -> types_pb2.FileStatus:
+    return types_pb2.FileStatus(
+        path=status.path,
+        is_directory=status.is_directory,
+        length=status.length,
+        replication=status.replication,
+        block_bytes=status.block_bytes,
+        modified_at_s=status.modified_at_s,
+        inode_id=status.inode_id,
+        under_construction=status.under_construction,
+        children=status.children,
+    )
+
+
+def status_from_wire(wire: types_pb2.FileStatus) -> FileStatus:
+    return FileStatus(
+        path=wire.path,
+        is_directory=wire.is_directory,
+        length=wire.length,
+        replication=wire.replication,
+        block_bytes=wire.block_bytes,
+        modified_at_s=wire.modified_at_s,
+        inode_id=wire.inode_id,
+        under_construction=wire.under_construction,
+        children=wire.children,
+    )
+
+
+def replica_to_wire(replica: Replica) -> namenode_pb2.ReplicaReport:
+    return namenode_pb2.ReplicaReport(
+        block=block_to_wire(replica.block), state=_REPORT_STATES[replica.state]
+    )
+
+
+def replica_from_wire(wire: namenode_pb2.ReplicaReport) -> Replica:
+    return Replica(block_from_wire(wire.block), _STATES_OF_REPORTS[wire.state])
+
+
+def order_to_wire(seq: int, order: Order) -> types_pb2.Order:
+    wire = types_pb2.Order(seq=seq)
+    match order:
+        case Replicate(block, targets):
+            wire.replicate.block.CopyFrom(block_to_wire(block))
+            wire.replicate.targets.extend(nodes_to_wire(targets))
+        case DeleteReplicas(blocks):
+            wire.delete.blocks.extend(block_to_wire(block) for block in blocks)
+        case RecoverBlock(block, new_generation, nodes):
+            wire.recover.block.CopyFrom(block_to_wire(block))
+            wire.recover.new_generation = new_generation
+            wire.recover.nodes.extend(nodes_to_wire(nodes))
+        case SendReport():
+            wire.send_report.SetInParent()
+    return wire
+
+
+def order_from_wire(wire: types_pb2.Order) -> tuple[int, Order]:
+    order: Order
+    match wire.WhichOneof("order"):
+        case "replicate":
+            order = Replicate(
+                block_from_wire(wire.replicate.block), nodes_from_wire(wire.replicate.targets)
+            )
+        case "delete":
+            order = DeleteReplicas(tuple(block_from_wire(b) for b in wire.delete.blocks))
+        case "recover":
+            order = RecoverBlock(
+                block_from_wire(wire.recover.block),
+                wire.recover.new_generation,
+                nodes_from_wire(wire.recover.nodes),
+            )
+        case "send_report":
+            order = SendReport()
+        case unknown:
+            raise ValueError(f"order {wire.seq} is of a kind this DataNode doesn't know: {unknown}")
+    return wire.seq, order

@@ -1,0 +1,106 @@
+"""The bytes of block streams: what travels in DataNodeData/Write and DataNodeData/Read.
+
+Write (stream of frames up, stream of acks down)
+
+    frame 0     a serialised WriteHeader (protos/blockstore/datanode.proto)
+    frame n     a packet
+
+    packet      offset u64 | seq u32 | data_bytes u32 | flags u8 | CRCs | data      (little-endian)
+    ack         seq u32 | failed_hop i8 | reason utf-8
+
+    - `offset` is where the data starts in the block: always a multiple of chunk_bytes. A packet
+      may start below the replica's length, to write its short last chunk again, now longer;
+      it never leaves a hole.
+    - One CRC (checksum.py) for every chunk of the data. Each hop verifies before it stores.
+    - SYNC: what the packet and those before it hold is fsynced on every hop before its ack.
+    - LAST: ends the block: every hop fsyncs, finalises (rename, fsync of the directory), acks.
+      A LAST packet may be empty.
+    - Ack 0 answers the header: the whole pipeline stands. Ack n says that packet n has been taken
+      by every hop. `failed_hop` is -1, or the index of the hop that failed (0: the node dialled,
+      counted from the receiver's own place), and then it is the stream's last frame.
+
+Read (one frame up, stream of frames down)
+
+    request     a serialised ReadHeader
+    frame 0     chunk_bytes u32 (little-endian) of this replica
+    packets     as above, seq counting from 1, LAST on the final one
+
+    - Data starts at the chunk border at or below the wanted offset and ends at the chunk border
+      at or above the wanted end (or the replica's end): the reader verifies, then trims.
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from blockstore.checksum import CRC_BYTES, chunk_count
+from blockstore.errors import ChecksumException
+
+WRITE_METHOD: Final = "/blockstore.DataNodeData/Write"
+READ_METHOD: Final = "/blockstore.DataNodeData/Read"
+
+SYNC: Final = 1
+LAST: Final = 2
+
+# Large enough that Python's cost per packet vanishes, small enough that a pipeline of
+# three nodes overlaps within one block.
+PACKET_DATA_BYTES: Final = 1024 * 1024
+
+_PACKET = struct.Struct("<QIIB")
+_ACK = struct.Struct("<Ib")
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A run of a block's bytes with their checksums."""
+
+    offset: int
+    seq: int
+    flags: int
+    crcs: bytes | memoryview
+    data: bytes | memoryview
+
+    @property
+    def end(self) -> int:
+        return self.offset + len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """A packet was taken by every hop, or the hop that failed and why."""
+
+    seq: int
+    failed_hop: int = -1
+    reason: str = ""
+
+
+def pack(packet: Packet) -> bytes:
+    head = _PACKET.pack(packet.offset, packet.seq, len(packet.data), packet.flags)
+    return b"".join((head, packet.crcs, packet.data))
+
+
+def unpack(frame: bytes, chunk_bytes: int) -> Packet:
+    """The packet in a frame; CRCs and data are views, not copies.
+
+    Raises:
+        ChecksumException: the frame's length contradicts its head.
+    """
+    if len(frame) < _PACKET.size:
+        raise ChecksumException(f"a packet of {len(frame)} bytes is shorter than its head")
+    offset, seq, data_bytes, flags = _PACKET.unpack_from(frame)
+    data_at = _PACKET.size + chunk_count(data_bytes, chunk_bytes) * CRC_BYTES
+    if len(frame) != data_at + data_bytes:
+        raise ChecksumException(
+            f"packet {seq}: head says {data_bytes} bytes of data, frame has {len(frame) - data_at}"
+        )
+    view = memoryview(frame)
+    return Packet(offset, seq, flags, view[_PACKET.size : data_at], view[data_at:])
+
+
+def pack_ack(ack: Ack) -> bytes:
+    return _ACK.pack(ack.seq, ack.failed_hop) + ack.reason.encode()
+
+
+def unpack_ack(frame: bytes) -> Ack:
+    seq, failed_hop = _ACK.unpack_from(frame)
+    return Ack(seq, failed_hop, frame[_ACK.size :].decode())

@@ -1,0 +1,159 @@
+"""The nouns that every part of the block store speaks in. Immutable; no I/O, no rules."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Block:
+    """One version of one block.
+
+    The generation stamp rises whenever a pipeline is rebuilt; a replica with an
+    older stamp than the NameNode's is stale. `length` is in bytes.
+    """
+
+    id: int
+    generation: int
+    length: int = 0
+
+    def __str__(self) -> str:
+        return f"blk_{self.id}_{self.generation}"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A DataNode as others dial it: advertised host and port."""
+
+    node_id: str
+    host: str
+    port: int
+    rack: str = "/default"
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.node_id} ({self.address})"
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """A node that could not be used, and why, in words for the user."""
+
+    node: Node
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.node} {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedBlock:
+    """A block of a file and where its replicas are, nearest to the asker first."""
+
+    block: Block
+    # Where the block starts in its file, in bytes.
+    offset: int
+    nodes: tuple[Node, ...]
+    under_construction: bool = False
+    # When `nodes` is empty: who held it last, and why they don't serve it.
+    last_holders: tuple[Excluded, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileStatus:
+    """What `stat` and `list` tell of one path."""
+
+    path: str
+    is_directory: bool
+    # Bytes; 0 for directories.
+    length: int
+    replication: int
+    block_bytes: int
+    # Seconds since the epoch, on the NameNode's wall clock.
+    modified_at_s: float
+    inode_id: int
+    under_construction: bool = False
+    # Entries of a directory.
+    children: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What lies below a path; bytes and bytes times replication."""
+
+    directories: int
+    files: int
+    bytes: int
+    replicated_bytes: int
+
+
+class ReplicaState(Enum):
+    """What a DataNode has of a block."""
+
+    ABSENT = "absent"
+    FINALIZED = "finalized"
+    # Being written now ("replica being written").
+    RBW = "rbw"
+    # Was being written when the node restarted ("replica waiting to be recovered").
+    RWR = "rwr"
+    # Only in incremental reports.
+    DELETED = "deleted"
+    CORRUPT = "corrupt"
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One DataNode's word on one replica."""
+
+    block: Block
+    state: ReplicaState
+
+
+@dataclass(frozen=True, slots=True)
+class Replicate:
+    """Order: copy the block to every target."""
+
+    block: Block
+    targets: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteReplicas:
+    """Order: forget these replicas."""
+
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverBlock:
+    """Order: agree with the peers on one length and finalise, for the writer is gone."""
+
+    block: Block
+    new_generation: int
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SendReport:
+    """Order: send a full block report now."""
+
+
+Order: TypeAlias = Replicate | DeleteReplicas | RecoverBlock | SendReport
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLoad:
+    """What a DataNode says of itself with every heartbeat; sizes in bytes."""
+
+    capacity_bytes: int = 0
+    used_bytes: int = 0
+    free_bytes: int = 0
+    streams: int = 0
+    failed_volumes: tuple[str, ...] = field(default=())

@@ -1,0 +1,1 @@
+"""What every daemon and client stands on: time, retries, RPC, liveness, configuration."""

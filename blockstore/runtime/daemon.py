@@ -1,0 +1,69 @@
+"""What all daemons do alike: check where they bind, say they are ready, log, end on a signal."""
+
+import asyncio
+import ipaddress
+import logging
+import signal
+import sys
+import threading
+from typing import Final
+
+from blockstore.errors import ConfigException
+
+# From the signal to the end of the process; what isn't done by then is cut off.
+STOP_GRACE_S: Final = 3.0
+
+
+def check_bind(role: str, host: str, *, secret: str | None, insecure: bool) -> None:
+    """Refuses an open door: beyond loopback a daemon needs a secret, or the user's word.
+
+    Raises:
+        ConfigException: says what to set.
+    """
+    if secret or insecure or _is_loopback(host):
+        return
+    raise ConfigException(
+        f"{role} would listen on {host} for anybody: set a cluster secret "
+        "(MAPRED_SECRET or MAPRED_SECRET_FILE, the same on every machine), or say --insecure"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def announce(role: str, host: str, port: int) -> None:
+    """The one line on stdout: whoever started the daemon waits for it and reads the address."""
+    print(f"{role} ready on {host}:{port}", flush=True)
+
+
+def configure_logging(role: str, level: str = "INFO") -> None:
+    """One line an event on stderr."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=level.upper(),
+        format=f"%(asctime)s %(levelname).1s {role} %(name)s: %(message)s",
+        force=True,
+    )
+
+
+def stop_event_for_loop() -> asyncio.Event:
+    """Set by SIGTERM or SIGINT; for daemons on an event loop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def stop_event_for_threads() -> threading.Event:
+    """Set by SIGTERM or SIGINT; for daemons on threads. Call it on the main thread."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

@@ -1,0 +1,388 @@
+"""gRPC as every part of the house uses it: channels, servers, deadlines, errors, the secret.
+
+- An error of ours crosses the wire as its status code (one table, below), its message, and
+  its class name in the trailing metadata; the client raises the same class again.
+- Every call has a deadline. `call` retries what didn't reach the other side.
+- With a cluster secret every call carries a time-limited HMAC-SHA256 of its method; the
+  secret itself never travels.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import random
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent import futures
+from typing import Any, Final
+
+import grpc
+from grpc import StatusCode
+
+from blockstore import errors
+from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
+from blockstore.runtime.retry import MASTER_RESTART, RetryPolicy, retry
+
+log = logging.getLogger(__name__)
+
+
+# A packet of 1 MiB and its checksums, a full block report of a million replicas: both fit.
+MESSAGE_BYTES_MAX: Final = 64 * 1024 * 1024
+# One try of a call that only touches memory and a journal.
+CALL_TIMEOUT_S: Final = 10.0
+# How far the clocks of two machines may be apart before their calls are refused.
+CLOCK_SKEW_MAX_S: Final = 300.0
+
+ERROR_KEY: Final = "mapred-error"
+AUTH_KEY: Final = "mapred-auth"
+
+STATUS_OF: Final[dict[type[BaseException], StatusCode]] = {
+    errors.FileNotFoundException: StatusCode.NOT_FOUND,
+    errors.FileAlreadyExistsException: StatusCode.ALREADY_EXISTS,
+    errors.ParentNotDirectoryException: StatusCode.FAILED_PRECONDITION,
+    errors.IsADirectoryException: StatusCode.FAILED_PRECONDITION,
+    errors.PathIsNotEmptyDirectoryException: StatusCode.FAILED_PRECONDITION,
+    errors.InvalidPathException: StatusCode.INVALID_ARGUMENT,
+    errors.InvalidRequestException: StatusCode.INVALID_ARGUMENT,
+    errors.AlreadyBeingCreatedException: StatusCode.FAILED_PRECONDITION,
+    errors.LeaseExpiredException: StatusCode.FAILED_PRECONDITION,
+    errors.AccessControlException: StatusCode.UNAUTHENTICATED,
+    errors.ConfigException: StatusCode.INVALID_ARGUMENT,
+    errors.SafeModeException: StatusCode.FAILED_PRECONDITION,
+    errors.PlacementException: StatusCode.RESOURCE_EXHAUSTED,
+    errors.NotReadyException: StatusCode.FAILED_PRECONDITION,
+    errors.StaleEpochException: StatusCode.FAILED_PRECONDITION,
+    errors.ReplicaNotFoundException: StatusCode.NOT_FOUND,
+    errors.ChecksumException: StatusCode.DATA_LOSS,
+    errors.BlockMissingException: StatusCode.DATA_LOSS,
+    errors.JournalCorruptException: StatusCode.DATA_LOSS,
+    errors.StoreError: StatusCode.UNKNOWN,
+}
+_CLASS_OF: Final[dict[str, type[BaseException]]] = {kind.__name__: kind for kind in STATUS_OF}
+
+
+def register_errors(table: Mapping[type[BaseException], StatusCode]) -> None:
+    """Adds another package's errors to the table; each must take one message."""
+    STATUS_OF.update(table)
+    _CLASS_OF.update({kind.__name__: kind for kind in table})
+
+
+# --- the client's side -----------------------------------------------------------------
+
+
+def channel(address: str, *, secret: str | None = None) -> grpc.Channel:
+    """A channel for threads; connects on first use and again by itself."""
+    plain = grpc.insecure_channel(address, options=_channel_options())
+    return grpc.intercept_channel(plain, _ClientAuth(secret)) if secret else plain
+
+
+def _channel_options() -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+        ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+        # A master that comes back is found within half a second, not after gRPC's two minutes.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 500),
+        # A peer whose machine vanished closes nothing: ask it while calls are open.
+        ("grpc.keepalive_time_ms", 10_000),
+        ("grpc.keepalive_timeout_ms", 5_000),
+        ("grpc.http2.max_pings_without_data", 0),
+        # Each of our clients has its own connection: a dead one never hurts another.
+        ("grpc.use_local_subchannel_pool", 1),
+        ("grpc.enable_http_proxy", 0),
+    ]
+
+
+def unreached(error: Exception) -> bool:
+    """Whether it may help to send the call again: nobody answered, or the answer got lost."""
+    return isinstance(error, errors.UnreachableException)
+
+
+def call(
+    method: Callable[..., Any],
+    request: Any,
+    *,
+    to: str,
+    timeout_s: float = CALL_TIMEOUT_S,
+    policy: RetryPolicy = MASTER_RESTART,
+    again: Callable[[Exception], bool] = unreached,
+    clock: Clock = SYSTEM_CLOCK,
+    rng: random.Random | None = None,
+) -> Any:
+    """One unary call within the policy's deadline; `to` names the other side in errors.
+
+    Raises:
+        StoreError: what the other side raised.
+        UnreachableException: nobody answered in time.
+    """
+
+    def attempt(left_s: float) -> Any:
+        limit = min(timeout_s, left_s) if left_s > 0 else timeout_s
+        try:
+            return method(request, timeout=limit)
+        except grpc.RpcError as error:
+            raise translate(error, to) from None
+
+    return retry(attempt, policy=policy, again=again, clock=clock, rng=rng)
+
+
+def translate(error: grpc.RpcError, to: str) -> Exception:
+    """The exception that a failed call stands for."""
+    code, details = error.code(), error.details() or ""
+    for key, value in error.trailing_metadata() or ():
+        if key == ERROR_KEY and value in _CLASS_OF:
+            return _CLASS_OF[str(value)](details)  # type: ignore[return-value]
+    if code in (StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED, StatusCode.CANCELLED):
+        return errors.UnreachableException(f"{to} doesn't answer ({code.name.lower()}: {details})")
+    return errors.StoreError(f"{to} failed ({code.name.lower()}): {details}")
+
+
+# --- the server's side -----------------------------------------------------------------
+
+
+def server_options() -> list[tuple[str, int]]:
+    return [
+        # Without it two servers share one port silently.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+        ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]
+
+
+def threaded_server(*, threads: int, secret: str | None = None) -> grpc.Server:
+    """A server for handlers that block on disks. Must be made after any fork."""
+    pool = futures.ThreadPoolExecutor(max_workers=threads, thread_name_prefix="rpc")
+    return grpc.server(pool, interceptors=[_ServerErrors(secret)], options=server_options())
+
+
+def aio_server(*, secret: str | None = None) -> grpc.aio.Server:
+    """A server whose event loop is the one lock of a core."""
+    return grpc.aio.server(interceptors=[_AioServerErrors(secret)], options=server_options())
+
+
+def bind(server: grpc.Server | grpc.aio.Server, host: str, port: int) -> int:
+    """Binds; returns the real port.
+
+    Raises:
+        ConfigException: the address can't be bound.
+    """
+    wanted = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        real = server.add_insecure_port(wanted)
+    except RuntimeError:
+        real = 0
+    if not real:
+        raise errors.ConfigException(
+            f"can't listen on {wanted}: the port is taken or the address is not this machine's. "
+            "Choose another --port, or --port 0 for a free one"
+        )
+    return real
+
+
+def raw_handler(
+    service: str,
+    *,
+    unary_stream: Mapping[str, Callable[..., Any]] | None = None,
+    stream_stream: Mapping[str, Callable[..., Any]] | None = None,
+) -> grpc.GenericRpcHandler:
+    """Methods that carry bytes as they are."""
+    handlers = {
+        name: grpc.unary_stream_rpc_method_handler(function)
+        for name, function in (unary_stream or {}).items()
+    }
+    handlers |= {
+        name: grpc.stream_stream_rpc_method_handler(function)
+        for name, function in (stream_stream or {}).items()
+    }
+    return grpc.method_handlers_generic_handler(service, handlers)
+
+
+def _status_for(
+    error: BaseException, method: str
+) -> tuple[StatusCode, str, tuple[tuple[str, str], ...]]:
+    for kind in type(error).__mro__:
+        if kind in STATUS_OF:
+            return STATUS_OF[kind], str(error), ((ERROR_KEY, kind.__name__),)
+    log.exception("%s failed", method, exc_info=error)
+    return StatusCode.INTERNAL, f"{type(error).__name__} in {method}: {error}", ()
+
+
+class _ServerErrors(grpc.ServerInterceptor):  # type: ignore[misc]
+    """Checks the secret, and turns our exceptions into statuses."""
+
+    def __init__(self, secret: str | None) -> None:
+        self._secret = secret
+
+    def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
+        handler = continuation(details)
+        if handler is None:
+            return None
+        refusal = _refusal(self._secret, details)
+
+        def guarded_reply(function: Any) -> Any:
+            def run(request: Any, context: grpc.ServicerContext) -> Any:
+                try:
+                    if refusal:
+                        raise refusal
+                    return function(request, context)
+                except Exception as error:
+                    _abort(context, error, details.method)
+
+            return run
+
+        def guarded_stream(function: Any) -> Any:
+            def run(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+                try:
+                    if refusal:
+                        raise refusal
+                    yield from function(request, context)
+                except Exception as error:
+                    _abort(context, error, details.method)
+
+            return run
+
+        return _rewrap(handler, guarded_reply, guarded_stream)
+
+
+def _abort(context: grpc.ServicerContext, error: Exception, method: str) -> None:
+    if context.code() is not None:  # type: ignore[attr-defined]
+        raise error
+    code, message, metadata = _status_for(error, method)
+    context.set_trailing_metadata(metadata)
+    context.abort(code, message)
+
+
+class _AioServerErrors(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """The same, for event-loop servers."""
+
+    def __init__(self, secret: str | None) -> None:
+        self._secret = secret
+
+    async def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
+        handler = await continuation(details)
+        if handler is None:
+            return None
+        refusal = _refusal(self._secret, details)
+
+        async def fail(context: Any, error: Exception) -> None:
+            code, message, metadata = _status_for(error, details.method)
+            await context.abort(code, message, trailing_metadata=metadata)
+
+        def guarded_reply(function: Any) -> Any:
+            async def run(request: Any, context: Any) -> Any:
+                try:
+                    if refusal:
+                        raise refusal
+                    return await function(request, context)
+                except (grpc.aio.AbortError, asyncio.CancelledError):
+                    raise
+                except Exception as error:
+                    await fail(context, error)
+
+            return run
+
+        def guarded_stream(function: Any) -> Any:
+            async def run(request: Any, context: Any) -> AsyncIterator[Any]:
+                try:
+                    if refusal:
+                        raise refusal
+                    async for reply in function(request, context):
+                        yield reply
+                except (grpc.aio.AbortError, asyncio.CancelledError):
+                    raise
+                except Exception as error:
+                    await fail(context, error)
+
+            return run
+
+        return _rewrap(handler, guarded_reply, guarded_stream)
+
+
+def _rewrap(handler: Any, reply: Callable[[Any], Any], stream: Callable[[Any], Any]) -> Any:
+    serializers = {
+        "request_deserializer": handler.request_deserializer,
+        "response_serializer": handler.response_serializer,
+    }
+    if handler.unary_unary:
+        return grpc.unary_unary_rpc_method_handler(reply(handler.unary_unary), **serializers)
+    if handler.unary_stream:
+        return grpc.unary_stream_rpc_method_handler(stream(handler.unary_stream), **serializers)
+    if handler.stream_unary:
+        return grpc.stream_unary_rpc_method_handler(reply(handler.stream_unary), **serializers)
+    return grpc.stream_stream_rpc_method_handler(stream(handler.stream_stream), **serializers)
+
+
+# --- the secret ------------------------------------------------------------------------
+
+
+def sign(secret: str, method: str, now_s: float) -> str:
+    """The word that proves knowledge of the secret for one method around one time."""
+    stamp = f"{now_s:.0f}.{secrets.token_hex(8)}"
+    return f"{stamp}.{_digest(secret, method, stamp)}"
+
+
+def _digest(secret: str, method: str, stamp: str) -> str:
+    return hmac.new(secret.encode(), f"{method}\n{stamp}".encode(), hashlib.sha256).hexdigest()
+
+
+def check_signature(secret: str, method: str, word: str, now_s: float) -> None:
+    """Raises AccessControlException when the word doesn't prove the secret."""
+    stamp, _, digest = word.rpartition(".")
+    if not stamp or not hmac.compare_digest(digest, _digest(secret, method, stamp)):
+        raise errors.AccessControlException(
+            "the cluster secret is wrong or missing: set MAPRED_SECRET or MAPRED_SECRET_FILE"
+        )
+    if abs(now_s - float(stamp.partition(".")[0])) > CLOCK_SKEW_MAX_S:
+        raise errors.AccessControlException(
+            f"the clocks of this client and the server are more than {CLOCK_SKEW_MAX_S:.0f} s apart"
+        )
+
+
+def _refusal(secret: str | None, details: grpc.HandlerCallDetails) -> Exception | None:
+    if secret is None:
+        return None
+    word = dict(details.invocation_metadata or ()).get(AUTH_KEY, "")
+    try:
+        check_signature(secret, details.method, str(word), time.time())
+    except errors.AccessControlException as refusal:
+        return refusal
+    return None
+
+
+class _ClientAuth(
+    grpc.UnaryUnaryClientInterceptor,  # type: ignore[misc]
+    grpc.UnaryStreamClientInterceptor,  # type: ignore[misc]
+    grpc.StreamUnaryClientInterceptor,  # type: ignore[misc]
+    grpc.StreamStreamClientInterceptor,  # type: ignore[misc]
+):
+    """Signs every call."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+
+    def _signed(self, continuation: Any, details: Any, request: Any) -> Any:
+        word = sign(self._secret, details.method, time.time())
+        metadata = [*(details.metadata or ()), (AUTH_KEY, word)]
+        return continuation(_CallDetails(details, metadata), request)
+
+    intercept_unary_unary = _signed
+    intercept_unary_stream = _signed
+    intercept_stream_unary = _signed
+    intercept_stream_stream = _signed
+
+
+class _CallDetails(grpc.ClientCallDetails):  # type: ignore[misc]
+    """The details of a call with other metadata."""
+
+    def __init__(self, details: Any, metadata: Sequence[tuple[str, str]]) -> None:
+        self.method = details.method
+        self.timeout = details.timeout
+        self.metadata = metadata
+        self.credentials = details.credentials
+        self.wait_for_ready = details.wait_for_ready
+        self.compression = details.compression

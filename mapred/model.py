@@ -1,0 +1,292 @@
+"""The nouns that every part of the engine speaks in. Immutable; no I/O, no rules."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+
+class TaskKind(Enum):
+    """An open set: a `service` task, one that never ends, comes later."""
+
+    MAP = "m"
+    REDUCE = "r"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TaskId:
+    """One task of a job: `index` counts from 0 within its kind."""
+
+    job_id: str
+    kind_letter: str
+    index: int
+
+    @property
+    def kind(self) -> TaskKind:
+        return TaskKind(self.kind_letter)
+
+    def attempt(self, number: int) -> "AttemptId":
+        return AttemptId(self, number)
+
+    def __str__(self) -> str:
+        return f"task_{self.job_id.removeprefix('job_')}_{self.kind_letter}_{self.index:06d}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AttemptId:
+    """One try at one task: `number` counts from 0."""
+
+    task: TaskId
+    number: int
+
+    @property
+    def job_id(self) -> str:
+        return self.task.job_id
+
+    @property
+    def kind(self) -> TaskKind:
+        return self.task.kind
+
+    @property
+    def index(self) -> int:
+        return self.task.index
+
+    def __str__(self) -> str:
+        return f"attempt_{str(self.task).removeprefix('task_')}_{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A piece of input for one map task: `length` bytes from `start` of `uri`.
+
+    `hosts` hold the bytes, best first. `format` names the input format.
+    """
+
+    uri: str
+    start: int
+    length: int
+    hosts: tuple[str, ...] = ()
+    format: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """A job, resolved at submit: no user code is needed to schedule it."""
+
+    name: str
+    user: str
+    # Content hash of the code archive (a zip), and where it is.
+    code_sha256: str
+    code_uri: str
+    # Where the job class lives in the archive.
+    module: str
+    job_class: str
+    splits: tuple[Split, ...]
+    # 0: the maps' output is the job's output.
+    reducers: int
+    output_uri: str
+    output_format: str = "text"
+    # Param values that differ from the defaults: a JSON object.
+    params_json: str = "{}"
+    attempts_max: int = 4
+    # Share of finished maps at which reduces start.
+    slowstart: float = 0.05
+    # Buffers and merges of one task, bytes; 0: the engine's default.
+    memory_bytes: int = 0
+    # Seconds without progress until an attempt is ended; 0: the engine's default.
+    stall_s: float = 0.0
+    python_version: str = ""
+    engine_version: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+# (group, name) → value.
+Counters: TypeAlias = Mapping[tuple[str, str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class MapOutput:
+    """Where a finished map's output can be fetched."""
+
+    map_index: int
+    attempt_number: int
+    tracker_id: str
+    host: str
+    port: int
+    # On the tracker's disk, for co-located reduces.
+    path: str
+    bytes: int
+
+
+class FailureKind(Enum):
+    """Who is at fault, and so what counts against the attempt limit."""
+
+    FAILED = "failed"
+    KILLED = "killed"
+    LOST = "lost"
+    FATAL = "fatal"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt ended without success; `reason` is one line."""
+
+    kind: FailureKind
+    reason: str
+    traceback: str = ""
+    # Where in the input; empty and -1 when unknown.
+    input_uri: str = ""
+    offset: int = -1
+    sample: str = ""
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an attempt is: `fraction` in 0..1, `phase` as in protos/mapred/types.proto."""
+
+    attempt: AttemptId
+    fraction: float
+    phase: str = ""
+    status: str = ""
+    counters: Counters = field(default_factory=dict)
+
+
+class JobState(Enum):
+    RUNNING = "running"
+    COMMITTING = "committing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    KILLED = "killed"
+
+    @property
+    def ended(self) -> bool:
+        return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.KILLED)
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """What a client sees of a job; progress in 0..1 over all tasks of the kind."""
+
+    job_id: str
+    name: str
+    user: str
+    state: JobState
+    map_progress: float
+    reduce_progress: float
+    maps: int
+    maps_done: int
+    reduces: int
+    reduces_done: int
+    submitted_at_s: float
+    # 0 while it runs.
+    finished_at_s: float
+    output_uri: str
+    # Most probable cause first.
+    failures: tuple[Failure, ...] = ()
+    counters: Counters = field(default_factory=dict)
+    # Of successful jobs: the published files, in order of partition.
+    output_files: tuple[str, ...] = ()
+    attempts_failed: int = 0
+    attempts_killed: int = 0
+    attempts_running: int = 0
+    # Why nothing runs just now, if so.
+    waiting_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerInfo:
+    """What a TaskTracker says of itself when it registers."""
+
+    tracker_id: str
+    incarnation: int
+    # Where others fetch map output from.
+    host: str
+    port: int
+    map_slots: int
+    reduce_slots: int
+    # Every name under which block store hosts may know this machine.
+    host_aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerStatus:
+    """What `cluster status` and `job` show of a tracker."""
+
+    info: TrackerInfo
+    state: str
+    heard_s_ago: float
+    maps_running: int
+    reduces_running: int
+
+
+# --- orders, JobTracker → TaskTracker --------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Run this attempt. Maps have a split; reduces have `maps` and the outputs known now."""
+
+    attempt: AttemptId
+    spec: JobSpec
+    split: Split | None = None
+    maps: int = 0
+    outputs: tuple[MapOutput, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KillAttempt:
+    attempt: AttemptId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputsReady:
+    """Further map outputs for the running reduces of a job; a later one of a map replaces."""
+
+    job_id: str
+    outputs: tuple[MapOutput, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetJob:
+    """The job is over: drop its processes, map outputs and local files."""
+
+    job_id: str
+
+
+TrackerOrder: TypeAlias = Launch | KillAttempt | OutputsReady | ForgetJob
+
+
+# --- events, TaskTracker → JobTracker --------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptDone:
+    """A map with reducers has `output`; any other attempt has written `temporary_uri`
+    (under _temporary/<attempt>), which the JobTracker renames to `final_name`."""
+
+    attempt: AttemptId
+    counters: Counters = field(default_factory=dict)
+    output: MapOutput | None = None
+    temporary_uri: str = ""
+    final_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    attempt: AttemptId
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """A reduce could not get a map's output."""
+
+    reduce: AttemptId
+    map_index: int
+    map_attempt_number: int
+    reason: str
+
+
+TrackerEvent: TypeAlias = AttemptDone | AttemptFailed | FetchFailed

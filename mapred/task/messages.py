@@ -1,0 +1,79 @@
+"""What a TaskTracker and its task processes tell each other over their pipe.
+
+One process runs one attempt at a time, many attempts of one job. Everything
+here is pickled between processes of one installation on one machine.
+
+    parent → child    RunTask, MoreOutputs, Stop
+    child → parent    TaskProgress (at most a few a second), OutputLost (once per output),
+                      then exactly one TaskDone or TaskFailed per RunTask
+"""
+
+from dataclasses import dataclass, field
+
+from mapred.model import AttemptId, Counters, FailureKind, JobSpec, MapOutput, Split
+
+
+@dataclass(frozen=True, slots=True)
+class RunTask:
+    """Run one attempt; for maps `split`, for reduces `maps` and the outputs known now."""
+
+    attempt: AttemptId
+    spec: JobSpec
+    # Empty, writable, on local disk, this attempt's own; the tracker removes it.
+    # A map with reducers leaves its output there (mapred/shuffle names the files).
+    work_dir: str
+    # The tracker this process belongs to: its outputs are opened in place.
+    tracker_id: str
+    split: Split | None = None
+    maps: int = 0
+    outputs: tuple[MapOutput, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MoreOutputs:
+    """Map outputs for the reduce that runs; a later one of the same map replaces."""
+
+    outputs: tuple[MapOutput, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """No further task: end the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskProgress:
+    fraction: float
+    phase: str
+    status: str = ""
+    counters: Counters = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLost:
+    """A map output can't be fetched; the reduce waits for a MoreOutputs that replaces it."""
+
+    map_index: int
+    attempt_number: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDone:
+    """`output_path` and `output_bytes` for maps with reducers, the rest for the others."""
+
+    counters: Counters
+    output_path: str = ""
+    output_bytes: int = 0
+    temporary_uri: str = ""
+    final_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailed:
+    kind: FailureKind
+    reason: str
+    traceback: str = ""
+    input_uri: str = ""
+    offset: int = -1
+    sample: str = ""

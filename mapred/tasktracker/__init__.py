@@ -1,0 +1,1 @@
+"""mapred's tasktracker."""

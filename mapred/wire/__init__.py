@@ -1,0 +1,1 @@
+"""Generated wire code: `python protos/generate.py` makes it from protos/."""
