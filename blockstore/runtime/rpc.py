@@ -3,18 +3,13 @@
 - An error of ours crosses the wire as its status code (one table, below), its message, and
   its class name in the trailing metadata; the client raises the same class again.
 - Every call has a deadline. `call` retries what didn't reach the other side.
-- With a cluster secret every call carries a time-limited HMAC-SHA256 of its method; the
-  secret itself never travels.
+- With a cluster secret every call proves it (secret.py).
 """
 
 import asyncio
-import hashlib
-import hmac
 import logging
 import random
-import secrets
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent import futures
 from typing import Any, Final
 
@@ -24,6 +19,7 @@ from grpc import StatusCode
 from blockstore import errors
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
 from blockstore.runtime.retry import MASTER_RESTART, RetryPolicy, retry
+from blockstore.runtime.secret import SigningInterceptor, refusal
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +28,10 @@ log = logging.getLogger(__name__)
 MESSAGE_BYTES_MAX: Final = 64 * 1024 * 1024
 # One try of a call that only touches memory and a journal.
 CALL_TIMEOUT_S: Final = 10.0
-# How far the clocks of two machines may be apart before their calls are refused.
-CLOCK_SKEW_MAX_S: Final = 300.0
 
 ERROR_KEY: Final = "mapred-error"
-AUTH_KEY: Final = "mapred-auth"
 
-STATUS_OF: Final[dict[type[BaseException], StatusCode]] = {
+STATUS_OF: Final[dict[type[Exception], StatusCode]] = {
     errors.FileNotFoundException: StatusCode.NOT_FOUND,
     errors.FileAlreadyExistsException: StatusCode.ALREADY_EXISTS,
     errors.ParentNotDirectoryException: StatusCode.FAILED_PRECONDITION,
@@ -60,10 +53,10 @@ STATUS_OF: Final[dict[type[BaseException], StatusCode]] = {
     errors.JournalCorruptException: StatusCode.DATA_LOSS,
     errors.StoreError: StatusCode.UNKNOWN,
 }
-_CLASS_OF: Final[dict[str, type[BaseException]]] = {kind.__name__: kind for kind in STATUS_OF}
+_CLASS_OF: Final[dict[str, type[Exception]]] = {kind.__name__: kind for kind in STATUS_OF}
 
 
-def register_errors(table: Mapping[type[BaseException], StatusCode]) -> None:
+def register_errors(table: Mapping[type[Exception], StatusCode]) -> None:
     """Adds another package's errors to the table; each must take one message."""
     STATUS_OF.update(table)
     _CLASS_OF.update({kind.__name__: kind for kind in table})
@@ -75,7 +68,7 @@ def register_errors(table: Mapping[type[BaseException], StatusCode]) -> None:
 def channel(address: str, *, secret: str | None = None) -> grpc.Channel:
     """A channel for threads; connects on first use and again by itself."""
     plain = grpc.insecure_channel(address, options=_channel_options())
-    return grpc.intercept_channel(plain, _ClientAuth(secret)) if secret else plain
+    return grpc.intercept_channel(plain, SigningInterceptor(secret)) if secret else plain
 
 
 def _channel_options() -> list[tuple[str, int]]:
@@ -132,9 +125,10 @@ def call(
 def translate(error: grpc.RpcError, to: str) -> Exception:
     """The exception that a failed call stands for."""
     code, details = error.code(), error.details() or ""
-    for key, value in error.trailing_metadata() or ():
+    metadata: Any = error.trailing_metadata() or ()
+    for key, value in metadata:
         if key == ERROR_KEY and value in _CLASS_OF:
-            return _CLASS_OF[str(value)](details)  # type: ignore[return-value]
+            return _CLASS_OF[value](details)
     if code in (StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED, StatusCode.CANCELLED):
         return errors.UnreachableException(f"{to} doesn't answer ({code.name.lower()}: {details})")
     return errors.StoreError(f"{to} failed ({code.name.lower()}): {details}")
@@ -191,7 +185,7 @@ def raw_handler(
     stream_stream: Mapping[str, Callable[..., Any]] | None = None,
 ) -> grpc.GenericRpcHandler:
     """Methods that carry bytes as they are."""
-    handlers = {
+    handlers: dict[str, Any] = {
         name: grpc.unary_stream_rpc_method_handler(function)
         for name, function in (unary_stream or {}).items()
     }
@@ -212,7 +206,7 @@ def _status_for(
     return StatusCode.INTERNAL, f"{type(error).__name__} in {method}: {error}", ()
 
 
-class _ServerErrors(grpc.ServerInterceptor):  # type: ignore[misc]
+class _ServerErrors(grpc.ServerInterceptor):
     """Checks the secret, and turns our exceptions into statuses."""
 
     def __init__(self, secret: str | None) -> None:
@@ -222,13 +216,13 @@ class _ServerErrors(grpc.ServerInterceptor):  # type: ignore[misc]
         handler = continuation(details)
         if handler is None:
             return None
-        refusal = _refusal(self._secret, details)
+        refused = refusal(self._secret, details)
 
         def guarded_reply(function: Any) -> Any:
             def run(request: Any, context: grpc.ServicerContext) -> Any:
                 try:
-                    if refusal:
-                        raise refusal
+                    if refused:
+                        raise refused
                     return function(request, context)
                 except Exception as error:
                     _abort(context, error, details.method)
@@ -238,8 +232,8 @@ class _ServerErrors(grpc.ServerInterceptor):  # type: ignore[misc]
         def guarded_stream(function: Any) -> Any:
             def run(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
                 try:
-                    if refusal:
-                        raise refusal
+                    if refused:
+                        raise refused
                     yield from function(request, context)
                 except Exception as error:
                     _abort(context, error, details.method)
@@ -257,7 +251,7 @@ def _abort(context: grpc.ServicerContext, error: Exception, method: str) -> None
     context.abort(code, message)
 
 
-class _AioServerErrors(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class _AioServerErrors(grpc.aio.ServerInterceptor):
     """The same, for event-loop servers."""
 
     def __init__(self, secret: str | None) -> None:
@@ -267,7 +261,7 @@ class _AioServerErrors(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         handler = await continuation(details)
         if handler is None:
             return None
-        refusal = _refusal(self._secret, details)
+        refused = refusal(self._secret, details)
 
         async def fail(context: Any, error: Exception) -> None:
             code, message, metadata = _status_for(error, details.method)
@@ -276,8 +270,8 @@ class _AioServerErrors(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         def guarded_reply(function: Any) -> Any:
             async def run(request: Any, context: Any) -> Any:
                 try:
-                    if refusal:
-                        raise refusal
+                    if refused:
+                        raise refused
                     return await function(request, context)
                 except (grpc.aio.AbortError, asyncio.CancelledError):
                     raise
@@ -289,8 +283,8 @@ class _AioServerErrors(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         def guarded_stream(function: Any) -> Any:
             async def run(request: Any, context: Any) -> AsyncIterator[Any]:
                 try:
-                    if refusal:
-                        raise refusal
+                    if refused:
+                        raise refused
                     async for reply in function(request, context):
                         yield reply
                 except (grpc.aio.AbortError, asyncio.CancelledError):
@@ -315,74 +309,3 @@ def _rewrap(handler: Any, reply: Callable[[Any], Any], stream: Callable[[Any], A
     if handler.stream_unary:
         return grpc.stream_unary_rpc_method_handler(reply(handler.stream_unary), **serializers)
     return grpc.stream_stream_rpc_method_handler(stream(handler.stream_stream), **serializers)
-
-
-# --- the secret ------------------------------------------------------------------------
-
-
-def sign(secret: str, method: str, now_s: float) -> str:
-    """The word that proves knowledge of the secret for one method around one time."""
-    stamp = f"{now_s:.0f}.{secrets.token_hex(8)}"
-    return f"{stamp}.{_digest(secret, method, stamp)}"
-
-
-def _digest(secret: str, method: str, stamp: str) -> str:
-    return hmac.new(secret.encode(), f"{method}\n{stamp}".encode(), hashlib.sha256).hexdigest()
-
-
-def check_signature(secret: str, method: str, word: str, now_s: float) -> None:
-    """Raises AccessControlException when the word doesn't prove the secret."""
-    stamp, _, digest = word.rpartition(".")
-    if not stamp or not hmac.compare_digest(digest, _digest(secret, method, stamp)):
-        raise errors.AccessControlException(
-            "the cluster secret is wrong or missing: set MAPRED_SECRET or MAPRED_SECRET_FILE"
-        )
-    if abs(now_s - float(stamp.partition(".")[0])) > CLOCK_SKEW_MAX_S:
-        raise errors.AccessControlException(
-            f"the clocks of this client and the server are more than {CLOCK_SKEW_MAX_S:.0f} s apart"
-        )
-
-
-def _refusal(secret: str | None, details: grpc.HandlerCallDetails) -> Exception | None:
-    if secret is None:
-        return None
-    word = dict(details.invocation_metadata or ()).get(AUTH_KEY, "")
-    try:
-        check_signature(secret, details.method, str(word), time.time())
-    except errors.AccessControlException as refusal:
-        return refusal
-    return None
-
-
-class _ClientAuth(
-    grpc.UnaryUnaryClientInterceptor,  # type: ignore[misc]
-    grpc.UnaryStreamClientInterceptor,  # type: ignore[misc]
-    grpc.StreamUnaryClientInterceptor,  # type: ignore[misc]
-    grpc.StreamStreamClientInterceptor,  # type: ignore[misc]
-):
-    """Signs every call."""
-
-    def __init__(self, secret: str) -> None:
-        self._secret = secret
-
-    def _signed(self, continuation: Any, details: Any, request: Any) -> Any:
-        word = sign(self._secret, details.method, time.time())
-        metadata = [*(details.metadata or ()), (AUTH_KEY, word)]
-        return continuation(_CallDetails(details, metadata), request)
-
-    intercept_unary_unary = _signed
-    intercept_unary_stream = _signed
-    intercept_stream_unary = _signed
-    intercept_stream_stream = _signed
-
-
-class _CallDetails(grpc.ClientCallDetails):  # type: ignore[misc]
-    """The details of a call with other metadata."""
-
-    def __init__(self, details: Any, metadata: Sequence[tuple[str, str]]) -> None:
-        self.method = details.method
-        self.timeout = details.timeout
-        self.metadata = metadata
-        self.credentials = details.credentials
-        self.wait_for_ready = details.wait_for_ready
-        self.compression = details.compression
