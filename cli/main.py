@@ -1,0 +1,86 @@
+"""The `mapred` command: finds the subcommand and imports only that one.
+
+`mapred --help` must feel instant, so the table below has each command's first help line,
+and a command's module (with gRPC, pyarrow, rich behind it) is imported when it runs.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+# Name → module in this package, object in it, first line of its help.
+COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
+    "submit": ("submit", "submit", "Run a job: on a cluster, or on this machine alone."),
+    "fs": ("fs", "fs", "Files of the block store: ls, put, get, cat, rm, …"),
+    "job": ("job", "job", "Jobs of a cluster: list, status, kill, counters."),
+    "cluster": ("cluster", "cluster", "A cluster on this machine: up, status, down."),
+    "admin": ("admin", "admin", "The block store's state: report, safemode, fsck."),
+    "namenode": ("serve", "namenode", "Run the server that knows every file's name and place."),
+    "datanode": ("serve", "datanode", "Run a server that holds blocks."),
+    "jobtracker": ("serve", "jobtracker", "Run the server that schedules jobs."),
+    "tasktracker": ("serve", "tasktracker", "Run a server that runs tasks."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose subcommands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(f".{module}", __package__), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    from importlib.metadata import version
+
+    click.echo(f"mapred {version('mapred')}")
+    ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"max_content_width": 100})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+def cli() -> None:
+    """MapReduce jobs and an HDFS-like block store, in Python.
+
+    \b
+    Run a job on this machine:     mapred submit wordcount.py book.txt
+    Start a cluster and use it:    mapred cluster up
+                                   mapred fs put book.txt /books/book.txt
+                                   mapred submit wordcount.py /books -o /counts
+
+    Every command has an example in its --help.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point: runs a command and exits with its code (see errors.py)."""
+    from .errors import run
+
+    sys.exit(run(cli, sys.argv[1:] if arguments is None else list(arguments)))
+
+
+if __name__ == "__main__":
+    main()
