@@ -199,6 +199,7 @@ class TrackerInfo:
     """What a TaskTracker says of itself when it registers."""
 
     tracker_id: str
+    # Rises with every registration, also within one life of the daemon: it names the session.
     incarnation: int
     # Where others fetch map output from.
     host: str
@@ -207,6 +208,9 @@ class TrackerInfo:
     reduce_slots: int
     # Every name under which block store hosts may know this machine.
     host_aliases: tuple[str, ...] = ()
+    # Such as "3.11", and the engine's version; empty: fits every job.
+    python_version: str = ""
+    engine_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +229,10 @@ class TrackerStatus:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Run this attempt. Maps have a split; reduces have `maps` and the outputs known now."""
+    """Run this attempt. Maps have a split; reduces have `maps` and the outputs known now.
+
+    The spec comes without its splits: no attempt needs the others'.
+    """
 
     attempt: AttemptId
     spec: JobSpec

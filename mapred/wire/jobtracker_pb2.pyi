@@ -291,6 +291,9 @@ class RegisterTrackerRequest(_message.Message):
     ENGINE_VERSION_FIELD_NUMBER: _builtins.int
     tracker_id: _builtins.str
     incarnation: _builtins.int
+    """Rises with every registration: it names the session, and what an older session
+    still has on its way is refused.
+    """
     host: _builtins.str
     """Where others fetch map output from."""
     port: _builtins.int
@@ -304,7 +307,7 @@ class RegisterTrackerRequest(_message.Message):
 
     @_builtins.property
     def running(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.AttemptId]:
-        """Attempts running here, and map outputs still held: after a restart of the JobTracker."""
+        """Attempts running here or ended by an event not yet acknowledged, and map outputs held."""
 
     @_builtins.property
     def held(self) -> _containers.RepeatedCompositeFieldContainer[Global___HeldOutput]: ...
@@ -395,7 +398,7 @@ class TrackerHeartbeat(_message.Message):
     """Every order up to this number has been taken over."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrackerEvent]:
-        """Events not yet acknowledged, numbered from 1 per incarnation."""
+        """Events not yet acknowledged, numbered anew from 1 with each registration."""
 
     @_builtins.property
     def progress(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Progress]: ...
@@ -640,7 +643,7 @@ class Launch(_message.Message):
     def attempt(self) -> _types_pb2.AttemptId: ...
     @_builtins.property
     def spec(self) -> _types_pb2.JobSpec:
-        """Present in the first launch of a job on this tracker incarnation."""
+        """Without its splits: no attempt needs the others'."""
 
     @_builtins.property
     def split(self) -> _types_pb2.Split:
