@@ -157,3 +157,47 @@ class NodeLoad:
     free_bytes: int = 0
     streams: int = 0
     failed_volumes: tuple[str, ...] = field(default=())
+
+
+# --- what administrators see -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SafeMode:
+    """Whether the NameNode refuses changes, and why, or what ends it, in words."""
+
+    on: bool
+    reason: str = ""
+    blocks_reported: int = 0
+    blocks_needed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReport:
+    """What the NameNode knows of a DataNode; sizes in bytes."""
+
+    node: Node
+    # "live", "stale" or "dead".
+    state: str
+    heard_s_ago: float
+    capacity_bytes: int = 0
+    used_bytes: int = 0
+    free_bytes: int = 0
+    replicas: int = 0
+    failed_volumes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterReport:
+    """The block store's state at one moment, as `BlockStore.report()` returns it."""
+
+    nodes: tuple[NodeReport, ...]
+    files: int
+    directories: int
+    blocks: int
+    under_replicated: int
+    corrupt: int
+    missing: int
+    safe_mode: SafeMode
+    epoch: int = 0
+    transaction: int = 0
