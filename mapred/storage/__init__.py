@@ -1,1 +1,44 @@
-"""mapred's storage."""
+"""Where inputs are read and outputs written; `storage_for(uri)` finds the file system of a URI."""
+
+import threading
+from typing import Final
+
+from mapred.storage.port import Storage
+from mapred.storage.uris import BLOCK_STORE, LOCAL, authority_of, scheme_of
+
+_lock = threading.Lock()
+# Guarded by the lock. One file system per scheme, and per NameNode.
+_open: Final[dict[tuple[str, str], Storage]] = {}
+
+
+def storage_for(uri: str) -> Storage:
+    """The file system that `uri` lives on; made on first use, then kept.
+
+    Raises:
+        ValueError: the URI has no scheme, or one that nobody here knows.
+    """
+    scheme = scheme_of(uri)
+    if not scheme:
+        raise ValueError(
+            f"'{uri}' is a path, not a URI such as file:///data or bs://host:8020/data"
+        )
+    key = scheme, authority_of(uri) if scheme == BLOCK_STORE else ""
+    with _lock:
+        if key not in _open:
+            _open[key] = _made(*key)
+        return _open[key]
+
+
+def _made(scheme: str, authority: str) -> Storage:
+    # Each is imported by whoever needs it: gRPC and fsspec cost a tenth of a second.
+    if scheme == LOCAL:
+        from mapred.storage.local import LocalStorage
+
+        return LocalStorage()
+    if scheme == BLOCK_STORE:
+        from mapred.storage.store import BlockStorage
+
+        return BlockStorage(authority)
+    from mapred.storage.anyfs import AnyStorage
+
+    return AnyStorage(scheme)

@@ -1,0 +1,91 @@
+"""A job: which classes do the work, and how it is read, written and run.
+
+class MeanLength(Job):
+    minimum: int = Param(1, help="shortest word that counts")
+    mapper, combiner, reducer, partitioner = Longer, Add, Add, ByCase
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+from mapred.errors import JobDefinitionError
+from mapred.params import parameters
+from mapred.records import Mapper, Partitioner, Reducer
+
+
+class Job:
+    """Subclass it, and name the parts as class attributes."""
+
+    mapper: ClassVar[type[Mapper]]
+    # Called on parts of a key's values in the map tasks, so that less travels.
+    combiner: ClassVar[type[Reducer] | None] = None
+    # None: the maps' output is the job's output.
+    reducer: ClassVar[type[Reducer] | None] = None
+    partitioner: ClassVar[type[Partitioner] | None] = None
+
+    # How many reduce tasks; None: the engine chooses. `-r` overrides.
+    reducers: ClassVar[int | None] = None
+    # Names from mapred/formats.
+    input_format: ClassVar[str] = "text"
+    output_format: ClassVar[str] = "text"
+    # Files beside the job file that its code opens: paths relative to the job file's folder,
+    # found at run time through `self.ctx.file(path)`.
+    files: ClassVar[Sequence[str]] = ()
+
+    # `-D job.<name>=…` overrides these.
+    attempts_max: ClassVar[int] = 4
+    # Share of finished maps at which reduces start.
+    slowstart: ClassVar[float] = 0.05
+    # Bytes of buffers per task; 0: the engine's default.
+    memory_bytes: ClassVar[int] = 0
+    # Seconds without progress until an attempt is ended; 0: the engine's default.
+    stall_s: ClassVar[float] = 0.0
+    # Largest split, in bytes; 0: a block, or what suits the input.
+    split_bytes: ClassVar[int] = 0
+
+
+# Attributes that `-D job.<name>=…` may set, with their types.
+SETTINGS: Final[Mapping[str, type]] = {
+    "attempts_max": int,
+    "slowstart": float,
+    "memory_bytes": int,
+    "stall_s": float,
+    "split_bytes": int,
+}
+
+_ROLES: Final[Mapping[str, type]] = {
+    "mapper": Mapper,
+    "combiner": Reducer,
+    "reducer": Reducer,
+    "partitioner": Partitioner,
+}
+
+
+def check(job: type[Job]) -> None:
+    """Finds what would fail in every task.
+
+    Raises:
+        JobDefinitionError: a missing mapper, a part of the wrong kind, or bad parameters.
+    """
+    if getattr(job, "mapper", None) is None:
+        raise JobDefinitionError(
+            f"{job.__name__} has no mapper. Give it one:  mapper = YourMapper  (a mapred.Mapper)"
+        )
+    for role, kind in _ROLES.items():
+        part: Any = getattr(job, role)
+        if part is not None and not (isinstance(part, type) and issubclass(part, kind)):
+            raise JobDefinitionError(
+                f"{job.__name__}.{role} is {part!r}. "
+                f"It must be a class that derives from mapred.{kind.__name__}"
+            )
+    if job.combiner is not None and job.reducer is None:
+        raise JobDefinitionError(
+            f"{job.__name__} has a combiner but no reducer: nothing would be grouped. "
+            "Name a reducer, or drop the combiner"
+        )
+    for name in parameters(job):
+        if hasattr(Job, name):
+            raise JobDefinitionError(
+                f"{job.__name__}.{name} can't be a parameter: every Job has an attribute "
+                f"'{name}'. Give the parameter another name"
+            )

@@ -1,0 +1,27 @@
+"""Ready-made reducers that are right as combiners too: a part's result is a value again."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mapred.records import Pairs, Reducer
+
+
+class Sum(Reducer):
+    """The sum of a key's values."""
+
+    def reduce(self, key: Any, values: Iterator[Any]) -> Pairs:
+        yield key, sum(values)
+
+
+class Min(Reducer):
+    """The least of a key's values."""
+
+    def reduce(self, key: Any, values: Iterator[Any]) -> Pairs:
+        yield key, min(values)
+
+
+class Max(Reducer):
+    """The greatest of a key's values."""
+
+    def reduce(self, key: Any, values: Iterator[Any]) -> Pairs:
+        yield key, max(values)

@@ -1,0 +1,168 @@
+"""Map output on disk: one data file and one index for a map, whatever the number of reducers.
+
+Data file (`map.data`)
+
+    the segments of partitions 0, 1, 2, … one after the other; an empty partition has no bytes
+
+    segment     frames, sorted by key; equal keys stand in order of emission
+    frame       payload_bytes u32 | raw_bytes u32 | rows u32 | crc u32 | keys u8 | values u8 | 0 u16
+                | payload                                                        (little-endian)
+
+    - `crc` is the CRC32C of the head without `crc` itself, and of the payload.
+    - The payload is LZ4 (raw block) of `raw_bytes` bytes, or stored as it is when the two
+      lengths are equal.
+    - The raw bytes are one Arrow IPC record batch message. `keys` and `values` say what its
+      columns are: mapred/shuffle/columns.py.
+
+Index file (`map.data.index`)
+
+    "MRIX" | version u16 | 0 u16 | partitions u32 | crc u32         (CRC32C of the entries)
+    entry       start u64 | length u64 | rows u64                   (one a partition)
+
+Both files are written under other names and renamed, the index last: an index that exists
+describes a whole data file. Nothing here needs pyarrow, so that TaskTrackers can serve
+segments without importing it.
+"""
+
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import google_crc32c
+
+from mapred.errors import FetchError
+
+DATA_NAME: Final = "map.data"
+INDEX_SUFFIX: Final = ".index"
+
+_INDEX_MAGIC: Final = b"MRIX"
+_INDEX_VERSION: Final = 1
+_INDEX_HEAD: Final = struct.Struct("<4sHHII")
+_ENTRY: Final = struct.Struct("<QQQ")
+
+FRAME_HEAD: Final = struct.Struct("<IIIIBBH")
+_CRC_AT: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRange:
+    """Where one partition's bytes are in a data file."""
+
+    start: int
+    length: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The head of a frame, and its payload as it is on disk."""
+
+    rows: int
+    raw_bytes: int
+    keys: int
+    values: int
+    payload: memoryview
+
+
+def index_path(data_path: str | os.PathLike[str]) -> Path:
+    path = Path(data_path)
+    return path if path.name.endswith(INDEX_SUFFIX) else path.with_name(path.name + INDEX_SUFFIX)
+
+
+def write_index(data_path: Path, ranges: Sequence[SegmentRange]) -> None:
+    """Publishes the data file at `data_path`."""
+    entries = b"".join(_ENTRY.pack(one.start, one.length, one.rows) for one in ranges)
+    crc = google_crc32c.value(entries)
+    head = _INDEX_HEAD.pack(_INDEX_MAGIC, _INDEX_VERSION, 0, len(ranges), crc)
+    target = index_path(data_path)
+    unfinished = target.with_name(target.name + ".tmp")
+    unfinished.write_bytes(head + entries)
+    unfinished.replace(target)
+
+
+def segment_range(path: str | os.PathLike[str], partition: int) -> tuple[int, int]:
+    """(start, length) of a partition in the data file; `path` is the data file's or its index's.
+
+    Raises:
+        FetchError: the index is missing or damaged, or has no such partition.
+    """
+    one = read_range(path, partition)
+    return one.start, one.length
+
+
+def read_range(path: str | os.PathLike[str], partition: int) -> SegmentRange:
+    """As `segment_range`, with the number of rows."""
+    where = index_path(path)
+    try:
+        data = where.read_bytes()
+    except OSError as error:
+        raise FetchError(f"map output {where} can't be read: {error.strerror or error}") from None
+    if len(data) < _INDEX_HEAD.size:
+        raise FetchError(f"map output index {where} is cut off after {len(data)} bytes")
+    magic, version, _, partitions, crc = _INDEX_HEAD.unpack_from(data)
+    entries = data[_INDEX_HEAD.size :]
+    if (magic, version) != (_INDEX_MAGIC, _INDEX_VERSION):
+        raise FetchError(f"{where} is no map output index of version {_INDEX_VERSION}")
+    if len(entries) != partitions * _ENTRY.size or google_crc32c.value(entries) != crc:
+        raise FetchError(f"map output index {where} is damaged: its checksum doesn't match")
+    if not 0 <= partition < partitions:
+        raise FetchError(f"{where} has {partitions} partitions, and no number {partition}")
+    return SegmentRange(*_ENTRY.unpack_from(entries, partition * _ENTRY.size))
+
+
+def pack_frame(payload: bytes, *, rows: int, raw_bytes: int, keys: int, values: int) -> bytes:
+    head = FRAME_HEAD.pack(len(payload), raw_bytes, rows, 0, keys, values, 0)
+    crc = google_crc32c.extend(_head_crc(head), payload)
+    return b"".join((head[:_CRC_AT], struct.pack("<I", crc), head[_CRC_AT + 4 :], payload))
+
+
+def frame_bytes(head: bytes | memoryview) -> int:
+    """How long the frame is that starts with `head`, in bytes."""
+    return FRAME_HEAD.size + int(FRAME_HEAD.unpack_from(head)[0])
+
+
+def unpack_frame(data: bytes | memoryview, *, what: str) -> Frame:
+    """The frame at the start of `data`, checked.
+
+    Raises:
+        FetchError: names `what`: cut off, or a checksum doesn't match.
+    """
+    view = memoryview(data)
+    if len(view) < FRAME_HEAD.size or len(view) < frame_bytes(view):
+        raise FetchError(f"{what}: a frame is cut off after {len(view)} bytes")
+    payload_bytes, raw_bytes, rows, crc, keys, values, _ = FRAME_HEAD.unpack_from(view)
+    payload = view[FRAME_HEAD.size : FRAME_HEAD.size + payload_bytes]
+    head = bytes(view[: FRAME_HEAD.size])
+    if google_crc32c.extend(_head_crc(head), bytes(payload)) != crc:
+        raise FetchError(f"{what}: a frame's bytes don't match their checksum")
+    return Frame(rows, raw_bytes, keys, values, payload)
+
+
+def _head_crc(head: bytes) -> int:
+    return int(google_crc32c.value(head[:_CRC_AT] + head[_CRC_AT + 4 :]))
+
+
+def verify(segment: bytes | memoryview, *, what: str) -> int:
+    """Checks a whole segment; the number of its rows.
+
+    Raises:
+        FetchError: names `what`.
+    """
+    view, at, rows = memoryview(segment), 0, 0
+    while at < len(view):
+        rows += unpack_frame(view[at:], what=what).rows
+        at += frame_bytes(view[at:])
+    return rows
+
+
+def frame_positions(data_path: Path, one: SegmentRange) -> Iterator[tuple[int, int]]:
+    """(start, length) of every frame of a segment, from the heads alone."""
+    at, end = one.start, one.start + one.length
+    with open(data_path, "rb", buffering=0) as file:
+        while at < end:
+            length = frame_bytes(os.pread(file.fileno(), FRAME_HEAD.size, at))
+            yield at, length
+            at += length

@@ -1,0 +1,97 @@
+"""Whatever else fsspec opens: s3://, memory://, https://, … by the file system's own rules.
+
+Not every such store can rename atomically or hide a file that is being written; what it
+can't do, it can't do here either.
+"""
+
+import os
+import posixpath
+from typing import Any, BinaryIO, cast
+
+import fsspec
+
+from mapred.storage.patterns import expand
+from mapred.storage.port import Extent, FileInfo, OutputFile
+
+
+class AnyStorage:
+    """Storage over one fsspec file system."""
+
+    def __init__(self, scheme: str) -> None:
+        self._scheme = scheme
+        try:
+            self._fs: Any = fsspec.filesystem(scheme)
+        except (ImportError, ValueError) as error:
+            raise ValueError(f"{scheme}:// can't be opened: {error}") from None
+
+    def open_read(self, uri: str) -> BinaryIO:
+        return cast("BinaryIO", self._fs.open(self._path(uri), "rb"))
+
+    def open_write(self, uri: str, *, overwrite: bool = False) -> OutputFile:
+        path = self._path(uri)
+        if not overwrite and self._fs.exists(path):
+            raise FileExistsError(f"{uri} exists")
+        self._fs.makedirs(posixpath.dirname(path), exist_ok=True)
+        return _AnyOutput(self._fs, path)
+
+    def stat(self, uri: str) -> FileInfo:
+        return self._info(self._fs.info(self._path(uri)))
+
+    def entries(self, uri: str) -> list[FileInfo]:
+        found = (self._info(one) for one in self._fs.ls(self._path(uri), detail=True))
+        return sorted(found, key=lambda info: info.uri)
+
+    def glob(self, pattern: str) -> list[FileInfo]:
+        return expand(pattern, entries=self.entries, stat=self.stat)
+
+    def mkdirs(self, uri: str) -> None:
+        self._fs.makedirs(self._path(uri), exist_ok=True)
+
+    def rename(self, source: str, target: str) -> None:
+        self._fs.mv(self._path(source), self._path(target), recursive=True)
+
+    def delete(self, uri: str) -> bool:
+        path = self._path(uri)
+        if not self._fs.exists(path):
+            return False
+        self._fs.rm(path, recursive=True)
+        return True
+
+    def extents(self, uri: str) -> list[Extent]:
+        return [Extent(0, self.stat(uri).length, ())]
+
+    def _path(self, uri: str) -> str:
+        return str(self._fs._strip_protocol(uri))
+
+    def _info(self, info: dict[str, Any]) -> FileInfo:
+        uri = str(self._fs.unstrip_protocol(info["name"]))
+        is_directory = info["type"] == "directory"
+        return FileInfo(uri, is_directory, 0 if is_directory else int(info["size"] or 0))
+
+    def __repr__(self) -> str:
+        return f"AnyStorage({self._scheme}://)"
+
+
+class _AnyOutput:
+    """Written under a hidden name, moved on commit."""
+
+    def __init__(self, fs: Any, path: str) -> None:
+        self._fs, self._path = fs, path
+        folder, name = posixpath.split(path)
+        self._hidden = posixpath.join(folder, f".{name}.{os.urandom(6).hex()}")
+        self._file = fs.open(self._hidden, "wb")
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        return int(self._file.write(data))
+
+    def commit(self) -> None:
+        self._file.close()
+        if self._fs.exists(self._path):
+            self._fs.rm(self._path)
+        self._fs.mv(self._hidden, self._path)
+
+    def discard(self) -> None:
+        if not self._file.closed:
+            self._file.close()
+        if self._fs.exists(self._hidden):
+            self._fs.rm(self._hidden)
