@@ -1,0 +1,82 @@
+"""The NameNode's settings; `-D`-like words fill them (runtime/config.py)."""
+
+from dataclasses import dataclass
+
+from blockstore.errors import ConfigException
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class NameNodeConfig:
+    """Defaults are for a cluster of tens of nodes; tests shorten the times.
+
+    Raises:
+        ConfigException: values contradict each other.
+    """
+
+    # DataNodes: how often they are heard of, and when silence means something.
+    heartbeat_interval_s: float = 1.0
+    stale_after_s: float = 10.0
+    dead_after_s: float = 30.0
+
+    # Files.
+    replication: int = 3
+    replication_max: int = 512
+    block_bytes: int = 128 * MIB
+    block_bytes_min: int = KIB
+    block_bytes_max: int = 64 * 1024 * MIB
+    blocks_per_file_max: int = 1_000_000
+    list_page: int = 1_000
+    # A file is closed when this many replicas of its blocks are durable (or as many
+    # as it wants, or as there are live nodes).
+    durable_replicas: int = 2
+
+    # Safe mode ends when this part of all closed blocks has a good replica.
+    safe_mode_threshold: float = 0.999
+
+    # Leases: after `soft` another writer may take the file, after `hard` the NameNode closes it.
+    lease_soft_s: float = 60.0
+    lease_hard_s: float = 300.0
+    # One try of a block recovery; then another primary gets it.
+    recovery_timeout_s: float = 15.0
+
+    # Replication: how often it looks, and how much may be under way.
+    tick_interval_s: float = 0.5
+    copies_per_source: int = 2
+    copies_per_target: int = 4
+    copy_timeout_s: float = 120.0
+    # Blocks looked at and deletions ordered per tick, so that a tick takes milliseconds.
+    replication_work_max: int = 1_000
+    deletions_per_node_max: int = 1_000
+
+    # A Complete that isn't done yet is held this long before it says so.
+    complete_hold_s: float = 1.0
+
+    # A checkpoint is made after so many transactions, or at this age if there is any.
+    checkpoint_transactions: int = 100_000
+    checkpoint_age_s: float = 3600.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.heartbeat_interval_s < self.stale_after_s <= self.dead_after_s:
+            raise ConfigException(
+                "these must rise: "
+                f"heartbeat_interval_s={self.heartbeat_interval_s}, "
+                f"stale_after_s={self.stale_after_s}, dead_after_s={self.dead_after_s}"
+            )
+        if not 1 <= self.replication <= self.replication_max:
+            raise ConfigException(
+                f"replication={self.replication} is not in 1..{self.replication_max}"
+            )
+        if not 1 <= self.block_bytes_min <= self.block_bytes <= self.block_bytes_max:
+            raise ConfigException(
+                f"block_bytes={self.block_bytes} is not in "
+                f"{self.block_bytes_min}..{self.block_bytes_max}"
+            )
+        if not 0 <= self.safe_mode_threshold <= 1:
+            raise ConfigException(f"safe_mode_threshold={self.safe_mode_threshold} is not in 0..1")
+        if not 0 < self.lease_soft_s <= self.lease_hard_s:
+            raise ConfigException(
+                f"lease_soft_s={self.lease_soft_s} must be in (0, lease_hard_s={self.lease_hard_s}]"
+            )

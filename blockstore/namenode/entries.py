@@ -1,0 +1,165 @@
+"""Journal entries: everything that ever changes the journaled state, as facts.
+
+An entry says what has happened, with all that was decided (ids, targets, time),
+so that applying it needs no clock, no randomness and no choice. `State.apply`
+is the only place that acts on them. The same fields, by name, are in
+protos/blockstore/journal.proto.
+
+`request_id`: entries that carry one are remembered, so that a repeated request
+gets the first one's answer.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from blockstore.model import Block, Node
+
+
+@dataclass(frozen=True, slots=True)
+class Formatted:
+    """The first transaction of a namespace."""
+
+    cluster_id: str
+    # Seconds since the epoch, wall clock; so are all `at_s` below.
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpochStarted:
+    """A NameNode took over this namespace."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryMade:
+    inode_id: int
+    parent_id: int
+    name: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FileCreated:
+    inode_id: int
+    parent_id: int
+    name: str
+    replication: int
+    block_bytes: int
+    client_id: str
+    at_s: float
+    # The file that stood at this name and is gone now; 0: none.
+    replaced_id: int = 0
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockAdded:
+    """A further block; the one before got its final length."""
+
+    inode_id: int
+    previous: Block | None
+    block: Block
+    # Where the block starts in its file, in bytes.
+    offset: int
+    targets: tuple[Node, ...]
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockAbandoned:
+    """The last block is gone; it never had a byte that counts."""
+
+    inode_id: int
+    block_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationTaken:
+    """A generation stamp was handed out; it is never handed out again."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineUpdated:
+    """The last block is written under another stamp, by these nodes."""
+
+    inode_id: int
+    block: Block
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSynced:
+    """The last block has at least this many durable bytes."""
+
+    inode_id: int
+    block_id: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockCommitted:
+    """The last block got its final stamp and length."""
+
+    inode_id: int
+    block: Block
+
+
+@dataclass(frozen=True, slots=True)
+class FileClosed:
+    inode_id: int
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRevoked:
+    """The writer lost its lease; the NameNode closes the file."""
+
+    inode_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    inode_id: int
+    parent_id: int
+    name: str
+    at_s: float
+    # What stood at the target and is gone now; 0: nothing.
+    replaced_id: int = 0
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """An inode and all below it are gone."""
+
+    inode_id: int
+    at_s: float
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicationSet:
+    inode_id: int
+    replication: int
+
+
+Entry: TypeAlias = (
+    Formatted
+    | EpochStarted
+    | DirectoryMade
+    | FileCreated
+    | BlockAdded
+    | BlockAbandoned
+    | GenerationTaken
+    | PipelineUpdated
+    | BlockSynced
+    | BlockCommitted
+    | FileClosed
+    | LeaseRevoked
+    | Renamed
+    | Deleted
+    | ReplicationSet
+)

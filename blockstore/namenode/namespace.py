@@ -1,0 +1,278 @@
+"""The tree of names: inodes with ids, directories as dicts.
+
+Rules
+- An inode knows its parent and its name; its path is found by climbing, so renaming a
+  directory costs the same whatever lies below it.
+- Mutators are mechanical and trust their arguments; `State.apply` alone calls them, and the
+  core has checked before it wrote the entry.
+"""
+
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+from blockstore.errors import FileNotFoundException, ParentNotDirectoryException
+from blockstore.model import Block, FileStatus, Node, Summary
+from blockstore.namenode import paths
+
+ROOT_ID: Final = 1
+# A file whose lease was revoked and that the NameNode itself is closing.
+NAMENODE_WRITES: Final = ""
+
+
+class StoredBlock:
+    """The journaled part of a block. While open, `length` is what was synced."""
+
+    __slots__ = ("committed", "generation", "id", "inode_id", "length", "pipeline")
+
+    def __init__(
+        self,
+        block: Block,
+        inode_id: int,
+        *,
+        committed: bool = False,
+        pipeline: tuple[Node, ...] = (),
+    ) -> None:
+        self.id = block.id
+        self.generation = block.generation
+        self.length = block.length
+        self.inode_id = inode_id
+        # Final stamp and length are known.
+        self.committed = committed
+        # The nodes that were told to write it; kept until the next block or the close.
+        self.pipeline = pipeline
+
+    def value(self) -> Block:
+        return Block(self.id, self.generation, self.length)
+
+    def __repr__(self) -> str:
+        state = "" if self.committed else " open"
+        return f"<blk_{self.id}_{self.generation} {self.length} bytes{state}>"
+
+
+class Directory:
+    """A directory; `children` by name."""
+
+    __slots__ = ("_sorted", "children", "id", "modified_at_s", "name", "parent")
+
+    def __init__(self, inode_id: int, name: str, at_s: float) -> None:
+        self.id = inode_id
+        self.name = name
+        self.modified_at_s = at_s
+        self.parent: Directory | None = None
+        self.children: dict[str, Inode] = {}
+        self._sorted: list[str] | None = None
+
+    def put(self, child: "Inode") -> None:
+        self.children[child.name] = child
+        child.parent = self
+        self._sorted = None
+
+    def remove(self, child: "Inode") -> None:
+        del self.children[child.name]
+        child.parent = None
+        self._sorted = None
+
+    def sorted_names(self) -> list[str]:
+        # Kept between calls: paging through a directory sorts it once.
+        if self._sorted is None:
+            self._sorted = sorted(self.children)
+        return self._sorted
+
+    def __repr__(self) -> str:
+        return f"<directory {self.id} {self.name!r} {len(self.children)} entries>"
+
+
+class File:
+    """A file; `writer` is the lease holder, None when closed, NAMENODE_WRITES when revoked."""
+
+    __slots__ = (
+        "block_bytes",
+        "blocks",
+        "id",
+        "modified_at_s",
+        "name",
+        "parent",
+        "replication",
+        "writer",
+    )
+
+    def __init__(
+        self,
+        inode_id: int,
+        name: str,
+        at_s: float,
+        *,
+        replication: int,
+        block_bytes: int,
+        writer: str | None,
+    ) -> None:
+        self.id = inode_id
+        self.name = name
+        self.modified_at_s = at_s
+        self.parent: Directory | None = None
+        self.replication = replication
+        self.block_bytes = block_bytes
+        self.writer = writer
+        self.blocks: list[StoredBlock] = []
+
+    @property
+    def is_open(self) -> bool:
+        return self.writer is not None
+
+    @property
+    def length(self) -> int:
+        return sum(block.length for block in self.blocks)
+
+    def __repr__(self) -> str:
+        writer = "" if self.writer is None else f" written by {self.writer or 'the NameNode'}"
+        return f"<file {self.id} {self.name!r} {len(self.blocks)} blocks{writer}>"
+
+
+Inode: TypeAlias = Directory | File
+
+
+class Namespace:
+    """All inodes, by id and by path."""
+
+    def __init__(self, formatted_at_s: float = 0.0) -> None:
+        self.root = Directory(ROOT_ID, "", formatted_at_s)
+        self.inodes: dict[int, Inode] = {ROOT_ID: self.root}
+
+    # --- looking ---------------------------------------------------------------------
+
+    def find(self, path: str) -> Inode | None:
+        """The inode at `path`, or None.
+
+        Raises:
+            InvalidPathException: no path at all.
+        """
+        inode: Inode | None = self.root
+        for name in paths.split(path):
+            if not isinstance(inode, Directory):
+                return None
+            inode = inode.children.get(name)
+        return inode
+
+    def get(self, path: str) -> Inode:
+        """The inode at `path`.
+
+        Raises:
+            FileNotFoundException: names the deepest directory that exists.
+        """
+        inode = self.find(path)
+        if inode is None:
+            raise FileNotFoundException(f"'{path}' does not exist{self._nearest(path)}")
+        return inode
+
+    def _nearest(self, path: str) -> str:
+        inode: Inode = self.root
+        for name in paths.split(path)[:-1]:
+            if isinstance(inode, File):
+                return f": '{self.path_of(inode)}' is a file"
+            child = inode.children.get(name)
+            if child is None:
+                return f": nor does the directory '{name}' in '{self.path_of(inode)}'"
+            inode = child
+        return ""
+
+    def parent_for(self, path: str) -> tuple[Directory, list[str]]:
+        """The deepest existing directory above `path`, and the names that are missing below it.
+
+        Raises:
+            ParentNotDirectoryException: a file stands in the way.
+        """
+        names = paths.split(path)
+        directory = self.root
+        for depth, name in enumerate(names[:-1]):
+            child = directory.children.get(name)
+            if child is None:
+                return directory, list(names[depth:])
+            if isinstance(child, File):
+                raise ParentNotDirectoryException(
+                    f"'{path}' can't be: '{self.path_of(child)}' is a file"
+                )
+            directory = child
+        return directory, list(names[-1:])
+
+    def path_of(self, inode: Inode) -> str:
+        names = []
+        climbing: Inode | None = inode
+        while climbing is not None and climbing is not self.root:
+            names.append(climbing.name)
+            climbing = climbing.parent
+        return paths.join(tuple(reversed(names)))
+
+    def status(self, inode: Inode, path: str | None = None) -> FileStatus:
+        path = self.path_of(inode) if path is None else path
+        if isinstance(inode, Directory):
+            return FileStatus(
+                path, True, 0, 0, 0, inode.modified_at_s, inode.id, children=len(inode.children)
+            )
+        return FileStatus(
+            path,
+            False,
+            inode.length,
+            inode.replication,
+            inode.block_bytes,
+            inode.modified_at_s,
+            inode.id,
+            under_construction=inode.is_open,
+        )
+
+    def walk(self, top: Inode) -> Iterator[Inode]:
+        """`top` and all below it, parents before children."""
+        waiting = [top]
+        while waiting:
+            inode = waiting.pop()
+            yield inode
+            if isinstance(inode, Directory):
+                waiting.extend(inode.children.values())
+
+    def summary(self, top: Inode) -> Summary:
+        directories = files = size = replicated = 0
+        for inode in self.walk(top):
+            if isinstance(inode, Directory):
+                directories += 1
+            else:
+                files += 1
+                size += inode.length
+                replicated += inode.length * inode.replication
+        return Summary(directories, files, size, replicated)
+
+    # --- changing: only State.apply ----------------------------------------------------
+
+    def add(self, inode: Inode, parent_id: int, at_s: float) -> None:
+        parent = self.directory(parent_id)
+        parent.put(inode)
+        parent.modified_at_s = at_s
+        self.inodes[inode.id] = inode
+
+    def detach(self, inode: Inode, at_s: float) -> None:
+        """Takes the inode from its directory; its subtree stays known by id."""
+        assert inode.parent is not None, f"{inode} has no parent"
+        inode.parent.modified_at_s = at_s
+        inode.parent.remove(inode)
+
+    def move(self, inode: Inode, parent_id: int, name: str, at_s: float) -> None:
+        self.detach(inode, at_s)
+        inode.name = name
+        parent = self.directory(parent_id)
+        parent.put(inode)
+        parent.modified_at_s = at_s
+
+    def forget(self, top: Inode) -> list[File]:
+        """Drops a detached subtree; returns its files."""
+        gone = list(self.walk(top))
+        for inode in gone:
+            del self.inodes[inode.id]
+        return [inode for inode in gone if isinstance(inode, File)]
+
+    def directory(self, inode_id: int) -> Directory:
+        inode = self.inodes[inode_id]
+        assert isinstance(inode, Directory), f"{inode} is no directory"
+        return inode
+
+    def file(self, inode_id: int) -> File:
+        inode = self.inodes[inode_id]
+        assert isinstance(inode, File), f"{inode} is no file"
+        return inode

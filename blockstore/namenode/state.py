@@ -1,0 +1,180 @@
+"""The journaled state: what a restart brings back. `apply` is its only mutator.
+
+Rules
+- The same entries in the same order give the same state, live and in recovery and in the
+  checkpoint process.
+- Ids and generation stamps only rise, and every one handed out is in an entry.
+- Entries with a request id are remembered, the last REQUESTS_MAX of them.
+- Where replicas are is not here: DataNodes report it anew after every start.
+"""
+
+from collections import OrderedDict
+from typing import Final
+
+from blockstore.model import Block
+from blockstore.namenode.entries import (
+    BlockAbandoned,
+    BlockAdded,
+    BlockCommitted,
+    BlockSynced,
+    Deleted,
+    DirectoryMade,
+    Entry,
+    EpochStarted,
+    FileClosed,
+    FileCreated,
+    Formatted,
+    GenerationTaken,
+    LeaseRevoked,
+    PipelineUpdated,
+    Renamed,
+    ReplicationSet,
+)
+from blockstore.namenode.namespace import (
+    NAMENODE_WRITES,
+    ROOT_ID,
+    Directory,
+    File,
+    Namespace,
+    StoredBlock,
+)
+
+# A client repeats a request for at most a minute; at a thousand changes a second this is
+# nearly that, and it is about 20 MB.
+REQUESTS_MAX: Final = 50_000
+
+
+class State:
+    """Namespace, blocks of files, counters and remembered requests."""
+
+    def __init__(self) -> None:
+        self.cluster_id = ""
+        # Rises with every start of a NameNode.
+        self.epoch = 0
+        # The last one applied.
+        self.transaction = 0
+        self.next_inode_id = ROOT_ID + 1
+        self.next_block_id = 1
+        self.next_generation = 1
+        self.names = Namespace()
+        self.requests: OrderedDict[str, Entry] = OrderedDict()
+        # Derived from the namespace.
+        self.blocks: dict[int, StoredBlock] = {}
+        self.open_files: dict[int, File] = {}
+        self.committed_blocks = 0
+
+    def apply(self, entry: Entry) -> tuple[StoredBlock, ...]:
+        """Makes the entry true; returns the blocks that left the namespace by it."""
+        dropped: tuple[StoredBlock, ...] = ()
+        match entry:
+            case Formatted():
+                self.cluster_id = entry.cluster_id
+                self.names.root.modified_at_s = entry.at_s
+            case EpochStarted():
+                self.epoch = entry.epoch
+            case DirectoryMade():
+                self._directory_made(entry)
+            case FileCreated():
+                dropped = self._file_created(entry)
+            case BlockAdded():
+                self._block_added(entry)
+            case BlockAbandoned():
+                dropped = (self._abandoned(self.names.file(entry.inode_id)),)
+            case GenerationTaken():
+                self.next_generation = entry.generation + 1
+            case PipelineUpdated():
+                last = self.names.file(entry.inode_id).blocks[-1]
+                last.generation = entry.block.generation
+                last.pipeline = entry.nodes
+            case BlockSynced():
+                self.names.file(entry.inode_id).blocks[-1].length = entry.length
+            case BlockCommitted():
+                self._commit(self.names.file(entry.inode_id).blocks[-1], entry.block)
+            case FileClosed():
+                self._file_closed(entry)
+            case LeaseRevoked():
+                self.names.file(entry.inode_id).writer = NAMENODE_WRITES
+            case Renamed():
+                dropped = self._renamed(entry)
+            case Deleted():
+                dropped = self._removed(entry.inode_id, entry.at_s)
+            case ReplicationSet():
+                self.names.file(entry.inode_id).replication = entry.replication
+        self.transaction += 1
+        self._remember(entry)
+        return dropped
+
+    def _directory_made(self, entry: DirectoryMade) -> None:
+        directory = Directory(entry.inode_id, entry.name, entry.at_s)
+        self.names.add(directory, entry.parent_id, entry.at_s)
+        self.next_inode_id = entry.inode_id + 1
+
+    def _file_created(self, entry: FileCreated) -> tuple[StoredBlock, ...]:
+        dropped = self._removed(entry.replaced_id, entry.at_s)
+        file = File(
+            entry.inode_id,
+            entry.name,
+            entry.at_s,
+            replication=entry.replication,
+            block_bytes=entry.block_bytes,
+            writer=entry.client_id,
+        )
+        self.names.add(file, entry.parent_id, entry.at_s)
+        self.open_files[file.id] = file
+        self.next_inode_id = entry.inode_id + 1
+        return dropped
+
+    def _block_added(self, entry: BlockAdded) -> None:
+        file = self.names.file(entry.inode_id)
+        if entry.previous is not None:
+            self._commit(file.blocks[-1], entry.previous)
+            file.blocks[-1].pipeline = ()
+        block = StoredBlock(entry.block, file.id, pipeline=entry.targets)
+        file.blocks.append(block)
+        self.blocks[block.id] = block
+        self.next_block_id = block.id + 1
+        self.next_generation = block.generation + 1
+
+    def _commit(self, stored: StoredBlock, block: Block) -> None:
+        assert stored.id == block.id, f"{stored} is not {block}"
+        stored.generation, stored.length = block.generation, block.length
+        self.committed_blocks += not stored.committed
+        stored.committed = True
+
+    def _file_closed(self, entry: FileClosed) -> None:
+        file = self.open_files.pop(entry.inode_id)
+        file.writer = None
+        file.modified_at_s = entry.at_s
+        if file.blocks:
+            file.blocks[-1].pipeline = ()
+
+    def _renamed(self, entry: Renamed) -> tuple[StoredBlock, ...]:
+        dropped = self._removed(entry.replaced_id, entry.at_s)
+        inode = self.names.inodes[entry.inode_id]
+        self.names.move(inode, entry.parent_id, entry.name, entry.at_s)
+        return dropped
+
+    def _removed(self, inode_id: int, at_s: float) -> tuple[StoredBlock, ...]:
+        if not inode_id:
+            return ()
+        top = self.names.inodes[inode_id]
+        self.names.detach(top, at_s)
+        dropped = []
+        for file in self.names.forget(top):
+            self.open_files.pop(file.id, None)
+            while file.blocks:
+                dropped.append(self._abandoned(file))
+        return tuple(dropped)
+
+    def _abandoned(self, file: File) -> StoredBlock:
+        block = file.blocks.pop()
+        del self.blocks[block.id]
+        self.committed_blocks -= block.committed
+        return block
+
+    def _remember(self, entry: Entry) -> None:
+        request_id = getattr(entry, "request_id", "")
+        if request_id:
+            self.requests[request_id] = entry
+            if len(self.requests) > REQUESTS_MAX:
+                self.requests.popitem(last=False)
