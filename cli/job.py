@@ -1,0 +1,171 @@
+"""`mapred job`: the jobs of a cluster."""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from . import addresses
+from .addresses import JOBTRACKER, jobtracker_option
+from .errors import FAILED
+
+if TYPE_CHECKING:
+    from mapred.engine import Engine
+    from mapred.model import JobStatus
+
+
+@click.group()
+@jobtracker_option
+@click.pass_context
+def job(ctx: click.Context, jobtracker: str | None) -> None:
+    """Jobs of a cluster.
+
+    \b
+    mapred job list
+    mapred job status job_20261123_0001
+    mapred job kill job_20261123_0001
+    """
+    ctx.obj = jobtracker
+
+
+@contextlib.contextmanager
+def _engine(jobtracker: str | None) -> Iterator["Engine"]:
+    of_group = click.get_current_context().obj
+    address = addresses.find_or_default(JOBTRACKER, jobtracker or of_group)
+    addresses.check_reachable(address)
+    addresses.announce(address)
+
+    from mapred.client import ClusterEngine
+
+    engine = ClusterEngine(str(address))
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+
+
+@job.command("list")
+@json_option
+@jobtracker_option
+def list_(as_json: bool, jobtracker: str | None) -> None:
+    """List jobs, newest first.
+
+    \b
+    mapred job list
+    """
+    from .output import status_object
+
+    with _engine(jobtracker) as engine:
+        jobs = engine.jobs()
+    if as_json:
+        click.echo(json.dumps([status_object(status) for status in jobs], ensure_ascii=False))
+        return
+    if not jobs:
+        click.echo("No jobs yet.")
+        return
+    width = max(len(status.job_id) for status in jobs)
+    for status in jobs:
+        click.echo(f"{status.job_id:<{width}}  {_summary(status)}")
+
+
+def _summary(status: "JobStatus") -> str:
+    from .listing import when
+    from .progress import percent_line
+
+    done = "" if status.state.ended else percent_line(status)
+    return (
+        f"{status.state.value:<10}  {when(status.submitted_at_s)}  {_took(status):>9}  "
+        f"{status.user:<10}  {status.name}{done}"
+    )
+
+
+def _took(status: "JobStatus") -> str:
+    until = status.finished_at_s or time.time()
+    return f"{max(0.0, until - status.submitted_at_s):.1f} s"
+
+
+@job.command()
+@click.argument("job_id", metavar="ID")
+@json_option
+@jobtracker_option
+def status(job_id: str, as_json: bool, jobtracker: str | None) -> None:
+    """Show one job: state, progress, failures.
+
+    \b
+    mapred job status job_20261123_0001
+    """
+    from .output import status_json
+
+    with _engine(jobtracker) as engine:
+        found, _ = engine.status(job_id)
+    if as_json:
+        click.echo(status_json(found))
+        return
+    for line in _details(found):
+        click.echo(line)
+
+
+def _details(status: "JobStatus") -> list[str]:
+    from .failures import failure_report, shown_uri
+    from .progress import percent
+
+    lines = [
+        f"{status.job_id} ({status.name}) of {status.user}",
+        f"  state    {status.state.value}, {_took(status)}",
+        f"  maps     {percent(status.map_progress)}%, {status.maps_done} of {status.maps} done",
+        f"  reduces  {percent(status.reduce_progress)}%, "
+        f"{status.reduces_done} of {status.reduces} done",
+        f"  attempts {status.attempts_running} running, {status.attempts_failed} failed, "
+        f"{status.attempts_killed} killed",
+        f"  output   {shown_uri(status.output_uri)}",
+    ]
+    if status.waiting_for:
+        lines.append(f"  waiting  {status.waiting_for}")
+    if status.failures:
+        lines += ["", failure_report(status)]
+    return lines
+
+
+@job.command()
+@click.argument("job_id", metavar="ID")
+@jobtracker_option
+def kill(job_id: str, jobtracker: str | None) -> int:
+    """End a job; exit code 1 when it had ended before.
+
+    \b
+    mapred job kill job_20261123_0001
+    """
+    with _engine(jobtracker) as engine:
+        killed = engine.kill(job_id, "killed by `mapred job kill`")
+        state = engine.status(job_id)[0].state
+    if killed:
+        click.echo(f"{job_id} is killed.")
+        return 0
+    click.echo(f"{job_id} had ended before: {state.value}.")
+    return FAILED
+
+
+@job.command()
+@click.argument("job_id", metavar="ID")
+@json_option
+@jobtracker_option
+def counters(job_id: str, as_json: bool, jobtracker: str | None) -> None:
+    """Show a job's counters.
+
+    \b
+    mapred job counters job_20261123_0001
+    """
+    from .output import counters_table, status_object
+
+    with _engine(jobtracker) as engine:
+        found, _ = engine.status(job_id)
+    if as_json:
+        click.echo(json.dumps(status_object(found)["counters"], ensure_ascii=False))
+        return
+    click.echo(counters_table(found.counters))

@@ -1,0 +1,82 @@
+"""What a job tells at its end: counters, one line with the time, or one JSON object.
+
+stdout carries data (records, job ids, JSON) and nothing else; everything for people goes
+to stderr.
+"""
+
+import json
+import sys
+from itertools import groupby
+
+from mapred.model import Counters, JobStatus
+
+from .failures import shown_uri
+
+
+def counters_table(counters: Counters) -> str:
+    """Groups in alphabetical order, each with its counters."""
+    lines = ["Counters"]
+    width = max((len(name) for _, name in counters), default=0)
+    for group, items in groupby(sorted(counters.items()), key=lambda item: item[0][0]):
+        lines.append(f"  {group}")
+        lines += [f"    {name:<{width}}  {value:>15,}" for (_, name), value in items]
+    return "\n".join(lines)
+
+
+def final_line(status: JobStatus, *, took_s: float, to_stdout: bool) -> str:
+    """`job_… (WordCount) succeeded in 12.3 s: 8 maps, 2 reduces; output in /counts`."""
+    tasks = plural(status.maps, "map") + ", " + plural(status.reduces, "reduce")
+    where = "" if to_stdout else f"; output in {shown_uri(status.output_uri)}"
+    return f"{status.job_id} ({status.name}) succeeded in {took_s:.1f} s: {tasks}{where}"
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def status_json(status: JobStatus) -> str:
+    """Everything of a status as one JSON object; counters as {group: {name: value}}."""
+    return json.dumps(status_object(status), ensure_ascii=False)
+
+
+def status_object(status: JobStatus) -> dict[str, object]:
+    groups: dict[str, dict[str, int]] = {}
+    for (group, name), value in sorted(status.counters.items()):
+        groups.setdefault(group, {})[name] = value
+    return {
+        "job_id": status.job_id,
+        "name": status.name,
+        "user": status.user,
+        "state": status.state.value,
+        "map_progress": status.map_progress,
+        "reduce_progress": status.reduce_progress,
+        "maps": status.maps,
+        "maps_done": status.maps_done,
+        "reduces": status.reduces,
+        "reduces_done": status.reduces_done,
+        "submitted_at_s": status.submitted_at_s,
+        "finished_at_s": status.finished_at_s,
+        "output": status.output_uri,
+        "output_files": list(status.output_files),
+        "attempts_failed": status.attempts_failed,
+        "attempts_killed": status.attempts_killed,
+        "waiting_for": status.waiting_for,
+        "failures": [
+            {
+                "kind": failure.kind.value,
+                "reason": failure.reason,
+                "traceback": failure.traceback,
+                "input": failure.input_uri,
+                "offset": failure.offset,
+                "sample": failure.sample,
+                "host": failure.host,
+            }
+            for failure in status.failures
+        ],
+        "counters": groups,
+    }
+
+
+def tell(text: str) -> None:
+    """For people: stderr, at once."""
+    print(text, file=sys.stderr, flush=True)

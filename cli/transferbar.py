@@ -1,0 +1,33 @@
+"""A bar for `put` and `get` on a terminal; nothing elsewhere."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+
+
+@contextlib.contextmanager
+def transfer_bar(title: str, total_bytes: int | None) -> Iterator[Callable[[int], None]]:
+    """A function to call with every number of bytes moved; `None`: the total isn't known."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=40),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=total_bytes)
+        yield lambda moved: bar.advance(task, moved)
