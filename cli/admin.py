@@ -126,7 +126,8 @@ def _fsck_lines(report: "FsckReport", *, every_file: bool) -> Iterator[str]:
             states[block.state] = states.get(block.state, 0) + 1
         for block in bad:
             at = ", ".join(node.address for node in block.nodes) or "nowhere"
-            yield f"  {block.block} {block.state}: {len(block.nodes)} of {file.replication}, at {at}"
+            copies = f"{len(block.nodes)} of {file.replication} copies"
+            yield f"  {block.block} {block.state}: {copies}, at {at}"
             for holder in block.last_holders:
                 yield f"    was at {holder}"
     counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))

@@ -52,8 +52,8 @@ def fs(ctx: click.Context, namenode: str | None) -> None:
     mapred fs ls -h '/books/*.txt'
     mapred fs cat /counts/part-r-00000 | head
 
-    Hadoop's spellings work, too: mapred fs -ls /books. Paths are absolute, or name their
-    store: bs://HOST:PORT/books.
+    Hadoop's spellings work, too: mapred fs -ls /books. A path may name its store:
+    bs://HOST:PORT/books.
     """
     ctx.obj = namenode
 

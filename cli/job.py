@@ -115,14 +115,21 @@ def _details(status: "JobStatus") -> list[str]:
     from .failures import failure_report, shown_uri
     from .progress import percent
 
+    maps = f"{percent(status.map_progress)}%, {status.maps_done} of {status.maps} done"
+    reduces = f"{percent(status.reduce_progress)}%, {status.reduces_done} of {status.reduces} done"
+    attempts = ", ".join(
+        (
+            f"{status.attempts_running} running",
+            f"{status.attempts_failed} failed",
+            f"{status.attempts_killed} killed",
+        )
+    )
     lines = [
         f"{status.job_id} ({status.name}) of {status.user}",
         f"  state    {status.state.value}, {_took(status)}",
-        f"  maps     {percent(status.map_progress)}%, {status.maps_done} of {status.maps} done",
-        f"  reduces  {percent(status.reduce_progress)}%, "
-        f"{status.reduces_done} of {status.reduces} done",
-        f"  attempts {status.attempts_running} running, {status.attempts_failed} failed, "
-        f"{status.attempts_killed} killed",
+        f"  maps     {maps}",
+        f"  reduces  {reduces}",
+        f"  attempts {attempts}",
         f"  output   {shown_uri(status.output_uri)}",
     ]
     if status.waiting_for:

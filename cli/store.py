@@ -1,6 +1,6 @@
 """The block store as the file commands reach it: found, announced, checked, opened.
 
-Paths are absolute (`/logs/today`) or name their store (`bs://HOST:PORT/logs/today`).
+Paths (`/logs/today`) may name their store: `bs://HOST:PORT/logs/today`.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ def opened(namenode: str | None, *paths: str) -> Iterator["BlockStore"]:
         CommandError: the paths name two stores.
     """
     namenode = namenode or click.get_current_context().obj
-    named = {path.removeprefix(SCHEME).partition("/")[0] for path in paths if is_uri(path)}
+    named = {path.removeprefix(SCHEME).partition("/")[0] for path in paths if is_uri(path)} - {""}
     if len(named) > 1:
         raise CommandError(f"paths of two block stores: {', '.join(sorted(named))}", REFUSED)
     address = addresses.find_or_default(NAMENODE, named.pop() if named else namenode)
@@ -56,19 +56,10 @@ def is_uri(path: str) -> bool:
 
 
 def absolute(path: str) -> str:
-    """The path inside its store.
-
-    Raises:
-        CommandError: it isn't absolute.
-    """
+    """The path inside its store; as in job inputs, a relative one is taken from `/`."""
     if is_uri(path):
-        path = "/" + path.removeprefix(SCHEME).partition("/")[2]
-    if not path.startswith("/"):
-        raise CommandError(
-            f"'{path}' is not a path of the block store: those begin with '/', such as '/{path}'",
-            REFUSED,
-        )
-    return path if path == "/" else path.rstrip("/")
+        path = path.removeprefix(SCHEME).partition("/")[2]
+    return "/" + path.strip("/")
 
 
 def expand(store: "BlockStore", pattern: str) -> list["FileStatus"]:
