@@ -1,0 +1,84 @@
+"""All that survives a restart: epoch, jobs that run, jobs that are over.
+
+It changes by `apply(entry)` alone, live and at replay; `snapshot` gives entries that make the
+same book again.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from mapred.jobtracker.entries import (
+    Entry,
+    EpochBegan,
+    JobArchived,
+    JobEnded,
+    JobForgotten,
+    JobSubmitted,
+    counter_list,
+)
+from mapred.jobtracker.jobs import EndedJob, Job
+
+
+class Book:
+    """Jobs by id, oldest first."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.jobs_made = 0
+        self.jobs: dict[str, Job] = {}
+        self.ended: dict[str, EndedJob] = {}
+        # Submits that were answered, so that a repeat finds its job.
+        self.requests: dict[str, str] = {}
+
+    def apply(self, entry: Entry) -> None:
+        match entry:
+            case EpochBegan():
+                self.epoch, self.jobs_made = entry.epoch, entry.jobs_made
+            case JobSubmitted():
+                self.jobs_made += 1
+                self.jobs[entry.job_id] = Job(entry)
+                self.requests[entry.request_id] = entry.job_id
+            case JobEnded():
+                self._ended(entry)
+            case JobArchived():
+                counters = {(group, name): value for group, name, value in entry.counters}
+                status = replace(entry.status, counters=counters)
+                self.ended[entry.job_id] = EndedJob(status, entry.request_id, 0)
+                self.requests[entry.request_id] = entry.job_id
+            case JobForgotten():
+                self._forget(entry.job_id)
+            case _:
+                self.jobs[_job_id(entry)].apply(entry)
+
+    def _ended(self, entry: JobEnded) -> None:
+        job = self.jobs.pop(entry.job_id)
+        job.waiting_for = ""
+        status = job.status(entry.state, finished_at_s=entry.at_s, failures=entry.failures)
+        self.ended[job.id] = EndedJob(status, job.request_id, job.version + 1)
+
+    def _forget(self, job_id: str) -> None:
+        running, over = self.jobs.pop(job_id, None), self.ended.pop(job_id, None)
+        for job in (running, over):
+            if job is not None:
+                self.requests.pop(job.request_id, None)
+
+    def replay(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self.apply(entry)
+
+    def snapshot(self) -> list[Entry]:
+        """The shortest story that leads here."""
+        running = len(self.jobs)
+        entries: list[Entry] = [EpochBegan(self.epoch, self.jobs_made - running)]
+        for job_id, ended in self.ended.items():
+            counters = counter_list(dict(ended.status.counters))
+            status = replace(ended.status, counters={})
+            entries.append(JobArchived(job_id, ended.request_id, status, counters))
+        for job in self.jobs.values():
+            entries += job.entries
+        return entries
+
+
+def _job_id(entry: Entry) -> str:
+    job_id = getattr(entry, "job_id", None)
+    return job_id if isinstance(job_id, str) else entry.attempt.job_id  # type: ignore[union-attr]

@@ -1,0 +1,359 @@
+"""The JobTracker as a pure machine: what trackers and clients say goes in, `Ready` comes out.
+
+It holds no clock, socket, disk or thread: `now` (monotonic seconds) is an argument, storage is
+touched by whoever performs the actions. After a restart `replay` the journal, then `begin`.
+
+- Everything a method returns is already part of the state; nobody may be told of it before
+  the entries are durable.
+- `check_invariants` may be called after every method.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Final
+
+from mapred.errors import (
+    MapredError,
+    NoSuchJobError,
+    OutputExistsError,
+    RefusedError,
+    TrackerStaleError,
+)
+from mapred.jobtracker.book import Book
+from mapred.jobtracker.endings import Endings
+from mapred.jobtracker.entries import Entry, EpochBegan, JobForgotten, JobSubmitted
+from mapred.jobtracker.flow import Flow
+from mapred.jobtracker.invariants import check
+from mapred.jobtracker.jobs import Job, Phase
+from mapred.jobtracker.ready import (
+    CommitPart,
+    Draft,
+    Outcome,
+    PrepareOutput,
+    PublishOutput,
+    Ready,
+    RemoveOutput,
+)
+from mapred.jobtracker.scheduler import Field, choose, in_turn
+from mapred.jobtracker.settings import JobTrackerSettings
+from mapred.jobtracker.speculation import choose_speculative
+from mapred.jobtracker.trackers import Tracker, Trackers
+from mapred.jobtracker.waiting import why_waiting
+from mapred.model import (
+    ForgetJob,
+    JobSpec,
+    JobStatus,
+    KillAttempt,
+    TaskKind,
+    TrackerStatus,
+)
+from mapred.tracking import Heartbeat, HeartbeatReply, Registered, Registration
+
+# Refused submits whose repeats get the same answer.
+REFUSALS_KEPT: Final = 1000
+# Versions of a job after a restart are above all before it.
+VERSIONS_PER_EPOCH: Final = 1 << 32
+
+
+class JobTracker:
+    """Deterministic; one caller at a time."""
+
+    def __init__(self, settings: JobTrackerSettings | None = None) -> None:
+        self.settings = settings or JobTrackerSettings()
+        self.book = Book()
+        self.trackers = Trackers(dead_after_s=self.settings.dead_after_s)
+        self._draft = Draft()
+        self._flow = Flow(self.book, self.trackers, self._draft)
+        self._endings = Endings(self.book, self.trackers, self._flow, self._draft, self.settings)
+        # Why a submit was refused after it had been taken up, by job id.
+        self._refusals: OrderedDict[str, MapredError] = OrderedDict()
+        self._wall_ahead_s = 0.0
+        self._stranded_since: dict[str, float] = {}
+
+    def __repr__(self) -> str:
+        return (
+            f"JobTracker(epoch {self.epoch}, {len(self.book.jobs)} jobs, "
+            f"{len(self.trackers.live)} trackers)"
+        )
+
+    @property
+    def epoch(self) -> int:
+        return self.book.epoch
+
+    # --- start
+
+    def replay(self, entries: Iterable[Entry]) -> None:
+        self.book.replay(entries)
+
+    def begin(self, now: float, wall_s: float) -> Ready:
+        """A new epoch; takes up what the last one left. The journal begins with `snapshot`."""
+        self._wall_ahead_s = wall_s - now
+        self._flow.record(EpochBegan(self.epoch + 1, self.book.jobs_made))
+        for job in self.book.jobs.values():
+            for attempt in job.live.values():
+                attempt.launched_at = now
+                self.trackers.expect(attempt.tracker_id, now)
+            for tracker_id in job.outputs_on:
+                self.trackers.expect(tracker_id, now)
+            self._endings.take_up(job, now)
+        return self._ready(now)
+
+    def snapshot(self) -> list[Entry]:
+        return self.book.snapshot()
+
+    # --- trackers
+
+    def register(self, registration: Registration, now: float) -> tuple[Registered, Ready]:
+        """Begins a session.
+
+        Raises:
+            TrackerStaleError: a session of this or a later incarnation has begun already.
+        """
+        info = registration.info
+        before = self.trackers.live.get(info.tracker_id)
+        if before is not None and before.info.incarnation >= info.incarnation:
+            raise TrackerStaleError(
+                f"tracker {info.tracker_id} has registered as incarnation "
+                f"{before.info.incarnation}: {info.incarnation} is too old"
+            )
+        tracker = Tracker(info, registration.attempts)
+        self.trackers.begin(tracker, now)
+        held = frozenset(held.attempt for held in registration.held)
+        keeps = frozenset(registration.attempts) | held
+        self._flow.lost_from(tracker.id, keeps, f"tracker {tracker.id} came back without it")
+        for output in registration.held:
+            tracker.jobs.add(output.attempt.job_id)
+            self._flow.output_found(output)
+        for attempt_id in registration.attempts:
+            if self._flow.running(attempt_id) is None:
+                self._flow.order(tracker, KillAttempt(attempt_id, "not wanted any more"))
+        for job_id in sorted(tracker.jobs - self.book.jobs.keys()):
+            self._flow.order(tracker, ForgetJob(job_id))
+        return Registered(self.epoch, self.settings.heartbeat_interval_s), self._ready(now)
+
+    def heartbeat(self, heartbeat: Heartbeat, now: float) -> Ready:
+        """What a tracker reports. `reply` says what it is answered."""
+        tracker = self._session(heartbeat.tracker_id, heartbeat.incarnation, heartbeat.epoch)
+        if tracker is None:
+            return Ready()
+        self.trackers.heard(tracker.id, now)
+        tracker.outbox.acknowledge(heartbeat.orders_seen)
+        for event in tracker.inbox.take(heartbeat.events):
+            self._flow.event(tracker, event, now)
+        for progress in heartbeat.progress:
+            found = self._flow.running(progress.attempt)
+            if found is not None and found[2].tracker_id == tracker.id:
+                job, _, attempt = found
+                news = (min(max(progress.fraction, 0.0), 1.0), progress.phase)
+                if news != (attempt.fraction, attempt.phase):
+                    attempt.fraction, attempt.phase = news
+                    self._changed(job)
+        return self._ready(now)
+
+    def reply(self, tracker_id: str, incarnation: int, epoch: int) -> HeartbeatReply:
+        """What a heartbeat of this session is answered now."""
+        tracker = self._session(tracker_id, incarnation, epoch)
+        if tracker is None:
+            return HeartbeatReply(self.epoch, register_again=True)
+        return HeartbeatReply(
+            self.epoch, False, tracker.inbox.seen, tuple(tracker.outbox.pending())
+        )
+
+    def has_orders(self, tracker_id: str) -> bool:
+        tracker = self.trackers.live.get(tracker_id)
+        return tracker is None or len(tracker.outbox) > 0
+
+    def _session(self, tracker_id: str, incarnation: int, epoch: int) -> Tracker | None:
+        if epoch != self.epoch:
+            return None
+        return self.trackers.session(tracker_id, incarnation)
+
+    # --- clients
+
+    def submit(self, spec: JobSpec, request_id: str, now: float) -> tuple[str, Ready]:
+        """Takes a job up; a repeat of the request gets the same job.
+
+        Its output directory isn't made yet: see `preparing` and `refusal`.
+
+        Raises:
+            OutputExistsError: another running job writes there.
+            RefusedError: no registered tracker has the client's Python or engine version.
+        """
+        if known := self.book.requests.get(request_id):
+            return known, Ready()
+        self._refuse_shared_output(spec)
+        self._refuse_unfit(spec)
+        stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self._wall_ahead_s + now))
+        job_id = f"job_{stamp}_{self.book.jobs_made + 1:04d}"
+        wall_s = self._wall_ahead_s + now
+        self._flow.record(JobSubmitted(job_id, request_id, spec, self.epoch, wall_s))
+        self._endings.take_up(self.book.jobs[job_id], now)
+        return job_id, self._ready(now)
+
+    def _refuse_shared_output(self, spec: JobSpec) -> None:
+        for job in self.book.jobs.values():
+            if job.spec.output_uri.rstrip("/") == spec.output_uri.rstrip("/"):
+                raise OutputExistsError(
+                    f"{spec.output_uri} is being written by {job.id}: choose another -o"
+                )
+
+    def _refuse_unfit(self, spec: JobSpec) -> None:
+        if self.trackers.live and not any(tracker.fits(spec) for tracker in self.trackers):
+            infos = [tracker.info for tracker in self.trackers]
+            versions = sorted(
+                {f"Python {i.python_version}, mapred {i.engine_version}" for i in infos}
+            )
+            raise RefusedError(
+                f"this client has Python {spec.python_version}, mapred {spec.engine_version}; "
+                f"the TaskTrackers have Python {'; '.join(versions)}: install the same versions"
+            )
+
+    def preparing(self, job_id: str) -> bool:
+        """Whether the output directory is still being made."""
+        job = self.book.jobs.get(job_id)
+        return job is not None and job.phase is Phase.PREPARING
+
+    def refusal(self, job_id: str) -> MapredError | None:
+        """Why the job was refused while it was being prepared."""
+        return self._refusals.get(job_id)
+
+    def kill(self, job_id: str, reason: str, now: float) -> tuple[bool, Ready]:
+        """False when the job had ended, or all its tasks had.
+
+        Raises:
+            NoSuchJobError: no job of this id.
+        """
+        if job_id in self.book.ended:
+            return False, Ready()
+        job = self._job(job_id)
+        killed = self._endings.kill(job, reason, now)
+        return killed, self._ready(now)
+
+    def status(self, job_id: str) -> tuple[JobStatus, int]:
+        """The job and its version, which rises with every visible change.
+
+        Raises:
+            NoSuchJobError: no job of this id.
+        """
+        base = self.epoch * VERSIONS_PER_EPOCH
+        if ended := self.book.ended.get(job_id):
+            return ended.status, base + ended.version
+        job = self._job(job_id)
+        failures = job.verdict_failures or job.ranked_failures()
+        return job.status(job.visible_state(), failures=failures), base + job.version
+
+    def jobs(self) -> list[JobStatus]:
+        """Newest first."""
+        known = [self.status(job_id)[0] for job_id in (*self.book.ended, *self.book.jobs)]
+        return sorted(known, key=lambda status: (status.submitted_at_s, status.job_id))[::-1]
+
+    def tracker_statuses(self, now: float) -> list[TrackerStatus]:
+        return self.trackers.status(now)
+
+    def _job(self, job_id: str) -> Job:
+        if job_id not in self.book.jobs:
+            raise NoSuchJobError(f"no job '{job_id}' here: `mapred job list` shows all")
+        return self.book.jobs[job_id]
+
+    # --- time and effects
+
+    def tick(self, now: float) -> Ready:
+        """Whatever has become due; also after recovery, when trackers may be gone for good."""
+        for tracker_id in self.trackers.newly_dead(now):
+            silent = f"tracker {tracker_id} was silent for {self.settings.dead_after_s:g} s"
+            self._flow.lost_from(tracker_id, frozenset(), silent)
+        self._flow.reannounce(now)
+        self._look_for_stranded(now)
+        return self._ready(now)
+
+    def performed(self, outcome: Outcome, now: float) -> Ready:
+        """An action is done, or can't be done."""
+        match outcome.action:
+            case PrepareOutput(job_id):
+                self._prepared(job_id, outcome.error)
+            case CommitPart(attempt_id):
+                self._flow.committed(attempt_id, outcome.error)
+            case PublishOutput(job_id) | RemoveOutput(job_id):
+                self._endings.performed(outcome, self._wall_ahead_s + now)
+        return self._ready(now)
+
+    def _prepared(self, job_id: str, error: MapredError | None) -> None:
+        self._endings.settle(job_id)
+        if error is None:
+            self._flow.prepared(job_id)
+            return
+        self._refusals[job_id] = error
+        while len(self._refusals) > REFUSALS_KEPT:
+            self._refusals.popitem(last=False)
+        self._flow.record(JobForgotten(job_id))
+
+    def _look_for_stranded(self, now: float) -> None:
+        field = Field(self.trackers)
+        for job in list(self.book.jobs.values()):
+            if field.usable(job):
+                self._stranded_since.pop(job.id, None)
+            since = self._stranded_since.setdefault(job.id, now) if not field.usable(job) else now
+            left_s = self.settings.no_tracker_timeout_s - (now - since)
+            reason = why_waiting(job, field, left_s)
+            if left_s <= 0 and job.phase is Phase.RUNNING:
+                self._endings.fail(job, f"{reason}; waited {now - since:.0f} s", now)
+            elif reason != job.waiting_for:
+                job.waiting_for = reason
+                self._changed(job)
+        for job_id in self._stranded_since.keys() - self.book.jobs.keys():
+            del self._stranded_since[job_id]
+
+    # --- every method ends here
+
+    def _ready(self, now: float) -> Ready:
+        self._endings.look(now, self._wall_ahead_s + now)
+        self._assign(now)
+        self._flow.announce_outputs()
+        self._forget_old()
+        return self._draft.take()
+
+    def _changed(self, job: Job) -> None:
+        job.version += 1
+        self._draft.changed.add(job.id)
+
+    def _forget_old(self) -> None:
+        while len(self.book.ended) > self.settings.jobs_kept:
+            self._flow.record(JobForgotten(next(iter(self.book.ended))))
+
+    def _assign(self, now: float) -> None:
+        """Fills free slots, one task a tracker and round, so that work spreads."""
+        jobs = [job for job in self.book.jobs.values() if job.phase is Phase.RUNNING]
+        if not jobs or not self.trackers.live:
+            return
+        field = Field(self.trackers)
+        for kind in TaskKind:
+            while self._assign_round(jobs, kind, field, now):
+                pass
+
+    def _assign_round(self, jobs: list[Job], kind: TaskKind, field: Field, now: float) -> bool:
+        launched = False
+        free = [tracker for tracker in field.trackers if tracker.free(kind) > 0]
+        for tracker in sorted(free, key=lambda t: (-t.free(kind), t.id)):
+            launched |= self._assign_one(jobs, kind, tracker, field, now)
+        return launched
+
+    def _assign_one(
+        self, jobs: list[Job], kind: TaskKind, tracker: Tracker, field: Field, now: float
+    ) -> bool:
+        for job in in_turn(jobs, kind):
+            task = choose(job, kind, tracker, field, now)
+            if task is not None:
+                self._flow.launch(job, task, tracker, now)
+                return True
+        if self.settings.speculation:
+            for job in jobs:
+                task = choose_speculative(job, kind, tracker, field, now)
+                if task is not None:
+                    self._flow.launch(job, task, tracker, now)
+                    return True
+        return False
+
+    def check_invariants(self) -> None:
+        """Raises AssertionError, with the story, when the state contradicts itself."""
+        check(self.book, self.trackers)

@@ -1,0 +1,153 @@
+"""How a job ends: all tasks done, a failure that decides, or a kill.
+
+Rules
+- The verdict is journaled first. Then running attempts are killed; commits under way are
+  waited for; and until the killed attempts are gone (or `drain_s` has passed) the output
+  directory is left alone, so that no zombie writes into what was published or removed.
+- Success: _SUCCESS is written last of all files, then _temporary is removed.
+- Failure and kill: the whole output directory is removed, committed parts too. Hadoop leaves
+  it without _SUCCESS; then a second submit is refused until somebody has cleaned up.
+- At most one action per job is under way, so nothing in a directory races.
+"""
+
+import json
+
+from mapred.errors import MapredError
+from mapred.jobtracker.attempts import State
+from mapred.jobtracker.book import Book
+from mapred.jobtracker.entries import JobEnded, JobEnding
+from mapred.jobtracker.flow import Flow, commit_of
+from mapred.jobtracker.jobs import Job, Phase
+from mapred.jobtracker.ready import Draft, Outcome, PrepareOutput, PublishOutput, RemoveOutput
+from mapred.jobtracker.settings import JobTrackerSettings
+from mapred.jobtracker.trackers import Trackers
+from mapred.model import Failure, FailureKind, ForgetJob, JobState, TaskKind
+
+
+class Endings:
+    """The rules above, over the same book and draft as `Flow`."""
+
+    def __init__(
+        self,
+        book: Book,
+        trackers: Trackers,
+        flow: Flow,
+        draft: Draft,
+        settings: JobTrackerSettings,
+    ) -> None:
+        self._book = book
+        self._trackers = trackers
+        self._flow = flow
+        self._draft = draft
+        self._drain_s = settings.drain_s
+        # Jobs whose output directory is being worked on.
+        self._in_flight: set[str] = set()
+
+    def take_up(self, job: Job, now: float) -> None:
+        """Asks again for what a new job, or a new epoch, must have done."""
+        if job.phase is Phase.PREPARING:
+            self._in_flight.add(job.id)
+            self._draft.actions.append(PrepareOutput(job.id, job.spec.output_uri))
+        if job.phase is Phase.ENDING:
+            job.ending_since = now
+        for attempt in job.live.values():
+            if attempt.state is State.COMMITTING and attempt.temporary_uri:
+                self._draft.actions.append(commit_of(job, attempt))
+
+    def settle(self, job_id: str) -> None:
+        self._in_flight.discard(job_id)
+
+    def look(self, now: float, wall_s: float) -> None:
+        """Moves every job that can go on towards its end."""
+        for job in list(self._book.jobs.values()):
+            if job.phase is Phase.RUNNING:
+                if job.decisive_failure is not None:
+                    self._end(job, JobState.FAILED, job.ranked_failures(), now)
+                elif job.complete:
+                    self._end(job, JobState.SUCCEEDED, (), now)
+            if job.phase is Phase.ENDING:
+                self._go_on(job, now, wall_s)
+
+    def kill(self, job: Job, reason: str, now: float) -> bool:
+        if job.phase is Phase.ENDING:
+            return job.verdict is not JobState.SUCCEEDED
+        failure = Failure(FailureKind.KILLED, reason or "killed")
+        self._end(job, JobState.KILLED, (failure,), now)
+        return True
+
+    def fail(self, job: Job, reason: str, now: float) -> None:
+        failure = Failure(FailureKind.FAILED, reason)
+        self._end(job, JobState.FAILED, (failure, *job.ranked_failures()), now)
+
+    def _end(self, job: Job, verdict: JobState, failures: tuple[Failure, ...], now: float) -> None:
+        self._flow.record(JobEnding(job.id, verdict, failures))
+        job.ending_since = now
+        for attempt in list(job.live.values()):
+            self._flow.kill(job, attempt, f"the job has {verdict.value}")
+
+    def _go_on(self, job: Job, now: float, wall_s: float) -> None:
+        if job.id in self._in_flight or job.live:
+            return
+        since = now if job.ending_since is None else job.ending_since
+        if now - since < self._drain_s and self._draining(job, now):
+            return
+        self._in_flight.add(job.id)
+        uri = job.spec.output_uri
+        if job.verdict is JobState.SUCCEEDED:
+            self._draft.actions.append(PublishOutput(job.id, uri, success_text(job, wall_s)))
+        else:
+            self._draft.actions.append(RemoveOutput(job.id, uri))
+
+    def _draining(self, job: Job, now: float) -> bool:
+        """Whether attempts of the job may still be at work somewhere."""
+        for tracker in self._trackers:
+            if any(attempt.job_id == job.id for attempt in tracker.occupied):
+                return True
+        return any(
+            tracker_id not in self._trackers.live and self._trackers.expected(tracker_id, now)
+            for tracker_id in job.trackers
+        )
+
+    def performed(self, outcome: Outcome, wall_s: float) -> None:
+        """The output directory has been published or removed, or can't be."""
+        job = self._book.jobs.get(outcome.action.job_id)
+        if job is None or job.phase is not Phase.ENDING:
+            return
+        self.settle(job.id)
+        assert job.verdict is not None
+        failures = job.verdict_failures
+        if outcome.error is not None:
+            failures = (*failures, _storage_failure(job, outcome.error))
+            if job.verdict is JobState.SUCCEEDED:
+                self._flow.record(JobEnding(job.id, JobState.FAILED, failures))
+                return
+        self._flow.record(JobEnded(job.id, job.verdict, wall_s, failures))
+        for tracker in self._trackers:
+            if job.id in tracker.jobs:
+                tracker.jobs.discard(job.id)
+                self._flow.order(tracker, ForgetJob(job.id))
+
+
+def _storage_failure(job: Job, error: MapredError) -> Failure:
+    return Failure(FailureKind.FAILED, f"output {job.spec.output_uri}: {error}")
+
+
+def success_text(job: Job, wall_s: float) -> str:
+    """What _SUCCESS holds: JSON, so that scripts can read counters and files."""
+    counters: dict[str, dict[str, int]] = {}
+    for group, name, value in job.archived_counters():
+        counters.setdefault(group, {})[name] = value
+    return json.dumps(
+        {
+            "job_id": job.id,
+            "name": job.spec.name,
+            "user": job.spec.user,
+            "submitted_at_s": job.submitted_at_s,
+            "finished_at_s": wall_s,
+            "maps": len(job.tasks[TaskKind.MAP]),
+            "reduces": len(job.tasks[TaskKind.REDUCE]),
+            "files": [uri.rpartition("/")[2] for uri in job.output_files()],
+            "counters": counters,
+        },
+        indent=1,
+    )

@@ -1,0 +1,288 @@
+"""What happens to jobs and their attempts: every rule that turns news into entries and orders.
+
+`core.py` is the door; it hands each piece of news to one method here. Methods look at the
+book, record entries (which changes the book), put orders into trackers' outboxes, and ask
+for actions; all of it lands in one `Draft`.
+"""
+
+from mapred.errors import MapredError
+from mapred.jobtracker.attempts import Attempt, Event, State, Task
+from mapred.jobtracker.book import Book
+from mapred.jobtracker.entries import (
+    AttemptLaunched,
+    AttemptMoved,
+    Entry,
+    OutputPrepared,
+    counter_list,
+)
+from mapred.jobtracker.fetchreports import Verdict
+from mapred.jobtracker.jobs import Job, Phase
+from mapred.jobtracker.ready import CommitPart, Draft
+from mapred.jobtracker.reannounce import Reannouncements
+from mapred.jobtracker.trackers import Tracker, Trackers
+from mapred.model import (
+    AttemptDone,
+    AttemptFailed,
+    AttemptId,
+    Failure,
+    FailureKind,
+    FetchFailed,
+    KillAttempt,
+    Launch,
+    MapOutput,
+    OutputsReady,
+    TaskKind,
+    TrackerEvent,
+    TrackerOrder,
+)
+from mapred.tracking import HeldOutput
+
+
+class Flow:
+    """The rules of attempts, over the book and the trackers."""
+
+    def __init__(self, book: Book, trackers: Trackers, draft: Draft) -> None:
+        self._book = book
+        self._trackers = trackers
+        self._draft = draft
+        self.reannouncements = Reannouncements()
+
+    # --- the two ways to have an effect
+
+    def record(self, entry: Entry) -> None:
+        self._book.apply(entry)
+        self._draft.entries.append(entry)
+        job_id = getattr(entry, "job_id", None) or getattr(entry, "attempt", None)
+        if job_id is not None:
+            self._draft.changed.add(job_id if isinstance(job_id, str) else job_id.job_id)
+
+    def order(self, tracker: Tracker, order: TrackerOrder) -> None:
+        tracker.outbox.put(order)
+        self._draft.wakes.add(tracker.id)
+
+    def announce_outputs(self) -> None:
+        """Tells running reduces of the outputs that came up, all of a job in one order."""
+        for job_id, outputs in self._draft.outputs.items():
+            job = self._book.jobs.get(job_id)
+            current = tuple(o for o in outputs if job and job.outputs.get(o.map_index) == o)
+            for tracker in self._trackers:
+                if current and any(
+                    a.job_id == job_id and a.kind is TaskKind.REDUCE for a in tracker.occupied
+                ):
+                    self.order(tracker, OutputsReady(job_id, current))
+        self._draft.outputs.clear()
+
+    # --- attempts begin
+
+    def launch(self, job: Job, task: Task, tracker: Tracker, now: float) -> None:
+        attempt_id = task.id.attempt(job.next_number(task, self._book.epoch))
+        self.record(AttemptLaunched(attempt_id, tracker.id, tracker.info.host))
+        task.attempts[attempt_id.number].launched_at = now
+        tracker.occupied[attempt_id] = None
+        tracker.jobs.add(job.id)
+        if task.id.kind is TaskKind.MAP:
+            order = Launch(attempt_id, job.launch_spec, split=job.spec.splits[task.id.index])
+        else:
+            maps = len(job.tasks[TaskKind.MAP])
+            order = Launch(
+                attempt_id, job.launch_spec, maps=maps, outputs=tuple(job.outputs.values())
+            )
+        self.order(tracker, order)
+
+    # --- attempts end
+
+    def event(self, tracker: Tracker, event: TrackerEvent, now: float) -> None:
+        match event:
+            case AttemptDone():
+                tracker.occupied.pop(event.attempt, None)
+                self._done(tracker, event, now)
+            case AttemptFailed():
+                tracker.occupied.pop(event.attempt, None)
+                self._failed(event)
+            case FetchFailed():
+                self._fetch_failed(event, now)
+
+    def running(self, attempt_id: AttemptId) -> tuple[Job, Task, Attempt] | None:
+        """The attempt, if its job is known and it runs."""
+        job = self._book.jobs.get(attempt_id.job_id)
+        attempt = job.live.get(attempt_id) if job else None
+        if job is None or attempt is None or attempt.state is not State.RUNNING:
+            return None
+        return job, job.tasks[attempt_id.kind][attempt_id.index], attempt
+
+    def _done(self, tracker: Tracker, event: AttemptDone, now: float) -> None:
+        found = self.running(event.attempt)
+        if found is None:
+            return
+        job, task, attempt = found
+        if job.phase is not Phase.RUNNING or task.done or task.committing is not None:
+            self.record(AttemptMoved(attempt.id, Event.KILLED))
+            return
+        job.durations_s[attempt.id.kind].append(now - attempt.launched_at)
+        counters = counter_list(dict(event.counters))
+        if event.output is not None:
+            self.record(
+                AttemptMoved(attempt.id, Event.OUTPUT_MADE, counters=counters, output=event.output)
+            )
+            self._draft.outputs[job.id].append(event.output)
+            self._end_rivals(job, task)
+            return
+        self.record(
+            AttemptMoved(
+                attempt.id,
+                Event.PART_WRITTEN,
+                counters=counters,
+                temporary_uri=event.temporary_uri,
+                final_name=event.final_name,
+            )
+        )
+        if event.temporary_uri:
+            self._draft.actions.append(commit_of(job, attempt))
+        else:
+            self.committed(attempt.id, None)
+
+    def committed(self, attempt_id: AttemptId, error: MapredError | None) -> None:
+        """The rename was done, or can't be."""
+        job = self._book.jobs.get(attempt_id.job_id)
+        attempt = job.live.get(attempt_id) if job else None
+        if job is None or attempt is None or attempt.state is not State.COMMITTING:
+            return
+        if error is None:
+            self.record(AttemptMoved(attempt_id, Event.COMMITTED))
+            self._end_rivals(job, job.tasks[attempt_id.kind][attempt_id.index])
+        else:
+            failure = Failure(FailureKind.FAILED, f"commit: {error}", host=attempt.host)
+            self.record(AttemptMoved(attempt_id, Event.FAILED, failure=failure))
+
+    def _end_rivals(self, job: Job, task: Task) -> None:
+        for rival in task.live_attempts:
+            self.kill(job, rival, "another attempt of the task was first")
+
+    def kill(self, job: Job, attempt: Attempt, reason: str) -> None:
+        """A running attempt is killed from now on; its slot is free when the tracker says so."""
+        if attempt.state is not State.RUNNING:
+            return
+        failure = Failure(FailureKind.KILLED, reason, host=attempt.host)
+        self.record(AttemptMoved(attempt.id, Event.KILLED, failure=failure))
+        job.fetch_reports.forget_reduce(attempt.id)
+        self._order_kill(attempt, reason)
+
+    def _order_kill(self, attempt: Attempt, reason: str) -> None:
+        tracker = self._trackers.live.get(attempt.tracker_id)
+        if tracker is not None and attempt.id in tracker.occupied:
+            self.order(tracker, KillAttempt(attempt.id, reason))
+
+    def _failed(self, event: AttemptFailed) -> None:
+        found = self.running(event.attempt)
+        if found is None:
+            return
+        job, _, attempt = found
+        move = {
+            FailureKind.KILLED: Event.KILLED,
+            FailureKind.LOST: Event.NODE_LOST,
+        }.get(event.failure.kind, Event.FAILED)
+        self.record(AttemptMoved(attempt.id, move, failure=event.failure))
+        job.fetch_reports.forget_reduce(attempt.id)
+
+    # --- map outputs get lost and found
+
+    def _fetch_failed(self, event: FetchFailed, now: float) -> None:
+        found = self.running(event.reduce)
+        if found is None:
+            return
+        job, _, reduce = found
+        output = job.outputs.get(event.map_index)
+        if output is None:
+            return
+        if output.attempt_number != event.map_attempt_number:
+            self._tell(reduce, output)
+            return
+        if output.tracker_id not in self._trackers.live and not self._trackers.expected(
+            output.tracker_id, now
+        ):
+            self.output_lost(job, event.map_index, f"tracker {output.tracker_id} is gone")
+            return
+        match job.fetch_reports.complain(reduce.id, output.map_index, output.attempt_number):
+            case Verdict.TRY_AGAIN:
+                self.reannouncements.add(reduce.id, event.map_index, now)
+            case Verdict.OUTPUT_LOST:
+                reason = f"reduces can't fetch it: {event.reason}"
+                self.output_lost(job, event.map_index, reason, blame=True)
+            case Verdict.REDUCE_CUT_OFF:
+                self._cut_off(job, reduce, event.reason)
+
+    def _cut_off(self, job: Job, reduce: Attempt, reason: str) -> None:
+        failure = Failure(
+            FailureKind.FAILED,
+            f"this reduce alone can't fetch from several maps; the last reason: {reason}",
+            host=reduce.host,
+        )
+        self.record(AttemptMoved(reduce.id, Event.FAILED, failure=failure))
+        job.fetch_reports.forget_reduce(reduce.id)
+        self._order_kill(reduce, failure.reason)
+
+    def reannounce(self, now: float) -> None:
+        """Sends outputs again to the reduces that complained and should now try again."""
+        for reduce_id, map_index in self.reannouncements.due(now):
+            found = self.running(reduce_id)
+            output = found[0].outputs.get(map_index) if found else None
+            if found and output is not None:
+                self._tell(found[2], output)
+
+    def _tell(self, reduce: Attempt, output: MapOutput) -> None:
+        tracker = self._trackers.live.get(reduce.tracker_id)
+        if tracker is not None:
+            self.order(tracker, OutputsReady(reduce.id.job_id, (output,)))
+
+    def output_lost(self, job: Job, map_index: int, reason: str, *, blame: bool = False) -> None:
+        """The map runs again. With `blame` the loss counts against its tracker."""
+        winner = job.tasks[TaskKind.MAP][map_index].winner
+        assert winner is not None
+        kind = FailureKind.FAILED if blame else FailureKind.LOST
+        failure = Failure(kind, f"map output {winner.id}: {reason}", host=winner.host)
+        self.record(AttemptMoved(winner.id, Event.OUTPUT_LOST, failure=failure))
+        job.fetch_reports.forget_output(map_index, winner.id.number)
+
+    def output_found(self, held: HeldOutput) -> None:
+        """A tracker came back with an output that was given up; used if nobody was faster."""
+        job = self._book.jobs.get(held.attempt.job_id)
+        attempt = job.attempt(held.attempt) if job else None
+        if job is None or attempt is None or not job.needs_map_outputs:
+            return
+        task = job.tasks[TaskKind.MAP][held.attempt.index]
+        if attempt.state is State.LOST and attempt.output == held.output and not task.done:
+            self.record(AttemptMoved(attempt.id, Event.OUTPUT_FOUND))
+            self._draft.outputs[job.id].append(held.output)
+            self._end_rivals(job, task)
+
+    # --- a tracker is gone, or came back with less
+
+    def lost_from(self, tracker_id: str, keeps: frozenset[AttemptId], reason: str) -> None:
+        """Everything that the tracker had is lost, except what it keeps."""
+        for job in list(self._book.jobs.values()):
+            for attempt in list(job.live.values()):
+                if attempt.tracker_id == tracker_id and attempt.id not in keeps:
+                    self._lost(job, attempt, reason)
+            if job.needs_map_outputs:
+                for map_index in sorted(job.outputs_on.get(tracker_id, ())):
+                    winner = job.tasks[TaskKind.MAP][map_index].winner
+                    if winner is not None and winner.id not in keeps:
+                        self.output_lost(job, map_index, reason)
+
+    def _lost(self, job: Job, attempt: Attempt, reason: str) -> None:
+        if attempt.state is State.RUNNING:
+            failure = Failure(FailureKind.LOST, reason, host=attempt.host)
+            self.record(AttemptMoved(attempt.id, Event.NODE_LOST, failure=failure))
+            job.fetch_reports.forget_reduce(attempt.id)
+
+    # --- the output directory
+
+    def prepared(self, job_id: str) -> None:
+        job = self._book.jobs.get(job_id)
+        if job is not None and job.phase is Phase.PREPARING:
+            self.record(OutputPrepared(job_id))
+
+
+def commit_of(job: Job, attempt: Attempt) -> CommitPart:
+    root = job.spec.output_uri.rstrip("/")
+    return CommitPart(attempt.id, attempt.temporary_uri, f"{root}/{attempt.final_name}")

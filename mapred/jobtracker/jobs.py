@@ -1,0 +1,306 @@
+"""A job: its tasks, and what follows from their attempts.
+
+    PREPARING   the output directory is being made
+    RUNNING     tasks run
+    ENDING      the verdict is in; attempts are drained, then the output published or removed
+    ENDED       only the status is left (`EndedJob`)
+
+Everything here changes by `apply(entry)`, live and at replay, except what is marked as not
+journaled. Counters are those of winning attempts: a map output that gets lost takes its
+counters along, and its successor brings them again.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final
+
+from mapred.jobtracker.attempts import Attempt, Event, State, Task
+from mapred.jobtracker.entries import (
+    AttemptLaunched,
+    AttemptMoved,
+    Entry,
+    JobEnding,
+    JobSubmitted,
+    OutputPrepared,
+    counter_list,
+)
+from mapred.jobtracker.fetchreports import FetchReports
+from mapred.jobtracker.pending import PendingTasks
+from mapred.model import (
+    AttemptId,
+    Failure,
+    FailureKind,
+    JobState,
+    JobStatus,
+    MapOutput,
+    TaskId,
+    TaskKind,
+)
+
+# Numbers of attempts of one task begin at this for each further life of the JobTracker: a
+# launch that the last life sent out but had not yet made durable never shares its number.
+NUMBERS_PER_EPOCH: Final = 1000
+# How often a map's output may be made and then not be had by any reduce, its node being alive.
+OUTPUTS_UNFETCHABLE_MAX: Final = 8
+# What a client shows of a failed job; the first ones tell the cause.
+FAILURES_SHOWN_MAX: Final = 10
+
+
+class Phase(Enum):
+    PREPARING = "preparing"
+    RUNNING = "running"
+    ENDING = "ending"
+
+
+@dataclass(slots=True)
+class EndedJob:
+    """What is kept of a job that is over."""
+
+    status: JobStatus
+    request_id: str
+    version: int
+
+
+class Job:
+    """A job that is not over."""
+
+    def __init__(self, entry: JobSubmitted) -> None:
+        self.id = entry.job_id
+        self.spec = entry.spec
+        # What goes out with launches.
+        self.launch_spec = replace(entry.spec, splits=())
+        self.request_id = entry.request_id
+        self.submitted_at_s = entry.at_s
+        self._first_epoch = entry.epoch
+        self.phase = Phase.PREPARING
+        self.verdict: JobState | None = None
+        self.verdict_failures: tuple[Failure, ...] = ()
+        self.tasks = {
+            TaskKind.MAP: [Task(TaskId(self.id, "m", i)) for i in range(len(entry.spec.splits))],
+            TaskKind.REDUCE: [Task(TaskId(self.id, "r", i)) for i in range(entry.spec.reducers)],
+        }
+        self.pending = {
+            TaskKind.MAP: PendingTasks(len(entry.spec.splits), entry.spec.splits),
+            TaskKind.REDUCE: PendingTasks(entry.spec.reducers),
+        }
+        self.done = {TaskKind.MAP: 0, TaskKind.REDUCE: 0}
+        self.live: dict[AttemptId, Attempt] = {}
+        # Wherever an attempt was ever launched.
+        self.trackers: set[str] = set()
+        # Outputs of won maps, for the reduces; and who holds them.
+        self.outputs: dict[int, MapOutput] = {}
+        self.outputs_on: dict[str, set[int]] = {}
+        self.counters: Counter[tuple[str, str]] = Counter()
+        self.failures: list[Failure] = []
+        self._exhausted: Failure | None = None
+        self.failures_on: Counter[str] = Counter()
+        self.ended_attempts: Counter[State] = Counter()
+        # All entries so far: a later epoch begins with them.
+        self.entries: list[Entry] = [entry]
+        # Not journaled.
+        self.version = 0
+        self.fetch_reports = FetchReports()
+        self.ending_since: float | None = None
+        self.locality_skipped_at: float | None = None
+        self.durations_s: dict[TaskKind, list[float]] = {TaskKind.MAP: [], TaskKind.REDUCE: []}
+        self.waiting_for = ""
+
+    def __repr__(self) -> str:
+        maps, reduces = (f"{self.done[k]}/{len(self.tasks[k])}" for k in TaskKind)
+        return f"Job({self.id} {self.phase.value}, maps {maps}, reduces {reduces})"
+
+    # --- questions
+
+    def task(self, task_id: TaskId) -> Task | None:
+        tasks = self.tasks[task_id.kind]
+        return tasks[task_id.index] if task_id.index < len(tasks) else None
+
+    def attempt(self, attempt_id: AttemptId) -> Attempt | None:
+        task = self.task(attempt_id.task)
+        return task.attempts.get(attempt_id.number) if task else None
+
+    @property
+    def complete(self) -> bool:
+        return all(self.done[kind] == len(self.tasks[kind]) for kind in TaskKind)
+
+    @property
+    def needs_map_outputs(self) -> bool:
+        """Whether some reduce may still fetch."""
+        return self.phase is Phase.RUNNING and any(
+            not task.done and task.committing is None for task in self.tasks[TaskKind.REDUCE]
+        )
+
+    def reduces_may_start(self) -> bool:
+        maps = len(self.tasks[TaskKind.MAP])
+        return self.done[TaskKind.MAP] >= min(self.spec.slowstart, 1.0) * maps
+
+    def running_of(self, kind: TaskKind) -> int:
+        return sum(1 for attempt_id in self.live if attempt_id.kind is kind)
+
+    def next_number(self, task: Task, epoch: int) -> int:
+        first = (epoch - self._first_epoch) * NUMBERS_PER_EPOCH
+        return max(first, max(task.attempts, default=-1) + 1)
+
+    @property
+    def decisive_failure(self) -> Failure | None:
+        """What ends the job: a fatal failure, or the last one of a task without tries left."""
+        for failure in self.failures:
+            if failure.kind is FailureKind.FATAL:
+                return failure
+        return self._exhausted
+
+    # --- changes
+
+    def apply(self, entry: Entry) -> None:
+        match entry:
+            case OutputPrepared():
+                self.phase = Phase.RUNNING
+            case AttemptLaunched():
+                self._launched(entry)
+            case AttemptMoved():
+                self._moved(entry)
+            case JobEnding():
+                self.phase = Phase.ENDING
+                self.verdict = entry.verdict
+                self.verdict_failures = entry.failures
+            case _:
+                raise AssertionError(f"{entry} is not about a running job")
+        self.entries.append(entry)
+        self.version += 1
+
+    def _launched(self, entry: AttemptLaunched) -> None:
+        attempt = Attempt(entry.attempt, entry.tracker_id, entry.host)
+        self.tasks[entry.attempt.kind][entry.attempt.index].launch(attempt)
+        self.pending[entry.attempt.kind].remove(entry.attempt.index)
+        self.live[entry.attempt] = attempt
+        self.trackers.add(entry.tracker_id)
+
+    def _moved(self, entry: AttemptMoved) -> None:
+        kind, index = entry.attempt.kind, entry.attempt.index
+        task = self.tasks[kind][index]
+        attempt = task.attempts[entry.attempt.number]
+        won_before = task.winner
+        task.apply(entry.attempt.number, entry.event, entry.failure)
+        match entry.event:
+            case Event.OUTPUT_MADE:
+                attempt.counters = {(g, n): v for g, n, v in entry.counters}
+                attempt.output = entry.output
+            case Event.PART_WRITTEN:
+                attempt.counters = {(g, n): v for g, n, v in entry.counters}
+                attempt.temporary_uri, attempt.final_name = entry.temporary_uri, entry.final_name
+            case Event.FAILED if entry.failure is not None:
+                self.failures.append(entry.failure)
+                self.failures_on[attempt.tracker_id] += 1
+                if task.failures >= self.spec.attempts_max:
+                    self._exhausted = entry.failure
+            case Event.OUTPUT_LOST if entry.failure is not None:
+                if task.outputs_unfetchable >= OUTPUTS_UNFETCHABLE_MAX:
+                    self.failures.append(entry.failure)
+                    self._exhausted = entry.failure
+            case _:
+                pass
+        if not attempt.live and self.live.pop(attempt.id, None) is not None:
+            self.ended_attempts[attempt.state] += 1
+        if task.winner is not won_before:
+            self._lost_win(kind, won_before) if won_before else self._won(kind, task.winner)
+        pending = self.pending[kind]
+        if not task.done and not task.live_attempts:
+            if index not in pending:
+                pending.put_back(index)
+        else:
+            pending.remove(index)
+
+    def _won(self, kind: TaskKind, winner: Attempt | None) -> None:
+        assert winner is not None
+        self.done[kind] += 1
+        self.counters.update(winner.counters)
+        if winner.output is not None:
+            self.outputs[winner.id.index] = winner.output
+            self.outputs_on.setdefault(winner.tracker_id, set()).add(winner.id.index)
+
+    def _lost_win(self, kind: TaskKind, loser: Attempt) -> None:
+        self.done[kind] -= 1
+        self.counters.subtract(loser.counters)
+        self.outputs.pop(loser.id.index, None)
+        self.outputs_on[loser.tracker_id].discard(loser.id.index)
+
+    # --- what clients see
+
+    def progress(self, kind: TaskKind) -> float:
+        count = len(self.tasks[kind])
+        if count == 0:
+            return 1.0 if self.phase is not Phase.PREPARING else 0.0
+        fractions: dict[int, float] = {}
+        for attempt_id, attempt in self.live.items():
+            if attempt_id.kind is kind:
+                best = max(fractions.get(attempt_id.index, 0.0), attempt.fraction)
+                fractions[attempt_id.index] = best
+        running = sum(
+            fraction for index, fraction in fractions.items() if not self.tasks[kind][index].done
+        )
+        return min(1.0, (self.done[kind] + running) / count)
+
+    def output_files(self) -> tuple[str, ...]:
+        """URIs of the parts that have their final names, maps before reduces."""
+        root = self.spec.output_uri.rstrip("/")
+        names = [
+            task.winner.final_name
+            for kind in TaskKind
+            for task in self.tasks[kind]
+            if task.winner is not None and task.winner.final_name
+        ]
+        return tuple(f"{root}/{name}" for name in names)
+
+    def status(
+        self, state: JobState, *, finished_at_s: float = 0.0, failures: tuple[Failure, ...] = ()
+    ) -> JobStatus:
+        return JobStatus(
+            job_id=self.id,
+            name=self.spec.name,
+            user=self.spec.user,
+            state=state,
+            map_progress=self.progress(TaskKind.MAP),
+            reduce_progress=self.progress(TaskKind.REDUCE),
+            maps=len(self.tasks[TaskKind.MAP]),
+            maps_done=self.done[TaskKind.MAP],
+            reduces=len(self.tasks[TaskKind.REDUCE]),
+            reduces_done=self.done[TaskKind.REDUCE],
+            submitted_at_s=self.submitted_at_s,
+            finished_at_s=finished_at_s,
+            output_uri=self.spec.output_uri,
+            failures=failures,
+            counters={key: value for key, value in self.counters.items() if value},
+            output_files=self.output_files() if state is JobState.SUCCEEDED else (),
+            attempts_failed=self.ended_attempts[State.FAILED],
+            attempts_killed=self.ended_attempts[State.KILLED],
+            attempts_running=len(self.live),
+            waiting_for=self.waiting_for,
+        )
+
+    def visible_state(self) -> JobState:
+        """A failed or killed job shows as running until its output has been removed."""
+        publishing = self.phase is Phase.ENDING and self.verdict is JobState.SUCCEEDED
+        return JobState.COMMITTING if publishing else JobState.RUNNING
+
+    def ranked_failures(self) -> tuple[Failure, ...]:
+        """Most probable cause first: what ended the job, then fatal ones, then exceptions of
+        user code, then whatever happened most often; each reason once."""
+        decisive = self.decisive_failure
+        often = Counter(failure.reason for failure in self.failures)
+
+        def rank(failure: Failure) -> tuple[bool, bool, bool, int]:
+            return (
+                failure is not decisive,
+                failure.kind is not FailureKind.FATAL,
+                not failure.traceback,
+                -often[failure.reason],
+            )
+
+        once: dict[str, Failure] = {}
+        for failure in sorted(self.failures, key=rank):
+            once.setdefault(failure.reason, failure)
+        return tuple(once.values())[:FAILURES_SHOWN_MAX]
+
+    def archived_counters(self) -> tuple[tuple[str, str, int], ...]:
+        return counter_list({key: value for key, value in self.counters.items() if value})

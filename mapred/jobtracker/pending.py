@@ -1,0 +1,55 @@
+"""Which tasks of a job wait for a slot, found by host.
+
+Order: tasks whose earlier attempts ended badly first (others may wait for them), then by
+index. A map stands under every host of its split.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from mapred.model import Split
+
+
+class PendingTasks:
+    """Indexes of tasks of one kind; `splits` is empty for reduces."""
+
+    def __init__(self, count: int, splits: tuple[Split, ...] = ()) -> None:
+        self._splits = splits
+        self._again: dict[int, None] = {}
+        self._fresh: dict[int, None] = dict.fromkeys(range(count))
+        self._by_host: dict[str, dict[int, None]] = {}
+        for index, split in enumerate(splits):
+            for host in split.hosts:
+                self._by_host.setdefault(host, {})[index] = None
+
+    def __len__(self) -> int:
+        return len(self._again) + len(self._fresh)
+
+    def __contains__(self, index: int) -> bool:
+        return index in self._again or index in self._fresh
+
+    def __iter__(self) -> Iterator[int]:
+        yield from self._again
+        yield from self._fresh
+
+    def again(self) -> Iterator[int]:
+        """Those that ran before."""
+        yield from self._again
+
+    def at(self, hosts: Iterable[str]) -> Iterator[int]:
+        """Those whose input is on one of the hosts."""
+        for host in hosts:
+            yield from self._by_host.get(host, ())
+
+    def hosts_of(self, index: int) -> tuple[str, ...]:
+        return self._splits[index].hosts if self._splits else ()
+
+    def remove(self, index: int) -> None:
+        self._again.pop(index, None)
+        self._fresh.pop(index, None)
+        for host in self.hosts_of(index):
+            self._by_host[host].pop(index, None)
+
+    def put_back(self, index: int) -> None:
+        self._again[index] = None
+        for host in self.hosts_of(index):
+            self._by_host[host][index] = None

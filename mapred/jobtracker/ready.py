@@ -1,0 +1,97 @@
+"""What the core asks of its shell, in this order: make `entries` durable, then perform
+`actions`, answer the heartbeats of `wakes`, and tell those who watch `changed` jobs.
+
+Actions touch storage and are performed outside; each comes back once, as an `Outcome`.
+Repeating one is safe: every action first looks whether it has been done.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mapred.errors import MapredError
+from mapred.jobtracker.entries import Entry
+from mapred.model import AttemptId, MapOutput
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareOutput:
+    """Make the output directory, which must not exist, for this job."""
+
+    job_id: str
+    output_uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommitPart:
+    """Give a written part file its final name."""
+
+    attempt: AttemptId
+    source: str
+    target: str
+
+    @property
+    def job_id(self) -> str:
+        return self.attempt.job_id
+
+
+@dataclass(frozen=True, slots=True)
+class PublishOutput:
+    """Write _SUCCESS, then remove _temporary."""
+
+    job_id: str
+    output_uri: str
+    # The text of _SUCCESS.
+    success: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveOutput:
+    """The job failed or was killed: remove what it has written, so that it can run again."""
+
+    job_id: str
+    output_uri: str
+
+
+Action: TypeAlias = PrepareOutput | CommitPart | PublishOutput | RemoveOutput
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an action; `error` says why it can't be done."""
+
+    action: Action
+    error: MapredError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    entries: tuple[Entry, ...] = ()
+    actions: tuple[Action, ...] = ()
+    # Trackers that have orders waiting.
+    wakes: frozenset[str] = frozenset()
+    # Jobs of which clients may see something new.
+    changed: frozenset[str] = frozenset()
+
+
+class Draft:
+    """Collects one Ready."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.actions: list[Action] = []
+        self.wakes: set[str] = set()
+        self.changed: set[str] = set()
+        # Map outputs to tell the reduces of each job, together.
+        self.outputs: defaultdict[str, list[MapOutput]] = defaultdict(list)
+
+    def take(self) -> Ready:
+        ready = Ready(
+            tuple(self.entries),
+            tuple(self.actions),
+            frozenset(self.wakes),
+            frozenset(self.changed),
+        )
+        self.entries, self.actions = [], []
+        self.wakes, self.changed = set(), set()
+        return ready

@@ -1,0 +1,125 @@
+"""The trackers that have a session, and what they have in hand. Nothing here is journaled.
+
+Rules
+- A session begins with a registration; another incarnation, or a tracker declared dead, must
+  register before anything it says counts.
+- An attempt takes a slot from its launch until the tracker has said that it ended: a kill
+  order alone frees nothing.
+- Trackers that the replayed history knows are expected: they get `dead_after_s` to register.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from blockstore.runtime.liveness import Liveness, State
+from blockstore.runtime.mailbox import Inbox, Outbox
+from mapred.model import (
+    AttemptId,
+    JobSpec,
+    TaskKind,
+    TrackerEvent,
+    TrackerInfo,
+    TrackerOrder,
+    TrackerStatus,
+)
+
+
+class Tracker:
+    """One session of one tracker."""
+
+    def __init__(self, info: TrackerInfo, attempts: Iterable[AttemptId]) -> None:
+        self.info = info
+        self.outbox: Outbox[TrackerOrder] = Outbox()
+        self.inbox: Inbox[TrackerEvent] = Inbox()
+        self.occupied: dict[AttemptId, None] = dict.fromkeys(attempts)
+        # Hosts under which splits may name this machine.
+        self.names = (info.host, *(a for a in info.host_aliases if a != info.host))
+        # Jobs it was told of and not yet told to forget.
+        self.jobs: set[str] = {attempt.job_id for attempt in self.occupied}
+
+    def __repr__(self) -> str:
+        return f"Tracker({self.id}#{self.info.incarnation}, {len(self.occupied)} attempts)"
+
+    @property
+    def id(self) -> str:
+        return self.info.tracker_id
+
+    def slots(self, kind: TaskKind) -> int:
+        return self.info.map_slots if kind is TaskKind.MAP else self.info.reduce_slots
+
+    def running(self, kind: TaskKind) -> int:
+        return sum(1 for attempt in self.occupied if attempt.kind is kind)
+
+    def free(self, kind: TaskKind) -> int:
+        return self.slots(kind) - self.running(kind)
+
+    def fits(self, spec: JobSpec) -> bool:
+        """Whether a task process here can import what the client packed."""
+        return all(
+            not ours or not theirs or ours == theirs
+            for ours, theirs in (
+                (self.info.python_version, spec.python_version),
+                (self.info.engine_version, spec.engine_version),
+            )
+        )
+
+
+class Trackers:
+    """All sessions, by tracker id."""
+
+    def __init__(self, *, dead_after_s: float) -> None:
+        self.live: dict[str, Tracker] = {}
+        self._gone: dict[str, TrackerInfo] = {}
+        self._liveness: Liveness[str] = Liveness(
+            stale_after_s=dead_after_s, dead_after_s=dead_after_s
+        )
+
+    def __iter__(self) -> Iterator[Tracker]:
+        return iter(self.live.values())
+
+    def expect(self, tracker_id: str, now: float) -> None:
+        """Gives a tracker that isn't registered the time to do so."""
+        self._liveness.heard(tracker_id, now)
+
+    def expected(self, tracker_id: str, now: float) -> bool:
+        return self._liveness.state(tracker_id, now) is not State.DEAD
+
+    def session(self, tracker_id: str, incarnation: int) -> Tracker | None:
+        tracker = self.live.get(tracker_id)
+        return tracker if tracker and tracker.info.incarnation == incarnation else None
+
+    def begin(self, tracker: Tracker, now: float) -> None:
+        self.live[tracker.id] = tracker
+        self._gone.pop(tracker.id, None)
+        self._liveness.heard(tracker.id, now)
+
+    def heard(self, tracker_id: str, now: float) -> None:
+        self._liveness.heard(tracker_id, now)
+
+    def newly_dead(self, now: float) -> list[str]:
+        """Trackers whose time is up, each once; their sessions are over."""
+        dead = self._liveness.newly_dead(now)
+        for tracker_id in dead:
+            if tracker := self.live.pop(tracker_id, None):
+                self._gone[tracker_id] = tracker.info
+        return dead
+
+    def names(self) -> set[str]:
+        return {name for tracker in self for name in tracker.names}
+
+    def status(self, now: float) -> list[TrackerStatus]:
+        """Sorted by id; the dead ones too, until they come back."""
+        live = [
+            TrackerStatus(
+                tracker.info,
+                "live",
+                self._liveness.silence_s(tracker.id, now),
+                tracker.running(TaskKind.MAP),
+                tracker.running(TaskKind.REDUCE),
+            )
+            for tracker in self
+        ]
+        dead = [
+            TrackerStatus(info, "dead", self._liveness.silence_s(tracker_id, now), 0, 0)
+            for tracker_id, info in self._gone.items()
+        ]
+        return sorted(live + dead, key=lambda status: status.info.tracker_id)

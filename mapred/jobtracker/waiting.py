@@ -1,0 +1,24 @@
+"""Why nothing of a job runs just now, in words for its user; empty when something does."""
+
+from mapred.jobtracker.jobs import Job, Phase
+from mapred.jobtracker.scheduler import Field
+
+
+def why_waiting(job: Job, field: Field, left_s: float) -> str:
+    """`left_s`: until a job that no tracker can run is given up."""
+    if job.phase is Phase.PREPARING:
+        return "the output directory is being made"
+    if job.phase is Phase.ENDING:
+        return "ending: killed attempts are being waited for" if job.live else ""
+    if not field.trackers:
+        return f"no TaskTracker is registered (given up in {max(left_s, 0):.0f} s)"
+    if not field.usable(job):
+        return (
+            f"no TaskTracker has Python {job.spec.python_version} and "
+            f"mapred {job.spec.engine_version} (given up in {max(left_s, 0):.0f} s)"
+        )
+    if job.live:
+        return ""
+    if not any(tracker.free(kind) > 0 for tracker in field.trackers for kind in job.tasks):
+        return "no TaskTracker has a free slot"
+    return ""
