@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "datanode": ("serve", "datanode", "Run a server that holds blocks."),
     "jobtracker": ("serve", "jobtracker", "Run the server that schedules jobs."),
     "tasktracker": ("serve", "tasktracker", "Run a server that runs tasks."),
+    "web": ("web", "web", "Show a cluster in a browser."),
 }
 
 

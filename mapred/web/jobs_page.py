@@ -1,0 +1,45 @@
+"""All jobs that the JobTracker knows, newest first."""
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from mapred.model import JobStatus
+from mapred.web.layout import bar, page, pill, silence, table
+from mapred.web.markup import Child, Html, tag
+from mapred.web.quantities import moment, span
+from mapred.web.readings import Reading
+
+
+def jobs_page(jobs: Reading[list[JobStatus]]) -> Html:
+    return page(
+        "Jobs",
+        silence("JobTracker", jobs),
+        [] if jobs.value is None else jobs_table(jobs.value),
+        where="/jobs",
+    )
+
+
+def jobs_table(jobs: Sequence[JobStatus]) -> Html:
+    return table(
+        ["Job", "Name", "User", "State", "Maps", "Reduces", "Submitted", "#Took"],
+        [_row(job) for job in jobs],
+        empty="No job has been submitted yet. Try: mapred submit JOB.py INPUT -o OUTPUT",
+    )
+
+
+def _row(job: JobStatus) -> list[Child]:
+    return [
+        tag("a", job.job_id, href=f"/jobs/{quote(job.job_id, safe='')}"),
+        job.name,
+        job.user,
+        pill(job.state.value),
+        bar(job.map_progress, "maps done"),
+        bar(job.reduce_progress, "reduces done") if job.reduces else "none",
+        moment(job.submitted_at_s),
+        took(job),
+    ]
+
+
+def took(job: JobStatus) -> str:
+    """From submission to end; "" while it runs."""
+    return span(job.finished_at_s - job.submitted_at_s) if job.finished_at_s else ""
