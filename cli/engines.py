@@ -1,0 +1,98 @@
+"""Which engine runs a submitted job, and where its unqualified paths lie.
+
+    --local                               this machine alone
+    a JobTracker is known (addresses.py)  that cluster
+    otherwise                             this machine alone, said in one line
+
+On a cluster unqualified paths lie in its block store; on this machine alone they are local
+files, or lie in the block store that --namenode or MAPRED_NAMENODE names.
+"""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from . import addresses
+from .addresses import JOBTRACKER, NAMENODE
+from .errors import REFUSED, CommandError, say
+
+if TYPE_CHECKING:
+    from mapred.engine import Engine
+
+LOCAL_FILES: Final = "file://"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a job will run; `engine` starts it (an embedded one starts processes)."""
+
+    engine: Callable[[], "Engine"]
+    default_filesystem: str
+    # URI of a directory for what is gone after the command.
+    scratch: str
+    on_cluster: bool
+
+
+def choose(
+    *,
+    jobtracker: str | None,
+    namenode: str | None,
+    local: bool,
+    workers: int | None,
+    quiet: bool,
+) -> Place:
+    """The place by the rules above, announced on stderr.
+
+    Raises:
+        UnreachableException: the cluster that is meant doesn't answer.
+        CommandError: the options contradict each other.
+    """
+    if local and jobtracker:
+        raise CommandError("--local and --jobtracker contradict each other", REFUSED)
+    master = None if local else addresses.find(JOBTRACKER, jobtracker)
+    if master is None:
+        return _this_machine(namenode, local=local, workers=workers, quiet=quiet)
+    if workers is not None:
+        raise CommandError(
+            "--workers is for jobs on this machine alone; on a cluster the TaskTrackers' --slots "
+            "say how many tasks run at once. Leave it out, or give --local",
+            REFUSED,
+        )
+    store = addresses.find_or_default(NAMENODE, namenode)
+    addresses.check_reachable(master)
+    addresses.check_reachable(store)
+    addresses.announce(master, store, quiet=quiet)
+
+    def engine() -> "Engine":
+        from mapred.client import ClusterEngine
+
+        return ClusterEngine(str(master))
+
+    return Place(engine, f"bs://{store}", f"bs://{store}/tmp", on_cluster=True)
+
+
+def _this_machine(namenode: str | None, *, local: bool, workers: int | None, quiet: bool) -> Place:
+    store = None if local and not namenode else _named_store(namenode)
+    if store is not None:
+        addresses.check_reachable(store)
+    if not quiet:
+        where = f", on the block store {store}" if store else ""
+        say(
+            f"running on this machine alone, with the embedded engine{where}"
+            + ("" if local else "; for a cluster: mapred cluster up")
+        )
+
+    def engine() -> "Engine":
+        from mapred.embedded import EmbeddedEngine
+
+        return EmbeddedEngine(workers=workers)
+
+    default = f"bs://{store}" if store else LOCAL_FILES
+    return Place(engine, default, f"{LOCAL_FILES}{tempfile.gettempdir()}", on_cluster=False)
+
+
+def _named_store(namenode: str | None) -> addresses.Address | None:
+    found = addresses.find(NAMENODE, namenode)
+    # A local cluster without a JobTracker is broken, not meant.
+    return found if found and not found.source.startswith("the local cluster") else None

@@ -1,0 +1,162 @@
+"""`mapred submit`: plan a job, run it somewhere, follow it, tell how it ended."""
+
+import contextlib
+import getpass
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Final
+
+import click
+
+from mapred.model import JobState, JobStatus
+
+from .addresses import jobtracker_option, namenode_option
+from .engines import Place, choose
+from .errors import FAILED, REFUSED, CommandError, say
+from .failures import failure_report
+from .follow import killed_on_interrupt, terminated_by_signal, to_the_end
+from .output import counters_table, final_line, status_json, tell
+from .progress import progress_for
+
+COPY_BYTES: Final = 1024 * 1024
+
+
+def _parameters(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> dict[str, str]:
+    parameters = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"'{word}': write name=value, such as -D minimum=4")
+        parameters[name] = value
+    return parameters
+
+
+@click.command()
+@click.argument("job", metavar="JOB.py[:CLASS]")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    help="Output directory; must not exist. Without it the output goes to stdout.",
+)
+@click.option(
+    "-D",
+    "parameters",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_parameters,
+    help="A parameter of the job; may be repeated. An unknown one lists them all.",
+)
+@click.option("-r", "--reducers", type=click.IntRange(0), help="Reduce tasks, and so output files.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Worker processes, on this machine alone [default: one per processor].",
+)
+@jobtracker_option
+@namenode_option
+@click.option("--local", is_flag=True, help="On this machine alone, whatever runs.")
+@click.option("--detach", is_flag=True, help="Print the job's id and don't wait for its end.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no counters.")
+@click.option("--json", "as_json", is_flag=True, help="At the end, one JSON object on stdout.")
+def submit(
+    job: str,
+    inputs: tuple[str, ...],
+    output: str | None,
+    parameters: dict[str, str],
+    reducers: int | None,
+    workers: int | None,
+    jobtracker: str | None,
+    namenode: str | None,
+    local: bool,
+    detach: bool,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Run the job of a Python file over files, directories and globs.
+
+    \b
+    mapred submit wordcount.py book.txt                      (output on stdout)
+    mapred submit wordcount.py 'logs/*.gz' -o counts -r 4
+    mapred submit jobs.py:MeanLength book.txt -D minimum=4
+    mapred submit --detach wordcount.py /books -o /counts    (on a cluster)
+
+    The job runs on the cluster that is known (--jobtracker, $MAPRED_JOBTRACKER, `mapred cluster
+    up`), else on this machine alone. Ctrl-C kills it.
+    """
+    if detach and not output:
+        raise CommandError("--detach needs -o: nobody waits to print the output", REFUSED)
+    place = choose(
+        jobtracker=jobtracker, namenode=namenode, local=local, workers=workers, quiet=quiet
+    )
+    if detach and not place.on_cluster:
+        raise CommandError(
+            "--detach needs a cluster: the embedded engine ends with this command.\n"
+            "  Start one:  mapred cluster up",
+            REFUSED,
+        )
+    from mapred.submit import plan
+
+    with terminated_by_signal(), _output_place(place, output) as output_dir:
+        spec = plan(
+            job,
+            inputs,
+            output=output_dir,
+            params=parameters,
+            reducers=reducers,
+            default_filesystem=place.default_filesystem,
+            workers=workers,
+        )
+        with contextlib.closing(place.engine()) as engine:
+            started_s = time.monotonic()
+            job_id = engine.submit(spec)
+            if detach:
+                click.echo(job_id)
+                return 0
+            with killed_on_interrupt(engine, job_id):
+                status = to_the_end(engine, job_id, progress_for(quiet=quiet))
+        took_s = time.monotonic() - started_s
+        return _tell(status, took_s, to_stdout=output is None, quiet=quiet, as_json=as_json)
+
+
+@contextlib.contextmanager
+def _output_place(place: Place, output: str | None) -> Iterator[str]:
+    """The output directory as the user gave it, or one that is gone afterwards."""
+    if output is not None:
+        yield output
+        return
+    from mapred.storage import storage_for
+
+    scratch = f"{place.scratch}/mapred-{getpass.getuser()}-{uuid.uuid4().hex[:12]}"
+    try:
+        yield f"{scratch}/output"
+    finally:
+        storage_for(scratch).delete(scratch)
+
+
+def _tell(status: JobStatus, took_s: float, *, to_stdout: bool, quiet: bool, as_json: bool) -> int:
+    """Prints what the job is to tell at its end; returns the exit code."""
+    if to_stdout and status.state is JobState.SUCCEEDED:
+        _write_output(status)
+    if as_json:
+        click.echo(status_json(status))
+    if status.state is not JobState.SUCCEEDED:
+        say(failure_report(status))
+        return FAILED
+    if not quiet:
+        tell(counters_table(status.counters))
+        tell(final_line(status, took_s=took_s, to_stdout=to_stdout))
+    return 0
+
+
+def _write_output(status: JobStatus) -> None:
+    from mapred.storage import storage_for
+
+    for uri in status.output_files:
+        with storage_for(uri).open_read(uri) as part:
+            shutil.copyfileobj(part, sys.stdout.buffer, COPY_BYTES)
+    sys.stdout.buffer.flush()

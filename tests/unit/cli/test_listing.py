@@ -1,0 +1,44 @@
+"""Files as they are printed."""
+
+import pytest
+from mapred_cli.listing import details, human, listing, usage
+
+from blockstore.model import FileStatus, Summary
+
+FILE = FileStatus("/a/b.txt", False, 5_000_000, 3, 4 << 20, 0.0, 17)
+DIRECTORY = FileStatus("/a", True, 0, 0, 0, 0.0, 16, children=1)
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1023, "1.0 K"),
+        (1536, "1.5 K"),
+        (128 << 20, "128 M"),
+        (1 << 60, "1.0 E"),
+    ],
+)
+def test_sizes_for_people(size, shown):
+    assert human(size) == shown
+
+
+def test_columns_line_up():
+    lines = listing([DIRECTORY, FILE], readable=True)
+
+    assert lines[0].split()[:3] == ["d", "-", "-"]
+    assert lines[1].split()[:4] == ["-", "3", "4.8", "M"]
+    assert lines[0].index("/a") == lines[1].index("/a/b.txt")
+
+
+def test_plain_sizes_are_bytes():
+    assert "5000000" in listing([FILE], readable=False)[0]
+
+
+def test_usage_has_both_sums():
+    assert usage([("/a", Summary(1, 1, 5, 15))], readable=False) == ["5  15  /a"]
+
+
+def test_details_count_blocks():
+    assert "  blocks       2 of 4.0 M" in details(FILE)

@@ -1,0 +1,39 @@
+"""The table of commands against the commands."""
+
+import click
+import pytest
+from click.testing import CliRunner
+from mapred_cli.main import COMMANDS, cli
+
+
+def _commands(command, path=()):
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            yield from _commands(child, (*path, name))
+
+
+ALL = dict(_commands(cli))
+
+
+def test_every_command_of_the_table_exists():
+    assert {path[0] for path in ALL if path} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("path", [path for path in ALL if path], ids=" ".join)
+def test_every_command_helps_with_an_example(path):
+    result = CliRunner().invoke(cli, [*path, "--help"])
+
+    assert result.exit_code == 0
+    assert f"mapred {' '.join(path)}" in result.output.replace("Usage: ", "", 1)
+    examples = [line for line in result.output.splitlines()[1:] if "mapred " in line]
+    assert examples, "no example"
+
+
+def test_an_unknown_command_is_refused():
+    result = CliRunner().invoke(cli, ["frobnicate"])
+
+    assert result.exit_code == 2
+    assert "No such command 'frobnicate'" in result.output

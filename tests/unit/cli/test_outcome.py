@@ -1,0 +1,103 @@
+"""What a job tells at its end."""
+
+import json
+
+from mapred_cli.failures import failure_report
+from mapred_cli.output import counters_table, final_line, status_json
+
+from mapred.model import Failure, FailureKind, JobState, JobStatus
+
+
+def _status(state=JobState.SUCCEEDED, **changes):
+    fields = {
+        "job_id": "job_7",
+        "name": "WordCount",
+        "user": "ana",
+        "state": state,
+        "map_progress": 1.0,
+        "reduce_progress": 1.0,
+        "maps": 4,
+        "maps_done": 4,
+        "reduces": 1,
+        "reduces_done": 1,
+        "submitted_at_s": 100.0,
+        "finished_at_s": 102.5,
+        "output_uri": "file:///home/ana/counts",
+    }
+    return JobStatus(**{**fields, **changes})
+
+
+CAUSE = Failure(
+    FailureKind.FAILED,
+    "ZeroDivisionError: division by zero",
+    traceback='Traceback (most recent call last):\n  File "job.py", line 7, in map\n',
+    input_uri="file:///home/ana/book.txt",
+    offset=4711,
+    sample="'call me Ishmael'",
+    host="node-3",
+)
+LOST = Failure(FailureKind.LOST, "TaskTracker node-2 is dead")
+
+
+def test_the_probable_cause_comes_first_with_its_place():
+    report = failure_report(_status(JobState.FAILED, failures=(LOST, CAUSE), attempts_failed=4))
+
+    assert report.splitlines() == [
+        "job_7 (WordCount) failed after 2.5 s, 4 failed attempts",
+        "",
+        "Probable cause: ZeroDivisionError: division by zero",
+        "  input:  /home/ana/book.txt, byte 4711",
+        "  record: 'call me Ishmael'",
+        "  host:   node-3",
+        "",
+        "    Traceback (most recent call last):",
+        '      File "job.py", line 7, in map',
+        "",
+        "Other failures of the job:",
+        "  TaskTracker node-2 is dead",
+    ]
+
+
+def test_the_same_failure_is_told_once():
+    report = failure_report(_status(JobState.FAILED, failures=(CAUSE,) * 4))
+
+    assert report.count("ZeroDivisionError") == 1
+
+
+def test_a_long_record_is_cut():
+    long = Failure(FailureKind.FAILED, "boom", sample="x" * 10_000)
+
+    assert (
+        max(map(len, failure_report(_status(JobState.FAILED, failures=(long,))).splitlines())) < 400
+    )
+
+
+def test_a_killed_job_says_so():
+    assert failure_report(_status(JobState.KILLED)) == "job_7 (WordCount) was killed after 2.5 s"
+
+
+def test_counters_are_grouped_and_sorted():
+    table = counters_table({("words", "long"): 1234567, ("mapred", "b"): 2, ("mapred", "a"): 1})
+
+    assert [line.split() for line in table.splitlines()] == [
+        ["Counters"],
+        ["mapred"],
+        ["a", "1"],
+        ["b", "2"],
+        ["words"],
+        ["long", "1,234,567"],
+    ]
+
+
+def test_the_last_line_has_the_time_and_the_place():
+    assert final_line(_status(), took_s=2.46, to_stdout=False) == (
+        "job_7 (WordCount) succeeded in 2.5 s: 4 maps, 1 reduce; output in /home/ana/counts"
+    )
+
+
+def test_json_has_counters_and_failures():
+    told = json.loads(status_json(_status(counters={("words", "long"): 3}, failures=(CAUSE,))))
+
+    assert told["state"] == "succeeded"
+    assert told["counters"] == {"words": {"long": 3}}
+    assert told["failures"][0]["offset"] == 4711
