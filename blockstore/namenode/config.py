@@ -48,7 +48,7 @@ class NameNodeConfig:
     copies_per_target: int = 4
     copy_timeout_s: float = 120.0
     # Blocks looked at and deletions ordered per tick, so that a tick takes milliseconds.
-    replication_work_max: int = 1_000
+    replication_work_max: int = 5_000
     deletions_per_node_max: int = 1_000
 
     # A Complete that isn't done yet is held this long before it says so.

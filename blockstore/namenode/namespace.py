@@ -138,7 +138,7 @@ class Namespace:
         self.root = Directory(ROOT_ID, "", formatted_at_s)
         self.inodes: dict[int, Inode] = {ROOT_ID: self.root}
 
-    # --- looking ---------------------------------------------------------------------
+    # --- looking --------------------------------------------------------------
 
     def find(self, path: str) -> Inode | None:
         """The inode at `path`, or None.
@@ -239,7 +239,7 @@ class Namespace:
                 replicated += inode.length * inode.replication
         return Summary(directories, files, size, replicated)
 
-    # --- changing: only State.apply ----------------------------------------------------
+    # --- changing: only State.apply -------------------------------------------
 
     def add(self, inode: Inode, parent_id: int, at_s: float) -> None:
         parent = self.directory(parent_id)

@@ -1,0 +1,239 @@
+"""Where the replicas of blocks are: soft state, made from what DataNodes report.
+
+Kinds of replicas
+- good: finalised, of the committed stamp and length. Only these count.
+- open: being written, or finalised before the NameNode has heard the block's final length.
+- corrupt: its bytes or its length are wrong (says its node, a reader, or the length).
+- stale: of an older stamp, or left half-written by a restart of its node.
+- leaving: its node was told to delete it (one too many, or bad and replaced).
+
+Rules
+- A replica of a block that the namespace allocated and dropped is doomed: to be deleted.
+  One with an id that was never allocated is left alone: it isn't ours to judge.
+- Who held a replica last, and why it's gone, is kept while the block has no good replica.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from blockstore.model import Block, Replica, ReplicaState
+from blockstore.namenode.namespace import StoredBlock
+
+
+class Kind(Enum):
+    GOOD = "good"
+    OPEN = "open"
+    CORRUPT = "corrupt"
+    STALE = "stale"
+    LEAVING = "leaving"
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """A replica that doesn't count as good, and why."""
+
+    replica: Replica
+    kind: Kind
+    reason: str
+
+
+def judge(stored: StoredBlock, replica: Replica) -> Odd:
+    """What a reported replica is worth, compared with what the namespace knows."""
+    block, state = replica.block, replica.state
+    if state is ReplicaState.CORRUPT:
+        return Odd(replica, Kind.CORRUPT, "its node found wrong checksums")
+    if block.generation < stored.generation:
+        return Odd(
+            replica,
+            Kind.STALE,
+            f"has generation {block.generation}, the block is at {stored.generation}",
+        )
+    if not stored.committed:
+        return Odd(replica, Kind.OPEN, f"{block.length} bytes, {state.value}")
+    if block.generation > stored.generation:
+        return Odd(
+            replica,
+            Kind.STALE,
+            f"has generation {block.generation}, which the block never got "
+            f"(it is at {stored.generation})",
+        )
+    if state is ReplicaState.RWR:
+        return Odd(replica, Kind.STALE, "was being written when its node restarted")
+    if state is ReplicaState.RBW:
+        return Odd(replica, Kind.OPEN, f"{block.length} bytes, not finalised")
+    if block.length != stored.length:
+        return Odd(
+            replica, Kind.CORRUPT, f"has {block.length} bytes, the block has {stored.length}"
+        )
+    return Odd(replica, Kind.GOOD, "")
+
+
+class BlockMap:
+    """Replicas by block and by node; `blocks` are the namespace's."""
+
+    def __init__(self, blocks: Mapping[int, StoredBlock]) -> None:
+        self._blocks = blocks
+        # Node ids; no entry when there is none.
+        self._good: dict[int, tuple[str, ...]] = {}
+        self._odd: dict[int, dict[str, Odd]] = {}
+        self._of_node: dict[str, set[int]] = {}
+        self._gone: dict[int, dict[str, str]] = {}
+        # Per node: replicas to delete, of blocks that are no more.
+        self.doomed: dict[str, dict[int, Block]] = {}
+
+    # --- looking --------------------------------------------------------------
+
+    @property
+    def reported(self) -> int:
+        """Committed blocks with a good replica."""
+        return len(self._good)
+
+    @property
+    def corrupt(self) -> int:
+        return sum(
+            any(odd.kind is Kind.CORRUPT for odd in odds.values()) for odds in self._odd.values()
+        )
+
+    def good(self, block_id: int) -> tuple[str, ...]:
+        return self._good.get(block_id, ())
+
+    def odd(self, block_id: int) -> Mapping[str, Odd]:
+        return self._odd.get(block_id, {})
+
+    def holders(self, block_id: int) -> set[str]:
+        """Every node with a replica of any kind."""
+        return {*self.good(block_id), *self.odd(block_id)}
+
+    def last_holders(self, block_id: int) -> dict[str, str]:
+        """Node id and reason of replicas that are gone or don't count."""
+        reasons = dict(self._gone.get(block_id, {}))
+        reasons.update((node_id, odd.reason) for node_id, odd in self.odd(block_id).items())
+        return reasons
+
+    def of_node(self, node_id: str) -> set[int]:
+        return self._of_node.get(node_id, set())
+
+    # --- reports --------------------------------------------------------------
+
+    def report(self, node_id: str, replica: Replica, *, allocated_below: int) -> None:
+        """Takes one replica over; `allocated_below` is the next block id of the namespace."""
+        block_id = replica.block.id
+        if replica.state in (ReplicaState.DELETED, ReplicaState.ABSENT):
+            self.remove(block_id, node_id, "deleted its replica")
+            return
+        stored = self._blocks.get(block_id)
+        if stored is None:
+            if block_id < allocated_below:
+                self.doomed.setdefault(node_id, {})[block_id] = replica.block
+            return
+        before = self.odd(block_id).get(node_id)
+        odd = judge(stored, replica)
+        if before is not None and self._sticks(before, odd):
+            return
+        self._put(block_id, node_id, odd)
+
+    @staticmethod
+    def _sticks(before: Odd, now: Odd) -> bool:
+        """A replica that was called corrupt, or was told to go, stays so while it's the same."""
+        return (
+            before.kind in (Kind.CORRUPT, Kind.LEAVING)
+            and now.kind is Kind.GOOD
+            and before.replica.block.generation == now.replica.block.generation
+            and before.replica.block.length == now.replica.block.length
+        )
+
+    def replace(
+        self, node_id: str, replicas: Iterable[Replica], *, allocated_below: int
+    ) -> set[int]:
+        """A full report: what isn't in it is gone. Returns the blocks it touched."""
+        before = set(self.of_node(node_id))
+        self.doomed.pop(node_id, None)
+        seen = set()
+        for replica in replicas:
+            seen.add(replica.block.id)
+            self.report(node_id, replica, allocated_below=allocated_below)
+        for block_id in before - seen:
+            self.remove(block_id, node_id, "is up but doesn't have it any more")
+        return before | seen
+
+    def lose_node(self, node_id: str, reason: str) -> list[int]:
+        """The node is dead or another: none of its replicas counts. Returns their blocks."""
+        lost = list(self.of_node(node_id))
+        for block_id in lost:
+            self.remove(block_id, node_id, reason)
+        self._of_node.pop(node_id, None)
+        self.doomed.pop(node_id, None)
+        return lost
+
+    # --- decisions of the NameNode --------------------------------------------
+
+    def settle(self, stored: StoredBlock, before: Block) -> None:
+        """Judges all replicas again: `before` is what the block was until now."""
+        for node_id in self.good(stored.id):
+            self._put(stored.id, node_id, judge(stored, Replica(before, ReplicaState.FINALIZED)))
+        for node_id, odd in list(self.odd(stored.id).items()):
+            again = judge(stored, odd.replica)
+            if not self._sticks(odd, again):
+                self._put(stored.id, node_id, again)
+
+    def confirm(self, stored: StoredBlock, node_id: str) -> None:
+        """The node is known to have finalised just this version."""
+        self._put(stored.id, node_id, Odd(self._as_stored(stored.id), Kind.GOOD, ""))
+
+    def mark_corrupt(self, block_id: int, node_id: str, reason: str) -> bool:
+        """Whether that node had a good replica of it."""
+        if node_id not in self.good(block_id):
+            return False
+        self._put(block_id, node_id, Odd(self._as_stored(block_id), Kind.CORRUPT, reason))
+        return True
+
+    def mark_leaving(self, block_id: int, node_id: str, reason: str) -> Block:
+        """The node is told to delete it; returns the replica it has."""
+        odd = self.odd(block_id).get(node_id)
+        replica = odd.replica if odd is not None else self._as_stored(block_id)
+        self._put(block_id, node_id, Odd(replica, Kind.LEAVING, reason))
+        return replica.block
+
+    def _as_stored(self, block_id: int) -> Replica:
+        return Replica(self._blocks[block_id].value(), ReplicaState.FINALIZED)
+
+    def drop(self, stored: StoredBlock) -> None:
+        """The block left the namespace: its replicas are doomed."""
+        replicas = {node_id: stored.value() for node_id in self.good(stored.id)}
+        replicas |= {n: odd.replica.block for n, odd in self.odd(stored.id).items()}
+        for node_id, block in replicas.items():
+            self.doomed.setdefault(node_id, {})[block.id] = block
+            self._of_node[node_id].discard(block.id)
+        for table in (self._good, self._odd, self._gone):
+            table.pop(stored.id, None)
+
+    def remove(self, block_id: int, node_id: str, reason: str) -> None:
+        self.doomed.get(node_id, {}).pop(block_id, None)
+        if block_id not in self.of_node(node_id):
+            return
+        self._take(block_id, node_id)
+        self._of_node[node_id].discard(block_id)
+        if block_id in self._blocks:
+            self._gone.setdefault(block_id, {})[node_id] = reason
+
+    # --- the two tables -------------------------------------------------------
+
+    def _put(self, block_id: int, node_id: str, odd: Odd) -> None:
+        self._take(block_id, node_id)
+        self._of_node.setdefault(node_id, set()).add(block_id)
+        if odd.kind is Kind.GOOD:
+            self._good[block_id] = (*self.good(block_id), node_id)
+            self._gone.pop(block_id, None)
+        else:
+            self._odd.setdefault(block_id, {})[node_id] = odd
+
+    def _take(self, block_id: int, node_id: str) -> None:
+        good = tuple(other for other in self.good(block_id) if other != node_id)
+        if good:
+            self._good[block_id] = good
+        else:
+            self._good.pop(block_id, None)
+        odds = self._odd.get(block_id)
+        if odds is not None and odds.pop(node_id, None) is not None and not odds:
+            del self._odd[block_id]

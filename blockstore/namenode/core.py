@@ -1,0 +1,336 @@
+"""The NameNode as a pure machine: requests, reports and ticks in, `Ready` out.
+
+    naming     names: mkdir, rename, delete, list, stat
+    writing    open files: create, blocks, pipelines, complete
+    closing    how files get closed, by their writer or without it
+    reporting  DataNodes: registration, heartbeats, replicas, replication
+    reading    locations, health
+
+Rules
+- No clock, socket, disk, thread or randomness of its own: `now` (monotonic seconds), `wall`
+  (seconds since the epoch) and `rng` are arguments.
+- Every call changes the state at once and returns what the shell must do about it; the shell
+  makes entries durable before anybody hears of them (ready.py).
+- A call that raises has changed nothing that needs an entry, except that a Create which meets
+  an open file may take its lease: the shell asks `take_ready()` after an error.
+- In safe mode changes are refused, reads and reports go on.
+"""
+
+import random
+from collections.abc import Sequence
+
+from blockstore.model import (
+    Block,
+    Excluded,
+    FileStatus,
+    LocatedBlock,
+    Node,
+    NodeLoad,
+    Replica,
+    Summary,
+)
+from blockstore.namenode.closing import Closing
+from blockstore.namenode.config import NameNodeConfig
+from blockstore.namenode.entries import EpochStarted
+from blockstore.namenode.naming import Naming
+from blockstore.namenode.parts import Parts
+from blockstore.namenode.reading import Reading
+from blockstore.namenode.ready import Ready
+from blockstore.namenode.replies import (
+    ClusterStatus,
+    Completion,
+    Listing,
+    Location,
+    PipelineGrant,
+    Registration,
+    TreeHealth,
+)
+from blockstore.namenode.reporting import Reporting
+from blockstore.namenode.safemode import SafeModeStatus
+from blockstore.namenode.state import State
+from blockstore.namenode.writing import Writing
+
+
+class NameNode:
+    """One NameNode from start to stop.
+
+    Make one from a recovered `State` (recovery.py; or `State()` with a `Formatted` entry
+    applied, for a fresh namespace), then call `start` first: it begins a new epoch. Arguments
+    and replies are the model's nouns and replies.py's.
+
+    A simulator drives it as the daemon does: append `ready.entries` to its journal, and after
+    they are durable deliver `ready.orders` and use `ready.reply`. After a crash, make a new
+    one from the state that the durable entries give.
+    """
+
+    def __init__(
+        self, config: NameNodeConfig, rng: random.Random, state: State, now: float
+    ) -> None:
+        self.state = state
+        self._parts = Parts(config, rng, state, now)
+        self._naming = Naming(self._parts)
+        self._closing = Closing(self._parts)
+        self._writing = Writing(self._parts, self._naming, self._closing)
+        self._reporting = Reporting(self._parts)
+        self._reading = Reading(self._parts)
+
+    def start(self) -> Ready[int]:
+        """Begins the next epoch; replies with its number."""
+        self._parts.record(EpochStarted(self.state.epoch + 1))
+        return self._parts.ready(self.state.epoch)
+
+    def tick(self, *, now: float, wall: float) -> Ready[None]:
+        """What time alone brings: deaths, expired leases, late copies. Call it often."""
+        self._reporting.tick(now)
+        if not self._parts.safe_mode.on:
+            self._closing.tick(now, wall)
+        return self._parts.ready(None)
+
+    def take_ready(self) -> Ready[None]:
+        """What a call that raised has left to do."""
+        return self._parts.ready(None)
+
+    # --- names ----------------------------------------------------------------
+
+    def stat(self, path: str) -> Ready[FileStatus]:
+        return Ready(self._naming.stat(path))
+
+    def listing(self, path: str, start_after: str = "", limit: int = 0) -> Ready[Listing]:
+        return Ready(self._naming.listing(path, start_after, limit))
+
+    def summarise(self, path: str) -> Ready[Summary]:
+        return Ready(self._naming.summarise(path))
+
+    def mkdirs(self, path: str, *, parents: bool = True, wall: float) -> Ready[None]:
+        self._parts.safe_mode.check(f"making the directory '{path}'")
+        self._naming.mkdirs(path, parents=parents, wall=wall)
+        return self._parts.ready(None)
+
+    def rename(
+        self,
+        source: str,
+        target: str,
+        *,
+        overwrite: bool = False,
+        request_id: str = "",
+        wall: float,
+    ) -> Ready[None]:
+        self._parts.safe_mode.check(f"renaming '{source}'")
+        self._naming.rename(source, target, overwrite=overwrite, request_id=request_id, wall=wall)
+        return self._parts.ready(None)
+
+    def delete(
+        self, path: str, *, recursive: bool = False, request_id: str = "", wall: float
+    ) -> Ready[bool]:
+        """Whether there was something to delete."""
+        self._parts.safe_mode.check(f"deleting '{path}'")
+        deleted = self._naming.delete(path, recursive=recursive, request_id=request_id, wall=wall)
+        return self._parts.ready(deleted)
+
+    def set_replication(self, path: str, replication: int) -> Ready[None]:
+        self._parts.safe_mode.check(f"setting the replication of '{path}'")
+        self._naming.set_replication(path, replication)
+        return self._parts.ready(None)
+
+    # --- writers --------------------------------------------------------------
+
+    def create(
+        self,
+        path: str,
+        *,
+        client_id: str,
+        replication: int = 0,
+        block_bytes: int = 0,
+        overwrite: bool = False,
+        parents: bool = True,
+        request_id: str = "",
+        now: float,
+        wall: float,
+    ) -> Ready[FileStatus]:
+        self._parts.safe_mode.check(f"creating '{path}'")
+        status = self._writing.create(
+            path,
+            client_id=client_id,
+            replication=replication,
+            block_bytes=block_bytes,
+            overwrite=overwrite,
+            parents=parents,
+            request_id=request_id,
+            now=now,
+            wall=wall,
+        )
+        return self._parts.ready(status)
+
+    def add_block(
+        self,
+        inode_id: int,
+        *,
+        client_id: str,
+        previous: Block | None = None,
+        excluded: Sequence[Excluded] = (),
+        client_host: str = "",
+        request_id: str = "",
+        now: float,
+    ) -> Ready[LocatedBlock]:
+        self._parts.safe_mode.check(f"adding a block to file {inode_id}")
+        located = self._writing.add_block(
+            inode_id,
+            client_id=client_id,
+            previous=previous,
+            excluded=excluded,
+            client_host=client_host,
+            request_id=request_id,
+            now=now,
+        )
+        return self._parts.ready(located)
+
+    def abandon_block(
+        self, inode_id: int, *, client_id: str, block: Block, now: float
+    ) -> Ready[None]:
+        self._parts.safe_mode.check(f"abandoning {block}")
+        self._writing.abandon_block(inode_id, client_id, block, now)
+        return self._parts.ready(None)
+
+    def recover_pipeline(
+        self,
+        inode_id: int,
+        *,
+        client_id: str,
+        block: Block,
+        survivors: Sequence[str],
+        excluded: Sequence[Excluded] = (),
+        want_replacement: bool = True,
+        now: float,
+    ) -> Ready[PipelineGrant]:
+        self._parts.safe_mode.check(f"rebuilding the pipeline of {block}")
+        grant = self._writing.recover_pipeline(
+            inode_id,
+            client_id=client_id,
+            block=block,
+            survivors=survivors,
+            excluded=excluded,
+            want_replacement=want_replacement,
+            now=now,
+        )
+        return self._parts.ready(grant)
+
+    def update_pipeline(
+        self,
+        inode_id: int,
+        *,
+        client_id: str,
+        old: Block,
+        new: Block,
+        node_ids: Sequence[str],
+        now: float,
+    ) -> Ready[None]:
+        self._parts.safe_mode.check(f"rebuilding the pipeline of {old}")
+        self._writing.update_pipeline(
+            inode_id, client_id=client_id, old=old, new=new, node_ids=node_ids, now=now
+        )
+        return self._parts.ready(None)
+
+    def sync(self, inode_id: int, *, client_id: str, block: Block, now: float) -> Ready[None]:
+        self._parts.safe_mode.check(f"recording the synced length of {block}")
+        self._writing.sync(inode_id, client_id, block, now)
+        return self._parts.ready(None)
+
+    def complete(
+        self, inode_id: int, *, client_id: str, last: Block | None, now: float, wall: float
+    ) -> Ready[Completion]:
+        self._parts.safe_mode.check(f"closing file {inode_id}")
+        completion = self._writing.complete(inode_id, client_id, last, now=now, wall=wall)
+        return self._parts.ready(completion)
+
+    def renew_lease(self, client_id: str, *, now: float) -> Ready[None]:
+        self._parts.leases.renew(client_id, now)
+        return Ready(None)
+
+    def recover_lease(self, path: str, *, now: float, wall: float) -> Ready[Completion]:
+        self._parts.safe_mode.check(f"closing '{path}'")
+        completion = self._closing.recover(self._naming.file(path), now=now, wall=wall)
+        return self._parts.ready(completion)
+
+    # --- readers --------------------------------------------------------------
+
+    def locate(
+        self, path: str, *, offset: int = 0, length: int = 0, client_host: str = "", now: float
+    ) -> Ready[Location]:
+        return Ready(
+            self._reading.locate(
+                path, offset=offset, length=length, client_host=client_host, now=now
+            )
+        )
+
+    def report_bad_replica(
+        self, block: Block, node_id: str, reason: str, *, now: float
+    ) -> Ready[None]:
+        self._reporting.bad_replica(block.id, node_id, reason, now)
+        return self._parts.ready(None)
+
+    # --- DataNodes ------------------------------------------------------------
+
+    def register(
+        self, node: Node, *, incarnation: int, cluster_id: str = "", now: float
+    ) -> Ready[Registration]:
+        registration = self._reporting.register(node, incarnation, cluster_id, now)
+        return self._parts.ready(registration)
+
+    def heartbeat(
+        self, node_id: str, *, incarnation: int, epoch: int, load: NodeLoad, now: float
+    ) -> Ready[bool]:
+        """Whether the node is known; otherwise it must register again."""
+        known = self._reporting.heartbeat(node_id, incarnation, epoch, load, now)
+        return self._parts.ready(known)
+
+    def full_report(
+        self,
+        node_id: str,
+        *,
+        incarnation: int,
+        epoch: int,
+        replicas: Sequence[Replica],
+        now: float,
+    ) -> Ready[None]:
+        self._reporting.full_report(node_id, incarnation, epoch, replicas, now)
+        return self._parts.ready(None)
+
+    def incremental_report(
+        self,
+        node_id: str,
+        *,
+        incarnation: int,
+        epoch: int,
+        replicas: Sequence[Replica],
+        now: float,
+    ) -> Ready[None]:
+        self._reporting.incremental_report(node_id, incarnation, epoch, replicas, now)
+        return self._parts.ready(None)
+
+    def commit_recovery(
+        self,
+        node_id: str,
+        *,
+        epoch: int,
+        old: Block,
+        new: Block | None,
+        node_ids: Sequence[str],
+        wall: float,
+    ) -> Ready[None]:
+        self._reporting.check_epoch(node_id, epoch)
+        self._closing.commit_recovery(node_id, old, new, node_ids, wall)
+        return self._parts.ready(None)
+
+    # --- administration -------------------------------------------------------
+
+    def report(self, *, now: float) -> Ready[ClusterStatus]:
+        return Ready(self._reading.report(now))
+
+    def fsck(self, path: str) -> Ready[TreeHealth]:
+        return Ready(self._reading.fsck(path))
+
+    def safe_mode(self, enter: bool | None = None) -> Ready[SafeModeStatus]:
+        """Enters, leaves, or (None) only tells."""
+        if enter is not None:
+            (self._parts.safe_mode.enter if enter else self._parts.safe_mode.leave)()
+        return Ready(self._parts.safe_mode.status())

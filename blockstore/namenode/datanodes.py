@@ -1,0 +1,106 @@
+"""The DataNodes that registered, how alive they are, and what they say of themselves.
+
+Rules
+- One node id has one incarnation, the highest that registered; an older one is refused.
+- One address has one node id: a node that comes with another's address replaces it.
+- Reports of a node count only after it registered with this NameNode epoch.
+"""
+
+from blockstore.errors import StaleEpochException
+from blockstore.model import Node, NodeLoad
+from blockstore.runtime.liveness import Liveness, State
+
+
+class DataNode:
+    """What the NameNode knows of one DataNode in this epoch."""
+
+    __slots__ = ("incarnation", "load", "node", "reported", "writing")
+
+    def __init__(self, node: Node, incarnation: int) -> None:
+        self.node = node
+        self.incarnation = incarnation
+        # None until the first heartbeat.
+        self.load: NodeLoad | None = None
+        # Its full report has come.
+        self.reported = False
+        # Open blocks that were given to it.
+        self.writing = 0
+
+    def __repr__(self) -> str:
+        reported = "" if self.reported else ", not reported"
+        return f"<{self.node}#{self.incarnation} writing {self.writing}{reported}>"
+
+
+class DataNodes:
+    """By node id; soft state of one NameNode epoch."""
+
+    def __init__(self, *, stale_after_s: float, dead_after_s: float) -> None:
+        self._liveness: Liveness[str] = Liveness(
+            stale_after_s=stale_after_s, dead_after_s=dead_after_s
+        )
+        self._nodes: dict[str, DataNode] = {}
+
+    def register(self, node: Node, incarnation: int, now: float) -> list[str]:
+        """Takes a node in; returns the ids of nodes it replaces (itself, when it restarted).
+
+        Raises:
+            StaleEpochException: a newer incarnation of this node is registered.
+        """
+        known = self._nodes.get(node.node_id)
+        if known is not None and incarnation < known.incarnation:
+            raise StaleEpochException(
+                f"{node} registers with incarnation {incarnation}, but {known.incarnation} is "
+                "running: two processes use one storage directory, or a copy of it"
+            )
+        replaced = [
+            other.node.node_id
+            for other in self._nodes.values()
+            if other.node.address == node.address and other.node.node_id != node.node_id
+        ]
+        for node_id in replaced:
+            self.forget(node_id)
+        if known is None or known.incarnation != incarnation:
+            if known is not None:
+                replaced.append(node.node_id)
+            self._nodes[node.node_id] = DataNode(node, incarnation)
+        else:
+            known.node = node
+            known.reported = False
+        self._liveness.heard(node.node_id, now)
+        return replaced
+
+    def forget(self, node_id: str) -> None:
+        del self._nodes[node_id]
+        self._liveness.forget(node_id)
+
+    def heard(self, node_id: str, now: float) -> None:
+        self._liveness.heard(node_id, now)
+
+    def get(self, node_id: str) -> DataNode | None:
+        return self._nodes.get(node_id)
+
+    def current(self, node_id: str, incarnation: int) -> DataNode | None:
+        """The node, if this incarnation of it is registered."""
+        known = self._nodes.get(node_id)
+        return known if known is not None and known.incarnation == incarnation else None
+
+    def all(self) -> list[DataNode]:
+        return list(self._nodes.values())
+
+    def state(self, node_id: str, now: float) -> State:
+        return self._liveness.state(node_id, now)
+
+    def silence_s(self, node_id: str, now: float) -> float:
+        return self._liveness.silence_s(node_id, now)
+
+    def is_live(self, node_id: str, now: float) -> bool:
+        return self.state(node_id, now) is State.LIVE
+
+    def live(self, now: float) -> list[DataNode]:
+        return [n for n in self._nodes.values() if self.is_live(n.node.node_id, now)]
+
+    def newly_dead(self, now: float) -> list[str]:
+        return self._liveness.newly_dead(now)
+
+    def nodes(self, node_ids: tuple[str, ...]) -> tuple[Node, ...]:
+        return tuple(self._nodes[i].node for i in node_ids if i in self._nodes)

@@ -1,0 +1,165 @@
+"""Requests about names: mkdir, rename, delete, list, stat, replication.
+
+Rules
+- A rename is one entry, with or without something to replace, and needs no look below a
+  directory. Files that are being written move with their directory; their writers go on.
+- A delete is one entry, whatever lies below.
+- A repeated request (same id) gets the first one's answer.
+"""
+
+from bisect import bisect_right
+
+from blockstore.errors import (
+    FileAlreadyExistsException,
+    FileNotFoundException,
+    InvalidPathException,
+    InvalidRequestException,
+    IsADirectoryException,
+    ParentNotDirectoryException,
+    PathIsNotEmptyDirectoryException,
+)
+from blockstore.model import FileStatus, Summary
+from blockstore.namenode.entries import Deleted, DirectoryMade, Renamed, ReplicationSet
+from blockstore.namenode.namespace import Directory, File, Inode
+from blockstore.namenode.parts import Parts
+from blockstore.namenode.replies import Listing
+
+
+class Naming:
+    """The tree, as clients ask for it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._names = parts.names
+
+    # --- reads ----------------------------------------------------------------
+
+    def stat(self, path: str) -> FileStatus:
+        return self._names.status(self._names.get(path), path)
+
+    def file(self, path: str) -> File:
+        inode = self._names.get(path)
+        if isinstance(inode, Directory):
+            raise IsADirectoryException(f"'{path}' is a directory, this needs a file")
+        return inode
+
+    def listing(self, path: str, start_after: str, limit: int) -> Listing:
+        inode = self._names.get(path)
+        if isinstance(inode, File):
+            return Listing((self._names.status(inode, path),), False)
+        limit = min(limit or self._parts.config.list_page, self._parts.config.list_page)
+        names = inode.sorted_names()
+        start = bisect_right(names, start_after) if start_after else 0
+        page = names[start : start + limit]
+        prefix = path.rstrip("/")
+        entries = tuple(
+            self._names.status(inode.children[name], f"{prefix}/{name}") for name in page
+        )
+        return Listing(entries, start + limit < len(names))
+
+    def summarise(self, path: str) -> Summary:
+        return self._names.summary(self._names.get(path))
+
+    # --- directories ----------------------------------------------------------
+
+    def mkdirs(self, path: str, *, parents: bool, wall: float) -> None:
+        inode = self._names.find(path)
+        if inode is not None:
+            if parents and isinstance(inode, Directory):
+                return
+            raise FileAlreadyExistsException(f"'{path}' exists already")
+        directory, missing = self._names.parent_for(path)
+        if len(missing) > 1 and not parents:
+            raise FileNotFoundException(
+                f"'{path}' can't be made: the directory '{missing[0]}' does not exist in "
+                f"'{self._names.path_of(directory)}'"
+            )
+        self.make(directory, missing, wall)
+
+    def make(self, directory: Directory, names: list[str], wall: float) -> Directory:
+        """A chain of new directories below `directory`; returns the last."""
+        for name in names:
+            inode_id = self._parts.state.next_inode_id
+            self._parts.record(DirectoryMade(inode_id, directory.id, name, wall))
+            directory = self._names.directory(inode_id)
+        return directory
+
+    # --- rename and delete ----------------------------------------------------
+
+    def rename(
+        self, source: str, target: str, *, overwrite: bool, request_id: str, wall: float
+    ) -> None:
+        if isinstance(self._parts.state.requests.get(request_id), Renamed):
+            return
+        moving = self._names.get(source)
+        if moving is self._names.root:
+            raise InvalidPathException("the root can't be renamed")
+        standing = self._names.find(target)
+        if standing is moving:
+            return
+        parent, missing = self._names.parent_for(target)
+        if standing is None and len(missing) > 1:
+            raise FileNotFoundException(
+                f"can't rename '{source}' to '{target}': the directory '{missing[0]}' does not "
+                f"exist in '{self._names.path_of(parent)}'"
+            )
+        self._check_not_below_itself(moving, parent, source, target)
+        if standing is not None:
+            self._check_replaceable(standing, moving, target, overwrite)
+        name = missing[-1] if missing else ""
+        self._parts.record(
+            Renamed(moving.id, parent.id, name, wall, standing.id if standing else 0, request_id)
+        )
+
+    def _check_not_below_itself(
+        self, moving: Inode, parent: Directory, source: str, target: str
+    ) -> None:
+        above: Directory | None = parent
+        while above is not None:
+            if above is moving:
+                raise InvalidPathException(f"can't rename '{source}' below itself to '{target}'")
+            above = above.parent
+
+    @staticmethod
+    def _check_replaceable(standing: Inode, moving: Inode, target: str, overwrite: bool) -> None:
+        if not overwrite:
+            raise FileAlreadyExistsException(f"'{target}' exists already")
+        if isinstance(standing, Directory):
+            if isinstance(moving, File):
+                raise IsADirectoryException(f"'{target}' is a directory, a file can't replace it")
+            if standing.children or standing.parent is None:
+                raise PathIsNotEmptyDirectoryException(
+                    f"'{target}' has {len(standing.children)} entries: only an empty directory "
+                    "can be replaced"
+                )
+        elif isinstance(moving, Directory):
+            raise ParentNotDirectoryException(f"'{target}' is a file, a directory can't replace it")
+
+    def delete(self, path: str, *, recursive: bool, request_id: str, wall: float) -> bool:
+        if isinstance(self._parts.state.requests.get(request_id), Deleted):
+            return True
+        inode = self._names.find(path)
+        if inode is None:
+            return False
+        if inode is self._names.root:
+            raise InvalidPathException("the root can't be deleted")
+        if isinstance(inode, Directory) and inode.children and not recursive:
+            raise PathIsNotEmptyDirectoryException(
+                f"'{path}' has {len(inode.children)} entries: delete it recursively"
+            )
+        self._parts.record(Deleted(inode.id, wall, request_id))
+        return True
+
+    def set_replication(self, path: str, replication: int) -> None:
+        file = self.file(path)
+        self.check_replication(replication)
+        if file.replication == replication:
+            return
+        self._parts.record(ReplicationSet(file.id, replication))
+        for block in file.blocks:
+            self._parts.replication.touch(block.id)
+
+    def check_replication(self, replication: int) -> None:
+        most = self._parts.config.replication_max
+        if not 1 <= replication <= most:
+            raise InvalidRequestException(f"replication {replication} is not in 1..{most}")

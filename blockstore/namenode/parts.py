@@ -1,0 +1,127 @@
+"""The parts of the core, and what the call in progress has done so far.
+
+`record` is how every part of the core changes the journaled state: it applies the entry,
+keeps it for the journal, and draws the consequences for the soft state.
+"""
+
+import random
+
+from blockstore.errors import LeaseExpiredException
+from blockstore.model import Block, Order
+from blockstore.namenode.blockmap import BlockMap
+from blockstore.namenode.config import NameNodeConfig
+from blockstore.namenode.datanodes import DataNodes
+from blockstore.namenode.entries import BlockCommitted, Entry
+from blockstore.namenode.leases import Leases
+from blockstore.namenode.namespace import NAMENODE_WRITES, File, StoredBlock
+from blockstore.namenode.ready import Ready, Reply
+from blockstore.namenode.replication import Replication
+from blockstore.namenode.safemode import SafeMode
+from blockstore.namenode.state import State
+from blockstore.namenode.targets import Targets
+
+
+class Parts:
+    """Journaled state, soft state, and the effects of the call in progress."""
+
+    def __init__(
+        self, config: NameNodeConfig, rng: random.Random, state: State, now: float
+    ) -> None:
+        self.config = config
+        self.rng = rng
+        self.state = state
+        self.names = state.names
+        self.blocks = BlockMap(state.blocks)
+        self.nodes = DataNodes(stale_after_s=config.stale_after_s, dead_after_s=config.dead_after_s)
+        self.targets = Targets(self.nodes, rng)
+        self.leases = Leases(soft_s=config.lease_soft_s, hard_s=config.lease_hard_s)
+        self.safe_mode = SafeMode(
+            config.safe_mode_threshold,
+            blocks=lambda: state.committed_blocks,
+            reported=lambda: self.blocks.reported,
+        )
+        self.replication = Replication(config, state, self.blocks, self.nodes, self.targets, now)
+        self.started_at = now
+        for file in state.open_files.values():
+            if file.writer:
+                self.leases.grant(file.writer, now)
+        self._entries: list[Entry] = []
+        self._orders: list[tuple[str, Order]] = []
+        self._progressed: set[int] = set()
+        # Open blocks and the nodes that were told to write them.
+        self._writers: dict[int, tuple[str, ...]] = {}
+
+    # --- effects --------------------------------------------------------------
+
+    def record(self, entry: Entry) -> None:
+        for block in self.state.apply(entry):
+            self.blocks.drop(block)
+            self.replication.touch(block.id)
+            self.written(block.id)
+        self._entries.append(entry)
+
+    def order(self, node_id: str, order: Order) -> None:
+        self._orders.append((node_id, order))
+
+    def progressed(self, inode_id: int) -> None:
+        self._progressed.add(inode_id)
+
+    def ready(self, reply: Reply) -> Ready[Reply]:
+        """The effects since the last call of this."""
+        done = Ready(reply, tuple(self._entries), tuple(self._orders), frozenset(self._progressed))
+        self._entries, self._orders, self._progressed = [], [], set()
+        return done
+
+    # --- what several parts need ----------------------------------------------
+
+    def commit(self, stored: StoredBlock, block: Block) -> None:
+        """Gives the last block its final stamp and length, if it hasn't got them yet."""
+        before = stored.value()
+        if stored.committed and before == block:
+            return
+        self.record(BlockCommitted(stored.inode_id, block))
+        self.settle(stored, before)
+
+    def settle(self, stored: StoredBlock, before: Block) -> None:
+        """Draws the consequences of a block's new stamp or length."""
+        self.blocks.settle(stored, before)
+        self.replication.touch(stored.id)
+        if stored.committed:
+            self.written(stored.id)
+
+    def writing(self, block_id: int, node_ids: tuple[str, ...]) -> None:
+        """These nodes have an open block more."""
+        self.written(block_id)
+        self._writers[block_id] = node_ids
+        self._count_writers(node_ids, 1)
+
+    def written(self, block_id: int) -> None:
+        self._count_writers(self._writers.pop(block_id, ()), -1)
+
+    def _count_writers(self, node_ids: tuple[str, ...], change: int) -> None:
+        for node in map(self.nodes.get, node_ids):
+            if node is not None:
+                node.writing = max(0, node.writing + change)
+
+    def held_file(self, inode_id: int, client_id: str, now: float) -> File:
+        """The open file that this client writes; its lease is renewed.
+
+        Raises:
+            LeaseExpiredException: the file is gone, closed, or written by another.
+        """
+        file = self.names.inodes.get(inode_id)
+        if not isinstance(file, File):
+            raise LeaseExpiredException(f"file {inode_id} was deleted while it was being written")
+        if not client_id or file.writer != client_id:
+            path = self.names.path_of(file)
+            raise LeaseExpiredException(f"'{path}' {_why_not_held(file)}")
+        self.leases.renew(client_id, now)
+        return file
+
+
+def _why_not_held(file: File) -> str:
+    if not file.is_open:
+        return "is closed: this writer's lease was taken away or it has closed the file itself"
+    if file.writer == NAMENODE_WRITES:
+        return "is being closed by the NameNode: this writer was silent for too long"
+    return "is being written by another client"

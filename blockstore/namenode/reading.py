@@ -1,0 +1,162 @@
+"""Where the bytes of a file are, and how healthy blocks and nodes are.
+
+Rules
+- Nodes come nearest first: the asker's host, its rack, the rest; equally near ones in random
+  order, so that readers spread; nodes that are silent come last.
+- A bad replica is offered only when there is no good one: part of it may be readable, and the
+  reader checks every byte anyway. Who held the block last, and why not any more, comes along.
+"""
+
+from collections.abc import Iterable
+
+from blockstore.errors import InvalidRequestException, IsADirectoryException
+from blockstore.model import Excluded, LocatedBlock, Node, NodeLoad
+from blockstore.namenode.blockmap import Kind
+from blockstore.namenode.namespace import Directory, File, StoredBlock
+from blockstore.namenode.parts import Parts
+from blockstore.namenode.replies import (
+    BlockHealth,
+    ClusterStatus,
+    FileHealth,
+    Location,
+    NodeStatus,
+    TreeHealth,
+)
+
+
+class Reading:
+    """Files and the cluster, as readers and administrators ask for them."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def locate(
+        self, path: str, *, offset: int, length: int, client_host: str, now: float
+    ) -> Location:
+        file = self._parts.names.get(path)
+        if isinstance(file, Directory):
+            raise IsADirectoryException(f"'{path}' is a directory")
+        if offset < 0 or length < 0:
+            raise InvalidRequestException(f"offset {offset} and length {length} can't be negative")
+        end = offset + length if length else None
+        located = []
+        start = 0
+        for stored in file.blocks:
+            # An open block of which nothing is synced yet is shown too: it may have bytes.
+            stop = start + max(stored.length, 0 if stored.committed else 1)
+            if stop > offset and (end is None or start < end):
+                located.append(self._located(stored, start, client_host, now))
+            start += stored.length
+        return Location(self._parts.names.status(file, path), tuple(located))
+
+    def _located(
+        self, stored: StoredBlock, offset: int, client_host: str, now: float
+    ) -> LocatedBlock:
+        good = self._nodes(self._readable(stored), client_host, now)
+        if good:
+            return LocatedBlock(stored.value(), offset, good, not stored.committed)
+        fallback = self._nodes(self._unsound(stored), client_host, now)
+        return LocatedBlock(
+            stored.value(), offset, fallback, not stored.committed, self._last_holders(stored)
+        )
+
+    def _readable(self, stored: StoredBlock) -> Iterable[str]:
+        if stored.committed:
+            return self._parts.blocks.good(stored.id)
+        writing = [
+            node_id
+            for node_id, odd in self._parts.blocks.odd(stored.id).items()
+            if odd.kind is Kind.OPEN
+        ]
+        return writing or [node.node_id for node in stored.pipeline]
+
+    def _unsound(self, stored: StoredBlock) -> Iterable[str]:
+        value = stored.value()
+        return [
+            node_id
+            for node_id, odd in self._parts.blocks.odd(stored.id).items()
+            if odd.replica.block == value
+        ]
+
+    def _last_holders(self, stored: StoredBlock) -> tuple[Excluded, ...]:
+        holders = []
+        for node_id, reason in sorted(self._parts.blocks.last_holders(stored.id).items()):
+            known = self._parts.nodes.get(node_id)
+            node = known.node if known is not None else Node(node_id, "?", 0)
+            holders.append(Excluded(node, reason))
+        for node in stored.pipeline:
+            if not any(e.node.node_id == node.node_id for e in holders):
+                holders.append(Excluded(node, "was to write it and has not been heard of since"))
+        return tuple(holders)
+
+    def _nodes(self, node_ids: Iterable[str], client_host: str, now: float) -> tuple[Node, ...]:
+        known = [n for n in map(self._parts.nodes.get, node_ids) if n is not None]
+        nodes = [node.node for node in known]
+        self._parts.rng.shuffle(nodes)
+        racks = {n.node.rack for n in self._parts.nodes.all() if n.node.host == client_host}
+
+        def distance(node: Node) -> tuple[bool, int]:
+            silent = not self._parts.nodes.is_live(node.node_id, now)
+            if node.host == client_host:
+                return silent, 0
+            return silent, 1 if node.rack in racks else 2
+
+        return tuple(sorted(nodes, key=distance))
+
+    # --- administration -------------------------------------------------------
+
+    def report(self, now: float) -> ClusterStatus:
+        parts = self._parts
+        nodes = tuple(
+            NodeStatus(
+                known.node,
+                parts.nodes.state(known.node.node_id, now).value,
+                parts.nodes.silence_s(known.node.node_id, now),
+                known.load or NodeLoad(),
+                len(parts.blocks.of_node(known.node.node_id)),
+            )
+            for known in sorted(parts.nodes.all(), key=lambda n: n.node.node_id)
+        )
+        files = sum(isinstance(inode, File) for inode in parts.names.inodes.values())
+        return ClusterStatus(
+            nodes,
+            files,
+            len(parts.names.inodes) - files,
+            len(parts.state.blocks),
+            len(parts.replication.short),
+            parts.blocks.corrupt,
+            parts.state.committed_blocks - parts.blocks.reported,
+            parts.safe_mode.status(),
+            parts.state.epoch,
+            parts.state.transaction,
+        )
+
+    def fsck(self, path: str) -> TreeHealth:
+        top = self._parts.names.get(path)
+        files = [
+            FileHealth(
+                self._parts.names.path_of(file),
+                file.length,
+                file.replication,
+                tuple(self._health(block, file) for block in file.blocks),
+            )
+            for file in self._parts.names.walk(top)
+            if isinstance(file, File)
+        ]
+        files.sort(key=lambda file: file.path)
+        bad = any(b.state in ("missing", "corrupt") for file in files for b in file.blocks)
+        return TreeHealth(tuple(files), "corrupt" if bad else "healthy")
+
+    def _health(self, stored: StoredBlock, file: File) -> BlockHealth:
+        blocks, value = self._parts.blocks, stored.value()
+        good = blocks.good(stored.id)
+        nodes = self._parts.nodes.nodes(good)
+        if not stored.committed:
+            return BlockHealth(value, stored.pipeline, "open", self._last_holders(stored))
+        if not good:
+            damaged = any(odd.kind is Kind.CORRUPT for odd in blocks.odd(stored.id).values())
+            state = "corrupt" if damaged else "missing"
+            return BlockHealth(value, nodes, state, self._last_holders(stored))
+        if len(good) < file.replication:
+            return BlockHealth(value, nodes, "under-replicated", self._last_holders(stored))
+        return BlockHealth(value, nodes, "healthy")

@@ -1,0 +1,142 @@
+"""What DataNodes report: registrations, heartbeats, replicas.
+
+Rules
+- A node of another cluster is refused; a node that is unknown in this epoch, or was declared
+  dead, registers again and then sends a full report.
+- What a full report doesn't have is gone; what incremental reports say is added to it.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from blockstore.errors import ConfigException, StaleEpochException
+from blockstore.model import Node, NodeLoad, Replica, ReplicaState
+from blockstore.namenode.datanodes import DataNode
+from blockstore.namenode.parts import Parts
+from blockstore.namenode.replication import deletions
+from blockstore.namenode.replies import Registration
+from blockstore.runtime.liveness import State
+
+log = logging.getLogger(__name__)
+
+# A report frees copy slots; so much of the queue is looked at then. The tick looks at more.
+WORK_PER_REPORT: int = 64
+
+
+class Reporting:
+    """DataNodes, as they tell of themselves."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def register(self, node: Node, incarnation: int, cluster_id: str, now: float) -> Registration:
+        state = self._parts.state
+        if cluster_id and cluster_id != state.cluster_id:
+            raise ConfigException(
+                f"{node} has blocks of cluster {cluster_id}, this NameNode's is "
+                f"{state.cluster_id}: give the DataNode the address of its own NameNode, or an "
+                "empty directory"
+            )
+        for node_id in self._parts.nodes.register(node, incarnation, now):
+            self.lose_replicas(node_id, "was replaced: its DataNode started anew")
+        log.info("%s registered (incarnation %d)", node, incarnation)
+        return Registration(state.cluster_id, state.epoch, self._parts.config.heartbeat_interval_s)
+
+    def heartbeat(
+        self, node_id: str, incarnation: int, epoch: int, load: NodeLoad, now: float
+    ) -> bool:
+        """Whether the node is known; otherwise it must register again."""
+        node = self._parts.nodes.current(node_id, incarnation)
+        if node is None or epoch != self._parts.state.epoch:
+            return False
+        if self._parts.nodes.state(node_id, now) is State.DEAD:
+            return False
+        node.load = load
+        self._parts.nodes.heard(node_id, now)
+        return True
+
+    def full_report(
+        self, node_id: str, incarnation: int, epoch: int, replicas: Sequence[Replica], now: float
+    ) -> None:
+        node = self._registered(node_id, incarnation, epoch)
+        self._parts.nodes.heard(node_id, now)
+        touched = self._parts.blocks.replace(
+            node_id, replicas, allocated_below=self._parts.state.next_block_id
+        )
+        node.reported = True
+        log.info("%s reported %d replicas", node.node, len(replicas))
+        for block_id in touched:
+            self._touched(block_id, node_id)
+        self.work(now, WORK_PER_REPORT)
+
+    def incremental_report(
+        self, node_id: str, incarnation: int, epoch: int, replicas: Sequence[Replica], now: float
+    ) -> None:
+        self._registered(node_id, incarnation, epoch)
+        for replica in replicas:
+            self._parts.blocks.report(
+                node_id, replica, allocated_below=self._parts.state.next_block_id
+            )
+            if replica.state is ReplicaState.CORRUPT:
+                log.warning("%s says its replica of %s is corrupt", node_id, replica.block)
+            self._touched(replica.block.id, node_id)
+        self.work(now, WORK_PER_REPORT)
+
+    def bad_replica(self, block_id: int, node_id: str, reason: str, now: float) -> None:
+        """A reader's word; its own node is asked to look, by the replacement that follows."""
+        if self._parts.blocks.mark_corrupt(block_id, node_id, reason):
+            log.warning(
+                "a reader found the replica of block %d on %s bad: %s", block_id, node_id, reason
+            )
+            self._touched(block_id, node_id)
+            self.work(now, WORK_PER_REPORT)
+
+    def tick(self, now: float) -> None:
+        for node_id in self._parts.nodes.newly_dead(now):
+            silence_s = self._parts.nodes.silence_s(node_id, now)
+            log.warning("%s is dead: silent for %.1f s", node_id, silence_s)
+            self.lose_replicas(node_id, f"is dead: not heard of for {silence_s:.0f} s")
+        self.work(now, self._parts.config.replication_work_max)
+
+    def lose_replicas(self, node_id: str, reason: str) -> None:
+        self._parts.replication.lost_node(node_id)
+        for block_id in self._parts.blocks.lose_node(node_id, reason):
+            self._parts.replication.touch(block_id)
+
+    def work(self, now: float, most: int) -> None:
+        """Safe mode's end, copies and deletions, as far as they are due."""
+        if self._parts.safe_mode.progress():
+            log.info("safe mode is over: %s", self._parts.safe_mode.status().reason)
+        if self._parts.safe_mode.on:
+            return
+        for node_id, order in self._parts.replication.work(now, most):
+            self._parts.order(node_id, order)
+        most = self._parts.config.deletions_per_node_max
+        for node_id, order in deletions(self._parts.blocks.doomed, most):
+            self._parts.order(node_id, order)
+
+    def _registered(self, node_id: str, incarnation: int, epoch: int) -> DataNode:
+        node = self._parts.nodes.current(node_id, incarnation)
+        self.check_epoch(node_id, epoch)
+        if node is None:
+            raise StaleEpochException(
+                f"{node_id} is not registered with incarnation {incarnation}: register, then send "
+                "a full report"
+            )
+        return node
+
+    def check_epoch(self, node_id: str, epoch: int) -> None:
+        if epoch != self._parts.state.epoch:
+            raise StaleEpochException(
+                f"{node_id} speaks of epoch {epoch}, this NameNode's is "
+                f"{self._parts.state.epoch}: register, then send a full report"
+            )
+
+    def _touched(self, block_id: int, node_id: str) -> None:
+        parts = self._parts
+        parts.replication.touch(block_id)
+        if node_id in parts.blocks.good(block_id):
+            parts.replication.arrived(block_id, node_id)
+        stored = parts.state.blocks.get(block_id)
+        if stored is not None and stored.inode_id in parts.state.open_files:
+            parts.progressed(stored.inode_id)

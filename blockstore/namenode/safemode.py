@@ -1,0 +1,78 @@
+"""Safe mode: nothing is changed while the NameNode doesn't know enough of the blocks.
+
+Rules
+- At start it's on until `threshold` of all committed blocks have a good replica, and ends in
+  the moment when they have. A namespace without blocks never enters it.
+- An administrator may enter and leave it at any time; what they entered, only they end.
+- Reads work; changes raise SafeModeException; no replica is copied or deleted.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from blockstore.errors import SafeModeException
+
+
+@dataclass(frozen=True, slots=True)
+class SafeModeStatus:
+    """`reason` says why it's on, or what ended it."""
+
+    on: bool
+    reason: str
+    blocks_reported: int
+    blocks_needed: int
+
+
+class SafeMode:
+    """`blocks` and `reported` are asked for the numbers of the moment."""
+
+    def __init__(
+        self, threshold: float, *, blocks: Callable[[], int], reported: Callable[[], int]
+    ) -> None:
+        self._blocks = blocks
+        self._reported = reported
+        # Fixed at start: blocks that are written later are known anyway.
+        self._needed = math.ceil(threshold * blocks())
+        self._starting = True
+        self._by_hand = False
+        self.progress()
+
+    @property
+    def on(self) -> bool:
+        return self._starting or self._by_hand
+
+    def progress(self) -> bool:
+        """Looks whether enough blocks are there; true when safe mode ended just now."""
+        if not self._starting or self._reported() < self._needed:
+            return False
+        self._starting = False
+        return not self._by_hand
+
+    def enter(self) -> None:
+        self._by_hand = True
+
+    def leave(self) -> None:
+        self._by_hand = self._starting = False
+
+    def status(self) -> SafeModeStatus:
+        if self._by_hand:
+            reason = "an administrator entered it: mapred admin safemode leave"
+        elif self._starting:
+            reason = (
+                f"{self._reported()} of {self._blocks()} blocks are reported, "
+                f"{self._needed} are needed: start more DataNodes, or give up on the missing "
+                "blocks with: mapred admin safemode leave"
+            )
+        else:
+            reason = "enough blocks are reported"
+        return SafeModeStatus(self.on, reason, self._reported(), self._needed)
+
+    def check(self, what: str) -> None:
+        """Refuses a change.
+
+        Raises:
+            SafeModeException: safe mode is on; says why.
+        """
+        if self.on:
+            raise SafeModeException(f"{what} is refused in safe mode: {self.status().reason}")
