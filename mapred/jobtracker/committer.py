@@ -1,0 +1,119 @@
+"""Performs the core's actions on storage; blocking, called from a thread pool.
+
+Under an output directory
+
+    _temporary/<job id>/        made first: it says whose directory this is
+    _temporary/<attempt>/<part> written by attempts
+    <part>                      renamed by `CommitPart`
+    _SUCCESS                    last, before _temporary is removed
+
+Every action looks first whether it has been done before, since a new epoch asks again for
+what the last one had begun. What may pass (a NameNode that restarts, safe mode) is tried
+again for a while.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from blockstore import errors as store_errors
+from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
+from blockstore.runtime.retry import RetryPolicy, retry
+from mapred.errors import JobFailedError, MapredError, OutputExistsError
+from mapred.jobtracker.ready import (
+    Action,
+    CommitPart,
+    Outcome,
+    PrepareOutput,
+    PublishOutput,
+    RemoveOutput,
+)
+from mapred.storage.port import Storage
+
+TEMPORARY: Final = "_temporary"
+SUCCESS: Final = "_SUCCESS"
+# A NameNode restarts within seconds, and leaves safe mode when DataNodes have reported.
+STORAGE_OUTAGE: Final = RetryPolicy(deadline_s=300.0)
+_PASSING: Final = (
+    store_errors.UnreachableException,
+    store_errors.SafeModeException,
+    store_errors.NotReadyException,
+)
+
+
+class Committer:
+    """Thread-safe. `storage_of` gives the file system of a URI."""
+
+    def __init__(
+        self,
+        storage_of: Callable[[str], Storage],
+        *,
+        policy: RetryPolicy = STORAGE_OUTAGE,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._storage_of = storage_of
+        self._policy = policy
+        self._clock = clock
+
+    def perform(self, action: Action) -> Outcome:
+        """Never raises: what can't be done is in the outcome."""
+        try:
+            retry(
+                lambda _: self._once(action),
+                policy=self._policy,
+                again=lambda error: isinstance(error, _PASSING),
+                clock=self._clock,
+            )
+        except MapredError as error:
+            return Outcome(action, error)
+        except (OSError, ValueError) as error:
+            return Outcome(action, JobFailedError(f"{type(error).__name__}: {error}"))
+        return Outcome(action)
+
+    def _once(self, action: Action) -> None:
+        match action:
+            case PrepareOutput(job_id, output_uri):
+                self._prepare(job_id, output_uri.rstrip("/"))
+            case CommitPart(_, source, target):
+                self._commit(source, target)
+            case PublishOutput(_, output_uri, success):
+                self._publish(output_uri.rstrip("/"), success)
+            case RemoveOutput(_, output_uri):
+                self._storage_of(output_uri).delete(output_uri.rstrip("/"))
+
+    def _prepare(self, job_id: str, root: str) -> None:
+        storage = self._storage_of(root)
+        mark = f"{root}/{TEMPORARY}/{job_id}"
+        if _exists(storage, root) and not _exists(storage, mark):
+            raise OutputExistsError(
+                f"output directory {root} exists: choose another -o, "
+                f"or remove it first: mapred fs rm -r {root}"
+            )
+        storage.mkdirs(mark)
+
+    def _commit(self, source: str, target: str) -> None:
+        storage = self._storage_of(target)
+        try:
+            storage.rename(source, target)
+        except FileNotFoundError:
+            # The last epoch renamed it and died before it could write so down.
+            if not _exists(storage, target):
+                raise
+
+    def _publish(self, root: str, success: str) -> None:
+        storage = self._storage_of(root)
+        file = storage.open_write(f"{root}/{SUCCESS}", overwrite=True)
+        try:
+            file.write(success.encode())
+            file.commit()
+        except BaseException:
+            file.discard()
+            raise
+        storage.delete(f"{root}/{TEMPORARY}")
+
+
+def _exists(storage: Storage, uri: str) -> bool:
+    try:
+        storage.stat(uri)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True

@@ -1,0 +1,296 @@
+"""The shell around the core: one event loop is its lock, and every effect happens in order.
+
+    news ──> core ──> Ready: entries ──> journal thread (one sync for all that wait)
+                             actions ──> thread pool, once the entries are durable
+                             wakes   ──> held heartbeats are answered, once durable
+                             changed ──> waiting status calls are answered, once durable
+
+The daemon serves it over gRPC, the embedded engine calls it in its own process.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
+from mapred.errors import JobFailedError, MapredError
+from mapred.jobtracker.committer import Committer
+from mapred.jobtracker.core import JobTracker
+from mapred.jobtracker.entries import Entry, needs_sync
+from mapred.jobtracker.history import History
+from mapred.jobtracker.ready import Action, Ready
+from mapred.model import JobSpec, JobStatus, TrackerStatus
+from mapred.tracking import Heartbeat, HeartbeatReply, Registered, Registration
+
+log = logging.getLogger(__name__)
+
+# Renames and mkdirs wait for a NameNode, not for a processor.
+ACTIONS_AT_ONCE: Final = 8
+# A status call is held no longer, whatever the client asks: it asks again.
+STATUS_WAIT_MAX_S: Final = 30.0
+# The journal can't be written: pauses between tries, and when the JobTracker gives up.
+JOURNAL_RETRY_S: Final = 1.0
+JOURNAL_OUTAGE_MAX_S: Final = 600.0
+
+
+class Desk:
+    """All methods belong to one event loop."""
+
+    def __init__(
+        self,
+        core: JobTracker,
+        committer: Committer,
+        history: History | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.core = core
+        self._committer = committer
+        # None: nothing is kept, and everything counts as durable at once.
+        self._history = history
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(ACTIONS_AT_ONCE, thread_name_prefix="action")
+        self._journal_thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._unsaved: list[Entry] = []
+        # Entries so far, those that must be durable before anybody hears, those that are.
+        self._appended = self._required = self._durable = 0
+        self._saved = asyncio.Event()
+        self._to_save = asyncio.Event()
+        self._held: dict[str, asyncio.Event] = {}
+        self._watched: dict[str, asyncio.Event] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        # Set when the JobTracker can't go on; says why.
+        self.broken: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    # --- life
+
+    async def start(self) -> None:
+        """Replays the history and begins a new epoch.
+
+        Raises:
+            HistoryCorruptError, OSError: the history can't be read or begun.
+        """
+        loop = asyncio.get_running_loop()
+        if self._history is not None:
+            self.core.replay(await loop.run_in_executor(self._journal_thread, self._history.load))
+        ready = self.core.begin(self._now(), self._clock.wall())
+        if self._history is not None:
+            snapshot = self.core.snapshot()
+            await loop.run_in_executor(self._journal_thread, self._history.begin, snapshot)
+            self._spawn(self._keep_journal())
+        self._take(Ready((), ready.actions, ready.wakes, ready.changed))
+        self._spawn(self._tick())
+
+    async def stop(self) -> None:
+        """Saves what is unsaved, and ends."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for event in (*self._held.values(), *self._watched.values()):
+            event.set()
+        if self._history is not None:
+            await asyncio.get_running_loop().run_in_executor(self._journal_thread, self._close)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._journal_thread.shutdown(wait=False)
+
+    def _close(self) -> None:
+        assert self._history is not None
+        try:
+            self._history.append(self._unsaved)
+            self._history.close()
+        except (OSError, MapredError) as error:
+            log.warning("the last entries of the history may be missing: %s", error)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._look_for_bug)
+
+    def _look_for_bug(self, task: "asyncio.Task[None]") -> None:
+        if task.cancelled() or task.exception() is None:
+            return
+        log.error("the JobTracker can't go on", exc_info=task.exception())
+        self._break(f"{type(task.exception()).__name__}: {task.exception()}")
+
+    def _break(self, reason: str) -> None:
+        if not self.broken.done():
+            self.broken.set_result(reason)
+
+    def _now(self) -> float:
+        return self._clock.monotonic()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(self.core.settings.tick_s)
+            self._take(self.core.tick(self._now()))
+
+    # --- trackers
+
+    async def register(self, registration: Registration) -> Registered:
+        registered, ready = self.core.register(registration, self._now())
+        info = registration.info
+        log.info("tracker %s registers from %s:%d", info.tracker_id, info.host, info.port)
+        self._take(ready)
+        await self._settled()
+        return registered
+
+    async def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
+        """Held until there are orders, a newer heartbeat comes, or the interval is over."""
+        session = (heartbeat.tracker_id, heartbeat.incarnation, heartbeat.epoch)
+        self._take(self.core.heartbeat(heartbeat, self._now()))
+        self._answer(heartbeat.tracker_id)
+        reply = self.core.reply(*session)
+        if not reply.orders and not reply.register_again:
+            await self._hold(heartbeat.tracker_id)
+        await self._settled()
+        return self.core.reply(*session)
+
+    async def _hold(self, tracker_id: str) -> None:
+        event = self._held[tracker_id] = asyncio.Event()
+        try:
+            await _within(event, self.core.settings.heartbeat_interval_s)
+        finally:
+            if self._held.get(tracker_id) is event:
+                del self._held[tracker_id]
+
+    def _answer(self, tracker_id: str) -> None:
+        if event := self._held.pop(tracker_id, None):
+            event.set()
+
+    # --- clients
+
+    async def submit(self, spec: JobSpec, request_id: str) -> str:
+        """The job's id, when its output directory has been made.
+
+        Raises:
+            RefusedError: with the reason.
+        """
+        job_id, ready = self.core.submit(spec, request_id, self._now())
+        self._take(ready)
+        while self.core.preparing(job_id):
+            await self._watch(job_id).wait()
+        await self._settled()
+        refusal = self.core.refusal(job_id)
+        if refusal is not None:
+            raise refusal
+        log.info("%s '%s' of %s runs", job_id, spec.name, spec.user)
+        return job_id
+
+    async def kill(self, job_id: str, reason: str) -> bool:
+        """Raises NoSuchJobError."""
+        killed, ready = self.core.kill(job_id, reason, self._now())
+        self._take(ready)
+        await self._settled()
+        return killed
+
+    async def status(self, job_id: str, known_version: int, wait_s: float) -> tuple[JobStatus, int]:
+        """Raises NoSuchJobError."""
+        deadline = self._now() + min(wait_s, STATUS_WAIT_MAX_S)
+        status, version = self.core.status(job_id)
+        while version <= known_version and not status.state.ended:
+            left_s = deadline - self._now()
+            if left_s <= 0:
+                break
+            await _within(self._watch(job_id), left_s)
+            status, version = self.core.status(job_id)
+        await self._settled()
+        return status, version
+
+    def jobs(self) -> list[JobStatus]:
+        return self.core.jobs()
+
+    def trackers(self) -> list[TrackerStatus]:
+        return self.core.tracker_statuses(self._now())
+
+    def _watch(self, job_id: str) -> asyncio.Event:
+        return self._watched.setdefault(job_id, asyncio.Event())
+
+    # --- effects
+
+    def _take(self, ready: Ready) -> None:
+        if ready.entries:
+            self._append(ready.entries)
+        for action in ready.actions:
+            self._spawn(self._perform(action))
+        for tracker_id in ready.wakes:
+            self._answer(tracker_id)
+        for job_id in ready.changed:
+            if event := self._watched.pop(job_id, None):
+                event.set()
+
+    async def _perform(self, action: Action) -> None:
+        await self._settled()
+        loop = asyncio.get_running_loop()
+        outcome = await loop.run_in_executor(self._pool, self._committer.perform, action)
+        if outcome.error is not None:
+            log.warning("%s: %s", action, outcome.error)
+        self._take(self.core.performed(outcome, self._now()))
+
+    # --- the journal
+
+    def _append(self, entries: tuple[Entry, ...]) -> None:
+        if self._history is None:
+            return
+        self._unsaved += entries
+        for entry in entries:
+            self._appended += 1
+            if needs_sync(entry):
+                self._required = self._appended
+        self._to_save.set()
+
+    async def _settled(self) -> None:
+        """Returns when everything that was said so far and has to be is durable."""
+        position = self._required
+        while self._durable < position:
+            self._saved.clear()
+            await self._saved.wait()
+
+    async def _keep_journal(self) -> None:
+        assert self._history is not None
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._to_save.wait()
+            self._to_save.clear()
+            batch, self._unsaved = self._unsaved, []
+            position = self._appended
+            try:
+                await loop.run_in_executor(self._journal_thread, self._save, batch)
+            except (OSError, MapredError) as error:
+                log.warning("the history can't be written, beginning a new segment: %s", error)
+                position = await self._begin_again()
+            self._durable = position
+            self._saved.set()
+
+    def _save(self, batch: list[Entry]) -> None:
+        assert self._history is not None
+        self._history.append(batch)
+        self._history.sync()
+
+    async def _begin_again(self) -> int:
+        """A new segment with the state as it is then; the position that it covers."""
+        assert self._history is not None
+        loop = asyncio.get_running_loop()
+        give_up_at = self._now() + JOURNAL_OUTAGE_MAX_S
+        while True:
+            await asyncio.sleep(JOURNAL_RETRY_S)
+            position, snapshot = self._appended, self.core.snapshot()
+            self._unsaved = []
+            try:
+                await loop.run_in_executor(self._journal_thread, self._history.begin, snapshot)
+            except (OSError, MapredError) as error:
+                log.warning("the history still can't be written: %s", error)
+                if self._now() >= give_up_at:
+                    raise JobFailedError(f"the history can't be written: {error}") from error
+            else:
+                return position
+
+
+async def _within(event: asyncio.Event, seconds: float) -> None:
+    """Waits for the event, or until the time is over."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
