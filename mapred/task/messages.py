@@ -4,8 +4,12 @@ One process runs one attempt at a time, many attempts of one job. Everything
 here is pickled between processes of one installation on one machine.
 
     parent → child    RunTask, MoreOutputs, Stop
-    child → parent    TaskProgress (at most a few a second), OutputLost (once per output),
+    child → parent    TaskProgress (at most a few a second), OutputLost (once per output and announcement),
                       then exactly one TaskDone or TaskFailed per RunTask
+
+The tracker ends a process by signals: SIGTERM, then SIGKILL. SIGUSR1 makes it write the stacks
+of all threads to stderr (faulthandler, set up before `mapred.task.child.run` is called).
+The end of the pipe means that the tracker is gone: end at once.
 """
 
 from dataclasses import dataclass, field
@@ -27,11 +31,18 @@ class RunTask:
     split: Split | None = None
     maps: int = 0
     outputs: tuple[MapOutput, ...] = ()
+    # Exists; the attempt's stdout and stderr go to files of these names there (file
+    # descriptors 1 and 2, so that libraries and subprocesses are caught too). Empty: leave them.
+    log_dir: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MoreOutputs:
-    """Map outputs for the reduce that runs; a later one of the same map replaces."""
+    """Map outputs for the reduce that runs; a later one of the same map replaces.
+
+    After an OutputLost the same output may be announced again: try again, and complain again
+    if it still can't be had.
+    """
 
     outputs: tuple[MapOutput, ...]
 

@@ -1,0 +1,317 @@
+"""The TaskTracker as a pure machine: orders and what task processes say go in, actions come out.
+
+Rules
+- Every accepted attempt ends in exactly one AttemptDone or AttemptFailed, whatever happens to
+  its process. It is in hand until then.
+- Events go into an outbox and are sent again until the JobTracker has them durable. A new
+  session numbers what is left anew.
+- Finished map outputs are held until the job is forgotten.
+- An attempt without progress for `stall_s` is ended. A reduce that waits for map outputs makes
+  none, and isn't to blame.
+
+No clock, process, socket or disk: `now` is an argument, actions are performed by the shell.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from blockstore.runtime.mailbox import Inbox, Outbox
+from mapred.model import (
+    AttemptDone,
+    AttemptFailed,
+    AttemptId,
+    Failure,
+    FailureKind,
+    FetchFailed,
+    ForgetJob,
+    KillAttempt,
+    Launch,
+    MapOutput,
+    OutputsReady,
+    Progress,
+    TaskKind,
+    TrackerEvent,
+    TrackerInfo,
+    TrackerOrder,
+)
+from mapred.task.messages import OutputLost, RunTask, TaskDone, TaskFailed, TaskProgress
+from mapred.tasktracker.actions import (
+    Action,
+    EndTask,
+    RemoveJob,
+    RemoveWork,
+    SendOutputs,
+    StartTask,
+)
+from mapred.tasktracker.settings import TaskTrackerSettings
+from mapred.tracking import Heartbeat, HeartbeatReply, HeldOutput, Registered, Registration
+
+
+@dataclass(slots=True)
+class Work:
+    """One attempt in hand."""
+
+    launch: Launch
+    # The last time that it showed something new, or that it couldn't.
+    moved_at: float
+    stall_s: float
+    progress: TaskProgress = field(default_factory=lambda: TaskProgress(0.0, ""))
+    # Reduces: maps whose output it can't have yet.
+    missing: set[int] = field(default_factory=set)
+    # Why it is being ended: what will be reported when its process is gone.
+    ending: Failure | None = None
+
+
+class TaskTracker:
+    """Deterministic; one caller at a time."""
+
+    def __init__(
+        self, info: TrackerInfo, work_root: str, settings: TaskTrackerSettings | None = None
+    ) -> None:
+        # Its incarnation rises with every session.
+        self.info = info
+        self.settings = settings or TaskTrackerSettings()
+        self._work_root = work_root
+        self.epoch = 0
+        self.work: dict[AttemptId, Work] = {}
+        self.held: dict[AttemptId, MapOutput] = {}
+        self._forgetting: set[str] = set()
+        self._unsent_progress: set[AttemptId] = set()
+        self._inbox: Inbox[TrackerOrder] = Inbox()
+        self._outbox: Outbox[TrackerEvent] = Outbox()
+        self._actions: list[Action] = []
+
+    def __repr__(self) -> str:
+        return (
+            f"TaskTracker({self.info.tracker_id}#{self.info.incarnation}, epoch {self.epoch}, "
+            f"{len(self.work)} in hand, {len(self.held)} outputs held)"
+        )
+
+    # --- the JobTracker
+
+    def registration(self) -> Registration:
+        """Begins a new session; every try to register is one of its own."""
+        self.info = replace(self.info, incarnation=self.info.incarnation + 1)
+        self.epoch = 0
+        left = [event for _, event in self._outbox.pending()]
+        self._inbox, self._outbox = Inbox(), Outbox()
+        for event in left:
+            self._outbox.put(event)
+        ended = [e.attempt for e in left if not isinstance(e, FetchFailed)]
+        held = tuple(HeldOutput(attempt, output) for attempt, output in self.held.items())
+        return Registration(self.info, (*self.work, *ended), held)
+
+    def registered(self, incarnation: int, answer: Registered) -> None:
+        if incarnation == self.info.incarnation:
+            self.epoch = answer.epoch
+
+    @property
+    def in_session(self) -> bool:
+        return self.epoch > 0
+
+    @property
+    def has_events(self) -> bool:
+        return len(self._outbox) > 0
+
+    def heartbeat(self) -> Heartbeat:
+        progress = tuple(
+            self._progress_of(attempt, self.work[attempt])
+            for attempt in sorted(self._unsent_progress)
+            if attempt in self.work
+        )
+        self._unsent_progress.clear()
+        return Heartbeat(
+            self.info.tracker_id,
+            self.info.incarnation,
+            self.epoch,
+            self._inbox.seen,
+            tuple(self._outbox.pending()),
+            progress,
+            tuple(self.work),
+        )
+
+    def replied(self, incarnation: int, reply: HeartbeatReply, now: float) -> list[Action]:
+        """Takes over the orders of a reply to a heartbeat of session `incarnation`."""
+        if incarnation != self.info.incarnation or not self.in_session:
+            return []
+        if reply.register_again or reply.epoch != self.epoch:
+            self.epoch = 0
+            return []
+        self._outbox.acknowledge(reply.events_seen)
+        for order in self._inbox.take(reply.orders):
+            self._obey(order, now)
+        return self._take_actions()
+
+    def _obey(self, order: TrackerOrder, now: float) -> None:
+        match order:
+            case Launch():
+                self._launch(order, now)
+            case KillAttempt(attempt, reason):
+                if attempt in self.work:
+                    self._end(attempt, Failure(FailureKind.KILLED, reason, host=self.info.host))
+            case OutputsReady():
+                self._outputs(order, now)
+            case ForgetJob(job_id):
+                self._forget(job_id)
+
+    def _launch(self, order: Launch, now: float) -> None:
+        attempt = order.attempt
+        if attempt in self.work:
+            return
+        self._forgetting.discard(attempt.job_id)
+        work = Work(order, now, order.spec.stall_s or self.settings.stall_s)
+        if attempt.kind is TaskKind.REDUCE:
+            work.missing = set(range(order.maps)) - {o.map_index for o in order.outputs}
+        self.work[attempt] = work
+        task = RunTask(
+            attempt,
+            order.spec,
+            work_dir=f"{self._work_root}/{attempt.job_id}/{attempt}",
+            log_dir=f"{self._work_root}/{attempt.job_id}/logs/{attempt}",
+            tracker_id=self.info.tracker_id,
+            split=order.split,
+            maps=order.maps,
+            outputs=order.outputs,
+        )
+        self._actions.append(StartTask(task))
+
+    def _outputs(self, order: OutputsReady, now: float) -> None:
+        for attempt, work in self.work.items():
+            if attempt.job_id == order.job_id and attempt.kind is TaskKind.REDUCE:
+                work.missing -= {output.map_index for output in order.outputs}
+                work.moved_at = now
+                self._actions.append(SendOutputs(attempt, order.outputs))
+
+    def _end(self, attempt: AttemptId, why: Failure, *, dump_stack: bool = False) -> None:
+        """Asks for the end of its process; the report follows when it is gone."""
+        work = self.work[attempt]
+        if work.ending is None:
+            work.ending = why
+            self._actions.append(EndTask(attempt, dump_stack))
+
+    def _forget(self, job_id: str) -> None:
+        for attempt in [a for a in self.work if a.job_id == job_id]:
+            self._end(attempt, Failure(FailureKind.KILLED, "the job is over", host=self.info.host))
+        for attempt in [a for a in self.held if a.job_id == job_id]:
+            del self.held[attempt]
+        self._forgetting.add(job_id)
+        self._remove_forgotten()
+
+    def _remove_forgotten(self) -> None:
+        busy = {attempt.job_id for attempt in self.work}
+        for job_id in sorted(self._forgetting - busy):
+            self._forgetting.discard(job_id)
+            self._actions.append(RemoveJob(job_id))
+
+    # --- task processes
+
+    def progressed(self, attempt: AttemptId, news: TaskProgress, now: float) -> None:
+        work = self.work.get(attempt)
+        if work is not None and news != work.progress:
+            work.progress, work.moved_at = news, now
+            self._unsent_progress.add(attempt)
+
+    def output_lost(self, attempt: AttemptId, lost: OutputLost, now: float) -> None:
+        """A reduce can't have a map's output, and waits for a replacement."""
+        work = self.work.get(attempt)
+        if work is not None and work.ending is None:
+            work.missing.add(lost.map_index)
+            work.moved_at = now
+            self._outbox.put(FetchFailed(attempt, lost.map_index, lost.attempt_number, lost.reason))
+
+    def finished(self, attempt: AttemptId, done: TaskDone) -> list[Action]:
+        """The attempt has done its work; its process is idle."""
+        work = self.work.get(attempt)
+        if work is None:
+            return []
+        if work.ending is not None:
+            # Too late: it is reported as what it is being ended for.
+            self._report(attempt, AttemptFailed(attempt, work.ending))
+            return self._take_actions()
+        output = None
+        if done.output_path:
+            output = MapOutput(
+                attempt.index,
+                attempt.number,
+                self.info.tracker_id,
+                self.info.host,
+                self.info.port,
+                done.output_path,
+                done.output_bytes,
+            )
+            self.held[attempt] = output
+        event = AttemptDone(attempt, done.counters, output, done.temporary_uri, done.final_name)
+        self._report(attempt, event, keep_files=output is not None)
+        return self._take_actions()
+
+    def failed(self, attempt: AttemptId, failed: TaskFailed) -> list[Action]:
+        """The attempt says why it failed; its process ends."""
+        work = self.work.get(attempt)
+        if work is None:
+            return []
+        failure = work.ending or Failure(
+            failed.kind,
+            failed.reason,
+            failed.traceback,
+            failed.input_uri,
+            failed.offset,
+            failed.sample,
+            self.info.host,
+        )
+        self._report(attempt, AttemptFailed(attempt, failure))
+        return self._take_actions()
+
+    def process_gone(self, attempt: AttemptId, how: str, last_words: str) -> list[Action]:
+        """Its process has ended without a report. `last_words`: the end of its stderr."""
+        work = self.work.get(attempt)
+        if work is None:
+            return []
+        failure = work.ending or Failure(
+            FailureKind.FAILED, f"the task process died: {how}", host=self.info.host
+        )
+        if failure.kind is not FailureKind.KILLED:
+            failure = replace(failure, traceback=failure.traceback or last_words)
+        self._report(attempt, AttemptFailed(attempt, failure))
+        return self._take_actions()
+
+    def _report(
+        self, attempt: AttemptId, event: AttemptDone | AttemptFailed, *, keep_files: bool = False
+    ) -> None:
+        del self.work[attempt]
+        self._unsent_progress.discard(attempt)
+        self._outbox.put(event)
+        if not keep_files:
+            self._actions.append(RemoveWork(attempt))
+        self._remove_forgotten()
+
+    # --- time
+
+    def tick(self, now: float) -> list[Action]:
+        """Ends attempts that stand still."""
+        for attempt, work in list(self.work.items()):
+            if work.missing:
+                work.moved_at = now
+            elif now - work.moved_at >= work.stall_s:
+                where = f" in phase '{work.progress.phase}'" if work.progress.phase else ""
+                reason = (
+                    f"no progress for {work.stall_s:g} s{where} on {self.info.host}; "
+                    "a longer limit: -D mapred.stall_s=SECONDS"
+                )
+                failure = Failure(FailureKind.FAILED, reason, host=self.info.host)
+                self._end(attempt, failure, dump_stack=True)
+        return self._take_actions()
+
+    def _progress_of(self, attempt: AttemptId, work: Work) -> Progress:
+        news = work.progress
+        return Progress(attempt, news.fraction, news.phase, news.status, news.counters)
+
+    def _take_actions(self) -> list[Action]:
+        actions, self._actions = self._actions, []
+        return actions
+
+    def check_invariants(self) -> None:
+        """Raises AssertionError when the state contradicts itself."""
+        for attempt in self.work:
+            assert attempt not in self.held, f"{attempt} runs and is held"
+        ended = [e.attempt for _, e in self._outbox.pending() if not isinstance(e, FetchFailed)]
+        assert len(ended) == len(set(ended)), f"an attempt ended twice: {ended}"
+        assert not set(ended) & self.work.keys(), "an ended attempt is still in hand"

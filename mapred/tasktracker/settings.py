@@ -1,0 +1,22 @@
+"""What can be set about a TaskTracker: `name=value` words on its command line."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTrackerSettings:
+    """All times in seconds."""
+
+    # An attempt that shows no progress for this long is ended, unless its job says otherwise.
+    # A user's function may think about one record for minutes (Hadoop: 600 s).
+    stall_s: float = 600.0
+    # From SIGTERM to SIGKILL.
+    kill_grace_s: float = 1.0
+    # A task process ends after so many tasks: leaks of user code stay bounded.
+    tasks_per_process: int = 200
+    # ... or when it holds this much memory between two tasks, bytes.
+    idle_process_bytes_max: int = 1 << 30
+    # How long to wait between tries to register.
+    register_retry_s: float = 0.5
+    # How often time-driven rules are looked at.
+    tick_s: float = 0.5
