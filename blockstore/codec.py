@@ -19,7 +19,7 @@ from blockstore.model import (
     SafeMode,
     SendReport,
 )
-from blockstore.wire import namenode_pb2, types_pb2
+from blockstore.wire import datanode_pb2, namenode_pb2, types_pb2
 
 _REPORT_STATES = {
     ReplicaState.FINALIZED: namenode_pb2.ReplicaReport.FINALIZED,
@@ -29,6 +29,15 @@ _REPORT_STATES = {
     ReplicaState.CORRUPT: namenode_pb2.ReplicaReport.CORRUPT,
 }
 _STATES_OF_REPORTS = {number: state for state, number in _REPORT_STATES.items()}
+
+# Between DataNodes and clients: a damaged replica is as good as none.
+_REPLICA_STATES = {
+    ReplicaState.ABSENT: datanode_pb2.ABSENT,
+    ReplicaState.FINALIZED: datanode_pb2.FINALIZED_REPLICA,
+    ReplicaState.RBW: datanode_pb2.RBW,
+    ReplicaState.RWR: datanode_pb2.RWR,
+}
+_STATES_OF_REPLICAS = {number: state for state, number in _REPLICA_STATES.items()}
 
 
 def block_to_wire(block: Block) -> types_pb2.Block:
@@ -119,6 +128,17 @@ def replica_to_wire(replica: Replica) -> namenode_pb2.ReplicaReport:
 
 def replica_from_wire(wire: namenode_pb2.ReplicaReport) -> Replica:
     return Replica(block_from_wire(wire.block), _STATES_OF_REPORTS[wire.state])
+
+
+def replica_info_to_wire(replica: Replica) -> datanode_pb2.ReplicaInfoReply:
+    return datanode_pb2.ReplicaInfoReply(
+        block=block_to_wire(replica.block),
+        state=_REPLICA_STATES.get(replica.state, datanode_pb2.ABSENT),
+    )
+
+
+def replica_info_from_wire(wire: datanode_pb2.ReplicaInfoReply) -> Replica:
+    return Replica(block_from_wire(wire.block), _STATES_OF_REPLICAS[wire.state])
 
 
 def order_to_wire(seq: int, order: Order) -> types_pb2.Order:

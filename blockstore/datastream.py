@@ -14,10 +14,12 @@ Write (stream of frames up, stream of acks down)
     - One CRC (checksum.py) for every chunk of the data. Each hop verifies before it stores.
     - SYNC: what the packet and those before it hold is fsynced on every hop before its ack.
     - LAST: ends the block: every hop fsyncs, finalises (rename, fsync of the directory), acks.
-      A LAST packet may be empty.
-    - Ack 0 answers the header: the whole pipeline stands. Ack n says that packet n has been taken
-      by every hop. `failed_hop` is -1, or the index of the hop that failed (0: the node dialled,
-      counted from the receiver's own place), and then it is the stream's last frame.
+      A packet without data may carry SYNC or LAST.
+    - KEEPALIVE: says only that the writer lives; forwarded, not acknowledged, seq 0.
+    - Ack 0 answers the header: the whole pipeline stands. Ack n says that packet n and all before
+      it have been taken by every hop. `failed_hop` is -1, or the index of the hop that failed
+      (0: the node dialled, counted from the receiver's own place), and then it is the stream's
+      last frame.
 
 Read (one frame up, stream of frames down)
 
@@ -41,6 +43,7 @@ READ_METHOD: Final = "/blockstore.DataNodeData/Read"
 
 SYNC: Final = 1
 LAST: Final = 2
+KEEPALIVE: Final = 4
 
 # Large enough that Python's cost per packet vanishes, small enough that a pipeline of
 # three nodes overlaps within one block.

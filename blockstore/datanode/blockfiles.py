@@ -1,0 +1,220 @@
+"""All replicas on a DataNode's volumes: the only part of it that touches disks.
+
+Layout and formats are in layout.py. One block has at most one replica here. Operations
+on different blocks may run at once; store.py keeps those on one block apart.
+"""
+
+import logging
+import random
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from blockstore.datanode import layout
+from blockstore.datanode.disk import Disk, SystemDisk
+from blockstore.datanode.identity import write_small
+from blockstore.datanode.inventory import Inventory, read_checksums
+from blockstore.datanode.layout import Place
+from blockstore.datanode.memorydisk import MemoryDisk
+from blockstore.datanode.openfiles import OpenFiles
+from blockstore.datanode.storedfiles import StoredFiles
+from blockstore.datanode.volume import Volume
+from blockstore.errors import ConfigException, StoreError
+from blockstore.model import Block, NodeLoad, Replica
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPaths:
+    """Where a client on the same machine finds a replica, and what proves that it is one."""
+
+    data_path: str
+    checksum_path: str
+    witness_path: str
+    witness: str
+
+
+class BlockFiles:
+    """Replicas as files."""
+
+    def __init__(self, directories: Iterable[str], disk: Disk | None = None) -> None:
+        """Locks the directories.
+
+        Raises:
+            ConfigException: another DataNode uses one of them, or none can be used.
+        """
+        self.volumes: list[Volume] = []
+        # Directories that could not even be opened, with the reason.
+        self._unopened: dict[str, str] = {}
+        self._where: dict[int, tuple[Volume, Place]] = {}
+        self._witness = secrets.token_hex(16)
+        self._disk = disk or SystemDisk()
+        for path in directories:
+            self._open_volume(path.rstrip("/") or "/")
+        if not self.volumes:
+            reasons = "; ".join(f"{path}: {why}" for path, why in self._unopened.items())
+            raise ConfigException(f"no storage directory can be used ({reasons})")
+
+    def _open_volume(self, path: str) -> None:
+        try:
+            self.volumes.append(Volume(self._disk, path))
+        except BlockingIOError:
+            self.close()
+            raise ConfigException(
+                f"another DataNode uses {path}: stop it first, or give another --dir"
+            ) from None
+        except OSError as error:
+            log.error("volume %s can't be used: %s", path, error)
+            self._unopened[path] = error.strerror or str(error)
+
+    def load(self) -> list[Replica]:
+        """What is on the disks at start: finalised, waiting for recovery, or damaged.
+
+        Finishes or undoes what a crash interrupted.
+        """
+        found: list[Replica] = []
+        for volume in self.volumes:
+            try:
+                write_small(volume, layout.WITNESS_FILE, self._witness.encode())
+                replicas = Inventory(volume).take()
+            except StoreError:
+                log.exception("volume %s can't be read", volume.path)
+                volume.fail(volume.failure or "its replicas can't be listed")
+                continue
+            for replica, place in replicas:
+                if replica.block.id in self._where:
+                    log.warning("%s is on two volumes; %s is ignored", replica.block, volume.path)
+                    continue
+                self._where[replica.block.id] = (volume, place)
+                volume.count(replica.block.length)
+                found.append(replica)
+        return found
+
+    def create(self, block: Block, chunk_bytes: int, *, copy: bool) -> OpenFiles:
+        """Empty files: a copy in `tmp/`, else in `rbw/`.
+
+        A copy isn't known by its block until `adopt`.
+        """
+        volume = self._roomiest()
+        place = Place.TMP if copy else Place.RBW
+        files = OpenFiles.create(volume, place, block, chunk_bytes)
+        if not copy:
+            self._where[block.id] = (volume, place)
+        return files
+
+    def adopt(self, files: OpenFiles) -> None:
+        """Takes note of where a copy has come to be, or an open replica has moved."""
+        self._where[files.block.id] = (files.volume, files.place)
+
+    def finalized(self, files: OpenFiles) -> None:
+        self._where[files.block.id] = (files.volume, Place.CURRENT)
+
+    def reopen(self, block_id: int) -> OpenFiles:
+        """An open replica whose files were closed; a finalised one is made open again.
+
+        Raises:
+            ChecksumException: the checksum file's header is damaged.
+        """
+        volume, place = self._where[block_id]
+        header, crcs, length = read_checksums(volume, place, block_id)
+        if place is Place.CURRENT:
+            with volume.guard("reopening a replica", syncing=True):
+                for path in (volume.data_path, volume.crc_path):
+                    volume.disk.rename(path(place, block_id), path(Place.RBW, block_id))
+                volume.disk.sync_directory(volume.directory(Place.RBW))
+            place = Place.RBW
+            self._where[block_id] = (volume, place)
+        return OpenFiles(volume, place, header, length, bytearray(crcs))
+
+    def read(self, block: Block, crcs: bytes | None = None) -> StoredFiles:
+        """For reading the first `block.length` bytes, whatever happens to the names later.
+
+        `crcs` are the checksums of an open replica at that length; else they are on the disk.
+
+        Raises:
+            ChecksumException: the checksum file's header is damaged or of another stamp.
+        """
+        volume, place = self._where[block.id]
+        return StoredFiles.open(volume, place, block, crcs)
+
+    def delete(self, block_id: int) -> None:
+        """The data goes first: checksums without data are swept at start."""
+        volume, place = self._where.pop(block_id)
+        with volume.guard("deleting a replica"):
+            data = volume.data_path(place, block_id)
+            file = volume.disk.open(data)
+            volume.count(-file.size())
+            file.close()
+            volume.disk.unlink(data)
+            volume.disk.unlink(volume.crc_path(place, block_id))
+
+    def forget(self, block_id: int) -> None:
+        """The replica is gone with its volume."""
+        self._where.pop(block_id, None)
+
+    def on_failed_volumes(self) -> list[int]:
+        """Blocks whose replicas are gone with their volumes."""
+        if all(volume.failure is None for volume in self.volumes):
+            return []
+        return [
+            block_id
+            for block_id, (volume, _) in list(self._where.items())
+            if volume.failure is not None
+        ]
+
+    def local_paths(self, block_id: int) -> LocalPaths:
+        volume, place = self._where[block_id]
+        return LocalPaths(
+            volume.data_path(place, block_id),
+            volume.crc_path(place, block_id),
+            f"{volume.path}/{layout.WITNESS_FILE}",
+            self._witness,
+        )
+
+    def load_of_disks(self, streams: int = 0) -> NodeLoad:
+        """Capacity, use and failures, for the heartbeat."""
+        capacity = used = free = 0
+        for volume in self.volumes:
+            try:
+                space = volume.space()
+            except StoreError:
+                continue
+            capacity += space.capacity_bytes
+            free += space.free_bytes
+            used += volume.used_bytes
+        failed = [f"{path}: {why}" for path, why in self._unopened.items()]
+        failed += [f"{v.path}: {v.failure}" for v in self.volumes if v.failure is not None]
+        return NodeLoad(capacity, used, free, streams, tuple(failed))
+
+    def close(self) -> None:
+        for volume in self.volumes:
+            volume.close()
+
+    def _roomiest(self) -> Volume:
+        """The volume with the most free bytes."""
+        roomiest: tuple[int, Volume] | None = None
+        for volume in self.volumes:
+            try:
+                free = volume.space().free_bytes
+            except StoreError:
+                continue
+            if roomiest is None or free > roomiest[0]:
+                roomiest = (free, volume)
+        if roomiest is None:
+            raise StoreError("no volume of this DataNode is usable any more")
+        return roomiest[1]
+
+
+class MemoryBlockFiles(BlockFiles):
+    """The twin: the same files on a disk in memory."""
+
+    def __init__(
+        self, disk: MemoryDisk | None = None, directories: Iterable[str] = ("/memory",)
+    ) -> None:
+        self.disk = disk or MemoryDisk()
+        super().__init__(directories, self.disk)
+
+    def crash(self, rng: random.Random | None = None) -> "MemoryBlockFiles":
+        """What a node finds after a power loss; see MemoryDisk."""
+        return MemoryBlockFiles(self.disk.crash(rng), [v.path for v in self.volumes])

@@ -1,0 +1,222 @@
+"""The DataNode's composition root: build, wire, run, drain, stop."""
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import grpc
+
+from blockstore.datanode import identity
+from blockstore.datanode.blockfiles import BlockFiles
+from blockstore.datanode.fence import Fence
+from blockstore.datanode.heartbeat import Heartbeat
+from blockstore.datanode.namenode_link import NameNodeLink
+from blockstore.datanode.orders import OrderDesk
+from blockstore.datanode.peers import Peers
+from blockstore.datanode.pipeline import PipelineLimits
+from blockstore.datanode.reports import Reporter
+from blockstore.datanode.scanner import Scanner
+from blockstore.datanode.servicer import DataNodeServicer, DataServicer, StreamLimit
+from blockstore.datanode.store import ReplicaStore
+from blockstore.errors import StoreError
+from blockstore.model import Node
+from blockstore.runtime import config, rpc
+from blockstore.runtime.clock import SYSTEM_CLOCK
+from blockstore.runtime.daemon import (
+    STOP_GRACE_S,
+    announce,
+    check_bind,
+    configure_logging,
+    stop_event_for_threads,
+)
+from blockstore.wire import datanode_pb2_grpc, namenode_pb2_grpc
+
+log = logging.getLogger(__name__)
+
+# Streams that are nearly done may end by themselves when the node is told to stop.
+_DRAIN_S = 0.5
+_REFUSAL_CHECK_S = 0.2
+# Control calls that find a thread even while every stream is taken.
+_CONTROL_THREADS = 16
+
+
+@dataclass(frozen=True)
+class DataNodeSettings:
+    """What `--set name=value` can change; times in seconds."""
+
+    # Block streams at once, in and out; more are sent to other nodes.
+    streams_max: int = 256
+    # Copies to other nodes at once: re-replication must not starve readers.
+    copies_at_once: int = 2
+    # Silence of the NameNode after which no write is acknowledged: longer than a NameNode
+    # takes to restart, and than its own patience with this node.
+    fence_after_s: float = 90.0
+    # How long the nodes further down a pipeline may take to stand, and to acknowledge.
+    pipeline_setup_s: float = 10.0
+    pipeline_ack_s: float = 30.0
+    # A writer that said nothing for so long is gone.
+    writer_idle_s: float = 120.0
+    # Every replica is read and verified once in so long; 0: never.
+    scan_period_s: float = 7 * 24 * 3600.0
+    # The scanner's share of the disks.
+    scan_bytes_per_s: int = 8 * 1024 * 1024
+
+
+def run(
+    directories: Sequence[str],
+    namenode: str,
+    host: str,
+    port: int,
+    *,
+    advertise: str | None = None,
+    rack: str = "/default",
+    insecure: bool = False,
+    settings: Sequence[str] = (),
+) -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit code.
+
+    Raises:
+        ConfigException: the options contradict each other, the directories, or the NameNode.
+    """
+    configure_logging("datanode")
+    chosen = config.settings(DataNodeSettings, settings)
+    secret = config.cluster_secret()
+    check_bind("datanode", host, secret=secret, insecure=insecure)
+    stop = stop_event_for_threads()
+    datanode = DataNode(
+        directories,
+        namenode,
+        host,
+        port,
+        advertise=advertise,
+        rack=rack,
+        settings=chosen,
+        secret=secret,
+        on_ready=lambda node: announce("datanode", node.host, node.port),
+    )
+    try:
+        datanode.start()
+        while not stop.wait(_REFUSAL_CHECK_S):
+            if datanode.refusal is not None:
+                raise datanode.refusal
+        return 0
+    finally:
+        datanode.stop()
+
+
+class DataNode:
+    """All parts of one DataNode; holds its directories' locks from the beginning."""
+
+    def __init__(
+        self,
+        directories: Sequence[str],
+        namenode: str,
+        host: str,
+        port: int,
+        *,
+        advertise: str | None = None,
+        rack: str = "/default",
+        settings: DataNodeSettings,
+        secret: str | None = None,
+        on_ready: Callable[[Node], None] = lambda node: None,
+    ) -> None:
+        """`on_ready` is called once, when the NameNode has taken the first full report."""
+        namenode_host, namenode_port = config.parse_address(namenode, config.NAMENODE_PORT)
+        self._settings = settings
+        self._files = BlockFiles(directories)
+        self._identity = identity.begin(self._files.volumes)
+        self._peers = Peers(secret)
+        self._reporter = Reporter(on_stale=lambda: self._heartbeat.forgotten())
+        self._store = ReplicaStore(self._files, self._reporter.note)
+        self._fence = Fence(SYSTEM_CLOCK, settings.fence_after_s)
+        self._streams = StreamLimit(settings.streams_max)
+        self._server = self._make_server(secret)
+        real_port = rpc.bind(self._server, host, port)
+        self.node = Node(self._identity.node_id, advertise or _own_name(host), real_port, rack)
+        self._channel = rpc.channel(f"{namenode_host}:{namenode_port}", secret=secret)
+        link = NameNodeLink(
+            namenode_pb2_grpc.DataNodeProtocolStub(self._channel),
+            f"NameNode {namenode_host}:{namenode_port}",
+            self.node,
+            self._identity.incarnation,
+        )
+        self._heartbeat = Heartbeat(
+            link,
+            self._store,
+            self._reporter,
+            join_cluster=self._join_cluster,
+            cluster_id=self._identity.cluster_id,
+            load=lambda: self._files.load_of_disks(self._streams.open),
+            fence=self._fence,
+            clock=SYSTEM_CLOCK,
+            on_ready=lambda: on_ready(self.node),
+        )
+        self._desk = OrderDesk(
+            self._store,
+            own_id=self.node.node_id,
+            dial=self._peers.dial,
+            copies_at_once=settings.copies_at_once,
+            send_report=self._heartbeat.send_full_report,
+            commit_recovery=link.commit_recovery,
+        )
+        self._scanner = Scanner(
+            self._store, settings.scan_period_s, settings.scan_bytes_per_s, SYSTEM_CLOCK
+        )
+
+    @property
+    def refusal(self) -> StoreError | None:
+        """Why the NameNode will never take this node."""
+        return self._heartbeat.refusal
+
+    def start(self) -> None:
+        self._server.start()
+        self._reporter.start()
+        threading.Thread(
+            target=self._heartbeat.run, args=(self._desk,), name="heartbeat", daemon=True
+        ).start()
+        self._scanner.start()
+        log.info(
+            "%s serves %d replicas, incarnation %d",
+            self.node, len(self._store), self._identity.incarnation,
+        )  # fmt: skip
+
+    def stop(self) -> None:
+        """Ends streams, threads and locks; what was durable stays."""
+        self._scanner.stop()
+        self._heartbeat.stop()
+        self._desk.close()
+        self._reporter.stop()
+        self._server.stop(grace=_DRAIN_S).wait(STOP_GRACE_S)
+        self._channel.close()
+        self._peers.close()
+        self._files.close()
+
+    def _make_server(self, secret: str | None) -> grpc.Server:
+        settings = self._settings
+        server = rpc.threaded_server(threads=settings.streams_max + _CONTROL_THREADS, secret=secret)
+        datanode_pb2_grpc.add_DataNodeServicer_to_server(
+            DataNodeServicer(self._store, self._peers.dial), server
+        )
+        data = DataServicer(
+            self._store,
+            dial=self._peers.dial,
+            fence=self._fence,
+            limits=PipelineLimits(
+                settings.pipeline_setup_s, settings.pipeline_ack_s, settings.writer_idle_s
+            ),
+            clock=SYSTEM_CLOCK,
+            streams=self._streams,
+        )
+        server.add_generic_rpc_handlers((data.handler(),))
+        return server
+
+    def _join_cluster(self, cluster_id: str) -> str:
+        self._identity = identity.join(self._files.volumes, self._identity, cluster_id)
+        return cluster_id
+
+
+def _own_name(host: str) -> str:
+    """What others dial when nobody said: not the address that means "all of them"."""
+    return socket.gethostname() if host in ("0.0.0.0", "::", "[::]") else host

@@ -1,0 +1,161 @@
+"""What one volume holds at start, after a clean stop, a killed process or a power loss.
+
+- tmp/ is emptied: copies that aren't whole belong to nobody.
+- A replica in rbw/ is cut to the bytes that its checksums prove (salvage.py).
+- One caught between its two moves to current/ is moved on: it was durable already.
+- Checksum files without data, and data without any checksums in rbw/, are leftovers.
+- A finalised replica with damaged or missing checksums is reported, never removed here.
+"""
+
+import logging
+
+from blockstore.checksum import CRC_BYTES, chunk_count, crc32c
+from blockstore.datanode import layout, salvage
+from blockstore.datanode.disk import File
+from blockstore.datanode.layout import Header, Place
+from blockstore.datanode.volume import Volume
+from blockstore.errors import ChecksumException
+from blockstore.model import Block, Replica, ReplicaState
+
+log = logging.getLogger(__name__)
+
+
+class Inventory:
+    """What one volume holds at start."""
+
+    def __init__(self, volume: Volume) -> None:
+        self._volume = volume
+        self._found: list[tuple[Replica, Place]] = []
+
+    def take(self) -> list[tuple[Replica, Place]]:
+        volume = self._volume
+        with volume.guard("listing replicas"):
+            for name in volume.disk.names(volume.directory(Place.TMP)):
+                volume.disk.unlink(f"{volume.directory(Place.TMP)}/{name}")
+            current = set(volume.disk.names(volume.directory(Place.CURRENT)))
+            rbw = set(volume.disk.names(volume.directory(Place.RBW)))
+            for block_id in _block_ids(rbw):
+                self._halfway(block_id, current, rbw)
+            for block_id in _block_ids(current):
+                self._finalized(block_id, layout.crc_name(block_id) in current)
+            self._sweep(Place.CURRENT, current)
+            self._sweep(Place.RBW, rbw)
+        return self._found
+
+    def _halfway(self, block_id: int, current: set[str], rbw: set[str]) -> None:
+        """A data file in `rbw/`: open, or caught between its two moves to `current/`."""
+        volume, disk = self._volume, self._volume.disk
+        data, sums = layout.data_name(block_id), layout.crc_name(block_id)
+        if data in current:
+            self._remove(Place.RBW, data)
+            rbw.discard(data)
+        elif sums in rbw:
+            self._salvage(block_id)
+        elif sums in current:
+            disk.rename(
+                volume.data_path(Place.RBW, block_id), volume.data_path(Place.CURRENT, block_id)
+            )
+            disk.sync_directory(volume.directory(Place.CURRENT))
+            current.add(data)
+        else:
+            self._remove(Place.RBW, data)
+            rbw.discard(data)
+
+    def _salvage(self, block_id: int) -> None:
+        volume = self._volume
+        sums = volume.disk.open(volume.crc_path(Place.RBW, block_id))
+        raw = sums.pread(sums.size(), 0)
+        sums.close()
+        try:
+            header = layout.unpack_header(raw, volume.crc_path(Place.RBW, block_id))
+        except ChecksumException as error:
+            log.error("%s; the replica is left aside", error)
+            return
+        length = self._cut(header, raw[layout.HEADER_BYTES :])
+        block = Block(block_id, header.generation, length)
+        self._found.append((Replica(block, ReplicaState.RWR), Place.RBW))
+
+    def _cut(self, header: Header, crcs: bytes) -> int:
+        """Cuts data and checksums to what is right; returns that length."""
+        volume, block_id = self._volume, header.block_id
+        data = volume.disk.open(volume.data_path(Place.RBW, block_id), write=True)
+        try:
+            length = salvage.right_length(header, crcs, data)
+            chunks = chunk_count(length, header.chunk_bytes)
+            if length == data.size() and len(crcs) == chunks * CRC_BYTES:
+                return length
+            log.warning(
+                "blk_%d_%d: cut from %d to %d bytes, which its checksums prove",
+                block_id, header.generation, data.size(), length,
+            )  # fmt: skip
+            self._rewrite(header, crcs, data, length)
+            return length
+        finally:
+            data.close()
+
+    def _rewrite(self, header: Header, crcs: bytes, data: File, length: int) -> None:
+        volume = self._volume
+        whole, rest = divmod(length, header.chunk_bytes)
+        kept = crcs[: whole * CRC_BYTES]
+        last_crc = 0
+        if rest:
+            last_crc = crc32c(data.pread(rest, whole * header.chunk_bytes))
+            kept += last_crc.to_bytes(CRC_BYTES, "big")
+        cut = Header(header.chunk_bytes, header.block_id, header.generation, length, last_crc)
+        path = volume.crc_path(Place.RBW, header.block_id)
+        sums = volume.disk.open(path + layout.NEW_SUFFIX, create=True)
+        sums.pwrite(layout.pack_header(cut) + kept, 0)
+        sums.sync()
+        sums.close()
+        volume.disk.rename(path + layout.NEW_SUFFIX, path)
+        volume.disk.sync_directory(volume.directory(Place.RBW))
+        data.truncate(length)
+
+    def _finalized(self, block_id: int, has_sums: bool) -> None:
+        try:
+            if not has_sums:
+                raise ChecksumException(f"blk_{block_id} has no checksum file")
+            header, _, length = read_checksums(self._volume, Place.CURRENT, block_id)
+            block = Block(block_id, header.generation, length)
+            if header.length != length:
+                raise ChecksumException(f"{block} has {length} bytes instead of {header.length}")
+            replica = Replica(block, ReplicaState.FINALIZED)
+        except ChecksumException as error:
+            log.error("%s: the replica is reported as damaged", error)
+            replica = Replica(Block(block_id, 0), ReplicaState.CORRUPT)
+        self._found.append((replica, Place.CURRENT))
+
+    def _sweep(self, place: Place, names: set[str]) -> None:
+        """Leftovers: checksum files without data, and checksum files that weren't whole yet."""
+        for name in names:
+            orphan = name.removesuffix(layout.CRC_SUFFIX) not in names
+            if name.endswith(layout.NEW_SUFFIX) or (name.endswith(layout.CRC_SUFFIX) and orphan):
+                self._remove(place, name)
+
+    def _remove(self, place: Place, name: str) -> None:
+        self._volume.disk.unlink(f"{self._volume.directory(place)}/{name}")
+
+
+def _block_ids(names: set[str]) -> list[int]:
+    return sorted(found for name in names if (found := layout.block_id_of(name)) is not None)
+
+
+def read_checksums(volume: Volume, place: Place, block_id: int) -> tuple[Header, bytes, int]:
+    """Header, checksums, and the length of the data that they cover.
+
+    Raises:
+        ChecksumException: the header is damaged, or there are too few checksums.
+    """
+    with volume.guard("reading checksums"):
+        sums = volume.disk.open(volume.crc_path(place, block_id))
+        raw = sums.pread(sums.size(), 0)
+        sums.close()
+        data = volume.disk.open(volume.data_path(place, block_id))
+        length = data.size()
+        data.close()
+    header = layout.unpack_header(raw, layout.crc_name(block_id))
+    chunks = chunk_count(length, header.chunk_bytes)
+    crcs = raw[layout.HEADER_BYTES : layout.crc_offset(chunks)]
+    if len(crcs) != chunks * CRC_BYTES:
+        raise ChecksumException(f"blk_{block_id}: the checksum file is too short")
+    return header, crcs, length

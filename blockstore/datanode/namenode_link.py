@@ -1,0 +1,93 @@
+"""The calls a DataNode makes to its NameNode, in model nouns, for one registration."""
+
+from typing import Any
+
+from blockstore.codec import block_to_wire, node_to_wire, replica_to_wire
+from blockstore.model import Block, Node, NodeLoad, Replica
+from blockstore.runtime import rpc
+from blockstore.runtime.retry import NO_RETRY, RetryPolicy
+from blockstore.wire import namenode_pb2, namenode_pb2_grpc
+
+# A million replicas take some seconds to pack, send and note.
+_FULL_REPORT_TIMEOUT_S = 60.0
+# The outcome of a recovery is worth some patience; if it is lost the NameNode orders another.
+_COMMIT_POLICY = RetryPolicy(deadline_s=15.0)
+
+
+class NameNodeLink:
+    """One DataNode incarnation's word to one NameNode epoch."""
+
+    def __init__(
+        self, stub: namenode_pb2_grpc.DataNodeProtocolStub, to: str, node: Node, incarnation: int
+    ) -> None:
+        self._stub = stub
+        self._to = to
+        self.node = node
+        self.incarnation = incarnation
+        self.epoch = 0
+        self.heartbeat_interval_s = 1.0
+
+    def register(self, cluster_id: str) -> str:
+        """Returns the cluster's id.
+
+        Raises:
+            ConfigException: the NameNode serves another cluster.
+            UnreachableException: it doesn't answer.
+        """
+        reply = self._call(
+            self._stub.Register,
+            namenode_pb2.RegisterRequest(
+                node=node_to_wire(self.node), incarnation=self.incarnation, cluster_id=cluster_id
+            ),
+        )
+        self.epoch = reply.epoch
+        self.heartbeat_interval_s = reply.heartbeat_interval_s or 1.0
+        return str(reply.cluster_id)
+
+    def heartbeat(self, load: NodeLoad, orders_seen: int) -> namenode_pb2.HeartbeatReply:
+        """Held open by the NameNode for up to the interval."""
+        request = namenode_pb2.HeartbeatRequest(
+            node_id=self.node.node_id,
+            incarnation=self.incarnation,
+            epoch=self.epoch,
+            orders_seen=orders_seen,
+            capacity_bytes=load.capacity_bytes,
+            used_bytes=load.used_bytes,
+            free_bytes=load.free_bytes,
+            streams=load.streams,
+            failed_volumes=load.failed_volumes,
+        )
+        limit_s = 2 * self.heartbeat_interval_s + 5.0
+        reply: namenode_pb2.HeartbeatReply = self._call(self._stub.Heartbeat, request, limit_s)
+        return reply
+
+    def full_report(self, replicas: list[Replica]) -> None:
+        request = namenode_pb2.FullReportRequest(
+            node_id=self.node.node_id,
+            incarnation=self.incarnation,
+            epoch=self.epoch,
+            replicas=[replica_to_wire(replica) for replica in replicas],
+        )
+        self._call(self._stub.FullReport, request, _FULL_REPORT_TIMEOUT_S)
+
+    def incremental_report(self, replicas: list[Replica]) -> None:
+        request = namenode_pb2.IncrementalReportRequest(
+            node_id=self.node.node_id,
+            incarnation=self.incarnation,
+            epoch=self.epoch,
+            replicas=[replica_to_wire(replica) for replica in replicas],
+        )
+        self._call(self._stub.IncrementalReport, request)
+
+    def commit_recovery(self, old: Block, new: Block | None, nodes: tuple[str, ...]) -> None:
+        request = namenode_pb2.CommitRecoveryRequest(
+            node_id=self.node.node_id,
+            epoch=self.epoch,
+            old=block_to_wire(old),
+            new=block_to_wire(new) if new else None,
+            nodes=nodes,
+        )
+        rpc.call(self._stub.CommitRecovery, request, to=self._to, policy=_COMMIT_POLICY)
+
+    def _call(self, method: Any, request: Any, timeout_s: float = rpc.CALL_TIMEOUT_S) -> Any:
+        return rpc.call(method, request, to=self._to, timeout_s=timeout_s, policy=NO_RETRY)

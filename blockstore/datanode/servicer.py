@@ -1,0 +1,133 @@
+"""gRPC ↔ store: translate, call, translate."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from blockstore.codec import block_from_wire, nodes_from_wire, replica_info_to_wire
+from blockstore.datanode import transfer
+from blockstore.datanode.fence import Fence
+from blockstore.datanode.pipeline import Pipeline, PipelineLimits
+from blockstore.datanode.store import ReplicaStore
+from blockstore.datastream import READ_METHOD, WRITE_METHOD, Ack, pack_ack
+from blockstore.errors import InvalidRequestException, NotReadyException
+from blockstore.model import Node
+from blockstore.runtime import rpc
+from blockstore.runtime.clock import Clock
+from blockstore.wire import datanode_pb2, datanode_pb2_grpc
+
+
+class StreamLimit:
+    """Counts open streams: each holds a thread."""
+
+    def __init__(self, streams_max: int) -> None:
+        self._streams_max = streams_max
+        self._guard = threading.Lock()
+        self.open = 0
+
+    @contextmanager
+    def one_more(self) -> Iterator[None]:
+        """Raises NotReadyException when too many are open."""
+        with self._guard:
+            if self.open >= self._streams_max:
+                raise NotReadyException(
+                    f"this DataNode serves {self.open} streams, which is its limit (streams_max)"
+                )
+            self.open += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                self.open -= 1
+
+
+class DataNodeServicer(datanode_pb2_grpc.DataNodeServicer):
+    """Control calls of clients and other DataNodes."""
+
+    def __init__(self, store: ReplicaStore, dial: Callable[[Node], grpc.Channel]) -> None:
+        self._store = store
+        self._dial = dial
+
+    def ReplicaInfo(self, request: Any, context: Any) -> datanode_pb2.ReplicaInfoReply:
+        return replica_info_to_wire(self._store.info(request.block_id))
+
+    def BeginRecovery(self, request: Any, context: Any) -> datanode_pb2.ReplicaInfoReply:
+        block = block_from_wire(request.block)
+        return replica_info_to_wire(self._store.begin_recovery(block, request.new_generation))
+
+    def UpdateReplica(self, request: Any, context: Any) -> datanode_pb2.ReplicaInfoReply:
+        old, new = block_from_wire(request.old), block_from_wire(request.new)
+        replica = self._store.update(old, new, finalize=request.finalize)
+        for target in nodes_from_wire(request.copy_to):
+            transfer.copy(self._store, new, target, self._dial(target), keep_open=True)
+        return replica_info_to_wire(replica)
+
+    def LocalPath(self, request: Any, context: Any) -> datanode_pb2.LocalPathReply:
+        paths = self._store.local_paths(block_from_wire(request.block))
+        return datanode_pb2.LocalPathReply(
+            data_path=paths.data_path,
+            checksum_path=paths.checksum_path,
+            witness_path=paths.witness_path,
+            witness=paths.witness,
+        )
+
+
+class DataServicer:
+    """The raw streams."""
+
+    def __init__(
+        self,
+        store: ReplicaStore,
+        *,
+        dial: Callable[[Node], grpc.Channel],
+        fence: Fence,
+        limits: PipelineLimits,
+        clock: Clock,
+        streams: StreamLimit,
+    ) -> None:
+        self._store = store
+        self._dial = dial
+        self._fence = fence
+        self._limits = limits
+        self._clock = clock
+        self._streams = streams
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        service, _, write = WRITE_METHOD.lstrip("/").partition("/")
+        read = READ_METHOD.rpartition("/")[2]
+        return rpc.raw_handler(
+            service, unary_stream={read: self.read}, stream_stream={write: self.write}
+        )
+
+    def read(self, request: bytes, context: Any) -> Iterator[bytes]:
+        header = _parsed(datanode_pb2.ReadHeader(), request)
+        with self._streams.one_more():
+            yield from transfer.read(self._store, header)
+
+    def write(self, frames: Iterator[bytes], context: Any) -> Iterator[bytes]:
+        header = _parsed(datanode_pb2.WriteHeader(), next(frames, b""))
+        try:
+            with self._streams.one_more():
+                yield from Pipeline(
+                    self._store,
+                    header,
+                    frames,
+                    dial=self._dial,
+                    fence=self._fence,
+                    limits=self._limits,
+                    clock=self._clock,
+                ).run()
+        except NotReadyException as busy:
+            yield pack_ack(Ack(0, 0, str(busy)))
+
+
+def _parsed(header: Any, frame: bytes) -> Any:
+    try:
+        header.ParseFromString(frame)
+    except DecodeError:
+        raise InvalidRequestException("the stream's first frame is no header") from None
+    return header

@@ -1,0 +1,413 @@
+"""Replicas and their files together: every change is checked, made durable, then noted.
+
+Rules
+- One lock per block keeps the operations on it apart; it is held over disk writes, never
+  over the network.
+- A `Writing` is one stream's hold on an open replica. A recovery, an update or a newer
+  stream takes it away; from then on the old stream's writes are refused.
+- What the NameNode must hear goes to `report`, in the order it happened, only after it
+  is durable.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from weakref import WeakValueDictionary
+
+from blockstore.datanode.blockfiles import BlockFiles, LocalPaths
+from blockstore.datanode.core import Event, Replicas
+from blockstore.datanode.openfiles import OpenFiles
+from blockstore.datanode.storedfiles import StoredFiles
+from blockstore.errors import (
+    InvalidRequestException,
+    NotReadyException,
+    ReplicaNotFoundException,
+    StoreError,
+)
+from blockstore.model import Block, Replica, ReplicaState
+
+log = logging.getLogger(__name__)
+
+
+class ReplicaStore:
+    """All replicas of this node. Thread-safe."""
+
+    def __init__(self, files: BlockFiles, report: Callable[[Replica], None]) -> None:
+        self._files = files
+        self._report = report
+        self._core = Replicas(files.load())
+        # Guards the core and the tables below; held for a few lines only.
+        self._guard = threading.Lock()
+        self._locks: WeakValueDictionary[int, _BlockLock] = WeakValueDictionary()
+        self._held: dict[int, Writing] = {}
+        # What readers of an open replica may see: bytes that its pipeline acknowledged.
+        self._acknowledged: dict[int, int] = {}
+        self._copying: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._core)
+
+    # --- writing ---------------------------------------------------------------------
+
+    def create(self, block: Block, chunk_bytes: int) -> "Writing":
+        """An empty open replica.
+
+        Raises:
+            InvalidRequestException: the block is here already.
+        """
+        block = Block(block.id, block.generation)
+        with self._lock(block.id):
+            self._check(Event.CREATE, block)
+            files = self._files.create(block, chunk_bytes, copy=False)
+            self._apply(Event.CREATE, block)
+            return self._hold(files)
+
+    def resume(self, block: Block) -> "Writing":
+        """Goes on with an open replica that was stamped for it.
+
+        Raises:
+            ReplicaNotFoundException, InvalidRequestException: it isn't here, or isn't so.
+        """
+        with self._lock(block.id):
+            self._check(Event.RESUME, block)
+            return self._hold(self._take(block.id))
+
+    def copy(self, block: Block, chunk_bytes: int, *, keep_open: bool) -> "Writing":
+        """A copy of a whole replica; nobody sees it before its `finish`.
+
+        Raises:
+            InvalidRequestException: the block is here already, or on its way.
+        """
+        event = Event.JOIN if keep_open else Event.COPY
+        block = Block(block.id, block.generation)
+        with self._lock(block.id):
+            held = self._core.get(block.id)
+            if held.state is ReplicaState.FINALIZED and held.block.generation >= block.generation:
+                # Who asks for it doesn't know that it's here.
+                self._report(held)
+            self._check(event, block)
+            with self._guard:
+                if block.id in self._copying:
+                    raise InvalidRequestException(f"a copy of {block} is on its way already")
+                self._copying.add(block.id)
+            try:
+                files = self._files.create(block, chunk_bytes, copy=True)
+            except BaseException:
+                self._copying.discard(block.id)
+                raise
+            return Writing(self, files, event)
+
+    # --- recovery and orders -----------------------------------------------------------
+
+    def info(self, block_id: int) -> Replica:
+        """What a reader may see of the block here."""
+        with self._lock(block_id):
+            held = self._core.get(block_id)
+            if held.state is not ReplicaState.RBW:
+                return held
+            seen = self._acknowledged.get(block_id, 0)
+            return Replica(Block(block_id, held.block.generation, seen), held.state)
+
+    def begin_recovery(self, block: Block, recovery: int) -> Replica:
+        """Stops a writer; from now on the replica waits for that recovery's update.
+
+        Raises:
+            InvalidRequestException: a later recovery was here already.
+        """
+        with self._lock(block.id):
+            with self._guard:
+                held = self._core.promise(block, recovery)
+            self._end_hold(block.id)
+            return held
+
+    def update(self, old: Block, new: Block, *, finalize: bool) -> Replica:
+        """Cuts the replica and gives it the new stamp; asking again changes nothing.
+
+        Raises:
+            ReplicaNotFoundException, InvalidRequestException: it isn't here, or isn't so.
+        """
+        event = Event.UPDATE_FINAL if finalize else Event.UPDATE
+        wanted = ReplicaState.FINALIZED if finalize else ReplicaState.RBW
+        with self._lock(new.id):
+            if self._core.get(new.id) == Replica(new, wanted):
+                return Replica(new, wanted)
+            with self._guard:
+                self._core.check(event, new, since=old.generation)
+            files = self._take(new.id)
+            try:
+                files.restamp(new.generation, new.length)
+                if finalize:
+                    files.finalize()
+            finally:
+                files.close()
+            if finalize:
+                self._files.finalized(files)
+                self._acknowledged.pop(new.id, None)
+            else:
+                self._acknowledged[new.id] = new.length
+            self._apply(event, new)
+            return Replica(new, wanted)
+
+    def delete(self, blocks: Iterable[Block]) -> None:
+        """Removes replicas of these stamps or older ones; what isn't here is no error."""
+        for block in blocks:
+            try:
+                self._delete(block)
+            except (InvalidRequestException, ReplicaNotFoundException) as refusal:
+                log.info("kept: %s", refusal)
+            except StoreError as error:
+                log.warning("%s could not be deleted: %s", block, error)
+
+    def _delete(self, block: Block) -> None:
+        with self._lock(block.id):
+            self._check(Event.DELETE, block)
+            self._end_hold(block.id)
+            self._files.delete(block.id)
+            self._acknowledged.pop(block.id, None)
+            self._apply(Event.DELETE, block)
+
+    def rotten(self, block: Block, reason: str) -> None:
+        """A finalised replica's bytes don't match their checksums: reported, kept, not served."""
+        with self._lock(block.id):
+            held = self._core.get(block.id)
+            if held.state is not ReplicaState.FINALIZED or held.block != block:
+                return
+            log.error("replica %s is damaged: %s", block, reason)
+            self._apply(Event.ROT, block)
+
+    def drop_failed_volumes(self) -> None:
+        """Replicas on volumes that failed are gone."""
+        for block_id in self._files.on_failed_volumes():
+            with self._lock(block_id):
+                held = self._core.get(block_id)
+                self._end_hold(block_id)
+                self._files.forget(block_id)
+                if held.state is not ReplicaState.ABSENT:
+                    self._apply(Event.LOST, held.block)
+
+    # --- reading -----------------------------------------------------------------------
+
+    def read(self, block: Block) -> StoredFiles:
+        """The replica's files, for as many bytes as a reader may see.
+
+        Raises:
+            ReplicaNotFoundException: it isn't here, is older than that, or is damaged.
+            NotReadyException: it waits for recovery.
+        """
+        with self._lock(block.id):
+            held = self._core.get(block.id)
+            if held.state in (ReplicaState.ABSENT, ReplicaState.CORRUPT):
+                raise ReplicaNotFoundException(f"this DataNode has no readable replica of {block}")
+            if held.block.generation < block.generation:
+                raise ReplicaNotFoundException(
+                    f"this DataNode's replica of {block} is older: {held.block}"
+                )
+            if held.state is ReplicaState.FINALIZED:
+                return self._files.read(held.block)
+            if held.state is ReplicaState.RWR:
+                raise NotReadyException(f"{held.block} waits for recovery on this DataNode")
+            seen = Block(block.id, held.block.generation, self._acknowledged.get(block.id, 0))
+            return self._files.read(seen, self._open_checksums(seen))
+
+    def local_paths(self, block: Block) -> LocalPaths:
+        """Raises ReplicaNotFoundException when no finalised replica of that stamp is here."""
+        with self._lock(block.id):
+            held = self._core.get(block.id)
+            finalized = held.state is ReplicaState.FINALIZED
+            if not finalized or held.block.generation < block.generation:
+                raise ReplicaNotFoundException(f"no finalised replica of {block} is here")
+            return self._files.local_paths(block.id)
+
+    def report(self) -> list[Replica]:
+        """Everything that a full report names."""
+        with self._guard:
+            return self._core.report()
+
+    def damaged(self) -> list[Replica]:
+        with self._guard:
+            return self._core.damaged()
+
+    # --- inside ------------------------------------------------------------------------
+
+    def _lock(self, block_id: int) -> "_BlockLock":
+        with self._guard:
+            lock = self._locks.get(block_id)
+            if lock is None:
+                lock = self._locks[block_id] = _BlockLock()
+            return lock
+
+    def _check(self, event: Event, block: Block) -> None:
+        with self._guard:
+            self._core.check(event, block)
+
+    def _apply(self, event: Event, block: Block) -> None:
+        with self._guard:
+            for replica in self._core.apply(event, block):
+                self._report(replica)
+
+    def _hold(self, files: OpenFiles) -> "Writing":
+        writing = self._held[files.block.id] = Writing(self, files, Event.FINALIZE)
+        self._acknowledged.setdefault(files.block.id, files.length)
+        return writing
+
+    def _end_hold(self, block_id: int) -> None:
+        if writing := self._held.pop(block_id, None):
+            writing.lose()
+
+    def _take(self, block_id: int) -> OpenFiles:
+        """The files of an open replica, taken from whoever holds them."""
+        self._end_hold(block_id)
+        return self._files.reopen(block_id)
+
+    def _open_checksums(self, seen: Block) -> bytes:
+        """Those of an open replica's first bytes."""
+        if writing := self._held.get(seen.id):
+            return writing.files.checksums_up_to(seen.length)
+        files = self._files.reopen(seen.id)
+        try:
+            return files.checksums_up_to(seen.length)
+        finally:
+            files.close()
+
+    def _grew(self, block: Block) -> None:
+        with self._guard:
+            self._core.grow(block)
+
+    def _finish(self, writing: "Writing") -> None:
+        """The end of a stream: finalised, or a copy that others go on writing."""
+        files, block = writing.files, writing.files.block
+        self._check(writing.event, block)
+        if writing.event is Event.FINALIZE:
+            files.finalize()
+            self._held.pop(block.id, None)
+        else:
+            self._replace(block)
+            if writing.event is Event.COPY:
+                files.finalize()
+            else:
+                files.join()
+                files.close()
+                self._acknowledged[block.id] = block.length
+            self._copying.discard(block.id)
+        if writing.event is Event.JOIN:
+            self._files.adopt(files)
+        else:
+            self._files.finalized(files)
+            self._acknowledged.pop(block.id, None)
+        self._apply(writing.event, block)
+
+    def _replace(self, block: Block) -> None:
+        """Makes room for a newer whole copy."""
+        if self._core.get(block.id).state is not ReplicaState.ABSENT:
+            self._end_hold(block.id)
+            self._files.delete(block.id)
+
+    def _release(self, writing: "Writing") -> None:
+        if writing.event is Event.FINALIZE:
+            self._held.pop(writing.files.block.id, None)
+        else:
+            self._copying.discard(writing.files.block.id)
+
+
+class _BlockLock:
+    """A reentrant lock that a WeakValueDictionary can hold."""
+
+    __slots__ = ("__weakref__", "_lock")
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+class Writing:
+    """One stream's hold on an open replica, until `finish`, `release` or `discard`."""
+
+    def __init__(self, store: ReplicaStore, files: OpenFiles, event: Event) -> None:
+        self.files = files
+        self.event = event
+        self._store = store
+        # Taken while bytes are written: who ends the hold waits for that.
+        self._lock = store._lock(files.block.id)
+        self._ended = False
+
+    @property
+    def length(self) -> int:
+        return self.files.length
+
+    @property
+    def chunk_bytes(self) -> int:
+        return self.files.chunk_bytes
+
+    def write(self, offset: int, crcs: memoryview | bytes, data: memoryview | bytes) -> None:
+        """Takes over bytes that were checked against their checksums.
+
+        Raises:
+            InvalidRequestException: they don't go on from here, or the hold was lost.
+            StoreError: the disk refused.
+        """
+        with self._lock:
+            self._must_hold()
+            if len(data):
+                self.files.write(offset, crcs, data)
+                if self.event is Event.FINALIZE:
+                    self._store._grew(self.files.block)
+
+    def sync(self) -> None:
+        with self._lock:
+            self._must_hold()
+            self.files.sync()
+
+    def finish(self) -> None:
+        """Durable and named."""
+        with self._lock:
+            self._must_hold()
+            self._store._finish(self)
+            self._ended = True
+
+    def acknowledged(self, length: int) -> None:
+        """The pipeline acknowledged so many bytes: readers may see them."""
+        block_id = self.files.block.id
+        with self._lock:
+            if not self._ended and self.event is Event.FINALIZE:
+                seen = self._store._acknowledged
+                seen[block_id] = max(seen.get(block_id, 0), length)
+
+    def release(self) -> None:
+        """The stream broke: an open replica stays as it is, half a copy goes."""
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = True
+            self._store._release(self)
+            if self.event is Event.FINALIZE:
+                self.files.close()
+            else:
+                self.files.discard()
+
+    def discard(self) -> None:
+        """The pipeline never stood: nobody has written to it, so it goes."""
+        with self._lock:
+            if self._ended:
+                return
+            if self.event is Event.FINALIZE and self.length == 0:
+                self._store._delete(self.files.block)
+            else:
+                self.release()
+
+    def lose(self) -> None:
+        """Somebody else takes the replica over."""
+        with self._lock:
+            if not self._ended:
+                self._ended = True
+                self.files.close()
+
+    def _must_hold(self) -> None:
+        if self._ended:
+            raise InvalidRequestException(
+                f"{self.files.block} was taken from this stream by a recovery or another stream"
+            )

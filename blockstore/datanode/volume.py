@@ -1,0 +1,98 @@
+"""One storage directory of a DataNode, and the judgement on its health.
+
+A disk that answers with an I/O error is ill: its volume fails for good, is reported,
+and its replicas count as gone. A full disk or a missing file is no illness. A failed
+sync always is one: what the kernel could not write it has already forgotten.
+"""
+
+import errno
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from blockstore.datanode import layout
+from blockstore.datanode.disk import VOLUME_ERRORS, Disk, Space
+from blockstore.datanode.layout import Place
+from blockstore.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class VolumeFailure(StoreError):
+    """The disk under a volume is ill; the volume is not used any more."""
+
+
+class Volume:
+    """A directory with `current/`, `rbw/` and `tmp/`, locked while open."""
+
+    def __init__(self, disk: Disk, path: str) -> None:
+        self.disk = disk
+        self.path = path
+        # Why it is not used any more; None while it is well.
+        self.failure: str | None = None
+        self._used_bytes = 0
+        self._counting = threading.Lock()
+        disk.make_directory(path)
+        self._unlock = disk.lock(f"{path}/{layout.LOCK_FILE}")
+        for place in Place:
+            disk.make_directory(self.directory(place))
+        disk.sync_directory(path)
+
+    def __repr__(self) -> str:
+        return f"Volume({self.path}{', failed: ' + self.failure if self.failure else ''})"
+
+    @property
+    def used_bytes(self) -> int:
+        return self._used_bytes
+
+    def directory(self, place: Place) -> str:
+        return f"{self.path}/{place.value}"
+
+    def data_path(self, place: Place, block_id: int) -> str:
+        return f"{self.path}/{place.value}/{layout.data_name(block_id)}"
+
+    def crc_path(self, place: Place, block_id: int) -> str:
+        return f"{self.path}/{place.value}/{layout.crc_name(block_id)}"
+
+    def space(self) -> Space:
+        with self.guard("asking for free space"):
+            return self.disk.space(self.path)
+
+    def count(self, bytes_more: int) -> None:
+        """Bytes of replicas that came, or (negative) went."""
+        with self._counting:
+            self._used_bytes += bytes_more
+
+    def fail(self, reason: str) -> None:
+        if self.failure is None:
+            self.failure = reason
+            log.error("volume %s is not used any more: %s", self.path, reason)
+
+    @contextmanager
+    def guard(self, doing: str, *, syncing: bool = False) -> Iterator[None]:
+        """Translates the disk's errors; notices illness.
+
+        Raises:
+            VolumeFailure: the disk is ill.
+            StoreError: anything else that the disk refused.
+        """
+        if self.failure is not None:
+            raise VolumeFailure(f"volume {self.path} failed before: {self.failure}")
+        try:
+            yield
+        except StoreError:
+            raise
+        except OSError as error:
+            words = f"{doing}: {error.strerror or error}"
+            if error.errno in VOLUME_ERRORS or (syncing and error.errno not in _FULL):
+                self.fail(words)
+                raise VolumeFailure(f"volume {self.path} failed: {words}") from error
+            raise StoreError(f"volume {self.path}: {words}") from error
+
+    def close(self) -> None:
+        """Lets the directory's lock go."""
+        self._unlock()
