@@ -8,14 +8,13 @@ On a cluster unqualified paths lie in its block store; on this machine alone the
 files, or lie in the block store that --namenode or MAPRED_NAMENODE names.
 """
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from . import addresses
 from .addresses import JOBTRACKER, NAMENODE
-from .errors import REFUSED, CommandError, say
+from .errors import REFUSED, CommandError
 
 if TYPE_CHECKING:
     from mapred.engine import Engine
@@ -29,9 +28,9 @@ class Place:
 
     engine: Callable[[], "Engine"]
     default_filesystem: str
-    # URI of a directory for what is gone after the command.
-    scratch: str
     on_cluster: bool
+    # Said when the job is about to run.
+    notice: str = ""
 
 
 def choose(
@@ -52,7 +51,7 @@ def choose(
         raise CommandError("--local and --jobtracker contradict each other", REFUSED)
     master = None if local else addresses.find(JOBTRACKER, jobtracker)
     if master is None:
-        return _this_machine(namenode, local=local, workers=workers, quiet=quiet)
+        return _this_machine(namenode, local=local, workers=workers)
     if workers is not None:
         raise CommandError(
             "--workers is for jobs on this machine alone; on a cluster the TaskTrackers' --slots "
@@ -69,19 +68,16 @@ def choose(
 
         return ClusterEngine(str(master))
 
-    return Place(engine, f"bs://{store}", f"bs://{store}/tmp", on_cluster=True)
+    return Place(engine, f"bs://{store}", on_cluster=True)
 
 
 def _this_machine(namenode: str | None, *, local: bool, workers: int | None, quiet: bool) -> Place:
     store = None if local and not namenode else _named_store(namenode)
     if store is not None:
         addresses.check_reachable(store)
-    if not quiet:
-        where = f", on the block store {store}" if store else ""
-        say(
-            f"running on this machine alone, with the embedded engine{where}"
-            + ("" if local else "; for a cluster: mapred cluster up")
-        )
+    where = f", on the block store {store}" if store else ""
+    hint = "" if local else " (for a cluster: mapred cluster up)"
+    notice = f"running on this machine alone, with the embedded engine{where}{hint}"
 
     def engine() -> "Engine":
         from mapred.embedded import EmbeddedEngine
@@ -89,7 +85,7 @@ def _this_machine(namenode: str | None, *, local: bool, workers: int | None, qui
         return EmbeddedEngine(workers=workers)
 
     default = f"bs://{store}" if store else LOCAL_FILES
-    return Place(engine, default, f"{LOCAL_FILES}{tempfile.gettempdir()}", on_cluster=False)
+    return Place(engine, default, on_cluster=False, notice=notice)
 
 
 def _named_store(namenode: str | None) -> addresses.Address | None:

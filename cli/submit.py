@@ -1,11 +1,9 @@
 """`mapred submit`: plan a job, run it somewhere, follow it, tell how it ended."""
 
 import contextlib
-import getpass
 import shutil
 import sys
 import time
-import uuid
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,8 +11,7 @@ import click
 
 from mapred.model import JobState, JobStatus
 
-from .addresses import jobtracker_option, namenode_option
-from .engines import Place, choose
+from .engines import choose
 from .errors import FAILED, REFUSED, CommandError, say
 from .failures import failure_report
 from .follow import killed_on_interrupt, terminated_by_signal, to_the_end
@@ -57,8 +54,16 @@ def _parameters(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -
     type=click.IntRange(1),
     help="Worker processes, on this machine alone [default: one per processor].",
 )
-@jobtracker_option
-@namenode_option
+@click.option(
+    "--jobtracker",
+    metavar="HOST:PORT",
+    help="The cluster to run on [default: $MAPRED_JOBTRACKER, then the local cluster; else none].",
+)
+@click.option(
+    "--namenode",
+    metavar="HOST:PORT",
+    help="Where paths without a scheme lie [default: $MAPRED_NAMENODE, then the cluster's own].",
+)
 @click.option("--local", is_flag=True, help="On this machine alone, whatever runs.")
 @click.option("--detach", is_flag=True, help="Print the job's id and don't wait for its end.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no counters.")
@@ -101,41 +106,43 @@ def submit(
         )
     from mapred.submit import plan
 
-    with terminated_by_signal(), _output_place(place, output) as output_dir:
-        spec = plan(
-            job,
-            inputs,
-            output=output_dir,
-            params=parameters,
-            reducers=reducers,
-            default_filesystem=place.default_filesystem,
-            workers=workers,
-        )
-        with contextlib.closing(place.engine()) as engine:
-            started_s = time.monotonic()
-            job_id = engine.submit(spec)
-            if detach:
-                click.echo(job_id)
-                return 0
-            with killed_on_interrupt(engine, job_id):
-                status = to_the_end(engine, job_id, progress_for(quiet=quiet))
+    spec = plan(
+        job,
+        inputs,
+        output=output,
+        params=parameters,
+        reducers=reducers,
+        default_filesystem=place.default_filesystem,
+        workers=workers,
+    )
+    if place.notice and not quiet:
+        say(place.notice)
+    with (
+        terminated_by_signal(),
+        _scratch(spec.output_uri, needed=output is None),
+        contextlib.closing(place.engine()) as engine,
+    ):
+        started_s = time.monotonic()
+        job_id = engine.submit(spec)
+        if detach:
+            click.echo(job_id)
+            return 0
+        with killed_on_interrupt(engine, job_id):
+            status = to_the_end(engine, job_id, progress_for(quiet=quiet))
         took_s = time.monotonic() - started_s
         return _tell(status, took_s, to_stdout=output is None, quiet=quiet, as_json=as_json)
 
 
 @contextlib.contextmanager
-def _output_place(place: Place, output: str | None) -> Iterator[str]:
-    """The output directory as the user gave it, or one that is gone afterwards."""
-    if output is not None:
-        yield output
-        return
-    from mapred.storage import storage_for
-
-    scratch = f"{place.scratch}/mapred-{getpass.getuser()}-{uuid.uuid4().hex[:12]}"
+def _scratch(uri: str, *, needed: bool) -> Iterator[None]:
+    """Without -o the output lies in a scratch directory, which is gone afterwards."""
     try:
-        yield f"{scratch}/output"
+        yield
     finally:
-        storage_for(scratch).delete(scratch)
+        if needed:
+            from mapred.storage import storage_for
+
+            storage_for(uri).delete(uri)
 
 
 def _tell(status: JobStatus, took_s: float, *, to_stdout: bool, quiet: bool, as_json: bool) -> int:
