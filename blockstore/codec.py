@@ -8,6 +8,9 @@ from blockstore.model import (
     DeleteReplicas,
     Excluded,
     FileStatus,
+    FsckBlock,
+    FsckFile,
+    FsckReport,
     LocatedBlock,
     Node,
     NodeReport,
@@ -247,3 +250,20 @@ def _node_report_from_wire(wire: namenode_pb2.NodeReport) -> NodeReport:
         replicas=wire.replicas,
         failed_volumes=tuple(wire.failed_volumes),
     )
+
+
+def fsck_from_wire(wire: namenode_pb2.FsckReply) -> FsckReport:
+    return FsckReport(tuple(_fsck_file_from_wire(file) for file in wire.files), wire.state)
+
+
+def _fsck_file_from_wire(wire: namenode_pb2.FsckFile) -> FsckFile:
+    blocks = tuple(
+        FsckBlock(
+            block_from_wire(block.block),
+            nodes_from_wire(block.nodes),
+            block.state,
+            excluded_from_wire(block.last_holders),
+        )
+        for block in wire.blocks
+    )
+    return FsckFile(wire.path, wire.length, wire.replication, blocks)

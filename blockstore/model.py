@@ -201,3 +201,31 @@ class ClusterReport:
     safe_mode: SafeMode
     epoch: int = 0
     transaction: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FsckBlock:
+    """A block's health: "healthy", "under-replicated", "corrupt", "missing" or "open"."""
+
+    block: Block
+    nodes: tuple[Node, ...]
+    state: str
+    last_holders: tuple[Excluded, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FsckFile:
+    """A file and the health of its blocks."""
+
+    path: str
+    length: int
+    replication: int
+    blocks: tuple[FsckBlock, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FsckReport:
+    """All files below a path; "healthy" or "corrupt" as a whole."""
+
+    files: tuple[FsckFile, ...]
+    state: str

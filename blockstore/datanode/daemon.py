@@ -14,7 +14,6 @@ from blockstore.datanode.fence import Fence
 from blockstore.datanode.heartbeat import Heartbeat
 from blockstore.datanode.namenode_link import NameNodeLink
 from blockstore.datanode.orders import OrderDesk
-from blockstore.datanode.peers import Peers
 from blockstore.datanode.pipeline import PipelineLimits
 from blockstore.datanode.reports import Reporter
 from blockstore.datanode.scanner import Scanner
@@ -22,6 +21,7 @@ from blockstore.datanode.servicer import DataNodeServicer, DataServicer, StreamL
 from blockstore.datanode.store import ReplicaStore
 from blockstore.errors import StoreError
 from blockstore.model import Node
+from blockstore.peers import Peers
 from blockstore.runtime import config, rpc
 from blockstore.runtime.clock import SYSTEM_CLOCK
 from blockstore.runtime.daemon import (

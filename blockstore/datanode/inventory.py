@@ -9,10 +9,12 @@
 
 import logging
 
+from blockstore import checksumfile
 from blockstore.checksum import CRC_BYTES, chunk_count, crc32c
+from blockstore.checksumfile import Header
 from blockstore.datanode import layout, salvage
 from blockstore.datanode.disk import File
-from blockstore.datanode.layout import Header, Place
+from blockstore.datanode.layout import Place
 from blockstore.datanode.volume import Volume
 from blockstore.errors import ChecksumException
 from blockstore.model import Block, Replica, ReplicaState
@@ -67,11 +69,11 @@ class Inventory:
         raw = sums.pread(sums.size(), 0)
         sums.close()
         try:
-            header = layout.unpack_header(raw, volume.crc_path(Place.RBW, block_id))
+            header = checksumfile.unpack_header(raw, volume.crc_path(Place.RBW, block_id))
         except ChecksumException as error:
             log.error("%s; the replica is left aside", error)
             return
-        length = self._cut(header, raw[layout.HEADER_BYTES :])
+        length = self._cut(header, raw[checksumfile.HEADER_BYTES :])
         block = Block(block_id, header.generation, length)
         self._found.append((Replica(block, ReplicaState.RWR), Place.RBW))
 
@@ -104,7 +106,7 @@ class Inventory:
         cut = Header(header.chunk_bytes, header.block_id, header.generation, length, last_crc)
         path = volume.crc_path(Place.RBW, header.block_id)
         sums = volume.disk.open(path + layout.NEW_SUFFIX, create=True)
-        sums.pwrite(layout.pack_header(cut) + kept, 0)
+        sums.pwrite(checksumfile.pack_header(cut) + kept, 0)
         sums.sync()
         sums.close()
         volume.disk.rename(path + layout.NEW_SUFFIX, path)
@@ -153,9 +155,9 @@ def read_checksums(volume: Volume, place: Place, block_id: int) -> tuple[Header,
         data = volume.disk.open(volume.data_path(place, block_id))
         length = data.size()
         data.close()
-    header = layout.unpack_header(raw, layout.crc_name(block_id))
+    header = checksumfile.unpack_header(raw, layout.crc_name(block_id))
     chunks = chunk_count(length, header.chunk_bytes)
-    crcs = raw[layout.HEADER_BYTES : layout.crc_offset(chunks)]
+    crcs = raw[checksumfile.HEADER_BYTES : checksumfile.crc_offset(chunks)]
     if len(crcs) != chunks * CRC_BYTES:
         raise ChecksumException(f"blk_{block_id}: the checksum file is too short")
     return header, crcs, length

@@ -9,9 +9,11 @@ Rules
 - Not thread-safe: whoever holds the replica (store.py) lets one thread in at a time.
 """
 
+from blockstore import checksumfile
 from blockstore.checksum import CRC_BYTES, chunk_count, crc32c
+from blockstore.checksumfile import Header
 from blockstore.datanode import layout
-from blockstore.datanode.layout import Header, Place
+from blockstore.datanode.layout import Place
 from blockstore.datanode.volume import Volume
 from blockstore.errors import ChecksumException, InvalidRequestException
 from blockstore.model import Block
@@ -45,7 +47,7 @@ class OpenFiles:
         header = Header(chunk_bytes, block.id, block.generation)
         with volume.guard("creating a replica"):
             sums = volume.disk.open(volume.crc_path(place, block.id), create=True)
-            sums.pwrite(layout.pack_header(header), 0)
+            sums.pwrite(checksumfile.pack_header(header), 0)
             sums.close()
             volume.disk.open(volume.data_path(place, block.id), create=True).close()
         return cls(volume, place, header, 0, bytearray())
@@ -67,7 +69,7 @@ class OpenFiles:
         first = offset // self.chunk_bytes
         with self.volume.guard("writing a replica"):
             self._data.pwrite(data, offset)
-            self._sums.pwrite(crcs, layout.crc_offset(first))
+            self._sums.pwrite(crcs, checksumfile.crc_offset(first))
             if end - self._behind >= WRITEBACK_BYTES:
                 self._data.start_writeback(self._behind, end - self._behind)
                 self._behind = end
@@ -78,7 +80,7 @@ class OpenFiles:
     def sync(self) -> None:
         """What was written so far survives a power loss."""
         with self.volume.guard("syncing a replica", syncing=True):
-            self._sums.pwrite(layout.pack_header(self._header()), 0)
+            self._sums.pwrite(checksumfile.pack_header(self._header()), 0)
             self._data.sync()
             self._sums.sync()
             if not self._linked:
@@ -89,7 +91,7 @@ class OpenFiles:
         """Durable, in `current/`, and closed."""
         disk, volume, block_id = self.volume.disk, self.volume, self.block.id
         with volume.guard("finalising a replica", syncing=True):
-            self._sums.pwrite(layout.pack_header(self._header()), 0)
+            self._sums.pwrite(checksumfile.pack_header(self._header()), 0)
             self._data.sync()
             self._sums.sync()
             disk.rename(
@@ -131,7 +133,7 @@ class OpenFiles:
         path = volume.crc_path(self.place, self.block.id)
         with volume.guard("stamping a replica", syncing=True):
             sums = disk.open(path + layout.NEW_SUFFIX, create=True)
-            sums.pwrite(layout.pack_header(self._header()) + bytes(kept), 0)
+            sums.pwrite(checksumfile.pack_header(self._header()) + bytes(kept), 0)
             sums.sync()
             disk.rename(path + layout.NEW_SUFFIX, path)
             disk.sync_directory(volume.directory(self.place))

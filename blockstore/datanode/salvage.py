@@ -14,8 +14,8 @@ is lost to a power loss.
 import google_crc32c
 
 from blockstore.checksum import CRC_BYTES, crc32c
+from blockstore.checksumfile import Header
 from blockstore.datanode.disk import File
-from blockstore.datanode.layout import Header
 
 
 def right_length(header: Header, crcs: bytes, data: File) -> int:

@@ -3,6 +3,7 @@
 They stay readable when the replica is finalised, moved or deleted meanwhile.
 """
 
+from blockstore import checksumfile
 from blockstore.checksum import CRC_BYTES, chunk_count
 from blockstore.datanode import layout
 from blockstore.datanode.disk import File
@@ -29,16 +30,16 @@ class StoredFiles:
         with volume.guard("opening a replica for reading"):
             sums = volume.disk.open(volume.crc_path(place, block.id))
             try:
-                raw = sums.pread(layout.HEADER_BYTES if crcs is not None else sums.size(), 0)
+                raw = sums.pread(checksumfile.HEADER_BYTES if crcs is not None else sums.size(), 0)
             finally:
                 sums.close()
-            header = layout.unpack_header(raw, layout.crc_name(block.id))
+            header = checksumfile.unpack_header(raw, layout.crc_name(block.id))
             if header.generation != block.generation:
                 raise ChecksumException(
                     f"{block}: the checksum file is of generation {header.generation}"
                 )
             if crcs is None:
-                crcs = raw[layout.HEADER_BYTES :]
+                crcs = raw[checksumfile.HEADER_BYTES :]
             if len(crcs) < chunk_count(block.length, header.chunk_bytes) * CRC_BYTES:
                 raise ChecksumException(f"{block}: the checksum file is too short")
             data = volume.disk.open(volume.data_path(place, block.id))

@@ -1,4 +1,4 @@
-"""The other DataNodes: one channel to each, made on first use."""
+"""The DataNodes as a client or another DataNode dials them: one channel each, on first use."""
 
 import threading
 
