@@ -9,6 +9,19 @@ from mapred.storage.uris import BLOCK_STORE, LOCAL, authority_of, scheme_of
 _lock = threading.Lock()
 # Guarded by the lock. One file system per scheme, and per NameNode.
 _open: Final[dict[tuple[str, str], Storage]] = {}
+# Guarded by the lock. NameNodes that this process dials by another address than the cluster.
+_dialled: Final[dict[str, str]] = {}
+
+
+def dial(namenode: str, address: str) -> None:
+    """From now on `bs://namenode/…` is reached at `address`, in this process.
+
+    URIs of a job carry the NameNode's address as the cluster's own machines dial it; a client
+    beyond a container network or a tunnel knows another.
+    """
+    with _lock:
+        _dialled[namenode] = address
+        _open.pop((BLOCK_STORE, namenode), None)
 
 
 def storage_for(uri: str) -> Storage:
@@ -38,7 +51,7 @@ def _made(scheme: str, authority: str) -> Storage:
     if scheme == BLOCK_STORE:
         from mapred.storage.store import BlockStorage
 
-        return BlockStorage(authority)
+        return BlockStorage(authority, address=_dialled.get(authority, authority))
     from mapred.storage.anyfs import AnyStorage
 
     return AnyStorage(scheme)
