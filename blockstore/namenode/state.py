@@ -101,7 +101,7 @@ class State:
             case ReplicationSet():
                 self.names.file(entry.inode_id).replication = entry.replication
         self.transaction += 1
-        self._remember(entry)
+        self.remember(entry)
         return dropped
 
     def _directory_made(self, entry: DirectoryMade) -> None:
@@ -172,7 +172,16 @@ class State:
         self.committed_blocks -= block.committed
         return block
 
-    def _remember(self, entry: Entry) -> None:
+    def adopt(self, file: File) -> None:
+        """Derives what follows from a file that an image brought."""
+        if file.is_open:
+            self.open_files[file.id] = file
+        for block in file.blocks:
+            self.blocks[block.id] = block
+            self.committed_blocks += block.committed
+
+    def remember(self, entry: Entry) -> None:
+        """Keeps an entry as the answer to repeats of its request."""
         request_id = getattr(entry, "request_id", "")
         if request_id:
             self.requests[request_id] = entry

@@ -1,0 +1,131 @@
+"""The NameNode's composition root: recover, wire, run, stop."""
+
+import asyncio
+import gc
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from blockstore.errors import ConfigException, JournalCorruptException
+from blockstore.namenode.checkpointer import Checkpointer
+from blockstore.namenode.config import NameNodeConfig
+from blockstore.namenode.directory import prepare
+from blockstore.namenode.disk import RealDisk
+from blockstore.namenode.recovery import recover
+from blockstore.namenode.servicer import ClientServicer, DataNodeServicer
+from blockstore.namenode.shell import Shell
+from blockstore.runtime import config as settings_of
+from blockstore.runtime import rpc
+from blockstore.runtime.clock import SYSTEM_CLOCK
+from blockstore.runtime.config import cluster_secret
+from blockstore.runtime.daemon import announce, check_bind, configure_logging, stop_event_for_loop
+from blockstore.wire import namenode_pb2_grpc as services
+
+log = logging.getLogger(__name__)
+
+EXIT_REFUSED: Final = 2
+# sysexits.h, EX_IOERR: a supervisor can tell a failing disk from a wrong option.
+EXIT_JOURNAL_FAILED: Final = 74
+# Open calls get this long at the end; heartbeats are answered at once.
+_DRAIN_S: Final = 1.0
+_CHECKPOINT_LOOK_S: Final = 1.0
+
+
+def run(
+    directory: str,
+    host: str,
+    port: int,
+    *,
+    format: bool = False,  # noqa: A002 - the option's name
+    insecure: bool = False,
+    settings: Sequence[str] = (),
+) -> int:
+    """Runs a NameNode until SIGTERM or SIGINT; returns the exit code.
+
+    Prints `namenode ready on HOST:PORT` when it serves. 0: ended by a signal. 2: it refused to
+    start, and said why on stderr. 74: the journal's disk failed.
+    """
+    configure_logging("namenode")
+    try:
+        config = settings_of.settings(NameNodeConfig, settings)
+        secret = cluster_secret()
+        check_bind("namenode", host, secret=secret, insecure=insecure)
+        disk, lock = prepare(directory, format_wanted=format)
+    except ConfigException as error:
+        print(f"namenode: {error}", file=sys.stderr)
+        return EXIT_REFUSED
+    try:
+        return asyncio.run(_serve(disk, host, port, config, secret))
+    except (ConfigException, JournalCorruptException) as error:
+        print(f"namenode: {error}", file=sys.stderr)
+        return EXIT_REFUSED
+    finally:
+        lock.release()
+
+
+def _stop_at_once(error: OSError) -> None:
+    """The journal failed: nothing may be acknowledged any more, not even by a clean stop."""
+    log.critical(
+        "the journal can't be written (%s): the NameNode stops, so that nothing is acknowledged "
+        "that isn't on disk. Make room or replace the disk, then start it again",
+        error,
+    )
+    logging.shutdown()
+    os._exit(EXIT_JOURNAL_FAILED)
+
+
+async def _serve(
+    disk: RealDisk, host: str, port: int, config: NameNodeConfig, secret: str | None
+) -> int:
+    stop = stop_event_for_loop()
+    state, journal = recover(disk, wall=SYSTEM_CLOCK.wall())
+    # What was recovered stays: the collector needn't look at millions of inodes again and again.
+    gc.freeze()
+    shell = Shell(config, state, journal, SYSTEM_CLOCK, _stop_at_once)
+    shell.take(shell.core.start())
+    await shell.commit.durable()
+    checkpointer = Checkpointer(shell, disk, journal)
+    server = rpc.aio_server(secret=secret)
+    services.add_NameNodeServicer_to_server(ClientServicer(shell), server)
+    services.add_DataNodeProtocolServicer_to_server(DataNodeServicer(shell), server)
+    real_port = rpc.bind(server, host, port)
+    await server.start()
+    loops = [
+        asyncio.create_task(_tick(shell)),
+        asyncio.create_task(_checkpoint(checkpointer)),
+    ]
+    announce("namenode", host, real_port)
+    await stop.wait()
+    log.info("stopping")
+    for loop in loops:
+        loop.cancel()
+    await asyncio.gather(*loops, return_exceptions=True)
+    shell.desk.close()
+    await server.stop(_DRAIN_S)
+    await shell.commit.close()
+    return 0
+
+
+async def _tick(shell: Shell) -> None:
+    while True:
+        await asyncio.sleep(shell.config.tick_interval_s)
+        try:
+            shell.tick()
+        except Exception:
+            # A fault in the housekeeping must not end it for good.
+            log.exception("the tick failed")
+
+
+async def _checkpoint(checkpointer: Checkpointer) -> None:
+    try:
+        while True:
+            await asyncio.sleep(_CHECKPOINT_LOOK_S)
+            if checkpointer.is_due():
+                try:
+                    await checkpointer.make()
+                except OSError as error:
+                    log.error("no checkpoint: %s", error)
+    finally:
+        await checkpointer.stop()

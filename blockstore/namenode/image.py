@@ -1,0 +1,236 @@
+"""Checkpoint images: the whole journaled state at one transaction, in one file.
+
+Files
+
+    image-<transaction>             20 digits, so that names sort
+    image-<transaction>.part-<n>    being written; removed at the next start
+
+Format (little-endian)
+
+    magic "BSIMAGE1" | records | SHA-256 of all before
+
+    record     payload bytes u32 | payload
+    payloads   one ImageHeader; its number of ImageInodes, by rising id; its number of
+               JournalEntries, the remembered requests, oldest first
+
+Rules
+- The same state gives the same bytes.
+- An image gets its name only when it's whole and durable. The last two are kept.
+- A damaged image is passed over with a warning when the one before it and the journal since
+  can replace it; that is why two are kept, and the journal since the older.
+"""
+
+import hashlib
+import logging
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+from google.protobuf.message import DecodeError
+
+from blockstore.codec import block_from_wire, block_to_wire, nodes_from_wire, nodes_to_wire
+from blockstore.errors import JournalCorruptException
+from blockstore.namenode import entrycodec
+from blockstore.namenode.disk import Disk
+from blockstore.namenode.namespace import ROOT_ID, Directory, File, Inode, StoredBlock
+from blockstore.namenode.state import State
+from blockstore.wire import journal_pb2
+
+log = logging.getLogger(__name__)
+
+MAGIC: Final = b"BSIMAGE1"
+PREFIX: Final = "image-"
+PART: Final = ".part-"
+# The older one is for the day on which the newer can't be read.
+IMAGES_KEPT: Final = 2
+
+_SIZE = struct.Struct("<I")
+_WRITE_BYTES: Final = 1024 * 1024
+
+
+def image_name(transaction: int) -> str:
+    return f"{PREFIX}{transaction:020d}"
+
+
+def images(disk: Disk) -> list[int]:
+    """The transactions of all whole images, rising."""
+    return [int(n[len(PREFIX) :]) for n in disk.names() if n.startswith(PREFIX) and PART not in n]
+
+
+def remove_parts(disk: Disk) -> None:
+    """What checkpoints that were killed have left."""
+    for name in disk.names():
+        if name.startswith(PREFIX) and PART in name:
+            disk.remove(name)
+
+
+# --- writing -----------------------------------------------------------------------------
+
+
+def write(disk: Disk, state: State, unique: int) -> None:
+    """Writes an image of the state; `unique` tells concurrent writers' parts apart."""
+    name = image_name(state.transaction)
+    part = f"{name}{PART}{unique}"
+    file = disk.create(part)
+    digest = hashlib.sha256()
+    gathered = bytearray()
+    for piece in encode(state):
+        gathered += piece
+        if len(gathered) >= _WRITE_BYTES:
+            digest.update(gathered)
+            file.write(bytes(gathered))
+            gathered.clear()
+    digest.update(gathered)
+    file.write(bytes(gathered) + digest.digest())
+    file.sync()
+    file.close()
+    disk.replace(part, name)
+    disk.sync_names()
+
+
+def encode(state: State) -> Iterator[bytes]:
+    """The bytes of an image but for the digest, in pieces."""
+    header = journal_pb2.ImageHeader(
+        cluster_id=state.cluster_id,
+        epoch=state.epoch,
+        transaction=state.transaction,
+        next_inode_id=state.next_inode_id,
+        next_block_id=state.next_block_id,
+        next_generation=state.next_generation,
+        inodes=len(state.names.inodes),
+        requests=len(state.requests),
+    )
+    yield MAGIC
+    yield _record(header.SerializeToString(deterministic=True))
+    for _, inode in sorted(state.names.inodes.items()):
+        yield _record(_inode_to_wire(inode).SerializeToString(deterministic=True))
+    for entry in state.requests.values():
+        yield _record(entrycodec.encode(entry))
+
+
+def _record(payload: bytes) -> bytes:
+    return _SIZE.pack(len(payload)) + payload
+
+
+def _inode_to_wire(inode: Inode) -> journal_pb2.ImageInode:
+    wire = journal_pb2.ImageInode(
+        inode_id=inode.id,
+        parent_id=inode.parent.id if inode.parent is not None else 0,
+        name=inode.name,
+        modified_at_s=inode.modified_at_s,
+        is_directory=isinstance(inode, Directory),
+    )
+    if isinstance(inode, File):
+        wire.replication = inode.replication
+        wire.block_bytes = inode.block_bytes
+        if inode.writer is not None:
+            wire.writer = inode.writer
+        for block in inode.blocks:
+            wire.blocks.add(
+                block=block_to_wire(block.value()),
+                committed=block.committed,
+                pipeline=nodes_to_wire(block.pipeline),
+            )
+    return wire
+
+
+# --- reading -----------------------------------------------------------------------------
+
+
+def newest(disk: Disk) -> State:
+    """The state of the newest image that is whole; an empty one when there is no image.
+
+    Raises:
+        JournalCorruptException: there are images, but none can be read.
+    """
+    damaged = []
+    for transaction in reversed(images(disk)):
+        try:
+            return decode(disk.read(image_name(transaction)))
+        except JournalCorruptException as error:
+            place = f"{disk.place}/{image_name(transaction)}"
+            damaged.append(f"{place}: {error}")
+            log.warning("image %s is damaged (%s): trying the one before it", place, error)
+    if damaged:
+        raise JournalCorruptException(
+            "no checkpoint image can be read. Put one back from a copy of the NameNode's "
+            "directory:\n  " + "\n  ".join(damaged)
+        )
+    return State()
+
+
+def decode(data: bytes) -> State:
+    """The state in an image's bytes.
+
+    Raises:
+        JournalCorruptException: they aren't what was written.
+    """
+    digest_at = len(data) - hashlib.sha256().digest_size
+    if digest_at < len(MAGIC) or data[: len(MAGIC)] != MAGIC:
+        raise JournalCorruptException("it is no image of this version")
+    if hashlib.sha256(memoryview(data)[:digest_at]).digest() != data[digest_at:]:
+        raise JournalCorruptException("its bytes don't match its digest")
+    try:
+        return _state_from(_payloads(data, digest_at))
+    except (DecodeError, StopIteration) as error:
+        raise JournalCorruptException(f"it can't be decoded: {error}") from None
+
+
+def _payloads(data: bytes, end: int) -> Iterator[bytes]:
+    at = len(MAGIC)
+    while at < end:
+        (size,) = _SIZE.unpack_from(data, at)
+        at += _SIZE.size
+        yield data[at : at + size]
+        at += size
+
+
+def _state_from(payloads: Iterator[bytes]) -> State:
+    header = journal_pb2.ImageHeader.FromString(next(payloads))
+    state = State()
+    state.cluster_id = header.cluster_id
+    state.epoch = header.epoch
+    state.transaction = header.transaction
+    state.next_inode_id = header.next_inode_id
+    state.next_block_id = header.next_block_id
+    state.next_generation = header.next_generation
+    parents: list[tuple[Inode, int]] = []
+    for _ in range(header.inodes):
+        wire = journal_pb2.ImageInode.FromString(next(payloads))
+        inode = _inode_from_wire(wire)
+        if inode.id == ROOT_ID:
+            state.names.root.modified_at_s = inode.modified_at_s
+        else:
+            # A directory that was moved may have a higher id than what lies in it.
+            parents.append((inode, wire.parent_id))
+            state.names.inodes[inode.id] = inode
+        if isinstance(inode, File):
+            state.adopt(inode)
+    for inode, parent_id in parents:
+        state.names.directory(parent_id).put(inode)
+    for _ in range(header.requests):
+        state.remember(entrycodec.decode(next(payloads)))
+    return state
+
+
+def _inode_from_wire(wire: journal_pb2.ImageInode) -> Inode:
+    if wire.is_directory:
+        return Directory(wire.inode_id, wire.name, wire.modified_at_s)
+    file = File(
+        wire.inode_id,
+        wire.name,
+        wire.modified_at_s,
+        replication=wire.replication,
+        block_bytes=wire.block_bytes,
+        writer=wire.writer if wire.HasField("writer") else None,
+    )
+    file.blocks = [
+        StoredBlock(
+            block_from_wire(block.block),
+            wire.inode_id,
+            committed=block.committed,
+            pipeline=nodes_from_wire(block.pipeline),
+        )
+        for block in wire.blocks
+    ]
+    return file

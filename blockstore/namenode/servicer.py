@@ -1,0 +1,325 @@
+"""gRPC to core and back: translate, call, translate."""
+
+from typing import Any
+
+from blockstore.codec import (
+    block_from_wire,
+    excluded_from_wire,
+    located_to_wire,
+    node_from_wire,
+    node_to_wire,
+    order_to_wire,
+    replica_from_wire,
+    status_to_wire,
+)
+from blockstore.model import Block, NodeLoad
+from blockstore.namenode.adminwire import cluster_to_wire, health_to_wire, safe_mode_to_wire
+from blockstore.namenode.shell import Shell
+from blockstore.wire import namenode_pb2 as pb
+from blockstore.wire import namenode_pb2_grpc as services
+
+_SAFE_MODE = {
+    pb.SafeModeRequest.GET: None,
+    pb.SafeModeRequest.ENTER: True,
+    pb.SafeModeRequest.LEAVE: False,
+}
+
+
+def _optional(request: Any, name: str) -> Block | None:
+    return block_from_wire(getattr(request, name)) if request.HasField(name) else None
+
+
+class ClientServicer(services.NameNodeServicer):
+    """For clients and administrators."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+
+    async def Create(self, request: pb.CreateRequest, _: Any) -> pb.FileReply:
+        status = await self._shell.perform(
+            lambda core: core.create(
+                request.path,
+                client_id=request.client_id,
+                replication=request.replication,
+                block_bytes=request.block_bytes,
+                overwrite=request.overwrite,
+                parents=request.parents,
+                request_id=request.request_id,
+                now=self._shell.now,
+                wall=self._shell.wall,
+            )
+        )
+        return pb.FileReply(status=status_to_wire(status))
+
+    async def AddBlock(self, request: pb.AddBlockRequest, _: Any) -> Any:
+        located = await self._shell.perform(
+            lambda core: core.add_block(
+                request.inode_id,
+                client_id=request.client_id,
+                previous=_optional(request, "previous"),
+                excluded=excluded_from_wire(request.excluded),
+                client_host=request.client_host,
+                request_id=request.request_id,
+                now=self._shell.now,
+            )
+        )
+        return located_to_wire(located)
+
+    async def AbandonBlock(self, request: pb.AbandonBlockRequest, _: Any) -> pb.Empty:
+        block = block_from_wire(request.block)
+        await self._shell.perform(
+            lambda core: core.abandon_block(
+                request.inode_id, client_id=request.client_id, block=block, now=self._shell.now
+            )
+        )
+        return pb.Empty()
+
+    async def RecoverPipeline(
+        self, request: pb.RecoverPipelineRequest, _: Any
+    ) -> pb.RecoverPipelineReply:
+        grant = await self._shell.perform(
+            lambda core: core.recover_pipeline(
+                request.inode_id,
+                client_id=request.client_id,
+                block=block_from_wire(request.block),
+                survivors=tuple(request.survivors),
+                excluded=excluded_from_wire(request.excluded),
+                want_replacement=request.want_replacement,
+                now=self._shell.now,
+            )
+        )
+        reply = pb.RecoverPipelineReply(new_generation=grant.new_generation)
+        if grant.replacement is not None:
+            reply.replacement.CopyFrom(node_to_wire(grant.replacement))
+        return reply
+
+    async def UpdatePipeline(self, request: pb.UpdatePipelineRequest, _: Any) -> pb.Empty:
+        await self._shell.perform(
+            lambda core: core.update_pipeline(
+                request.inode_id,
+                client_id=request.client_id,
+                old=block_from_wire(request.old),
+                new=block_from_wire(request.new),
+                node_ids=tuple(request.nodes),
+                now=self._shell.now,
+            )
+        )
+        return pb.Empty()
+
+    async def Sync(self, request: pb.SyncRequest, _: Any) -> pb.Empty:
+        block = block_from_wire(request.block)
+        await self._shell.perform(
+            lambda core: core.sync(
+                request.inode_id, client_id=request.client_id, block=block, now=self._shell.now
+            )
+        )
+        return pb.Empty()
+
+    async def Complete(self, request: pb.CompleteRequest, _: Any) -> pb.CompleteReply:
+        completion = await self._shell.complete(
+            request.inode_id,
+            lambda core: core.complete(
+                request.inode_id,
+                client_id=request.client_id,
+                last=_optional(request, "last"),
+                now=self._shell.now,
+                wall=self._shell.wall,
+            ),
+        )
+        return pb.CompleteReply(done=completion.done, waiting_for=completion.waiting_for)
+
+    async def RenewLease(self, request: pb.RenewLeaseRequest, _: Any) -> pb.Empty:
+        await self._shell.perform(
+            lambda core: core.renew_lease(request.client_id, now=self._shell.now)
+        )
+        return pb.Empty()
+
+    async def RecoverLease(self, request: pb.PathRequest, _: Any) -> pb.CompleteReply:
+        completion = await self._shell.perform(
+            lambda core: core.recover_lease(
+                request.path, now=self._shell.now, wall=self._shell.wall
+            )
+        )
+        return pb.CompleteReply(done=completion.done, waiting_for=completion.waiting_for)
+
+    async def Locate(self, request: pb.LocateRequest, _: Any) -> pb.LocateReply:
+        location = await self._shell.perform(
+            lambda core: core.locate(
+                request.path,
+                offset=request.offset,
+                length=request.length,
+                client_host=request.client_host,
+                now=self._shell.now,
+            )
+        )
+        return pb.LocateReply(
+            status=status_to_wire(location.status),
+            blocks=[located_to_wire(block) for block in location.blocks],
+        )
+
+    async def Stat(self, request: pb.PathRequest, _: Any) -> pb.FileReply:
+        status = await self._shell.perform(lambda core: core.stat(request.path))
+        return pb.FileReply(status=status_to_wire(status))
+
+    async def List(self, request: pb.ListRequest, _: Any) -> pb.ListReply:
+        listing = await self._shell.perform(
+            lambda core: core.listing(request.path, request.start_after, request.limit)
+        )
+        return pb.ListReply(
+            entries=[status_to_wire(status) for status in listing.entries],
+            has_more=listing.has_more,
+        )
+
+    async def Mkdirs(self, request: pb.MkdirsRequest, _: Any) -> pb.Empty:
+        await self._shell.perform(
+            lambda core: core.mkdirs(request.path, parents=request.parents, wall=self._shell.wall)
+        )
+        return pb.Empty()
+
+    async def Rename(self, request: pb.RenameRequest, _: Any) -> pb.Empty:
+        await self._shell.perform(
+            lambda core: core.rename(
+                request.source,
+                request.target,
+                overwrite=request.overwrite,
+                request_id=request.request_id,
+                wall=self._shell.wall,
+            )
+        )
+        return pb.Empty()
+
+    async def Delete(self, request: pb.DeleteRequest, _: Any) -> pb.DeleteReply:
+        deleted = await self._shell.perform(
+            lambda core: core.delete(
+                request.path,
+                recursive=request.recursive,
+                request_id=request.request_id,
+                wall=self._shell.wall,
+            )
+        )
+        return pb.DeleteReply(deleted=deleted)
+
+    async def SetReplication(self, request: pb.SetReplicationRequest, _: Any) -> pb.Empty:
+        await self._shell.perform(
+            lambda core: core.set_replication(request.path, request.replication)
+        )
+        return pb.Empty()
+
+    async def Summarise(self, request: pb.PathRequest, _: Any) -> pb.SummaryReply:
+        summary = await self._shell.perform(lambda core: core.summarise(request.path))
+        return pb.SummaryReply(
+            directories=summary.directories,
+            files=summary.files,
+            bytes=summary.bytes,
+            replicated_bytes=summary.replicated_bytes,
+        )
+
+    async def ReportBadReplica(self, request: pb.ReportBadReplicaRequest, _: Any) -> pb.Empty:
+        block = block_from_wire(request.block)
+        await self._shell.perform(
+            lambda core: core.report_bad_replica(
+                block, request.node_id, request.reason, now=self._shell.now
+            )
+        )
+        return pb.Empty()
+
+    async def Report(self, _request: pb.Empty, _: Any) -> pb.ClusterReport:
+        return cluster_to_wire(
+            await self._shell.perform(lambda core: core.report(now=self._shell.now))
+        )
+
+    async def SafeMode(self, request: pb.SafeModeRequest, _: Any) -> pb.SafeModeReply:
+        enter = _SAFE_MODE[request.action]
+        return safe_mode_to_wire(await self._shell.perform(lambda core: core.safe_mode(enter)))
+
+    async def Fsck(self, request: pb.PathRequest, _: Any) -> pb.FsckReply:
+        return health_to_wire(await self._shell.perform(lambda core: core.fsck(request.path)))
+
+
+class DataNodeServicer(services.DataNodeProtocolServicer):
+    """For DataNodes."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+
+    async def Register(self, request: pb.RegisterRequest, _: Any) -> pb.RegisterReply:
+        registration = await self._shell.perform(
+            lambda core: core.register(
+                node_from_wire(request.node),
+                incarnation=request.incarnation,
+                cluster_id=request.cluster_id,
+                now=self._shell.now,
+            )
+        )
+        self._shell.desk.registered(request.node.node_id)
+        return pb.RegisterReply(
+            cluster_id=registration.cluster_id,
+            epoch=registration.epoch,
+            heartbeat_interval_s=registration.heartbeat_interval_s,
+        )
+
+    async def Heartbeat(self, request: pb.HeartbeatRequest, _: Any) -> pb.HeartbeatReply:
+        load = NodeLoad(
+            request.capacity_bytes,
+            request.used_bytes,
+            request.free_bytes,
+            request.streams,
+            tuple(request.failed_volumes),
+        )
+        known = await self._shell.perform(
+            lambda core: core.heartbeat(
+                request.node_id,
+                incarnation=request.incarnation,
+                epoch=request.epoch,
+                load=load,
+                now=self._shell.now,
+            )
+        )
+        epoch = self._shell.core.state.epoch
+        if not known:
+            return pb.HeartbeatReply(epoch=epoch, register_again=True)
+        orders = await self._shell.desk.wait(
+            request.node_id, request.orders_seen, self._shell.config.heartbeat_interval_s
+        )
+        return pb.HeartbeatReply(
+            epoch=epoch, orders=[order_to_wire(seq, order) for seq, order in orders]
+        )
+
+    async def FullReport(self, request: pb.FullReportRequest, _: Any) -> pb.Empty:
+        replicas = [replica_from_wire(replica) for replica in request.replicas]
+        await self._shell.perform(
+            lambda core: core.full_report(
+                request.node_id,
+                incarnation=request.incarnation,
+                epoch=request.epoch,
+                replicas=replicas,
+                now=self._shell.now,
+            )
+        )
+        return pb.Empty()
+
+    async def IncrementalReport(self, request: pb.IncrementalReportRequest, _: Any) -> pb.Empty:
+        replicas = [replica_from_wire(replica) for replica in request.replicas]
+        await self._shell.perform(
+            lambda core: core.incremental_report(
+                request.node_id,
+                incarnation=request.incarnation,
+                epoch=request.epoch,
+                replicas=replicas,
+                now=self._shell.now,
+            )
+        )
+        return pb.Empty()
+
+    async def CommitRecovery(self, request: pb.CommitRecoveryRequest, _: Any) -> pb.Empty:
+        await self._shell.perform(
+            lambda core: core.commit_recovery(
+                request.node_id,
+                epoch=request.epoch,
+                old=block_from_wire(request.old),
+                new=_optional(request, "new"),
+                node_ids=tuple(request.nodes),
+                wall=self._shell.wall,
+            )
+        )
+        return pb.Empty()

@@ -1,0 +1,106 @@
+"""What stands between the core and the outside: durable first, then orders, then the reply.
+
+Everything here runs on one event loop, which is the core's lock.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+from blockstore.errors import StoreError
+from blockstore.namenode.commit import GroupCommit
+from blockstore.namenode.config import NameNodeConfig
+from blockstore.namenode.core import NameNode
+from blockstore.namenode.journal import Journal
+from blockstore.namenode.orderdesk import OrderDesk
+from blockstore.namenode.ready import Ready, Reply
+from blockstore.namenode.replies import Completion
+from blockstore.namenode.state import State
+from blockstore.runtime.clock import Clock
+
+log = logging.getLogger(__name__)
+
+
+class Shell:
+    """Runs a core over a journal."""
+
+    def __init__(
+        self,
+        config: NameNodeConfig,
+        state: State,
+        journal: Journal,
+        clock: Clock,
+        on_failure: Callable[[OSError], None],
+    ) -> None:
+        """`on_failure` is called when the journal fails; it must end the process."""
+        self.config = config
+        self.clock = clock
+        self.core = NameNode(config, random.Random(), state, clock.monotonic())
+        self.desk = OrderDesk()
+        self.commit = GroupCommit(journal, on_failure)
+        # Completes that are held until their file comes nearer to its close.
+        self._held: dict[int, set[asyncio.Event]] = {}
+
+    @property
+    def now(self) -> float:
+        return self.clock.monotonic()
+
+    @property
+    def wall(self) -> float:
+        return self.clock.wall()
+
+    async def perform(self, call: Callable[[NameNode], Ready[Reply]]) -> Reply:
+        """Calls the core; returns when what it did, and what it saw, is durable.
+
+        Raises:
+            StoreError: what the core raised; it too is told only when what it rests on is durable.
+        """
+        try:
+            ready = call(self.core)
+        except StoreError:
+            self.take(self.core.take_ready())
+            await self.commit.durable()
+            raise
+        self.take(ready)
+        await self.commit.durable()
+        return ready.reply
+
+    def take(self, ready: Ready[Reply]) -> None:
+        """Starts what the core wants done; a caller that goes away doesn't stop it."""
+        self.commit.append(ready.entries)
+        if ready.orders or ready.progressed:
+            self.commit.then(lambda: self._release(ready))
+
+    def _release(self, ready: Ready[Reply]) -> None:
+        for node_id, order in ready.orders:
+            self.desk.put(node_id, order)
+        for inode_id in ready.progressed:
+            for bell in self._held.get(inode_id, ()):
+                bell.set()
+
+    async def complete(
+        self, inode_id: int, call: Callable[[NameNode], Ready[Completion]]
+    ) -> Completion:
+        """A Complete: held for a moment while replicas are still being reported."""
+        deadline = self.now + self.config.complete_hold_s
+        bell = asyncio.Event()
+        self._held.setdefault(inode_id, set()).add(bell)
+        try:
+            while True:
+                bell.clear()
+                completion = await self.perform(call)
+                left = deadline - self.now
+                if completion.done or left <= 0:
+                    return completion
+                try:
+                    await asyncio.wait_for(bell.wait(), left)
+                except TimeoutError:
+                    return completion
+        finally:
+            self._held[inode_id].discard(bell)
+            if not self._held[inode_id]:
+                del self._held[inode_id]
+
+    def tick(self) -> None:
+        self.take(self.core.tick(now=self.now, wall=self.wall))
