@@ -8,6 +8,7 @@ On a cluster unqualified paths lie in its block store; on this machine alone the
 files, or lie in the block store that --namenode or MAPRED_NAMENODE names.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -29,6 +30,8 @@ class Place:
     engine: Callable[[], "Engine"]
     default_filesystem: str
     on_cluster: bool
+    # Processes of this machine; None on a cluster.
+    workers: int | None = None
     # Said when the job is about to run.
     notice: str = ""
 
@@ -79,13 +82,15 @@ def _this_machine(namenode: str | None, *, local: bool, workers: int | None, qui
     hint = "" if local else " (for a cluster: mapred cluster up)"
     notice = f"running on this machine alone, with the embedded engine{where}{hint}"
 
+    count = workers or os.cpu_count() or 1
+
     def engine() -> "Engine":
         from mapred.embedded import EmbeddedEngine
 
-        return EmbeddedEngine(workers=workers)
+        return EmbeddedEngine(workers=count)
 
     default = f"bs://{store}" if store else LOCAL_FILES
-    return Place(engine, default, on_cluster=False, notice=notice)
+    return Place(engine, default, on_cluster=False, workers=count, notice=notice)
 
 
 def _named_store(namenode: str | None) -> addresses.Address | None:

@@ -106,31 +106,29 @@ def submit(
         )
     from mapred.submit import plan
 
-    spec = plan(
-        job,
-        inputs,
-        output=output,
-        params=parameters,
-        reducers=reducers,
-        default_filesystem=place.default_filesystem,
-        workers=workers,
-    )
-    if place.notice and not quiet:
-        say(place.notice)
-    with (
-        terminated_by_signal(),
-        _scratch(spec.output_uri, needed=output is None),
-        contextlib.closing(place.engine()) as engine,
-    ):
-        started_s = time.monotonic()
-        job_id = engine.submit(spec)
-        if detach:
-            click.echo(job_id)
-            return 0
-        with killed_on_interrupt(engine, job_id):
-            status = to_the_end(engine, job_id, progress_for(quiet=quiet))
-        took_s = time.monotonic() - started_s
-        return _tell(status, took_s, to_stdout=output is None, quiet=quiet, as_json=as_json)
+    # The engine comes first: an embedded one starts its processes while the job is planned.
+    with terminated_by_signal(), contextlib.closing(place.engine()) as engine:
+        spec = plan(
+            job,
+            inputs,
+            output=output,
+            params=parameters,
+            reducers=reducers,
+            default_filesystem=place.default_filesystem,
+            workers=place.workers,
+        )
+        if place.notice and not quiet:
+            say(place.notice)
+        with _scratch(spec.output_uri, needed=output is None):
+            started_s = time.monotonic()
+            job_id = engine.submit(spec)
+            if detach:
+                click.echo(job_id)
+                return 0
+            with killed_on_interrupt(engine, job_id):
+                status = to_the_end(engine, job_id, progress_for(quiet=quiet))
+            took_s = time.monotonic() - started_s
+            return _tell(status, took_s, to_stdout=output is None, quiet=quiet, as_json=as_json)
 
 
 @contextlib.contextmanager
