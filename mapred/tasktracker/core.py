@@ -43,6 +43,7 @@ from mapred.tasktracker.actions import (
     StartTask,
 )
 from mapred.tasktracker.settings import TaskTrackerSettings
+from mapred.tasktracker.workdirs import log_dir, work_dir
 from mapred.tracking import Heartbeat, HeartbeatReply, HeldOutput, Registered, Registration
 
 
@@ -165,8 +166,8 @@ class TaskTracker:
         task = RunTask(
             attempt,
             order.spec,
-            work_dir=f"{self._work_root}/{attempt.job_id}/{attempt}",
-            log_dir=f"{self._work_root}/{attempt.job_id}/logs/{attempt}",
+            work_dir=work_dir(self._work_root, attempt),
+            log_dir=log_dir(self._work_root, attempt),
             tracker_id=self.info.tracker_id,
             split=order.split,
             maps=order.maps,

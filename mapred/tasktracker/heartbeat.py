@@ -1,0 +1,245 @@
+"""The loop of a tracker: it owns the core, talks to the JobTracker, and performs actions.
+
+One thread takes one piece of news after another: what processes say, what the JobTracker
+answers, and time. A heartbeat is always open; when there is an event, another one is sent at
+once, and the JobTracker answers the older one.
+"""
+
+import logging
+import queue
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
+from blockstore.runtime.retry import MASTER_RESTART
+from mapred.model import AttemptId
+from mapred.task.messages import MoreOutputs, OutputLost, TaskDone, TaskFailed, TaskProgress
+from mapred.tasktracker.actions import (
+    Action,
+    EndTask,
+    RemoveJob,
+    RemoveWork,
+    SendOutputs,
+    StartTask,
+)
+from mapred.tasktracker.core import TaskTracker
+from mapred.tasktracker.processes import Gone, Processes, Said
+from mapred.tasktracker.workdirs import WorkDirs
+from mapred.tracking import HeartbeatReply, JobTrackerPort, Registered
+
+log = logging.getLogger(__name__)
+
+# One is held by the JobTracker, a second brings an event; more would tell nothing new.
+OPEN_HEARTBEATS_MAX: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSaid:
+    attempt: AttemptId
+    said: Said
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterAnswered:
+    incarnation: int
+    answer: Registered | Exception
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatAnswered:
+    incarnation: int
+    answer: HeartbeatReply | Exception
+
+
+@dataclass(frozen=True, slots=True)
+class StopLoop:
+    pass
+
+
+News: TypeAlias = ProcessSaid | RegisterAnswered | HeartbeatAnswered | StopLoop
+
+
+class HeartbeatLoop:
+    """Start once, stop once. `said` may be called from any thread."""
+
+    def __init__(
+        self,
+        core: TaskTracker,
+        jobtracker: JobTrackerPort,
+        workdirs: WorkDirs,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.registered = threading.Event()
+        self._core = core
+        self._jobtracker = jobtracker
+        self._workdirs = workdirs
+        self._clock = clock
+        self._processes: Processes | None = None
+        self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="tracker", daemon=True)
+        self._sweeper = ThreadPoolExecutor(1, thread_name_prefix="sweeper")
+        # Owned by the loop.
+        self._stopping = False
+        self._registering = False
+        self._open = 0
+        self._something_new = False
+        self._next_try_at = 0.0
+        self._delays = MASTER_RESTART.delays(random.Random())
+        self._unreached_since: float | None = None
+
+    def start(self, processes: Processes) -> None:
+        self._processes = processes
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Returns when the loop has ended; processes aren't touched."""
+        self._news.put(StopLoop())
+        if self._thread.is_alive():
+            self._thread.join(timeout=10.0)
+        self._sweeper.shutdown(wait=False, cancel_futures=True)
+
+    def said(self, attempt: AttemptId, said: Said) -> None:
+        self._news.put(ProcessSaid(attempt, said))
+
+    # --- the loop
+
+    def _run(self) -> None:
+        next_tick = self._now()
+        while not self._stopping:
+            self._speak()
+            now = self._now()
+            if now >= next_tick:
+                self._perform(self._core.tick(now))
+                next_tick = now + self._core.settings.tick_s
+            pause = max(0.0, min(next_tick, self._next_try_at or next_tick) - now)
+            try:
+                news = self._news.get(timeout=pause) if pause else self._news.get_nowait()
+            except queue.Empty:
+                continue
+            self._take(news)
+
+    def _now(self) -> float:
+        return self._clock.monotonic()
+
+    def _take(self, news: News) -> None:
+        match news:
+            case ProcessSaid(attempt, said):
+                self._process_said(attempt, said)
+            case RegisterAnswered(incarnation, answer):
+                self._register_answered(incarnation, answer)
+            case HeartbeatAnswered(incarnation, answer):
+                self._heartbeat_answered(incarnation, answer)
+            case StopLoop():
+                self._stopping = True
+
+    def _process_said(self, attempt: AttemptId, said: Said) -> None:
+        match said:
+            case TaskProgress():
+                self._core.progressed(attempt, said, self._now())
+                return
+            case OutputLost():
+                self._core.output_lost(attempt, said, self._now())
+            case TaskDone():
+                self._perform(self._core.finished(attempt, said))
+            case TaskFailed():
+                self._perform(self._core.failed(attempt, said))
+            case Gone(how, last_words):
+                self._perform(self._core.process_gone(attempt, how, last_words))
+        self._something_new = True
+
+    # --- talking
+
+    def _speak(self) -> None:
+        if self._registering or self._now() < self._next_try_at:
+            return
+        self._next_try_at = 0.0
+        if not self._core.in_session:
+            self._register()
+        elif self._open == 0 or (self._something_new and self._open < OPEN_HEARTBEATS_MAX):
+            self._beat()
+
+    def _register(self) -> None:
+        registration = self._core.registration()
+        incarnation = registration.info.incarnation
+        self._registering = True
+        self._open = 0
+        self._jobtracker.register(
+            registration, lambda answer: self._news.put(RegisterAnswered(incarnation, answer))
+        )
+
+    def _beat(self) -> None:
+        self._something_new = False
+        self._open += 1
+        heartbeat = self._core.heartbeat()
+        incarnation = heartbeat.incarnation
+        self._jobtracker.heartbeat(
+            heartbeat, lambda answer: self._news.put(HeartbeatAnswered(incarnation, answer))
+        )
+
+    def _register_answered(self, incarnation: int, answer: Registered | Exception) -> None:
+        self._registering = False
+        if isinstance(answer, Exception):
+            self._unreached(answer)
+            return
+        self._reached()
+        self._core.registered(incarnation, answer)
+        self._something_new = self._core.has_events
+        if not self.registered.is_set():
+            self.registered.set()
+        log.info("registered; the JobTracker's epoch is %d", answer.epoch)
+
+    def _heartbeat_answered(self, incarnation: int, answer: HeartbeatReply | Exception) -> None:
+        if incarnation != self._core.info.incarnation:
+            return
+        self._open -= 1
+        if isinstance(answer, Exception):
+            self._unreached(answer)
+            # Whatever that heartbeat brought, the next one brings again.
+            self._something_new = self._core.has_events
+            return
+        self._reached()
+        self._perform(self._core.replied(incarnation, answer, self._now()))
+
+    def _unreached(self, error: Exception) -> None:
+        now = self._now()
+        if self._unreached_since is None:
+            self._unreached_since = now
+            log.warning("the JobTracker isn't reached, trying on: %s", error)
+        pause = next(self._delays, MASTER_RESTART.cap_s)
+        self._next_try_at = now + pause
+
+    def _reached(self) -> None:
+        if self._unreached_since is not None:
+            seconds = self._now() - self._unreached_since
+            log.info("the JobTracker is reached again after %.1f s", seconds)
+            self._unreached_since = None
+            self._delays = MASTER_RESTART.delays(random.Random())
+
+    # --- acting
+
+    def _perform(self, actions: list[Action]) -> None:
+        assert self._processes is not None
+        for action in actions:
+            match action:
+                case StartTask():
+                    self._start(action)
+                case SendOutputs(attempt, outputs):
+                    self._processes.send_outputs(attempt, MoreOutputs(outputs))
+                case EndTask(attempt, dump_stack):
+                    self._processes.end(attempt, dump_stack=dump_stack)
+                case RemoveWork(attempt):
+                    self._sweeper.submit(self._workdirs.remove_attempt, attempt)
+                case RemoveJob(job_id):
+                    self._processes.dismiss_job(job_id)
+                    self._sweeper.submit(self._workdirs.remove_job, job_id)
+
+    def _start(self, action: StartTask) -> None:
+        assert self._processes is not None
+        try:
+            self._processes.run(action.task)
+        except OSError as error:
+            log.warning("%s can't be started: %s", action.task.attempt, error)
+            self._news.put(ProcessSaid(action.task.attempt, Gone(f"not started: {error}", "")))

@@ -1,0 +1,332 @@
+"""Task processes: the only process I/O of a tracker.
+
+A process is forked by the nursery, serves tasks of one job, one at a time, and is used again
+until its job is over, it has failed a task, served `tasks_per_process`, or grown too large.
+Some spare ones that serve no job yet are kept ready, so that a job doesn't wait for a fork.
+
+What processes say is handed to `report`, on threads of this class, in the order in which
+each process said it; `Gone` comes last, once per process that had a task.
+"""
+
+import contextlib
+import itertools
+import json
+import logging
+import os
+import queue
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from mapred.model import AttemptId
+from mapred.task.messages import (
+    MoreOutputs,
+    OutputLost,
+    RunTask,
+    Stop,
+    TaskDone,
+    TaskFailed,
+    TaskProgress,
+)
+from mapred.tasktracker.endwords import how_ended, tail
+from mapred.tasktracker.nursery import MESSAGE_BYTES_MAX
+from mapred.tasktracker.settings import TaskTrackerSettings
+
+log = logging.getLogger(__name__)
+
+# A process that has closed its pipe is reported when what it said has been read.
+DRAIN_S: Final = 2.0
+# An idle process ends within milliseconds when told to, unless user code keeps it.
+STOP_S: Final = 1.0
+# What of stderr goes into a failure.
+LAST_WORDS_BYTES: Final = 4096
+# One thread a task: the slots are the parallelism.
+ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The process ended without a report on its task."""
+
+    how: str
+    last_words: str
+
+
+Said: TypeAlias = TaskProgress | OutputLost | TaskDone | TaskFailed | Gone
+
+
+@dataclass(slots=True)
+class TaskProcess:
+    """One process; fields are guarded by the lock of `Processes`."""
+
+    id: int
+    pipe: Connection
+    job_id: str = ""
+    task: RunTask | None = None
+    tasks_done: int = 0
+    ending: bool = False
+    pid: int = 0
+    outgoing: "queue.SimpleQueue[Any]" = field(default_factory=queue.SimpleQueue)
+    reader: threading.Thread | None = None
+
+
+class Processes:
+    """Thread-safe. `start` must be called before the program makes gRPC objects."""
+
+    def __init__(
+        self,
+        report: Callable[[AttemptId, Said], None],
+        settings: TaskTrackerSettings,
+        *,
+        spares: int,
+        child: str = "mapred.task.child",
+        preload: Sequence[str] = (),
+    ) -> None:
+        self._report = report
+        self._settings = settings
+        self._spares_wanted = spares
+        self._child, self._preload = child, list(preload)
+        self._lock = threading.Lock()
+        self._ids = itertools.count(1)
+        self._processes: dict[int, TaskProcess] = {}
+        self._stopped = False
+        self._socket: socket.socket | None = None
+        self._nursery: subprocess.Popen[bytes] | None = None
+        self._listener: threading.Thread | None = None
+
+    # --- life
+
+    def start(self) -> None:
+        """Starts the nursery and the spare processes; returns before they are ready."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        package_root = str(Path(__file__).resolve().parents[2])
+        code = (
+            f"import sys; sys.path.append({package_root!r}); "
+            "from mapred.tasktracker.nursery import main; "
+            f"main({theirs.fileno()}, {self._child!r}, {self._preload!r})"
+        )
+        with theirs:
+            self._nursery = subprocess.Popen(
+                # -P: nothing that lies in the working directory is imported by accident.
+                [sys.executable, "-P", "-c", code],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                # Tasks' own output goes to files; whatever else is said is for the log.
+                stdout=sys.stderr.fileno() if _has_fileno(sys.stderr) else subprocess.DEVNULL,
+                env=os.environ | dict.fromkeys(ONE_THREAD, "1"),
+            )
+        self._socket = ours
+        self._listener = threading.Thread(target=self._listen, name="nursery", daemon=True)
+        self._listener.start()
+        with self._lock:
+            self._fill_spares()
+
+    def stop(self) -> None:
+        """Ends every process; returns when they are gone. Safe to call twice."""
+        with self._lock:
+            if self._stopped:
+                return
+            self._stopped = True
+            for process in self._processes.values():
+                process.outgoing.put(None)
+        if self._socket is not None:
+            # The nursery kills what still runs.
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+        if self._nursery is not None:
+            try:
+                self._nursery.wait(timeout=5.0)
+            except subprocess.TimeoutExpired:
+                self._nursery.kill()
+                self._nursery.wait()
+        if self._listener is not None:
+            self._listener.join(timeout=5.0)
+        if self._socket is not None:
+            self._socket.close()
+        for process in list(self._processes.values()):
+            if process.reader is not None:
+                process.reader.join(timeout=DRAIN_S)
+
+    # --- what the core asks for
+
+    def run(self, task: RunTask) -> None:
+        """Gives the task to an idle process of its job, or a spare one, or a new one."""
+        for folder in (task.work_dir, task.log_dir):
+            os.makedirs(folder, exist_ok=True)
+        with self._lock:
+            process = self._idle(task.attempt.job_id) or self._idle("") or self._spawn()
+            process.job_id = task.attempt.job_id
+            process.task = task
+            process.outgoing.put(task)
+            self._fill_spares()
+
+    def send_outputs(self, attempt: AttemptId, more: MoreOutputs) -> None:
+        with self._lock:
+            if process := self._running(attempt):
+                process.outgoing.put(more)
+
+    def end(self, attempt: AttemptId, *, dump_stack: bool) -> None:
+        """`Gone` follows, unless the task was faster with its own report."""
+        with self._lock:
+            if process := self._running(attempt):
+                self._end(process, dump_stack=dump_stack)
+
+    def dismiss_job(self, job_id: str) -> None:
+        """Ends the idle processes of the job."""
+        with self._lock:
+            for process in [p for p in self._processes.values() if p.job_id == job_id]:
+                self._dismiss(process)
+
+    # --- inside, with the lock held
+
+    def _idle(self, job_id: str) -> TaskProcess | None:
+        for process in self._processes.values():
+            if process.task is None and not process.ending and process.job_id == job_id:
+                return process
+        return None
+
+    def _running(self, attempt: AttemptId) -> TaskProcess | None:
+        for process in self._processes.values():
+            if process.task is not None and process.task.attempt == attempt:
+                return process
+        return None
+
+    def _fill_spares(self) -> None:
+        serving = sum(1 for p in self._processes.values() if p.task is not None)
+        spare = sum(1 for p in self._processes.values() if not p.job_id and not p.ending)
+        for _ in range(min(self._spares_wanted - serving, self._spares_wanted) - spare):
+            self._spawn()
+
+    def _spawn(self) -> TaskProcess:
+        assert self._socket is not None
+        ours, theirs = Pipe(duplex=True)
+        process = TaskProcess(next(self._ids), ours)
+        self._processes[process.id] = process
+        socket.send_fds(
+            self._socket, [json.dumps({"spawn": process.id}).encode()], [theirs.fileno()]
+        )
+        theirs.close()
+        process.reader = threading.Thread(
+            target=self._read, args=(process,), name=f"task-{process.id}-reader", daemon=True
+        )
+        process.reader.start()
+        threading.Thread(
+            target=self._write, args=(process,), name=f"task-{process.id}-writer", daemon=True
+        ).start()
+        return process
+
+    def _dismiss(self, process: TaskProcess) -> None:
+        """Lets it end by itself, for a while."""
+        process.outgoing.put(Stop())
+        self._end(process, after_s=STOP_S)
+
+    def _end(self, process: TaskProcess, *, after_s: float = 0.0, dump_stack: bool = False) -> None:
+        process.ending = True
+        order = {
+            "end": process.id,
+            "after_s": after_s,
+            "grace_s": self._settings.kill_grace_s,
+            "dump": dump_stack,
+        }
+        if self._socket is not None and not self._stopped:
+            with contextlib.suppress(OSError):
+                self._socket.send(json.dumps(order).encode())
+
+    # --- threads
+
+    def _write(self, process: TaskProcess) -> None:
+        """Of its own, since a process that doesn't read must not stop the tracker."""
+        while (message := process.outgoing.get()) is not None:
+            try:
+                process.pipe.send(message)
+            except OSError:
+                return
+            if isinstance(message, Stop):
+                return
+
+    def _read(self, process: TaskProcess) -> None:
+        while True:
+            try:
+                said = process.pipe.recv()
+            except (EOFError, OSError):
+                return
+            self._heard(process, said)
+
+    def _heard(self, process: TaskProcess, said: Said) -> None:
+        with self._lock:
+            if process.task is None:
+                return
+            attempt = process.task.attempt
+            if isinstance(said, TaskDone | TaskFailed):
+                process.task = None
+                process.tasks_done += 1
+                if not process.ending and (isinstance(said, TaskFailed) or self._used_up(process)):
+                    # A process that has seen an exception may have half-changed state.
+                    self._dismiss(process)
+        self._report(attempt, said)
+
+    def _used_up(self, process: TaskProcess) -> bool:
+        return (
+            process.tasks_done >= self._settings.tasks_per_process
+            or _resident_bytes(process.pid) > self._settings.idle_process_bytes_max
+        )
+
+    def _listen(self) -> None:
+        """What the nursery says, until it or this program ends."""
+        assert self._socket is not None
+        while True:
+            try:
+                data = self._socket.recv(MESSAGE_BYTES_MAX)
+            except OSError:
+                data = b""
+            if not data:
+                break
+            news = json.loads(data)
+            if "spawned" in news:
+                with self._lock:
+                    if process := self._processes.get(news["spawned"]):
+                        process.pid = news["pid"]
+            elif "exited" in news:
+                self._exited(news["exited"], how_ended(news["status"]))
+        if not self._stopped:
+            log.error("the server of task processes has died; this tracker can't run tasks")
+        for process_id in list(self._processes):
+            self._exited(process_id, "its server has died")
+
+    def _exited(self, process_id: int, how: str) -> None:
+        process = self._processes.get(process_id)
+        if process is None:
+            return
+        process.outgoing.put(None)
+        if process.reader is not None:
+            process.reader.join(timeout=DRAIN_S)
+        with self._lock:
+            self._processes.pop(process_id, None)
+            task, process.task = process.task, None
+            if not self._stopped:
+                self._fill_spares()
+        process.pipe.close()
+        if task is not None and not self._stopped:
+            last_words = tail(f"{task.log_dir}/stderr", LAST_WORDS_BYTES)
+            self._report(task.attempt, Gone(how, last_words))
+
+
+def _resident_bytes(pid: int) -> int:
+    try:
+        fields = Path(f"/proc/{pid}/statm").read_text().split()
+    except OSError:
+        return 0
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _has_fileno(stream: Any) -> bool:
+    try:
+        return stream.fileno() >= 0  # type: ignore[no-any-return]
+    except (AttributeError, OSError, ValueError):
+        return False

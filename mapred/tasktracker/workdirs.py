@@ -1,0 +1,103 @@
+"""A tracker's files on local disk. All names are made here.
+
+    <root>/<job id>/<attempt>/        work directory of an attempt; map outputs stay there
+    <root>/<job id>/logs/<attempt>/   stdout and stderr of the attempt
+    <root>/lock                       held by the one tracker that uses the root
+    <root>/tracker.json               its id, and the highest incarnation so far
+
+Job directories of an earlier life are of no use: nobody knows what is whole in them. They are
+removed at start.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import re
+import shutil
+import socket
+import uuid
+from pathlib import Path
+from typing import Final
+
+from blockstore.errors import ConfigException
+from mapred.model import AttemptId
+from mapred.tasktracker.endwords import tail
+
+log = logging.getLogger(__name__)
+
+IDENTITY: Final = "tracker.json"
+LOCK: Final = "lock"
+_JOB_ID: Final = re.compile(r"job_[0-9]+_[0-9]+")
+
+
+def work_dir(root: str, attempt: AttemptId) -> str:
+    return f"{root}/{attempt.job_id}/{attempt}"
+
+
+def log_dir(root: str, attempt: AttemptId) -> str:
+    return f"{root}/{attempt.job_id}/logs/{attempt}"
+
+
+class WorkDirs:
+    """Thread-safe; `lock` first."""
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.abspath(root)
+        self._lock: int | None = None
+
+    def lock(self) -> None:
+        """Makes the root this process's own until it ends.
+
+        Raises:
+            ConfigException: another tracker uses it, or it can't be made.
+        """
+        try:
+            os.makedirs(self.root, exist_ok=True)
+            self._lock = os.open(f"{self.root}/{LOCK}", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise ConfigException(f"--dir {self.root}: {error.strerror}") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigException(
+                f"--dir {self.root} is used by another tasktracker: give each its own"
+            ) from None
+
+    def identity(self, wall_s: float) -> tuple[str, int]:
+        """The tracker's id, and an incarnation above all that it ever had."""
+        path = Path(self.root, IDENTITY)
+        try:
+            known = json.loads(path.read_text())
+            tracker_id, last = str(known["tracker_id"]), int(known["incarnation"])
+        except (OSError, ValueError, KeyError):
+            tracker_id, last = f"tracker_{socket.gethostname()}_{uuid.uuid4().hex[:8]}", 0
+        # Sessions within one life count on from here: they never reach the next life's start.
+        incarnation = max(last + 1_000_000, int(wall_s * 1_000_000))
+        text = json.dumps({"tracker_id": tracker_id, "incarnation": incarnation})
+        fresh = path.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.replace(path)
+        return tracker_id, incarnation
+
+    def sweep(self) -> None:
+        """Removes what earlier lives left."""
+        for entry in os.scandir(self.root):
+            if _JOB_ID.fullmatch(entry.name):
+                shutil.rmtree(entry.path, ignore_errors=True)
+
+    def remove_attempt(self, attempt: AttemptId) -> None:
+        shutil.rmtree(work_dir(self.root, attempt), ignore_errors=True)
+
+    def remove_job(self, job_id: str) -> None:
+        shutil.rmtree(f"{self.root}/{job_id}", ignore_errors=True)
+
+    def logs(self, attempt: AttemptId, tail_bytes: int) -> tuple[str, str]:
+        """The end of stdout and stderr; empty when there is none (any more)."""
+        folder = log_dir(self.root, attempt)
+        return tail(f"{folder}/stdout", tail_bytes), tail(f"{folder}/stderr", tail_bytes)
+
+    def close(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
