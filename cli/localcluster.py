@@ -108,10 +108,9 @@ class LocalCluster:
     def _start(self, state: ClusterFile, name: str, role: str) -> Starting:
         data = self._home / name
         data.mkdir(exist_ok=True)
-        fresh = not any(data.iterdir())
         log = self._home / f"{name}.log"
         offset = log.stat().st_size if log.exists() else 0
-        arguments = _arguments(state, role, data, fresh=fresh)
+        arguments = _arguments(state, role, data)
         return Starting(
             name,
             role,
@@ -171,7 +170,7 @@ def _names(shape: Shape) -> list[tuple[str, str]]:
     ]
 
 
-def _arguments(state: ClusterFile, role: str, data: Path, *, fresh: bool) -> list[str]:
+def _arguments(state: ClusterFile, role: str, data: Path) -> list[str]:
     """The command line of one member; what it needs to know of the others is in `state`."""
     shape = state.shape
     settings = [
@@ -189,8 +188,7 @@ def _arguments(state: ClusterFile, role: str, data: Path, *, fresh: bool) -> lis
     match role:
         case "namenode":
             port = str(shape.namenode_port)
-            form = ["--format"] if fresh else []
-            return [role, "--dir", str(data), "--port", port, *form, *settings]
+            return [role, "--dir", str(data), "--port", port, *settings]
         case "datanode":
             masters = ["--namenode", address("namenode")]
             return [role, "--dir", str(data), *masters, "--port", "0", *settings]

@@ -5,7 +5,6 @@ SIGTERM or Ctrl-C within seconds.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,7 +13,7 @@ from blockstore.runtime.config import DATANODE_PORT, NAMENODE_PORT, parse_addres
 
 from .addresses import JOBTRACKER, JOBTRACKER_PORT, NAMENODE, TASKTRACKER_PORT, Role
 
-DIRECTORY = click.Path(file_okay=False, path_type=Path)
+DIRECTORY = click.Path(file_okay=False)
 
 
 def _bind_options(port: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -77,13 +76,19 @@ advertise_option = click.option(
 
 @click.command()
 @click.option("--dir", "directory", type=DIRECTORY, required=True, help="Journal and images.")
-@click.option("--format", is_flag=True, help="Make a new file system in an empty directory.")
+@click.option(
+    "--format",
+    is_flag=True,
+    help="Make a new namespace beside files that are no namespace; never erases one.",
+)
 @_bind_options(NAMENODE_PORT)
-def namenode(directory: Path, host: str, port: int, **options: Any) -> int:
+def namenode(directory: str, host: str, port: int, **options: Any) -> int:
     """Run the server that knows every file's name and place.
 
     \b
-    mapred namenode --dir /data/namenode --format
+    mapred namenode --dir /data/namenode
+
+    An empty directory becomes a new namespace.
     """
     from blockstore.namenode import daemon
 
@@ -104,7 +109,7 @@ def namenode(directory: Path, host: str, port: int, **options: Any) -> int:
 @click.option("--rack", default="/default", show_default=True, help="Where the machine stands.")
 @_bind_options(DATANODE_PORT)
 def datanode(
-    directories: tuple[Path, ...], namenode: str, host: str, port: int, **options: Any
+    directories: tuple[str, ...], namenode: str, host: str, port: int, **options: Any
 ) -> int:
     """Run a server that holds blocks.
 
@@ -144,7 +149,7 @@ def jobtracker(namenode: str, host: str, port: int, **options: Any) -> int:
 def tasktracker(
     jobtracker: str,
     namenode: str,
-    directory: Path,
+    directory: str,
     host: str,
     port: int,
     slots: int | None,

@@ -59,7 +59,7 @@ def test_a_damaged_file_is_named_with_the_way_out(tmp_path):
 @pytest.mark.parametrize(
     ("role", "arguments"),
     [
-        ("namenode", ["--dir", "D", "--port", "8020", "--format", "--conf", "block_bytes=4"]),
+        ("namenode", ["--dir", "D", "--port", "8020", "--conf", "block_bytes=4"]),
         ("datanode", ["--dir", "D", "--namenode", "127.0.0.1:7000", "--port", "0"]),
         ("jobtracker", ["--namenode", "127.0.0.1:7000", "--port", "8021"]),
         (
@@ -79,7 +79,7 @@ def test_members_start_with_what_they_must_know(tmp_path, role, arguments):
         settings=("namenode.block_bytes=4",),
     )
 
-    assert localcluster._arguments(state, role, "D", fresh=True) == [role, *arguments]
+    assert localcluster._arguments(state, role, "D") == [role, *arguments]
 
 
 def test_the_masters_keep_their_ports(tmp_path):
