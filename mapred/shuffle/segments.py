@@ -26,7 +26,7 @@ segments without importing it.
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -158,11 +158,24 @@ def verify(segment: bytes | memoryview, *, what: str) -> int:
     return rows
 
 
-def frame_positions(data_path: Path, one: SegmentRange) -> Iterator[tuple[int, int]]:
-    """(start, length) of every frame of a segment, from the heads alone."""
-    at, end = one.start, one.start + one.length
-    with open(data_path, "rb", buffering=0) as file:
-        while at < end:
-            length = frame_bytes(os.pread(file.fileno(), FRAME_HEAD.size, at))
-            yield at, length
-            at += length
+def verify_file(path: str | os.PathLike[str], start: int, length: int) -> int:
+    """Checks a segment in a file, a frame at a time; the number of its rows.
+
+    Raises:
+        FetchError: names the file: it can't be read, is cut off, or a checksum doesn't match.
+    """
+    at, end, rows = start, start + length, 0
+    try:
+        with open(path, "rb") as file:
+            file.seek(start)
+            while at < end:
+                head = file.read(FRAME_HEAD.size)
+                size = frame_bytes(head) if len(head) == FRAME_HEAD.size else FRAME_HEAD.size
+                frame = head + file.read(size - len(head))
+                rows += unpack_frame(frame, what=f"{path} at {at}").rows
+                at += size
+    except OSError as error:
+        raise FetchError(f"map output {path} can't be read: {error.strerror or error}") from None
+    if at != end:
+        raise FetchError(f"map output {path}: frames don't end at {end} but at {at}")
+    return rows

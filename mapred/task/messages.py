@@ -4,8 +4,8 @@ One process runs one attempt at a time, many attempts of one job. Everything
 here is pickled between processes of one installation on one machine.
 
     parent → child    RunTask, MoreOutputs, Stop
-    child → parent    TaskProgress (at most a few a second), OutputLost (once per output and announcement),
-                      then exactly one TaskDone or TaskFailed per RunTask
+    child → parent    TaskProgress (at most a few a second), OutputLost (once per announcement
+                      of an output), then exactly one TaskDone or TaskFailed per RunTask
 
 The tracker ends a process by signals: SIGTERM, then SIGKILL. SIGUSR1 makes it write the stacks
 of all threads to stderr (faulthandler, set up before `mapred.task.child.run` is called).

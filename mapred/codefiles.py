@@ -1,0 +1,79 @@
+"""Which files travel with a job: its own modules and what it declares, nothing installed."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mapred.errors import JobDefinitionError
+from mapred.job import Job
+from mapred.jobfile import own_modules
+from mapred.usercode import is_engine_module
+
+
+def code_files(job: type[Job], path: Path) -> dict[str, Path]:
+    """The job file, modules of its folder that it imports, and declared files, by name.
+
+    Raises:
+        JobDefinitionError: a declared file is missing or outside of the folder.
+    """
+    folder = path.parent
+    files = {path.name: path}
+    waiting = [*own_modules(folder).values(), path]
+    seen: set[Path] = set()
+    while waiting:
+        file = waiting.pop()
+        if file in seen:
+            continue
+        seen.add(file)
+        files[str(file.relative_to(folder))] = file
+        waiting += _imported_later(file, folder)
+    for package_file in _package_files(files, folder):
+        files[str(package_file.relative_to(folder))] = package_file
+    for declared in job.files:
+        files |= _declared(job, declared, folder)
+    return files
+
+
+def _imported_later(file: Path, folder: Path) -> Iterator[Path]:
+    """Modules of the folder that the file imports somewhere, such as inside a function."""
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+            base = folder
+        elif isinstance(node, ast.ImportFrom):
+            base = folder if not node.level else file.parents[node.level - 1]
+            prefix = f"{node.module}." if node.module else ""
+            names = [node.module or "", *(prefix + alias.name for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            if not name or is_engine_module(name):
+                continue
+            target = base.joinpath(*name.split("."))
+            for candidate in (target.with_suffix(".py"), target / "__init__.py"):
+                if candidate.is_file() and candidate.is_relative_to(folder):
+                    yield candidate
+
+
+def _package_files(files: Mapping[str, Path], folder: Path) -> Iterator[Path]:
+    """The __init__.py above every module that is in a package."""
+    for file in list(files.values()):
+        for parent in file.parents:
+            if parent == folder or not parent.is_relative_to(folder):
+                break
+            if (parent / "__init__.py").is_file():
+                yield parent / "__init__.py"
+
+
+def _declared(job: type[Job], declared: str, folder: Path) -> dict[str, Path]:
+    path = (folder / declared).resolve()
+    if not path.is_relative_to(folder):
+        raise JobDefinitionError(
+            f"{job.__name__}.files: '{declared}' is outside of the job file's folder {folder}"
+        )
+    if path.is_dir():
+        inside = [file for file in sorted(path.rglob("*")) if file.is_file()]
+        return {str(file.relative_to(folder)): file for file in inside}
+    if not path.is_file():
+        raise JobDefinitionError(f"{job.__name__}.files: there is no {path}")
+    return {str(path.relative_to(folder)): path}

@@ -1,0 +1,58 @@
+"""Pairs as they are, types and arrays included: what one program writes and another reads.
+
+    file  = frame*
+    frame = length(u64) packed value, a list of (key, value) tuples (mapred/iterative/packed.py)
+
+Keys and values are plain values or NumPy arrays; others fail in the task that writes them.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO, Final
+
+from mapred.iterative.packed import PackedError, pack, unpack
+from mapred.storage.port import OutputFile
+
+_LENGTH: Final = struct.Struct("<Q")
+
+
+class PackedOutput:
+    """Frames of pairs."""
+
+    suffix = ".packed"
+
+    def writer(self, file: OutputFile) -> "PackedWriter":
+        return PackedWriter(file)
+
+
+class PackedWriter:
+    """Frames into one part file."""
+
+    def __init__(self, file: OutputFile) -> None:
+        self._file = file
+        self.bytes_written = 0
+
+    def write(self, pairs: Sequence[tuple[Any, Any]]) -> None:
+        body = pack(list(pairs))
+        self._file.write(_LENGTH.pack(len(body)))
+        self._file.write(body)
+        self.bytes_written += _LENGTH.size + len(body)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def read_pairs(file: BinaryIO) -> Iterator[tuple[Any, Any]]:
+    """The pairs of a part file, in order.
+
+    Raises:
+        PackedError: it is cut short or damaged.
+    """
+    while head := file.read(_LENGTH.size):
+        if len(head) < _LENGTH.size:
+            raise PackedError("cut short: a frame has no length")
+        length = _LENGTH.unpack(head)[0]
+        body = file.read(length)
+        if len(body) < length:
+            raise PackedError(f"cut short: a frame of {length} bytes has {len(body)}")
+        yield from unpack(body)

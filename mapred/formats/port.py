@@ -1,0 +1,57 @@
+"""What an input or output format is to the engine."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from mapred.model import Split
+from mapred.storage.port import OutputFile, Storage
+
+# Keys and values of some records, side by side.
+RecordBatch: TypeAlias = tuple[Sequence[Any], Sequence[Any]]
+
+
+class RecordReader(Protocol):
+    """The records of one split, a few thousand at a time."""
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of the split taken so far, for the progress."""
+        ...
+
+    def batches(self) -> Iterator[RecordBatch]:
+        """Raises InputError, naming the file, when it can't be read as this format."""
+        ...
+
+    def counters(self) -> Mapping[str, int]:
+        """What there was to remark; names in the group of the format."""
+        ...
+
+
+class RecordWriter(Protocol):
+    """Pairs into one part file."""
+
+    @property
+    def bytes_written(self) -> int: ...
+
+    def write(self, pairs: Sequence[tuple[Any, Any]]) -> None: ...
+
+    def close(self) -> None:
+        """Writes what is still held; leaves the file to its owner."""
+        ...
+
+
+class InputFormat(Protocol):
+    """How files become records."""
+
+    def reader(self, split: Split, storage: Storage) -> RecordReader: ...
+
+
+class OutputFormat(Protocol):
+    """How pairs become a file."""
+
+    @property
+    def suffix(self) -> str:
+        """Such as ".jsonl", after part-r-00000."""
+        ...
+
+    def writer(self, file: OutputFile) -> RecordWriter: ...

@@ -1,0 +1,118 @@
+"""Text: lines in, `key<TAB>value` lines out.
+
+Input: the key is the byte offset of the line in its file (after unpacking, for compressed
+files), the value the line as str without its end. Bytes that aren't UTF-8 become U+FFFD,
+and the counter ("text", "undecodable_lines") says how many lines had some: a job over a
+terabyte doesn't stop at one Latin-1 name, and nobody overlooks it either. A byte order mark
+at the start of a file is dropped.
+
+Output: `str(key)<TAB>str(value)<LF>` in UTF-8, a tuple as Python writes it. Keys and values
+go out as they are, also when they hold tabs or line ends. A lone surrogate, which UTF-8
+can't hold, is written as its backslash escape.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from mapred.formats.lines import BLOCK_BYTES, LineBlocks
+from mapred.formats.port import RecordBatch
+from mapred.model import Split
+from mapred.storage.port import OutputFile, Storage
+
+_NEWLINE: Final = 10
+_BYTE_ORDER_MARK: Final = "\ufeff"
+_WRITE_BYTES: Final = 1024 * 1024
+
+
+class TextInput:
+    """Lines of any file."""
+
+    def reader(self, split: Split, storage: Storage) -> "TextReader":
+        return TextReader(split, storage)
+
+
+class TextReader:
+    """The lines of one split."""
+
+    def __init__(self, split: Split, storage: Storage, block_bytes: int = BLOCK_BYTES) -> None:
+        self._blocks = LineBlocks(split, storage, block_bytes)
+        self._undecodable = 0
+
+    @property
+    def bytes_read(self) -> int:
+        return self._blocks.bytes_read
+
+    def batches(self) -> Iterator[RecordBatch]:
+        for offset, block in self._blocks:
+            lines = self._lines(block)
+            if offset == 0:
+                lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
+            yield _offsets(offset, block), lines
+
+    def counters(self) -> Mapping[str, int]:
+        return {"undecodable_lines": self._undecodable} if self._undecodable else {}
+
+    def _lines(self, block: bytes) -> list[str]:
+        try:
+            lines = block.decode().split("\n")
+        except UnicodeDecodeError:
+            lines = self._replaced(block)
+        if block.endswith(b"\n"):
+            lines.pop()
+        if b"\r\n" in block:
+            lines = [line.removesuffix("\r") for line in lines]
+        return lines
+
+    def _replaced(self, block: bytes) -> list[str]:
+        lines = []
+        for line in block.split(b"\n"):
+            try:
+                lines.append(line.decode())
+            except UnicodeDecodeError:
+                lines.append(line.decode(errors="replace"))
+                self._undecodable += 1
+        return lines
+
+
+def _offsets(offset: int, block: bytes) -> list[int]:
+    """Where each line of the block starts."""
+    ends = np.flatnonzero(np.frombuffer(block, np.uint8) == _NEWLINE) + (offset + 1)
+    starts: list[int] = ends.tolist()
+    if block.endswith(b"\n"):
+        starts.pop()
+    return [offset, *starts]
+
+
+class TextOutput:
+    """Lines of key and value."""
+
+    suffix = ""
+
+    def writer(self, file: OutputFile) -> "TextWriter":
+        return TextWriter(file)
+
+
+class TextWriter:
+    """Lines into one part file."""
+
+    def __init__(self, file: OutputFile) -> None:
+        self._file = file
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self.bytes_written = 0
+
+    def write(self, pairs: Sequence[tuple[Any, Any]]) -> None:
+        text = "".join([f"{key!s}\t{value!s}\n" for key, value in pairs])
+        data = text.encode(errors="backslashreplace")
+        self._held.append(data)
+        self._held_bytes += len(data)
+        if self._held_bytes >= _WRITE_BYTES:
+            self.close()
+
+    def close(self) -> None:
+        if self._held:
+            self._file.write(b"".join(self._held))
+            self.bytes_written += self._held_bytes
+            self._held, self._held_bytes = [], 0

@@ -1,0 +1,116 @@
+"""From what the user typed as inputs to splits.
+
+A word is a file, a directory (its files, without those whose names begin with `_` or `.`),
+or a pattern. Directories below directories are entered. What a directory or a pattern
+leaves out can still be named itself.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mapred.errors import InputError
+from mapred.formats.splits import cut, split_bytes_for
+from mapred.model import Split
+from mapred.storage import storage_for
+from mapred.storage.patterns import is_pattern
+from mapred.storage.port import FileInfo
+from mapred.storage.uris import BLOCK_STORE, local_uri, name_of, path_of, qualified, scheme_of
+
+_HIDDEN: Final = ("_", ".")
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One file to read."""
+
+    uri: str
+    length: int
+
+
+def input_files(words: Sequence[str], default_filesystem: str) -> list[InputFile]:
+    """Every file that the words mean, in their order; a file named twice is read twice.
+
+    Raises:
+        InputError: a word that means nothing there.
+    """
+    if not words:
+        raise InputError("no input: name at least one file, directory or pattern")
+    return [file for word in words for file in _meant(word, default_filesystem)]
+
+
+def _meant(word: str, default_filesystem: str) -> list[InputFile]:
+    try:
+        uri = qualified(word, default_filesystem)
+        storage = storage_for(uri)
+    except ValueError as error:
+        raise InputError(f"input '{word}': {error}") from None
+    try:
+        found = [storage.stat(uri)]
+    except (FileNotFoundError, NotADirectoryError):
+        found = storage.glob(uri) if is_pattern(uri) else []
+        if not found:
+            raise InputError(_missing(word, uri, default_filesystem)) from None
+    files = [file for info in found for file in _files_of(info)]
+    if not files:
+        raise InputError(
+            f"input '{shown(uri)}' has no files to read: it is empty, or all its files' names "
+            "begin with '_' or '.'"
+        )
+    return files
+
+
+def _files_of(info: FileInfo) -> Iterator[InputFile]:
+    if not info.is_directory:
+        yield InputFile(info.uri, info.length)
+        return
+    for entry in storage_for(info.uri).entries(info.uri):
+        if not name_of(entry.uri).startswith(_HIDDEN):
+            yield from _files_of(entry)
+
+
+def shown(uri: str) -> str:
+    """A URI as messages have it: the block store's without the NameNode, files as paths."""
+    if scheme_of(uri) == BLOCK_STORE:
+        return f"{BLOCK_STORE}://{path_of(uri)}"
+    return uri
+
+
+def _missing(word: str, uri: str, default_filesystem: str) -> str:
+    if is_pattern(uri):
+        return f"input pattern '{shown(uri)}' matches nothing"
+    text = f"input '{shown(uri)}' does not exist"
+    if scheme_of(uri) != BLOCK_STORE:
+        return f"{text}. Its name was given as '{word}'" if word != uri else text
+    if scheme_of(word) or not os.path.exists(word):
+        return f"{text}. What there is:  mapred fs ls {os.path.dirname(path_of(uri))}"
+    parent = os.path.dirname(path_of(uri)).rstrip("/")
+    return (
+        f"{text}.\n  A file of that name is on this machine: {local_uri(word)}\n"
+        f"  Put it into the block store first:  mapred fs put {word} {parent}/"
+    )
+
+
+def splits_of(
+    files: Sequence[InputFile], *, split_bytes: int, input_format: str
+) -> tuple[Split, ...]:
+    """The files cut into splits, in order. `split_bytes` 0: as suits the input.
+
+    Empty files have no split, unless there's nothing else: then one, so that the job's
+    setup and cleanup run.
+    """
+    wanted = split_bytes or split_bytes_for(sum(file.length for file in files))
+    splits = [
+        split
+        for file in files
+        if file.length
+        for split in cut(
+            file.uri,
+            storage_for(file.uri).extents(file.uri),
+            split_bytes=wanted,
+            block_splits=not split_bytes,
+            input_format=input_format,
+        )
+    ]
+    return tuple(splits) or (Split(files[0].uri, 0, 0, format=input_format),)

@@ -1,0 +1,54 @@
+"""How a task's memory is shared out; all in bytes, all from one number.
+
+Every threshold is a function of the budget and of the data alone, never of the machine's
+load: a task that runs again cuts its spills in the same places, and so gives the same bytes.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+# Enough that a split of 32 MiB of text never spills.
+MEMORY_BYTES_DEFAULT: Final = 128 * 1024 * 1024
+# Below this the parts would be too small to be of use.
+MEMORY_BYTES_MIN: Final = 1024 * 1024
+# Arrow's columns hold at most 2 GiB.
+_BUFFER_BYTES_MAX: Final = 1024 * 1024 * 1024
+# Large enough for vectors, small enough for many runs at a time and for a CPU's cache.
+_FRAME_BYTES: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The parts of one task's memory."""
+
+    memory_bytes: int
+
+    @classmethod
+    def of(cls, memory_bytes: int) -> "Budget":
+        """0: the default."""
+        return cls(max(memory_bytes or MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MIN))
+
+    @property
+    def buffer_bytes(self) -> int:
+        """Columns that a map gathers before it sorts and spills: sorting needs them twice more."""
+        return min(self.memory_bytes // 3, _BUFFER_BYTES_MAX)
+
+    @property
+    def combine_bytes(self) -> int:
+        """Python objects that a combiner's table may hold (an estimate)."""
+        return self.memory_bytes // 3
+
+    @property
+    def frame_bytes(self) -> int:
+        """Rows of one frame before compression."""
+        return max(16 * 1024, min(_FRAME_BYTES, self.memory_bytes // 64))
+
+    @property
+    def merge_bytes(self) -> int:
+        """Frames that a merge has open at a time: merging needs them thrice more."""
+        return self.memory_bytes // 8
+
+    @property
+    def fetch_bytes(self) -> int:
+        """Fetched segments that a reduce holds before it writes them to disk."""
+        return self.memory_bytes // 2

@@ -1,0 +1,231 @@
+"""The reduce side of the shuffle: one partition of every map's output, in order of the maps.
+
+- An output of this very tracker is opened in place, after its checksums were verified.
+- Others come as raw bytes from their TaskTracker, several at a time in random order, so that
+  reduces don't queue at one tracker. They stay in memory within a budget, else go to disk.
+- A fetch that fails a few times is reported as lost, once per announcement; the map is then
+  waited for until somebody announces its output again, the same or another attempt's.
+- What arrives after a map's bytes are here doesn't matter.
+
+The result doesn't depend on the order of arrival: segments are listed by map.
+"""
+
+import queue
+import random
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Protocol, TypeAlias
+
+from mapred.errors import FetchError
+from mapred.model import MapOutput
+from mapred.shuffle.frames import FileSegment, MemorySegment, Segment
+from mapred.shuffle.segments import read_range, verify, verify_file
+
+# As in Hadoop; more only helps where single connections are slow.
+_COPIES_AT_ONCE: Final = 5
+# How often the loop gives a sign of life while it waits.
+_WAIT_S: Final = 0.25
+
+
+class Remote(Protocol):
+    """Gets a partition of a map output from another tracker."""
+
+    def fetch(self, output: MapOutput, sink: "Sink") -> None:
+        """Raises FetchError when it can't be had after a few tries."""
+        ...
+
+    def close(self) -> None: ...
+
+
+# (map output, its segment or why there's none, its rows); an empty segment is None.
+_Arrival: TypeAlias = tuple[MapOutput, "Segment | FetchError | None", int]
+Event: TypeAlias = "MapOutput | _Arrival"
+
+
+class Shuffle:
+    """Fetches for one reduce attempt. `announce` may be called from any thread."""
+
+    def __init__(
+        self,
+        *,
+        maps: int,
+        partition: int,
+        tracker_id: str,
+        folder: Path,
+        budget_bytes: int,
+        remote: Callable[[], Remote],
+        on_lost: Callable[[MapOutput, str], None],
+        on_progress: Callable[[int, int], None],
+        rng: random.Random,
+    ) -> None:
+        # Constant after construction.
+        self._maps = maps
+        self._partition = partition
+        self._tracker_id = tracker_id
+        self._folder = folder
+        self._make_remote = remote
+        self._on_lost = on_lost
+        self._on_progress = on_progress
+        self._memory = _Memory(budget_bytes)
+        # Between threads.
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        # Owned by the thread in `fetched`.
+        self._rng = rng
+        self._remote: Remote | None = None
+        self._waiting: dict[int, MapOutput] = {}
+        self._copying: set[int] = set()
+        self._here: dict[int, Segment | None] = {}
+        # Of all segments so far.
+        self.rows = 0
+
+    def announce(self, outputs: tuple[MapOutput, ...]) -> None:
+        """Outputs that can be fetched from now on; a later one of a map replaces."""
+        for output in outputs:
+            self._events.put(output)
+
+    def fetched(self) -> list[Segment]:
+        """Every map's segment, in order of the maps, without the empty ones; waits for all."""
+        try:
+            while len(self._here) < self._maps:
+                self._take_events()
+                self._start_copies()
+                self._on_progress(len(self._here), self._maps)
+        finally:
+            if self._remote:
+                self._remote.close()
+        return [segment for _, segment in sorted(self._here.items()) if segment is not None]
+
+    def _take_events(self) -> None:
+        try:
+            self._take(self._events.get(timeout=_WAIT_S))
+            while True:
+                self._take(self._events.get_nowait())
+        except queue.Empty:
+            pass
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, MapOutput):
+            if event.map_index not in self._here:
+                self._waiting[event.map_index] = event
+            return
+        output, result, rows = event
+        self._copying.discard(output.map_index)
+        if isinstance(result, FetchError):
+            self._on_lost(output, str(result))
+        else:
+            self._waiting.pop(output.map_index, None)
+            self._here[output.map_index] = result
+            self.rows += rows
+
+    def _start_copies(self) -> None:
+        ready = [index for index in self._waiting if index not in self._copying]
+        self._rng.shuffle(ready)
+        for index in ready:
+            output = self._waiting[index]
+            if output.tracker_id == self._tracker_id:
+                del self._waiting[index]
+                self._take(self._in_place(output))
+            elif len(self._copying) < _COPIES_AT_ONCE:
+                del self._waiting[index]
+                self._copying.add(index)
+                if self._remote is None:
+                    self._remote = self._make_remote()
+                threading.Thread(
+                    target=self._copy,
+                    args=(self._remote, output),
+                    name=f"fetch-{index}",
+                    daemon=True,
+                ).start()
+
+    def _in_place(self, output: MapOutput) -> _Arrival:
+        try:
+            where = read_range(output.path, self._partition)
+            if not where.length:
+                return output, None, 0
+            rows = verify_file(output.path, where.start, where.length)
+            return output, FileSegment(output.path, where.start, where.length), rows
+        except FetchError as error:
+            return output, error, 0
+
+    def _copy(self, remote: Remote, output: MapOutput) -> None:
+        what = f"output of map {output.map_index} from {output.tracker_id}"
+        sink = Sink(self._memory, self._folder / f"fetched-{output.map_index}", what)
+        try:
+            remote.fetch(output, sink)
+            self._events.put((output, *sink.finish()))
+        except Exception as error:
+            sink.restart()
+            self._events.put((output, FetchError(str(error)), 0))
+
+
+class _Memory:
+    """Bytes that may still be held."""
+
+    def __init__(self, budget_bytes: int) -> None:
+        self._lock = threading.Lock()
+        self._left = budget_bytes
+
+    def reserve(self, size: int) -> bool:
+        with self._lock:
+            if size > self._left:
+                return False
+            self._left -= size
+            return True
+
+    def release(self, size: int) -> None:
+        with self._lock:
+            self._left += size
+
+
+class Sink:
+    """Takes the bytes of one segment as they arrive: to memory while there's room, else to disk."""
+
+    def __init__(self, memory: _Memory, path: Path, what: str) -> None:
+        self._memory = memory
+        self._path = path
+        self._what = what
+        self._chunks: list[bytes] = []
+        self._held = 0
+        self._on_disk = False
+
+    def write(self, chunk: bytes) -> None:
+        if not self._on_disk and not self._memory.reserve(len(chunk)):
+            self._spill()
+        if self._on_disk:
+            with open(self._path, "ab") as file:
+                file.write(chunk)
+            return
+        self._chunks.append(chunk)
+        self._held += len(chunk)
+
+    def _spill(self) -> None:
+        with open(self._path, "wb") as file:
+            file.writelines(self._chunks)
+        self._release()
+        self._on_disk = True
+
+    def finish(self) -> tuple[Segment | None, int]:
+        """The segment (None: empty) and its rows.
+
+        Raises:
+            FetchError: its bytes don't match their checksums.
+        """
+        if self._on_disk:
+            size = self._path.stat().st_size
+            return FileSegment(self._path, 0, size), verify_file(self._path, 0, size)
+        if not self._held:
+            return None, 0
+        data = b"".join(self._chunks)
+        self._chunks = []
+        return MemorySegment(data, self._what), verify(data, what=self._what)
+
+    def restart(self) -> None:
+        """Forgets what came so far."""
+        self._path.unlink(missing_ok=True)
+        self._release()
+        self._on_disk = False
+
+    def _release(self) -> None:
+        self._memory.release(self._held)
+        self._chunks, self._held = [], 0

@@ -1,0 +1,139 @@
+"""Rows to frames and back: the inside of a segment (see segments.py for the format)."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final, Protocol
+
+import pyarrow as pa
+
+from mapred.shuffle.columns import SCHEMAS, Kind, Rows, joined
+from mapred.shuffle.segments import FRAME_HEAD, frame_bytes, pack_frame, unpack_frame
+
+_LZ4: Final = pa.Codec("lz4_raw")
+# Below this LZ4 gains less than its call costs.
+_COMPRESS_BYTES_MIN: Final = 512
+
+
+def to_frame(rows: Rows) -> bytes:
+    raw = rows.batch.serialize()
+    payload = raw.to_pybytes()
+    if raw.size >= _COMPRESS_BYTES_MIN:
+        packed = _LZ4.compress(raw, asbytes=True)
+        if len(packed) < raw.size:
+            payload = packed
+    return pack_frame(
+        payload, rows=len(rows), raw_bytes=raw.size, keys=rows.keys, values=rows.values
+    )
+
+
+def from_frame(data: bytes | memoryview, *, what: str) -> Rows:
+    """Raises FetchError, naming `what`, when the bytes aren't what was written."""
+    frame = unpack_frame(data, what=what)
+    payload = pa.py_buffer(frame.payload)
+    if len(frame.payload) != frame.raw_bytes:
+        payload = _LZ4.decompress(payload, decompressed_size=frame.raw_bytes)
+    keys, values = Kind(frame.keys), Kind(frame.values)
+    return Rows(keys, values, pa.ipc.read_record_batch(payload, SCHEMAS[keys, values]))
+
+
+class Segment(Protocol):
+    """Sorted rows at rest: in memory, or in a file."""
+
+    @property
+    def length(self) -> int:
+        """Bytes as stored."""
+        ...
+
+    def frames(self) -> Iterator[Rows]:
+        """From the first row to the last; can be called again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySegment:
+    """A segment's bytes."""
+
+    data: bytes | memoryview
+    what: str
+
+    @property
+    def length(self) -> int:
+        return len(self.data)
+
+    def frames(self) -> Iterator[Rows]:
+        view, at = memoryview(self.data), 0
+        while at < len(view):
+            yield from_frame(view[at:], what=self.what)
+            at += frame_bytes(view[at:])
+
+
+@dataclass(frozen=True, slots=True)
+class FileSegment:
+    """A piece of a file. Holds no descriptor: thousands of these may wait to be merged."""
+
+    path: str | os.PathLike[str]
+    start: int
+    length: int
+
+    def frames(self) -> Iterator[Rows]:
+        at, end = self.start, self.start + self.length
+        while at < end:
+            with open(self.path, "rb", buffering=0) as file:
+                head = os.pread(file.fileno(), FRAME_HEAD.size, at)
+                size = frame_bytes(head) if len(head) == FRAME_HEAD.size else 0
+                data = _pread_all(file, size, at)
+            yield from_frame(data, what=f"{self.path} at {at}")
+            at += size
+
+
+def _pread_all(file: Any, size: int, at: int) -> bytes:
+    data = os.pread(file.fileno(), size, at)
+    if len(data) == size:
+        return data
+    # One read of Linux stops at 2 GiB.
+    parts = [data]
+    while data and (done := sum(map(len, parts))) < size:
+        data = os.pread(file.fileno(), size - done, at + done)
+        parts.append(data)
+    return b"".join(parts)
+
+
+class FrameWriter:
+    """Appends sorted rows to a file, in frames of about `frame_bytes` before compression."""
+
+    def __init__(self, file: BinaryIO, frame_bytes: int) -> None:
+        self._file = file
+        self._frame_bytes = frame_bytes
+        self._waiting: list[Rows] = []
+        self._waiting_bytes = 0
+        self.position = 0
+        self.rows = 0
+
+    def write(self, rows: Rows) -> None:
+        """All rows of one segment must have the same kinds."""
+        if not len(rows):
+            return
+        self.rows += len(rows)
+        size = rows.bytes
+        if size < self._frame_bytes:
+            self._waiting.append(rows)
+            self._waiting_bytes += size
+            if self._waiting_bytes >= self._frame_bytes:
+                self.end_segment()
+            return
+        self.end_segment()
+        step = max(1, len(rows) * self._frame_bytes // size)
+        for start in range(0, len(rows), step):
+            self._append(rows.slice(start, step))
+
+    def end_segment(self) -> None:
+        """What follows starts a new frame."""
+        if self._waiting:
+            self._append(joined(self._waiting))
+            self._waiting, self._waiting_bytes = [], 0
+
+    def _append(self, rows: Rows) -> None:
+        frame = to_frame(rows)
+        self._file.write(frame)
+        self.position += len(frame)

@@ -1,0 +1,91 @@
+"""Sorted rows as groups: each key once, with an iterator over its values that can be used once.
+
+Values of a group that lies within one batch come as a plain list iterator; a group that
+goes on in the next batch is streamed, so it may be larger than memory.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mapred.shuffle.columns import Kind, Rows
+from mapred.shuffle.ordering import group_starts
+
+
+class Groups:
+    """Iterates over (key, values); moving on skips what is left of the group before."""
+
+    def __init__(self, batches: Iterator[Rows]) -> None:
+        self._batches = batches
+        self._next = next(batches, None)
+        # Rows in batches taken so far.
+        self.records = 0
+        self.groups = 0
+        # The one given out last.
+        self.key: Any = None
+
+    def __iter__(self) -> Iterator[tuple[Any, Iterator[Any]]]:
+        while self._next is not None:
+            rows = self._advance()
+            starts = group_starts(rows.order).tolist()
+            keys = rows.take(starts).key_list()
+            values = rows.value_list()
+            ends = [*starts[1:], len(values)]
+            self.groups += len(starts)
+            goes_on = self._goes_on(rows)
+            last = len(starts) - 1
+            if goes_on:
+                ends.pop()
+            for key, start, end in zip(keys, starts, ends, strict=False):
+                self.key = key
+                yield key, iter(values[start:end])
+            if goes_on:
+                rest = self._streamed(rows, values[starts[last] :])
+                del values
+                self.key = keys[last]
+                yield self.key, rest
+                for _ in rest:
+                    pass
+
+    def _advance(self) -> Rows:
+        rows = self._next
+        assert rows is not None
+        self._next = next(self._batches, None)
+        self.records += len(rows)
+        return rows
+
+    def _goes_on(self, rows: Rows) -> bool:
+        """Whether the next batch begins with the key that ends this one."""
+        if self._next is None:
+            return False
+        return _same_key(rows, self._next)
+
+    def _streamed(self, rows: Rows, values: list[Any]) -> Iterator[Any]:
+        yield from values
+        while self._goes_on(rows):
+            values.clear()
+            rows = self._advance()
+            starts = group_starts(rows.order)
+            if len(starts) == 1:
+                yield from rows.value_list()
+                continue
+            # The group ends inside this batch: the rest of it is the next batch again.
+            count = int(starts[1])
+            after = rows.slice(count, len(rows) - count)
+            self.records -= len(after)
+            self._batches = _chain(after, self._next, self._batches)
+            self._next = next(self._batches)
+            yield from rows.slice(0, count).value_list()
+            return
+
+
+def _chain(first: Rows, second: Rows | None, rest: Iterator[Rows]) -> Iterator[Rows]:
+    yield first
+    if second is not None:
+        yield second
+    yield from rest
+
+
+def _same_key(left: Rows, right: Rows) -> bool:
+    assert left.keys is right.keys or Kind.ENCODED in (left.keys, right.keys)
+    one, other = left.order[-1].as_py(), right.order[0].as_py()
+    return bool(one == other or (one != one and other != other))

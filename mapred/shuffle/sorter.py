@@ -1,0 +1,116 @@
+"""The map side: records in, one sorted and partitioned data file with its index out.
+
+Records gather in columns. When they fill the budget they are sorted by (partition, key)
+and spilled; at the end the spills are merged, partition by partition. One spill, the
+common case, is the output itself.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapred.shuffle.budget import Budget
+from mapred.shuffle.columns import Kind, Rows, joined, rows_of
+from mapred.shuffle.frames import FileSegment, FrameWriter, Segment
+from mapred.shuffle.merge import merged
+from mapred.shuffle.ordering import sort_order
+from mapred.shuffle.segments import DATA_NAME, SegmentRange, write_index
+
+# (keys, their kind, their column) → the reducer of every key.
+PartitionFunction: TypeAlias = Callable[[list[Any], Kind, Any], NDArray[np.uint32]]
+
+_UNFINISHED: Final = ".unfinished"
+
+
+class Sorter:
+    """One map's output in the making."""
+
+    def __init__(
+        self, *, partitions: int, partition: PartitionFunction, budget: Budget, folder: Path
+    ) -> None:
+        self._partitions = partitions
+        self._partition = partition
+        self._budget = budget
+        self._folder = folder
+        self._gathered: list[Rows] = []
+        self._targets: list[NDArray[np.uint32]] = []
+        self._held_bytes = 0
+        # Of every spill: its file, and where each partition is in it.
+        self._spills: list[tuple[Path, list[SegmentRange]]] = []
+        self.spilled_records = 0
+
+    def add(self, keys: list[Any], values: list[Any]) -> None:
+        """Raises TypeError for a key without order or a value that can't be pickled."""
+        if not keys:
+            return
+        rows = rows_of(keys, values)
+        self._gathered.append(rows)
+        self._targets.append(self._partition(keys, rows.keys, rows.order))
+        self._held_bytes += rows.bytes
+        if self._held_bytes >= self._budget.buffer_bytes:
+            self._spill()
+
+    def finish(self) -> tuple[Path, int]:
+        """The data file, published with its index, and its length in bytes."""
+        if self._gathered or not self._spills:
+            self._spill()
+        data = self._folder / DATA_NAME
+        path, ranges = self._spills[0] if len(self._spills) == 1 else self._merge_spills()
+        path.replace(data)
+        write_index(data, ranges)
+        return data, sum(one.length for one in ranges)
+
+    def _spill(self) -> None:
+        path = self._folder / f"spill-{len(self._spills)}{_UNFINISHED}"
+        parts = self._sorted_partitions()
+        self._gathered, self._targets, self._held_bytes = [], [], 0
+        ranges = []
+        with open(path, "wb") as file:
+            writer = FrameWriter(file, self._budget.frame_bytes)
+            for rows in parts:
+                start = writer.position
+                writer.write(rows)
+                writer.end_segment()
+                ranges.append(_range(writer, start, len(rows)))
+        self.spilled_records += writer.rows
+        self._spills.append((path, ranges))
+
+    def _sorted_partitions(self) -> list[Rows]:
+        rows = joined(self._gathered or [rows_of([], [])])
+        targets = np.concatenate([np.empty(0, np.uint32), *self._targets])
+        order = sort_order(rows.order, targets if self._partitions > 1 else None)
+        ordered = rows.take(order)
+        counts = np.bincount(targets, minlength=self._partitions)
+        ends = np.cumsum(counts).tolist()
+        return [
+            ordered.slice(end - count, count)
+            for end, count in zip(ends, counts.tolist(), strict=True)
+        ]
+
+    def _merge_spills(self) -> tuple[Path, list[SegmentRange]]:
+        path = self._folder / f"merged{_UNFINISHED}"
+        ranges = []
+        with open(path, "wb") as file:
+            writer = FrameWriter(file, self._budget.frame_bytes)
+            for partition in range(self._partitions):
+                start, rows_before = writer.position, writer.rows
+                segments: list[Segment] = [
+                    FileSegment(spill, places[partition].start, places[partition].length)
+                    for spill, places in self._spills
+                    if places[partition].length
+                ]
+                for rows in merged(segments, self._budget, self._folder):
+                    writer.write(rows)
+                writer.end_segment()
+                ranges.append(_range(writer, start, writer.rows - rows_before))
+        self.spilled_records += writer.rows
+        for spill, _ in self._spills:
+            spill.unlink()
+        return path, ranges
+
+
+def _range(writer: FrameWriter, start: int, rows: int) -> SegmentRange:
+    return SegmentRange(start, writer.position - start, rows)

@@ -1,0 +1,205 @@
+"""Planning: from a job file and words of the command line to a JobSpec that needs no user code.
+
+Everything that can be refused is refused here, before anything runs.
+"""
+
+import getpass
+import json
+import os
+import sys
+import tempfile
+import uuid
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+from mapred.archive import digest, packed
+from mapred.codefiles import code_files
+from mapred.errors import JobDefinitionError, OutputExistsError, ParamError
+from mapred.formats import check_formats
+from mapred.inputs import input_files, shown, splits_of
+from mapred.job import SETTINGS, Job, check
+from mapred.jobfile import find_job, loaded_job_file
+from mapred.model import JobSpec
+from mapred.params import set_parameters
+from mapred.storage import storage_for
+from mapred.storage.uris import BLOCK_STORE, join, local_uri, parent_of, qualified, scheme_of
+
+# What a cluster gets when nobody says: files of a size people can handle, on a few trackers.
+_CLUSTER_REDUCERS: Final = 4
+_SETTING_PREFIX: Final = "job."
+_SYSTEM_CODE: Final = "system/mapred/code"
+
+
+def plan(
+    job_file: str,
+    inputs: Sequence[str],
+    *,
+    output: str | None,
+    params: Mapping[str, str],
+    reducers: int | None = None,
+    default_filesystem: str = "file://",
+    code_base: str | None = None,
+    workers: int | None = None,
+) -> JobSpec:
+    """A job ready to be submitted; its code is where `code_uri` says.
+
+    Args:
+        job_file: "job.py" or "job.py:Class".
+        inputs: files, directories and patterns, as typed.
+        output: the directory to make; None: one beside `code_base`, the caller's to delete.
+        params: `-D` words by name; "job.<setting>" sets an attribute of the job.
+        reducers: None: what the job says, else a worker's number or a cluster's default.
+        default_filesystem: "file://" or "bs://host:port", for paths without a scheme.
+        code_base: a directory's URI for code archives; None: the default file system's.
+        workers: how many processes work, on the embedded engine; None: as many as processors.
+
+    Raises:
+        RefusedError: what is wrong, and what to do.
+    """
+    path, class_name = _split_job_word(job_file)
+    code_base = code_base or _code_base(default_filesystem)
+    with loaded_job_file(path) as module:
+        job = find_job(module, class_name, path)
+        check(job)
+        settings, words = _settings(job, params)
+        values = set_parameters(job, words)
+        check_formats(job.input_format, job.output_format)
+        archive = packed(code_files(job, path))
+    files = input_files(inputs, default_filesystem)
+    output_uri = _output(output, default_filesystem, code_base)
+    splits = splits_of(files, split_bytes=settings["split_bytes"], input_format=job.input_format)
+    sha256 = digest(archive)
+    return JobSpec(
+        name=job.__name__,
+        user=_user(),
+        code_sha256=sha256,
+        code_uri=_uploaded(archive, sha256, code_base),
+        module=path.stem,
+        job_class=job.__name__,
+        splits=splits,
+        reducers=_reducers(job, reducers, default_filesystem, workers),
+        output_uri=output_uri,
+        output_format=job.output_format,
+        params_json=json.dumps(values),
+        attempts_max=settings["attempts_max"],
+        slowstart=settings["slowstart"],
+        memory_bytes=settings["memory_bytes"],
+        stall_s=settings["stall_s"],
+        python_version=f"{sys.version_info.major}.{sys.version_info.minor}",
+        engine_version=engine_version(),
+    )
+
+
+def engine_version() -> str:
+    try:
+        return version("mapred")
+    except PackageNotFoundError:
+        return ""
+
+
+def _split_job_word(word: str) -> tuple[Path, str | None]:
+    path, colon, name = word.rpartition(":")
+    if not colon or "/" in name or name.endswith(".py"):
+        return Path(word).resolve(), None
+    return Path(path).resolve(), name
+
+
+def _code_base(default_filesystem: str) -> str:
+    if scheme_of(default_filesystem) == BLOCK_STORE:
+        return join(default_filesystem, _SYSTEM_CODE)
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    if not os.access(os.path.dirname(cache), os.W_OK):
+        cache = os.path.join(tempfile.gettempdir(), f"mapred-{os.getuid()}")
+    return local_uri(os.path.join(cache, "mapred", "code"))
+
+
+def _settings(job: type[Job], params: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The job's settings, and the words that are its parameters."""
+    settings: dict[str, Any] = {name: getattr(job, name) for name in SETTINGS}
+    words = {}
+    for name, word in params.items():
+        setting = name.removeprefix(_SETTING_PREFIX)
+        if setting == name:
+            words[name] = word
+            continue
+        if setting not in SETTINGS:
+            known = ", ".join(_SETTING_PREFIX + one for one in SETTINGS)
+            raise ParamError(f"there is no setting '{name}'. The settings are: {known}")
+        try:
+            settings[setting] = SETTINGS[setting](word)
+        except ValueError:
+            kind = SETTINGS[setting].__name__
+            raise ParamError(f"-D {name}={word}: '{word}' is no {kind}") from None
+    for name, value in settings.items():
+        if value < 0 or (name == "attempts_max" and value < 1):
+            raise ParamError(f"job.{name} can't be {value}")
+    return settings, words
+
+
+def _output(output: str | None, default_filesystem: str, code_base: str) -> str:
+    if output is None:
+        return join(parent_of(code_base), "scratch", uuid.uuid4().hex)
+    try:
+        uri = qualified(output, default_filesystem)
+        storage_for(uri).stat(uri)
+    except FileNotFoundError:
+        return uri
+    except ValueError as error:
+        raise ParamError(f"output '{output}': {error}") from None
+    except NotADirectoryError:
+        raise OutputExistsError(
+            f"output '{shown(uri)}' is below something that is a file"
+        ) from None
+    remove = "mapred fs rm -r" if scheme_of(uri) == BLOCK_STORE else "rm -r"
+    raise OutputExistsError(
+        f"output '{shown(uri)}' exists, and nothing is overwritten.\n"
+        f"  Choose another -o, or remove it:  {remove} {output}"
+    )
+
+
+def _reducers(
+    job: type[Job], asked: int | None, default_filesystem: str, workers: int | None
+) -> int:
+    if job.reducer is None:
+        if asked:
+            raise JobDefinitionError(
+                f"{job.__name__} has no reducer, so -r {asked} has nothing to run. "
+                "Leave -r out: the maps' output is the job's output"
+            )
+        return 0
+    chosen = asked if asked is not None else job.reducers
+    if chosen is None:
+        on_cluster = scheme_of(default_filesystem) == BLOCK_STORE
+        return _CLUSTER_REDUCERS if on_cluster else workers or os.cpu_count() or 1
+    if chosen < 1:
+        raise JobDefinitionError(
+            f"{job.__name__} has a reducer: it needs at least one reduce task, not {chosen}. "
+            "A job whose maps' output is the result has  reducer = None"
+        )
+    return chosen
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user id need not have a name.
+        return str(os.getuid())
+
+
+def _uploaded(archive: bytes, sha256: str, code_base: str) -> str:
+    uri = join(code_base, f"{sha256}.zip")
+    storage = storage_for(uri)
+    try:
+        storage.stat(uri)
+    except FileNotFoundError:
+        output = storage.open_write(uri, overwrite=True)
+        try:
+            output.write(archive)
+            output.commit()
+        except BaseException:
+            output.discard()
+            raise
+    return uri

@@ -1,0 +1,158 @@
+"""A task process: runs the attempts that its tracker sends, one at a time, until it's told to stop.
+
+    from multiprocessing import Pipe
+    run(connection)      # messages.py says what goes through
+
+A forkserver that preloads this module has everything that a task imports. The job's code is
+imported once. A finished process ends by `os._exit`: pyarrow's and gRPC's
+threads can abort an interpreter that takes itself apart.
+"""
+
+import os
+import queue
+import random
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import mapred.task.onethread  # noqa: F401  (before anything that imports numpy)
+from mapred.job import Job
+from mapred.model import TaskKind
+from mapred.params import values_of
+from mapred.shuffle.budget import Budget
+from mapred.shuffle.fetch import Remote, Shuffle
+from mapred.task.code import load_job
+from mapred.task.context import TaskContext
+from mapred.task.failure import Place, failure_of
+from mapred.task.map_task import MapTask
+from mapred.task.messages import MoreOutputs, RunTask, Stop, TaskDone, TaskFailed
+from mapred.task.outputs import captured_output
+from mapred.task.reduce_task import FETCH_SHARE, ReduceTask
+from mapred.task.reporter import Reporter
+
+_Accepted: TypeAlias = tuple[RunTask, Reporter, Shuffle | None]
+
+
+def run(connection: Connection) -> None:
+    """Serves the tracker at the other end; returns never."""
+    # Ctrl-C goes to the whole group of processes; the client decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    status = 1
+    try:
+        TaskProcess(connection).serve()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+class TaskProcess:
+    """One process's share of one job."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._send_lock = threading.Lock()
+        # From the reading thread to the main one; None: stop.
+        self._tasks: queue.SimpleQueue[_Accepted | None] = queue.SimpleQueue()
+        # Owned by the reading thread: what further outputs are for.
+        self._shuffle: Shuffle | None = None
+        # Owned by the main thread.
+        self._job: tuple[type[Job], Path] | None = None
+
+    def serve(self) -> None:
+        threading.Thread(target=self._read, name="from-tracker", daemon=True).start()
+        while (next_task := self._tasks.get()) is not None:
+            self._send(self._attempt(*next_task))
+
+    def _read(self) -> None:
+        try:
+            while True:
+                message = self._connection.recv()
+                if isinstance(message, RunTask):
+                    self._accept(message)
+                elif isinstance(message, MoreOutputs) and self._shuffle:
+                    self._shuffle.announce(message.outputs)
+                elif isinstance(message, Stop):
+                    self._tasks.put(None)
+                    return
+        except (EOFError, OSError):
+            # The tracker is gone: nobody wants what this process could still do.
+            os._exit(1)
+
+    def _send(self, message: Any) -> None:
+        with self._send_lock:
+            self._connection.send(message)
+
+    def _accept(self, task: RunTask) -> None:
+        reporter = Reporter(self._send)
+        self._shuffle = None
+        if task.attempt.kind is TaskKind.REDUCE:
+            self._shuffle = _shuffle(task, reporter)
+            self._shuffle.announce(task.outputs)
+        self._tasks.put((task, reporter, self._shuffle))
+
+    def _attempt(
+        self, task: RunTask, reporter: Reporter, shuffle: Shuffle | None
+    ) -> TaskDone | TaskFailed:
+        folder = Path(task.work_dir)
+        with captured_output(task.log_dir) as output:
+            place: Callable[[], Place] = Place
+            code = folder
+            try:
+                job, code = self._loaded(task)
+                context = TaskContext(
+                    params=values_of(job, task.spec.params_json),
+                    spec=task.spec,
+                    attempt=task.attempt,
+                    split=task.split,
+                    folder=code,
+                    on_status=reporter.status,
+                )
+                reporter.follow(context, output)
+                work = (
+                    ReduceTask(task, job, context, reporter, shuffle)
+                    if shuffle
+                    else MapTask(task, job, context, reporter)
+                )
+                place = work.place
+                done = work.run()
+                return replace(done, counters=dict(context.counters))
+            except BaseException as error:
+                # Whatever user code raises, exits and interrupts too, ends this attempt only.
+                traceback.print_exception(error)
+                return failure_of(error, place(), code)
+
+    def _loaded(self, task: RunTask) -> tuple[type[Job], Path]:
+        if self._job is None:
+            # Beside the attempts' folders, so that every process of the job finds it there.
+            self._job = load_job(task.spec, Path(task.work_dir).parent)
+        return self._job
+
+
+def _shuffle(task: RunTask, reporter: Reporter) -> Shuffle:
+    def remote() -> Remote:
+        from mapred.task.remote import RemoteTrackers
+
+        return RemoteTrackers(task.attempt.job_id, task.attempt.index)
+
+    def on_progress(here: int, maps: int) -> None:
+        reporter.tick(FETCH_SHARE * here / max(1, maps), "shuffle")
+
+    return Shuffle(
+        maps=task.maps,
+        partition=task.attempt.index,
+        tracker_id=task.tracker_id,
+        folder=Path(task.work_dir),
+        budget_bytes=Budget.of(task.spec.memory_bytes).fetch_bytes,
+        remote=remote,
+        on_lost=lambda output, reason: reporter.output_lost(
+            output.map_index, output.attempt_number, reason
+        ),
+        on_progress=on_progress,
+        # Trackers are asked in another order by every reduce, and in the same by a repeated one.
+        rng=random.Random(str(task.attempt)),
+    )

@@ -1,0 +1,34 @@
+"""A job's code in a task process: fetched, checked, unpacked and imported once."""
+
+import sys
+from pathlib import Path
+
+from mapred.archive import unpacked
+from mapred.job import Job
+from mapred.jobfile import import_job_file
+from mapred.model import JobSpec
+from mapred.storage import storage_for
+from mapred.task.failure import CodeError
+
+
+def load_job(spec: JobSpec, parent: Path) -> tuple[type[Job], Path]:
+    """The job's class, and the folder below `parent` that its code is in.
+
+    Raises:
+        CodeError: the archive can't be had, or its code fails; the cause is attached.
+    """
+    try:
+        with storage_for(spec.code_uri).open_read(spec.code_uri) as file:
+            data = file.read()
+        folder = unpacked(data, spec.code_sha256, parent)
+    except Exception as error:
+        raise CodeError(f"the job's code can't be had from {spec.code_uri}") from error
+    sys.path.insert(0, str(folder))
+    try:
+        module = import_job_file(folder / f"{spec.module}.py")
+    except (Exception, SystemExit) as error:
+        raise CodeError(f"{spec.module}.py can't be imported in the task process") from error
+    job = getattr(module, spec.job_class, None)
+    if not (isinstance(job, type) and issubclass(job, Job)):
+        raise CodeError(f"{spec.module}.py has no Job named {spec.job_class} in the task process")
+    return job, folder

@@ -1,0 +1,60 @@
+"""Why an attempt failed, for the person who wrote the job: traceback, input, record."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mapred.model import FailureKind
+from mapred.task.messages import TaskFailed
+from mapred.usercode import one_line, user_traceback
+
+_SAMPLE_LETTERS: Final = 200
+# A traceback of a deep recursion helps nobody, and travels through journals.
+_TRACEBACK_LETTERS: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the data an attempt is; `sample` is the record, key or pair at hand."""
+
+    input_uri: str = ""
+    offset: int = -1
+    sample: str = ""
+
+
+class CodeError(Exception):
+    """The job's code can't be had or imported: no other attempt can do better."""
+
+
+class RecordError(Exception):
+    """A record that the engine can't take; the message tells the user what to change."""
+
+
+def sample_of(record: Any) -> str:
+    """A record in a few words, whatever its __repr__ does."""
+    try:
+        # Long texts are cut before they are quoted.
+        text = repr(record[: 2 * _SAMPLE_LETTERS] if isinstance(record, str | bytes) else record)
+    except Exception as error:
+        text = f"<{type(record).__name__} whose repr fails: {error!r}>"
+    return text if len(text) <= _SAMPLE_LETTERS else text[: _SAMPLE_LETTERS - 1] + "…"
+
+
+def failure_of(error: BaseException, place: Place, folder: Path) -> TaskFailed:
+    """What to tell the tracker; `folder` is where the job's code is."""
+    if isinstance(error, CodeError):
+        cause = error.__cause__
+        reason = f"{error}: {one_line(cause)}" if cause else str(error)
+        trace = user_traceback(cause, folder) if cause else ""
+        return TaskFailed(FailureKind.FATAL, reason, trace[:_TRACEBACK_LETTERS])
+    if isinstance(error, RecordError):
+        return TaskFailed(
+            FailureKind.FAILED, str(error), "", place.input_uri, place.offset, place.sample
+        )
+    trace = user_traceback(error, folder)
+    if len(trace) > _TRACEBACK_LETTERS:
+        half = _TRACEBACK_LETTERS // 2
+        trace = f"{trace[:half]}\n…\n{trace[-half:]}"
+    return TaskFailed(
+        FailureKind.FAILED, one_line(error), trace, place.input_uri, place.offset, place.sample
+    )

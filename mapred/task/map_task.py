@@ -1,0 +1,236 @@
+"""One map attempt: read a split, call the user's map, leave sorted output or a part file.
+
+The loop is C as far as it can be: `map` over the batch's keys and values, `chain` over what
+each call yields; Python sees chunks of pairs.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapred.formats import input_format
+from mapred.formats.port import RecordReader
+from mapred.job import Job
+from mapred.model import Split
+from mapred.records import Mapper, Partitioner, Reducer
+from mapred.shuffle.budget import Budget
+from mapred.shuffle.columns import Kind
+from mapred.shuffle.partition import partitions_of
+from mapred.shuffle.sorter import PartitionFunction, Sorter
+from mapred.storage import storage_for
+from mapred.task.combine import CombiningTable, add_to
+from mapred.task.commit import PartFile
+from mapred.task.context import TaskContext
+from mapred.task.counting import TASK_GROUP
+from mapred.task.failure import Place, RecordError, sample_of
+from mapred.task.messages import RunTask, TaskDone
+from mapred.task.pairs import Chunk, Chunks
+from mapred.task.reporter import Reporter
+
+# Of the whole attempt: what is left is sorting and merging.
+_MAP_SHARE: Final = 0.9
+
+
+class _Sink(Protocol):
+    """Where a map's pairs go."""
+
+    def add(self, chunk: Chunk, chunk_bytes: int) -> None: ...
+
+    def finish(self) -> TaskDone: ...
+
+    def discard(self) -> None: ...
+
+
+class MapTask:
+    """One attempt; `place` says where it is when it fails."""
+
+    def __init__(
+        self, task: RunTask, job: type[Job], context: TaskContext, reporter: Reporter
+    ) -> None:
+        assert task.split is not None
+        self._task = task
+        self._job = job
+        self._ctx = context
+        self._reporter = reporter
+        self._split: Split = task.split
+        self._chunks = Chunks()
+        self._records_in = 0
+        # The batch at hand: its offsets, its records, and how far it has been read.
+        self._keys: Sequence[Any] = ()
+        self._values: Sequence[Any] = ()
+        self._reading: Iterator[Any] | None = None
+
+    def place(self) -> Place:
+        """The record that the user's code has seen last."""
+        if self._reading is None:
+            return Place(self._split.uri)
+        at = len(self._values) - self._reading.__length_hint__() - 1  # type: ignore[attr-defined]
+        if not 0 <= at < len(self._values):
+            return Place(self._split.uri)
+        key = self._keys[at]
+        offset = key if isinstance(key, int) else -1
+        return Place(self._split.uri, offset, sample_of(self._values[at]))
+
+    def run(self) -> TaskDone:
+        mapper = self._job.mapper()
+        mapper.ctx = self._ctx
+        sink = self._sink()
+        try:
+            mapper.setup()
+            self._map_all(mapper, sink)
+            self._take(mapper.cleanup(), sink)
+            self._count("map_input_records", self._records_in)
+            self._reporter.tick(_MAP_SHARE, "spill")
+            return sink.finish()
+        except BaseException:
+            sink.discard()
+            raise
+
+    def _map_all(self, mapper: Mapper, sink: _Sink) -> None:
+        form = input_format(self._split.format)
+        reader = form.reader(self._split, storage_for(self._split.uri))
+        for keys, values in reader.batches():
+            self._keys, self._values = keys, values
+            self._reading = iter(values)
+            yielded = map(mapper.map, keys, self._reading)
+            self._take(chain.from_iterable(filter(None, yielded)), sink)
+            self._records_in += len(values)
+            done = reader.bytes_read / max(1, self._split.length)
+            self._reporter.tick(_MAP_SHARE * min(done, 1.0), "map")
+        self._reading = None
+        self._count_input(reader)
+
+    def _take(self, pairs: Iterable[tuple[Any, Any]] | None, sink: _Sink) -> None:
+        if pairs is None:
+            return
+        records = 0
+        for chunk, chunk_bytes in self._chunks.of(pairs):
+            sink.add(chunk, chunk_bytes)
+            records += len(chunk)
+            self._reporter.alive()
+        self._count("map_output_records", records)
+
+    def _count(self, name: str, amount: int) -> None:
+        self._ctx.count(TASK_GROUP, name, amount)
+
+    def _count_input(self, reader: RecordReader) -> None:
+        self._count("input_bytes", reader.bytes_read)
+        for name, amount in reader.counters().items():
+            self._ctx.count(self._split.format, name, amount)
+
+    def _sink(self) -> _Sink:
+        if self._task.spec.reducers == 0:
+            return _PartSink(PartFile(self._task.spec, self._task.attempt), self._ctx)
+        budget = Budget.of(self._task.spec.memory_bytes)
+        sorter = Sorter(
+            partitions=self._task.spec.reducers,
+            partition=partition_function(self._job, self._ctx, self._task.spec.reducers),
+            budget=budget,
+            folder=Path(self._task.work_dir),
+        )
+        if self._job.combiner is None:
+            return _SortingSink(sorter, self._ctx)
+        return _CombiningSink(self._job.combiner, sorter, budget, self._ctx)
+
+
+class _PartSink:
+    """A job without a reducer: pairs go to the output as they come."""
+
+    def __init__(self, part: PartFile, context: TaskContext) -> None:
+        self._part = part
+        self._ctx = context
+
+    def add(self, chunk: Chunk, chunk_bytes: int) -> None:
+        self._part.write(chunk)
+
+    def finish(self) -> TaskDone:
+        self._part.commit()
+        self._ctx.count(TASK_GROUP, "output_bytes", self._part.bytes_written)
+        return TaskDone(
+            {}, temporary_uri=self._part.temporary_uri, final_name=self._part.final_name
+        )
+
+    def discard(self) -> None:
+        self._part.discard()
+
+
+class _SortingSink:
+    """Pairs go to the sorter as they come."""
+
+    def __init__(self, sorter: Sorter, context: TaskContext) -> None:
+        self._sorter = sorter
+        self._ctx = context
+
+    def add(self, chunk: Chunk, chunk_bytes: int) -> None:
+        add_to(self._sorter, chunk)
+
+    def finish(self) -> TaskDone:
+        path, size = self._sorter.finish()
+        self._ctx.count(TASK_GROUP, "spilled_records", self._sorter.spilled_records)
+        self._ctx.count(TASK_GROUP, "map_output_bytes", size)
+        return TaskDone({}, output_path=str(path), output_bytes=size)
+
+    def discard(self) -> None:
+        """The tracker removes the attempt's folder."""
+
+
+class _CombiningSink(_SortingSink):
+    """Pairs go through the combiner's table."""
+
+    def __init__(
+        self, combiner: type[Reducer], sorter: Sorter, budget: Budget, context: TaskContext
+    ) -> None:
+        super().__init__(sorter, context)
+        self._combiner = combiner()
+        self._combiner.ctx = context
+        self._combiner.setup()
+        self._table = CombiningTable(self._combiner.reduce, sorter, budget.combine_bytes)
+
+    def add(self, chunk: Chunk, chunk_bytes: int) -> None:
+        self._table.add(chunk, chunk_bytes)
+
+    def finish(self) -> TaskDone:
+        self._table.finish()
+        for chunk, _ in Chunks().of(self._combiner.cleanup() or ()):
+            add_to(self._sorter, chunk)
+        self._ctx.count(TASK_GROUP, "combine_input_records", self._table.records_in)
+        self._ctx.count(TASK_GROUP, "combine_output_records", self._table.records_out)
+        return super().finish()
+
+
+def partition_function(job: type[Job], context: TaskContext, partitions: int) -> PartitionFunction:
+    """How the job's keys find their reducers."""
+    kind = job.partitioner
+    if partitions == 1:
+        return lambda keys, _, __: np.zeros(len(keys), np.uint32)
+    if kind is None or kind.partition is Partitioner.partition:
+        return lambda keys, key_kind, column: partitions_of(keys, key_kind, column, partitions)
+    partitioner = kind()
+    partitioner.ctx = context
+    partitioner.setup()
+    return _chosen_by(partitioner.partition, partitions)
+
+
+def _chosen_by(choose: Callable[[Any, int], int], partitions: int) -> PartitionFunction:
+    def chosen(keys: list[Any], _: Kind, __: Any) -> NDArray[np.uint32]:
+        targets = [choose(key, partitions) for key in keys]
+        try:
+            if min(targets) >= 0 and max(targets) < partitions:
+                return np.array(targets, np.uint32)
+        except (TypeError, ValueError):
+            pass
+        wrong = next(
+            (key, target)
+            for key, target in zip(keys, targets, strict=True)
+            if not isinstance(target, int) or not 0 <= target < partitions
+        )
+        raise RecordError(
+            f"the partitioner gave {wrong[1]!r} for the key {sample_of(wrong[0])}: "
+            f"it must be an int in range({partitions})"
+        )
+
+    return chosen

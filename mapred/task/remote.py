@@ -1,0 +1,89 @@
+"""Map outputs from other TaskTrackers: /mapred.TaskTrackerData/Fetch, raw bytes.
+
+Only a reduce that needs another machine's output imports this, and with it gRPC.
+"""
+
+import random
+import threading
+from typing import Any, Final
+
+import grpc
+
+from blockstore.errors import StoreError, UnreachableException
+from blockstore.runtime.config import cluster_secret
+from blockstore.runtime.retry import RetryPolicy, retry
+from blockstore.runtime.rpc import channel, translate
+from mapred.errors import FetchError
+from mapred.model import MapOutput
+from mapred.shuffle.fetch import Sink
+from mapred.wire import tasktracker_pb2, types_pb2
+
+FETCH_METHOD: Final = "/mapred.TaskTrackerData/Fetch"
+
+# A tracker that restarts is back within this; one that is gone is reported soon.
+_POLICY: Final = RetryPolicy(deadline_s=10.0, base_s=0.1, cap_s=1.0, attempts_max=4)
+# One try: this, and what the bytes take on a slow network.
+_TRY_S: Final = 10.0
+_BYTES_PER_S_MIN: Final = 4_000_000
+
+
+class RemoteTrackers:
+    """Fetches one partition from any tracker. Thread-safe."""
+
+    def __init__(self, job_id: str, partition: int) -> None:
+        self._job_id = job_id
+        self._partition = partition
+        self._secret = cluster_secret()
+        self._lock = threading.Lock()
+        # Guarded by the lock: one channel per tracker address.
+        self._channels: dict[str, grpc.Channel] = {}
+
+    def fetch(self, output: MapOutput, sink: Sink) -> None:
+        """Raises FetchError when the output can't be had after a few tries."""
+        address = f"{output.host}:{output.port}"
+        request = tasktracker_pb2.FetchRequest(
+            map_attempt=types_pb2.AttemptId(
+                job_id=self._job_id,
+                kind=types_pb2.MAP,
+                index=output.map_index,
+                number=output.attempt_number,
+            ),
+            partition=self._partition,
+        ).SerializeToString()
+
+        def attempt(_: float) -> None:
+            sink.restart()
+            self._stream(address, request, output, sink)
+
+        try:
+            retry(
+                attempt,
+                policy=_POLICY,
+                again=lambda error: isinstance(error, UnreachableException),
+                rng=random.Random(),
+            )
+        except (StoreError, FetchError) as error:
+            raise FetchError(
+                f"the output of map {output.map_index} can't be fetched from tracker "
+                f"{output.tracker_id} ({address}): {error}"
+            ) from None
+
+    def _stream(self, address: str, request: bytes, output: MapOutput, sink: Sink) -> None:
+        call: Any = self._channel(address).unary_stream(FETCH_METHOD)
+        try:
+            for chunk in call(request, timeout=_TRY_S + output.bytes / _BYTES_PER_S_MIN):
+                sink.write(chunk)
+        except grpc.RpcError as error:
+            raise translate(error, f"tracker {output.tracker_id}") from None
+
+    def _channel(self, address: str) -> grpc.Channel:
+        with self._lock:
+            if address not in self._channels:
+                self._channels[address] = channel(address, secret=self._secret)
+            return self._channels[address]
+
+    def close(self) -> None:
+        with self._lock:
+            for one in self._channels.values():
+                one.close()
+            self._channels.clear()
