@@ -74,7 +74,7 @@ def choose(
     return Place(engine, f"bs://{store}", on_cluster=True)
 
 
-def _this_machine(namenode: str | None, *, local: bool, workers: int | None, quiet: bool) -> Place:
+def _this_machine(namenode: str | None, *, local: bool, workers: int | None) -> Place:
     store = None if local and not namenode else _named_store(namenode)
     if store is not None:
         addresses.check_reachable(store)
