@@ -32,6 +32,9 @@ class Job:
     # found at run time through `self.ctx.file(path)`.
     files: ClassVar[Sequence[str]] = ()
 
+    # What the engine is to know of this kind of job: becomes JobSpec.settings.
+    settings: ClassVar[Mapping[str, str]] = {}
+
     # `-D job.<name>=…` overrides these.
     attempts_max: ClassVar[int] = 4
     # Share of finished maps at which reduces start.

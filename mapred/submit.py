@@ -89,6 +89,7 @@ def plan(
         stall_s=settings["stall_s"],
         python_version=f"{sys.version_info.major}.{sys.version_info.minor}",
         engine_version=engine_version(),
+        settings=dict(job.settings),
     )
 
 

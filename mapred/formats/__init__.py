@@ -18,6 +18,7 @@ _INPUTS: Final = {
 _OUTPUTS: Final = {
     "text": ("mapred.formats.text", "TextOutput"),
     "jsonl": ("mapred.formats.jsonl", "JsonLinesOutput"),
+    "packed": ("mapred.formats.packed", "PackedOutput"),
 }
 
 

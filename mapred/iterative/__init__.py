@@ -1,1 +1,47 @@
-"""mapred's iterative."""
+"""Loops: a job that runs again and again on the same input, with a state that moves.
+
+from mapred.iterative import IterativeJob, max_rounds, settled
+
+class KMeans(IterativeJob):
+    mapper, reducer = Assign, Add
+    until = settled(1e-4) | max_rounds(50)
+
+    def initial_state(self): ...
+    def step(self, state, output): ...
+
+    loop          what users subclass
+    conditions    when a loop ends
+    rounds        the driver: one submitted job a round
+    loopengine    a loop as something that is submitted like a job
+    broadcast     the state on its way to the tasks
+    invariants    decoded input that stays in the workers
+    checkpoint    states that survive the driver
+    packed        states and statistics as bytes
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from mapred.iterative.conditions import Stop as Stop
+    from mapred.iterative.conditions import max_rounds as max_rounds
+    from mapred.iterative.conditions import settled as settled
+    from mapred.iterative.loop import IterativeJob as IterativeJob
+    from mapred.iterative.loop import Round as Round
+
+_HOME: Final = {
+    "IterativeJob": "mapred.iterative.loop",
+    "Round": "mapred.iterative.loop",
+    "Stop": "mapred.iterative.conditions",
+    "max_rounds": "mapred.iterative.conditions",
+    "settled": "mapred.iterative.conditions",
+}
+
+__all__ = ["IterativeJob", "Round", "Stop", "max_rounds", "settled"]
+
+
+def __getattr__(name: str) -> object:
+    # Task processes of other jobs import modules of this package without needing NumPy for it.
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,10 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mapred.model import AttemptId, Counters, JobSpec, Split
 from mapred.params import Params
+
+if TYPE_CHECKING:
+    from mapred.iterative.broadcast import RoundSettings
 
 
 class TaskContext:
@@ -43,6 +48,32 @@ class TaskContext:
     def file(self, path: str) -> Path:
         """Where a file of `Job.files`, or a module of the job, is on this machine."""
         return self._folder / path
+
+    @cached_property
+    def state(self) -> Any:
+        """The loop's state in this round; its arrays are read-only.
+
+        Raises:
+            AttributeError: the job is no round of a loop.
+        """
+        from mapred.iterative.broadcast import RECEIVER
+
+        return RECEIVER.receive(self._loop().state)
+
+    @property
+    def round(self) -> int:
+        """Which round of the loop this is, from 1."""
+        return self._loop().number
+
+    def _loop(self) -> "RoundSettings":
+        from mapred.iterative.broadcast import round_settings
+
+        if loop := round_settings(self.job.settings):
+            return loop
+        raise AttributeError(
+            "this job is no round of a loop, so it has no state and no round. "
+            "Loops derive from mapred.iterative.IterativeJob"
+        )
 
     @property
     def counters(self) -> Counters:

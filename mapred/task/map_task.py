@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mapred.formats import input_format
 from mapred.formats.port import RecordReader
+from mapred.iterative.invariants import PINNED
 from mapred.job import Job
 from mapred.model import Split
 from mapred.records import Mapper, Partitioner, Reducer
@@ -92,7 +93,11 @@ class MapTask:
 
     def _map_all(self, mapper: Mapper, sink: _Sink) -> None:
         form = input_format(self._split.format)
-        reader = form.reader(self._split, storage_for(self._split.uri))
+        reader = PINNED.reader(
+            self._task.spec,
+            self._split,
+            lambda: form.reader(self._split, storage_for(self._split.uri)),
+        )
         for keys, values in reader.batches():
             self._keys, self._values = keys, values
             self._reading = iter(values)

@@ -1,0 +1,184 @@
+"""What users subclass for a loop: where it starts, what a round makes of a state, when it ends.
+
+    class Mean(IterativeJob):
+        '''Moves towards the mean of the numbers, halfway each round.'''
+
+        mapper, reducer = Differences, Sum       # both see self.ctx.state and self.ctx.round
+        until = settled(1e-9) | max_rounds(100)
+
+        def initial_state(self):
+            return 0.0
+
+        def step(self, state, output):           # output: the round's (key, value) pairs
+            (_, (total, count)), = output
+            return state + total / count / 2
+
+The methods run in the driver, the mapper and reducer in tasks. A state is made of plain values
+and NumPy arrays (packed.py). `output` comes in order of partition, and within one in order of
+the reducer's pairs; values of a key reach the reducer in order of the splits. So with the same
+input the states are the same, bit for bit, whoever did the work.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, ClassVar, Final
+
+import numpy as np
+
+from mapred.errors import JobDefinitionError
+from mapred.formats import input_format
+from mapred.iterative.conditions import Condition, Stop
+from mapred.job import Job
+from mapred.model import JobSpec
+from mapred.params import Params
+from mapred.storage import storage_for
+
+# In JobSpec.settings: submitting this job means running a loop.
+LOOP_SETTING: Final = "loop"
+
+Output = Iterable[tuple[Any, Any]]
+
+
+class LoopContext:
+    """`self.ctx` of an IterativeJob in the driver."""
+
+    def __init__(self, params: Params, spec: JobSpec) -> None:
+        self.params = params
+        self.job = spec
+        # Rounds done, and the state after them; before the first: 0 and None.
+        self.round = 0
+        self.state: Any = None
+
+    def records(self) -> Iterator[tuple[Any, Any]]:
+        """All input records in order, read here and now: for a start that depends on them."""
+        for split in self.job.splits:
+            reader = input_format(split.format).reader(split, storage_for(split.uri))
+            for keys, values in reader.batches():
+                yield from zip(keys, values, strict=True)
+
+    def random(self, seed: int) -> np.random.Generator:
+        """Random numbers that depend on the seed alone: the same in a resumed loop."""
+        return np.random.Generator(np.random.Philox(key=seed))
+
+    def __repr__(self) -> str:
+        return f"LoopContext(round {self.round}, {self.params})"
+
+
+class IterativeJob(Job):
+    """Subclass it; `initial_state`, `step` and `until` are needed."""
+
+    settings: ClassVar[Mapping[str, str]] = {LOOP_SETTING: "true"}
+    # Fixed over the loop. One: what a learning round reduces is small.
+    reducers: ClassVar[int | None] = 1
+
+    # A condition, several joined with |, or a method until(self, turn).
+    until: ClassVar[Condition | Callable[..., Any] | None] = None
+    # Rounds between two checkpoints; 0: only the last state is kept.
+    checkpoint_every: ClassVar[int] = 0
+    # How much decoded input a worker process keeps from round to round, bytes.
+    pinned_bytes: ClassVar[int] = 256 * 1024 * 1024
+
+    ctx: LoopContext
+
+    def initial_state(self) -> Any:
+        """Before the first round."""
+        raise NotImplementedError(f"{type(self).__name__} has no initial_state(self)")
+
+    def step(self, state: Any, output: Output) -> Any:
+        """The next state; it must be a new value, and may return early without reading all."""
+        raise NotImplementedError(f"{type(self).__name__} has no step(self, state, output)")
+
+    def distance(self, old: Any, new: Any) -> float:
+        """How far a round has moved the state: the largest change of any number in it."""
+        return largest_change(old, new)
+
+    def metrics(self, turn: "Round") -> Mapping[str, float]:
+        """What to show of a round: a few scalars by name."""
+        return {}
+
+    def result(self, state: Any) -> Output:
+        """What the loop writes as its output."""
+        match state:
+            case dict():
+                return state.items()
+            case list() | tuple():
+                return enumerate(state)
+            case np.ndarray() if state.ndim:
+                return enumerate(state.tolist())
+            case _:
+                return [("state", state)]
+
+
+class Round:
+    """A round just done; what `until` and `metrics` see."""
+
+    def __init__(self, job: IterativeJob, number: int, previous: Any, state: Any) -> None:
+        # From 1.
+        self.number = number
+        self.previous = previous
+        self.state = state
+        self._job = job
+
+    @cached_property
+    def distance(self) -> float:
+        """Between the two states, by the job's own measure."""
+        return float(self._job.distance(self.previous, self.state))
+
+    @cached_property
+    def metrics(self) -> dict[str, float]:
+        return {name: float(value) for name, value in self._job.metrics(self).items()}
+
+    def __repr__(self) -> str:
+        return f"Round({self.number}, {self.metrics})"
+
+
+def check_loop(job: type[IterativeJob]) -> None:
+    """Finds what would fail at the first round.
+
+    Raises:
+        JobDefinitionError: something that a loop needs is missing or of the wrong kind.
+    """
+    for name in ("initial_state", "step"):
+        if getattr(job, name) is getattr(IterativeJob, name):
+            raise JobDefinitionError(f"{job.__name__} is an IterativeJob without {name}(self, …)")
+    if not callable(job.until):
+        raise JobDefinitionError(
+            f"{job.__name__}.until is {job.until!r}: a loop must know when to end. Such as\n"
+            "  until = settled(1e-6) | max_rounds(50)     (from mapred.iterative)"
+        )
+    if job.checkpoint_every < 0 or job.pinned_bytes < 0:
+        raise JobDefinitionError(
+            f"{job.__name__}: checkpoint_every and pinned_bytes can't be below 0"
+        )
+
+
+def largest_change(old: Any, new: Any) -> float:
+    """Of numbers, arrays, and tuples, lists and dicts of them; infinite where the shape changed.
+
+    Raises:
+        TypeError: there is something else in the state; then `distance` must be defined.
+    """
+    if isinstance(new, dict) and isinstance(old, dict):
+        if old.keys() != new.keys():
+            return float("inf")
+        return max((largest_change(old[key], new[key]) for key in new), default=0.0)
+    if isinstance(new, list | tuple) and isinstance(old, list | tuple):
+        if len(old) != len(new):
+            return float("inf")
+        return max((largest_change(a, b) for a, b in zip(old, new, strict=True)), default=0.0)
+    if _is_number(old) and _is_number(new):
+        if np.shape(old) != np.shape(new):
+            return float("inf")
+        change = np.abs(np.subtract(new, old, dtype=np.result_type(old, new, np.float64)))
+        return float(np.max(change, initial=0.0))
+    raise TypeError(
+        f"the change from {type(old).__name__} to {type(new).__name__} can't be measured: "
+        "define distance(self, old, new) in the job"
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | complex | np.number | np.ndarray)
+
+
+__all__ = ["IterativeJob", "LoopContext", "Round", "Stop", "check_loop", "largest_change"]

@@ -1,0 +1,255 @@
+"""A loop as something that is submitted, followed and killed like a job.
+
+`LoopEngine` stands before an engine. Jobs go through it as they are; for an IterativeJob it
+runs the driver on a thread and makes one status of all rounds: progress is that of the round
+that runs, counters and failed attempts are summed up. The loop ends with this object, since
+its driver lives here: `close` kills what still runs.
+"""
+
+import shutil
+import sys
+import tempfile
+import threading
+import uuid
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
+from mapred.engine import Engine
+from mapred.errors import JobKilledError, MapredError, NoSuchJobError
+from mapred.iterative.loop import LOOP_SETTING, IterativeJob, Round, check_loop
+from mapred.iterative.rounds import Loop, LoopResult, RoundFailedError
+from mapred.model import Failure, FailureKind, JobSpec, JobState, JobStatus, TrackerStatus
+from mapred.task.code import load_job
+from mapred.usercode import one_line, user_traceback
+
+# A driver that is told to end waits for the engine to kill a round, no longer than this.
+END_S: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoopStatus(JobStatus):
+    """A loop: what a JobStatus says, of the round that runs, and which one that is."""
+
+    # From 1; 0 before the first.
+    round: int = 0
+    # Of the last round done.
+    metrics: dict[str, float] = field(default_factory=dict)
+    # When it has ended by itself: why.
+    reason: str = ""
+
+
+def is_loop(spec: JobSpec) -> bool:
+    return LOOP_SETTING in spec.settings
+
+
+class LoopEngine:
+    """An engine that also runs loops. Thread-safe. Closes the engine that it stands before."""
+
+    def __init__(
+        self, engine: Engine, *, resume: bool = False, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self._engine = engine
+        self._resume = resume
+        self._clock = clock
+        self._lock = threading.Lock()
+        # Guarded by the lock.
+        self._loops: dict[str, _Running] = {}
+
+    def submit(self, spec: JobSpec) -> str:
+        if not is_loop(spec):
+            return self._engine.submit(spec)
+        loop_id = f"loop_{uuid.uuid4().hex[:12]}"
+        running = _Running(self._engine, spec, loop_id, self._clock)
+        with self._lock:
+            self._loops[loop_id] = running
+        running.start(resume=self._resume)
+        return loop_id
+
+    def status(
+        self, job_id: str, *, known_version: int = 0, wait_s: float = 0.0
+    ) -> tuple[JobStatus, int]:
+        if running := self._loop(job_id):
+            return running.wait(known_version, wait_s)
+        return self._engine.status(job_id, known_version=known_version, wait_s=wait_s)
+
+    def result(self, loop_id: str) -> LoopResult | None:
+        """What a loop that has succeeded ended with.
+
+        Raises:
+            NoSuchJobError: no loop of this id was submitted here.
+        """
+        if running := self._loop(loop_id):
+            return running.result
+        raise NoSuchJobError(f"no loop {loop_id} was submitted here")
+
+    def kill(self, job_id: str, reason: str) -> bool:
+        if running := self._loop(job_id):
+            return running.kill(reason)
+        return self._engine.kill(job_id, reason)
+
+    def jobs(self) -> list[JobStatus]:
+        with self._lock:
+            loops = list(self._loops.values())
+        own = [replace(running.wait(0, 0.0)[0], counters={}) for running in reversed(loops)]
+        return own + self._engine.jobs()
+
+    def trackers(self) -> list[TrackerStatus]:
+        return self._engine.trackers()
+
+    def close(self) -> None:
+        with self._lock:
+            loops = list(self._loops.values())
+        for running in loops:
+            running.end()
+        self._engine.close()
+
+    def _loop(self, job_id: str) -> "_Running | None":
+        with self._lock:
+            return self._loops.get(job_id)
+
+
+class _Running:
+    """One loop and its thread; also its listener."""
+
+    def __init__(self, engine: Engine, spec: JobSpec, loop_id: str, clock: Clock) -> None:
+        self._clock = clock
+        self._folder = tempfile.mkdtemp(prefix="mapred-loop-")
+        try:
+            job, self._code = _imported(spec, Path(self._folder))
+            self._loop = Loop(engine, spec, job, lineage=loop_id, listener=self)
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+        self._changed = threading.Condition()
+        # Guarded by the condition.
+        self._version = 1
+        self._status = LoopStatus(
+            job_id=loop_id,
+            name=spec.name,
+            user=spec.user,
+            state=JobState.RUNNING,
+            map_progress=0.0,
+            reduce_progress=0.0,
+            maps=len(spec.splits),
+            maps_done=0,
+            reduces=spec.reducers,
+            reduces_done=0,
+            submitted_at_s=clock.wall(),
+            finished_at_s=0.0,
+            output_uri=spec.output_uri,
+            waiting_for="its initial state",
+        )
+        # Of the rounds done; owned by the thread.
+        self._before = self._status
+        self.result: LoopResult | None = None
+        self._thread = threading.Thread(target=self._run, name=loop_id, daemon=True)
+        self._resume = False
+
+    # --- from other threads
+
+    def start(self, *, resume: bool) -> None:
+        self._resume = resume
+        self._thread.start()
+
+    def wait(self, known_version: int, wait_s: float) -> tuple[LoopStatus, int]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._version > known_version, wait_s)
+            return self._status, self._version
+
+    def kill(self, reason: str) -> bool:
+        if self._status.state.ended:
+            return False
+        self._loop.kill(reason)
+        return True
+
+    def end(self) -> None:
+        self.kill("the program that runs the loop ends")
+        self._thread.join(END_S)
+
+    # --- the driver's thread
+
+    def _run(self) -> None:
+        try:
+            self.result = self._loop.run(resume=self._resume)
+        except RoundFailedError as error:
+            reason = f"round {error.number} failed"
+            self._end(JobState.FAILED, reason, error.status.failures)
+        except JobKilledError as error:
+            self._end(JobState.KILLED, str(error), (_failure(FailureKind.KILLED, error),))
+        except MapredError as error:
+            self._end(JobState.FAILED, str(error), (_failure(FailureKind.FATAL, error),))
+        except Exception as error:
+            failure = _failure(FailureKind.FATAL, error)
+            failure = replace(failure, traceback=user_traceback(error, self._code))
+            self._end(JobState.FAILED, failure.reason, (failure,))
+        else:
+            self._end(JobState.SUCCEEDED, self.result.stop.reason)
+        finally:
+            _forget(self._code)
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _end(self, state: JobState, reason: str, failures: tuple[Failure, ...] = ()) -> None:
+        files = self.result.output_files if self.result else ()
+        self._change(
+            state=state,
+            reason=reason,
+            failures=failures,
+            finished_at_s=self._clock.wall(),
+            output_files=files,
+            attempts_running=0,
+            waiting_for="",
+        )
+
+    def status(self, number: int, status: JobStatus) -> None:
+        before = self._before
+        counters = dict(before.counters)
+        for name, value in status.counters.items():
+            counters[name] = counters.get(name, 0) + value
+        self._change(
+            round=number,
+            map_progress=status.map_progress,
+            reduce_progress=status.reduce_progress,
+            maps=status.maps,
+            maps_done=status.maps_done,
+            reduces=status.reduces,
+            reduces_done=status.reduces_done,
+            counters=counters,
+            attempts_failed=before.attempts_failed + status.attempts_failed,
+            attempts_killed=before.attempts_killed + status.attempts_killed,
+            attempts_running=status.attempts_running,
+            waiting_for=status.waiting_for,
+        )
+
+    def round_done(self, turn: Round) -> None:
+        self._change(metrics=turn.metrics)
+        self._before = self._status
+
+    def _change(self, **changes: Any) -> None:
+        with self._changed:
+            self._status = replace(self._status, **changes)
+            self._version += 1
+            self._changed.notify_all()
+
+
+def _failure(kind: FailureKind, error: Exception) -> Failure:
+    return Failure(kind, one_line(error))
+
+
+def _imported(spec: JobSpec, parent: Path) -> tuple[type[IterativeJob], Path]:
+    """The job's class, of the same archive that the tasks import."""
+    job, folder = load_job(spec, parent)
+    assert issubclass(job, IterativeJob)
+    check_loop(job)
+    return job, folder
+
+
+def _forget(folder: Path) -> None:
+    """Takes the job's modules back out of this program."""
+    if str(folder) in sys.path:
+        sys.path.remove(str(folder))
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and Path(file).is_relative_to(folder):
+            del sys.modules[name]

@@ -1,0 +1,278 @@
+"""The driver of a loop: one submitted job a round, on whatever engine there is.
+
+    OUTPUT/_loop/state-<sha256>        the state that this round's tasks see
+    OUTPUT/_loop/round-000003/         this round's output, removed when it was used
+    OUTPUT/_checkpoints/               checkpoint.py; the last state stays there
+    OUTPUT/part-r-00000                the result, in the job's output format
+    OUTPUT/_SUCCESS                    last of all: rounds, reason of the end, counters
+
+Round n+1 is submitted when `step` has made its state of round n's output. What was computed
+is thrown away with the driver, except the checkpoints: a resume goes on from the last one.
+"""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol
+
+from mapred.engine import Engine
+from mapred.errors import JobFailedError, JobKilledError
+from mapred.formats import output_format
+from mapred.formats.packed import read_pairs
+from mapred.iterative.broadcast import RoundSettings, send
+from mapred.iterative.checkpoint import Checkpoint, Checkpoints, RoundRecord, origin_of
+from mapred.iterative.conditions import Stop, verdict
+from mapred.iterative.loop import LOOP_SETTING, IterativeJob, LoopContext, Round, check_loop
+from mapred.model import JobSpec, JobState, JobStatus
+from mapred.params import values_of
+from mapred.storage import storage_for
+from mapred.storage.uris import join
+
+DIRECTORY: Final = "_loop"
+SUCCESS: Final = "_SUCCESS"
+PACKED: Final = "packed"
+# One call waits this long for news of a round.
+NEWS_WAIT_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoopResult:
+    """How a loop ended, and what with."""
+
+    state: Any
+    stop: Stop
+    rounds: tuple[RoundRecord, ...]
+    counters: dict[tuple[str, str], int] = field(default_factory=dict)
+    output_files: tuple[str, ...] = ()
+
+
+class Listener(Protocol):
+    """Who is told how far a loop is; called on the driver's thread."""
+
+    def status(self, number: int, status: JobStatus) -> None:
+        """News of the job of round `number`."""
+        ...
+
+    def round_done(self, turn: Round) -> None: ...
+
+
+class Silent:
+    """Tells nobody."""
+
+    def status(self, number: int, status: JobStatus) -> None:
+        pass
+
+    def round_done(self, turn: Round) -> None:
+        pass
+
+
+class RoundFailedError(JobFailedError):
+    """The job of a round ended without success; `status` says why."""
+
+    def __init__(self, number: int, status: JobStatus) -> None:
+        causes = [failure.reason for failure in status.failures]
+        why = causes[0] if causes else status.state.value
+        super().__init__(f"round {number} ({status.job_id}) {status.state.value}: {why}")
+        self.number = number
+        self.status = status
+
+
+class Loop:
+    """One loop. `run` is called once; `kill` from any thread."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        spec: JobSpec,
+        job: type[IterativeJob],
+        *,
+        lineage: str,
+        listener: Listener | None = None,
+    ) -> None:
+        """Raises JobDefinitionError when the job can't be looped."""
+        check_loop(job)
+        self._engine = engine
+        self._spec = spec
+        self._lineage = lineage
+        self._listener: Listener = listener or Silent()
+        self._storage = storage_for(spec.output_uri)
+        self._checkpoints = Checkpoints(spec.output_uri, self._storage, origin_of(spec))
+        self._job = job()
+        self._job.ctx = LoopContext(values_of(job, spec.params_json), spec)
+        self._records: list[RoundRecord] = []
+        self._counters: Counter[tuple[str, str]] = Counter()
+        self._lock = threading.Lock()
+        # Guarded by the lock.
+        self._running = ""
+        self._killed = ""
+
+    # --- from other threads
+
+    def kill(self, reason: str) -> None:
+        """Ends the round that runs, and the loop with it."""
+        with self._lock:
+            self._killed = self._killed or reason
+            running = self._running
+        if running:
+            self._engine.kill(running, reason)
+
+    # --- the driver
+
+    def run(self, *, resume: bool = False) -> LoopResult:
+        """From the start (or the last checkpoint) to the end.
+
+        Raises:
+            JobDefinitionError: a resume of what isn't this loop.
+            RoundFailedError: a round's job failed.
+            JobKilledError: somebody killed it.
+        """
+        self._storage.delete(self._place())
+        try:
+            stop = self._rounds(self._start(resume=resume))
+            self._save(stop)
+            files = self._publish(stop)
+        finally:
+            self._tidy_up()
+        return LoopResult(
+            self._job.ctx.state, stop, tuple(self._records), dict(self._counters), files
+        )
+
+    def _start(self, *, resume: bool) -> Stop | None:
+        """Sets the state; a checkpoint may be of a loop that had come to its end."""
+        ctx = self._job.ctx
+        checkpoint = self._checkpoints.latest() if resume else None
+        if checkpoint is None:
+            ctx.state = self._job.initial_state()
+            return None
+        ctx.round, ctx.state = checkpoint.round, checkpoint.state
+        self._records = list(checkpoint.rounds)
+        return checkpoint.stop
+
+    def _rounds(self, stop: Stop | None) -> Stop:
+        while stop is None:
+            started = time.monotonic()
+            ctx = self._job.ctx
+            number, previous = ctx.round + 1, ctx.state
+            state = self._round(number, previous)
+            turn = Round(self._job, number, previous, state)
+            ctx.round, ctx.state = number, state
+            self._records.append(RoundRecord(number, time.monotonic() - started, turn.metrics))
+            self._listener.round_done(turn)
+            stop = verdict(self._job.until(turn))  # type: ignore[misc]
+            every = self._job.checkpoint_every
+            if stop is None and every and number % every == 0:
+                self._save()
+        return stop
+
+    def _round(self, number: int, state: Any) -> Any:
+        """Submits the round, waits for its end, and makes the next state of its output."""
+        sent = send(state, self._place(), self._storage)
+        loop = RoundSettings(sent, number, self._lineage, self._job.pinned_bytes)
+        output_uri = self._place(f"round-{number:06d}")
+        settings = {k: v for k, v in self._spec.settings.items() if k != LOOP_SETTING}
+        spec = replace(
+            self._spec,
+            name=f"{self._spec.name} round {number}",
+            output_uri=output_uri,
+            output_format=PACKED,
+            settings=settings | loop.settings(),
+        )
+        status = self._follow(number, self._submit(spec))
+        self._counters.update(status.counters)
+        next_state = self._job.step(state, self._pairs(status))
+        self._storage.delete(output_uri)
+        if send(next_state, self._place(), self._storage) != sent:
+            self._storage.delete(sent.uri)
+        return next_state
+
+    def _submit(self, spec: JobSpec) -> str:
+        self._raise_if_killed()
+        job_id = self._engine.submit(spec)
+        with self._lock:
+            self._running = job_id
+            killed = self._killed
+        if killed:
+            self._engine.kill(job_id, killed)
+        return job_id
+
+    def _follow(self, number: int, job_id: str) -> JobStatus:
+        version = 0
+        while True:
+            status, version = self._engine.status(job_id, known_version=version, wait_s=NEWS_WAIT_S)
+            self._listener.status(number, status)
+            if status.state.ended:
+                break
+        with self._lock:
+            self._running = ""
+        self._raise_if_killed()
+        if status.state is not JobState.SUCCEEDED:
+            raise RoundFailedError(number, status)
+        return status
+
+    def _raise_if_killed(self) -> None:
+        if self._killed:
+            raise JobKilledError(f"the loop was killed: {self._killed}")
+
+    def _pairs(self, status: JobStatus) -> Iterator[tuple[Any, Any]]:
+        for uri in status.output_files:
+            with self._storage.open_read(uri) as file:
+                yield from read_pairs(file)
+
+    # --- what stays
+
+    def _save(self, stop: Stop | None = None) -> None:
+        ctx = self._job.ctx
+        self._checkpoints.save(Checkpoint(ctx.round, ctx.state, tuple(self._records), stop))
+
+    def _publish(self, stop: Stop) -> tuple[str, ...]:
+        form = output_format(self._spec.output_format)
+        uri = join(self._spec.output_uri, f"part-r-00000{form.suffix}")
+        file = self._storage.open_write(uri, overwrite=True)
+        try:
+            writer = form.writer(file)
+            writer.write(list(self._job.result(self._job.ctx.state)))
+            writer.close()
+            file.commit()
+        except BaseException:
+            file.discard()
+            raise
+        self._write_success(stop, uri)
+        return (uri,)
+
+    def _write_success(self, stop: Stop, uri: str) -> None:
+        counters: dict[str, dict[str, int]] = {}
+        for (group, name), value in sorted(self._counters.items()):
+            counters.setdefault(group, {})[name] = value
+        text = json.dumps(
+            {
+                "name": self._spec.name,
+                "user": self._spec.user,
+                "converged": stop.converged,
+                "reason": stop.reason,
+                "rounds": [
+                    {"number": r.number, "seconds": r.seconds, "metrics": r.metrics}
+                    for r in self._records
+                ],
+                "files": [uri.rpartition("/")[2]],
+                "counters": counters,
+            },
+            indent=1,
+        )
+        file = self._storage.open_write(join(self._spec.output_uri, SUCCESS), overwrite=True)
+        file.write(text.encode())
+        file.commit()
+
+    def _tidy_up(self) -> None:
+        """Leaves only what somebody may want; an output directory with nothing in it goes, too."""
+        self._storage.delete(self._place())
+        try:
+            if not self._storage.entries(self._spec.output_uri):
+                self._storage.delete(self._spec.output_uri)
+        except FileNotFoundError:
+            pass
+
+    def _place(self, *names: str) -> str:
+        return join(self._spec.output_uri, DIRECTORY, *names)
