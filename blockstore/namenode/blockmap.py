@@ -198,13 +198,13 @@ class BlockMap:
     def _as_stored(self, block_id: int) -> Replica:
         return Replica(self._blocks[block_id].value(), ReplicaState.FINALIZED)
 
-    def drop(self, stored: StoredBlock) -> None:
-        """The block left the namespace: its replicas are doomed."""
-        replicas = {node_id: stored.value() for node_id in self.good(stored.id)}
-        replicas |= {n: odd.replica.block for n, odd in self.odd(stored.id).items()}
-        for node_id, block in replicas.items():
-            self.doomed.setdefault(node_id, {})[block.id] = block
-            self._of_node[node_id].discard(block.id)
+    def drop(self, stored: StoredBlock, newest_generation: int) -> None:
+        """The block left the namespace: whatever its holders and writers have of it is doomed."""
+        nodes = self.holders(stored.id) | {node.node_id for node in stored.pipeline}
+        for node_id in nodes:
+            # A rebuilt pipeline may have given its replicas a stamp that nobody reported yet.
+            self.doomed.setdefault(node_id, {})[stored.id] = Block(stored.id, newest_generation)
+            self._of_node.get(node_id, set()).discard(stored.id)
         for table in (self._good, self._odd, self._gone):
             table.pop(stored.id, None)
 

@@ -6,8 +6,8 @@ Rules
   primary) agrees with the others on one length and reports it (CommitRecovery). When that
   doesn't come within `recovery_timeout_s`, another node is the primary, with another stamp.
 - Synced bytes are never cut away: a recovery that found fewer is tried again.
-- A last block of which nobody has a replica, and no byte was synced, is dropped. Nobody means:
-  every node of its pipeline says so or is dead.
+- A last block of which nobody has a byte, and no byte was synced, is dropped: when its live
+  nodes say so, or when all of its nodes are dead.
 """
 
 import logging
@@ -123,14 +123,19 @@ class Closing:
         return True
 
     def _live_holders(self, last: StoredBlock, now: float) -> list[Node]:
-        ids = set(self._parts.blocks.good(last.id)) | {
+        """Live nodes that may have a replica, those that reported one first.
+
+        Open replicas aren't reported while their node runs: the pipeline's word counts.
+        """
+        reported = set(self._parts.blocks.good(last.id)) | {
             node_id
             for node_id, odd in self._parts.blocks.odd(last.id).items()
             if odd.kind in (Kind.OPEN, Kind.STALE)
             and odd.replica.block.generation >= last.generation
         }
-        live = (node for node in self._parts.nodes.live(now) if node.node.node_id in ids)
-        return sorted((node.node for node in live), key=lambda node: node.node_id)
+        ids = reported | {node.node_id for node in last.pipeline}
+        live = [n.node for n in self._parts.nodes.live(now) if n.node.node_id in ids]
+        return sorted(live, key=lambda node: (node.node_id not in reported, node.node_id))
 
     def _order_recovery(
         self, file: File, last: StoredBlock, holders: Sequence[Node], now: float
@@ -148,21 +153,11 @@ class Closing:
         self._parts.order(primary.node_id, RecoverBlock(last.value(), generation, tuple(holders)))
 
     def _is_lost_without_loss(self, last: StoredBlock, now: float) -> bool:
-        return last.length == 0 and not self._undecided(last, now)
-
-    def _undecided(self, last: StoredBlock, now: float) -> list[Node]:
-        """The nodes of the pipeline that may still come and have a replica."""
+        """No byte was synced, and no node that may have one can still come."""
         nodes = self._parts.nodes
-        waiting = []
-        young = now - self._parts.started_at <= self._parts.config.dead_after_s
-        for node in last.pipeline:
-            known = nodes.get(node.node_id)
-            if known is None:
-                if young:
-                    waiting.append(node)
-            elif nodes.state(node.node_id, now) is not State.DEAD and not known.reported:
-                waiting.append(node)
-        return waiting
+        if last.length or now - self._parts.started_at <= self._parts.config.dead_after_s:
+            return False
+        return all(nodes.state(node.node_id, now) is State.DEAD for node in last.pipeline)
 
     def _what_recovery_waits_for(self, file: File) -> str:
         last = file.blocks[-1]

@@ -55,7 +55,7 @@ class Parts:
 
     def record(self, entry: Entry) -> None:
         for block in self.state.apply(entry):
-            self.blocks.drop(block)
+            self.blocks.drop(block, self.state.next_generation)
             self.replication.touch(block.id)
             self.written(block.id)
         self._entries.append(entry)

@@ -10,7 +10,7 @@ Rules
 from collections.abc import Iterable
 
 from blockstore.errors import InvalidRequestException, IsADirectoryException
-from blockstore.model import Excluded, LocatedBlock, Node, NodeLoad
+from blockstore.model import Excluded, LocatedBlock, Node, NodeLoad, ReplicaState
 from blockstore.namenode.blockmap import Kind
 from blockstore.namenode.namespace import Directory, File, StoredBlock
 from blockstore.namenode.parts import Parts
@@ -63,12 +63,12 @@ class Reading:
     def _readable(self, stored: StoredBlock) -> Iterable[str]:
         if stored.committed:
             return self._parts.blocks.good(stored.id)
-        writing = [
-            node_id
-            for node_id, odd in self._parts.blocks.odd(stored.id).items()
-            if odd.kind is Kind.OPEN
-        ]
-        return writing or [node.node_id for node in stored.pipeline]
+        odd = self._parts.blocks.odd(stored.id)
+        writing = {node.node_id for node in stored.pipeline}
+        writing |= {node_id for node_id, replica in odd.items() if replica.kind is Kind.OPEN}
+        # A node that restarted has it, but doesn't serve it before it's recovered.
+        restarted = {n for n, r in odd.items() if r.replica.state is ReplicaState.RWR}
+        return sorted(writing - restarted)
 
     def _unsound(self, stored: StoredBlock) -> Iterable[str]:
         value = stored.value()

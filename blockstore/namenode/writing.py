@@ -287,12 +287,18 @@ class Writing:
             raise InvalidRequestException(
                 f"{old} can't be cut to {new.length} bytes: {last.length} are synced"
             )
-        nodes = self._parts.nodes.nodes(tuple(node_ids))
         before = last.value()
+        nodes = self._nodes(last, node_ids)
         block = Block(last.id, new.generation, last.length)
         self._parts.record(PipelineUpdated(file.id, block, nodes))
         self._parts.settle(last, before)
         self._parts.writing(last.id, tuple(node_ids))
+
+    def _nodes(self, last: StoredBlock, node_ids: Sequence[str]) -> tuple[Node, ...]:
+        """By id; a node that hasn't registered since a restart is known from the pipeline."""
+        known = {node.node_id: node for node in last.pipeline}
+        known |= {node.node_id: node for node in self._parts.nodes.nodes(tuple(node_ids))}
+        return tuple(known[node_id] for node_id in node_ids if node_id in known)
 
     # --- close ----------------------------------------------------------------
 
