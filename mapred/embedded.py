@@ -61,9 +61,7 @@ class EmbeddedEngine:
         self._tracker = TaskTracker(info, self._workdirs.root, TaskTrackerSettings())
         self._loop = asyncio.new_event_loop()
         self._beats = HeartbeatLoop(self._tracker, _InProcess(self), self._workdirs)
-        self._processes = Processes(
-            self._beats.said, self._tracker.settings, spares=self.workers, child=child
-        )
+        self._processes = Processes(self._tracker.settings, spares=self.workers, child=child)
         self._processes.start()
         self._desk: Desk | None = None
         self._closed = False
@@ -90,10 +88,10 @@ class EmbeddedEngine:
         return self.call(self.desk.kill(job_id, reason))
 
     def jobs(self) -> list[JobStatus]:
-        return self.call(_later(lambda: self.desk.jobs()))
+        return self.call(self.desk.jobs())
 
     def trackers(self) -> list[TrackerStatus]:
-        return self.call(_later(lambda: self.desk.trackers()))
+        return self.call(self.desk.trackers())
 
     def logs(self, attempt: Any, tail_bytes: int = 65536) -> tuple[str, str]:
         """The end of an attempt's stdout and stderr, while its job isn't forgotten."""
@@ -196,10 +194,6 @@ def _outcome(done: "Future[Result]") -> Result | Exception:
     if error is None:
         return done.result()
     return error if isinstance(error, Exception) else MapredError(str(error))
-
-
-async def _later(work: Callable[[], Result]) -> Result:
-    return work()
 
 
 _open_engines: Final["weakref.WeakSet[EmbeddedEngine]"] = weakref.WeakSet()

@@ -71,6 +71,17 @@ class Desk:
         Raises:
             HistoryCorruptError, OSError: the history can't be read or begun.
         """
+        try:
+            ready = await self._replay()
+        except BaseException:
+            self._journal_thread.shutdown(wait=False)
+            raise
+        if self._history is not None:
+            self._spawn(self._keep_journal())
+        self._take(Ready((), ready.actions, ready.wakes, ready.changed))
+        self._spawn(self._tick())
+
+    async def _replay(self) -> Ready:
         loop = asyncio.get_running_loop()
         if self._history is not None:
             self.core.replay(await loop.run_in_executor(self._journal_thread, self._history.load))
@@ -78,9 +89,7 @@ class Desk:
         if self._history is not None:
             snapshot = self.core.snapshot()
             await loop.run_in_executor(self._journal_thread, self._history.begin, snapshot)
-            self._spawn(self._keep_journal())
-        self._take(Ready((), ready.actions, ready.wakes, ready.changed))
-        self._spawn(self._tick())
+        return ready
 
     async def stop(self) -> None:
         """Saves what is unsaved, and ends."""
@@ -198,10 +207,10 @@ class Desk:
         await self._settled()
         return status, version
 
-    def jobs(self) -> list[JobStatus]:
+    async def jobs(self) -> list[JobStatus]:
         return self.core.jobs()
 
-    def trackers(self) -> list[TrackerStatus]:
+    async def trackers(self) -> list[TrackerStatus]:
         return self.core.tracker_statuses(self._now())
 
     def _watch(self, job_id: str) -> asyncio.Event:

@@ -92,6 +92,7 @@ class HeartbeatLoop:
 
     def start(self, processes: Processes) -> None:
         self._processes = processes
+        processes.report_to(self.said)
         self._thread.start()
 
     def stop(self) -> None:

@@ -4,8 +4,8 @@ A process is forked by the nursery, serves tasks of one job, one at a time, and 
 until its job is over, it has failed a task, served `tasks_per_process`, or grown too large.
 Some spare ones that serve no job yet are kept ready, so that a job doesn't wait for a fork.
 
-What processes say is handed to `report`, on threads of this class, in the order in which
-each process said it; `Gone` comes last, once per process that had a task.
+What processes say is handed to whom `report_to` names, on threads of this class, in the order
+in which each process said it; `Gone` comes last, once per process that had a task.
 """
 
 import contextlib
@@ -77,18 +77,17 @@ class TaskProcess:
 
 
 class Processes:
-    """Thread-safe. `start` must be called before the program makes gRPC objects."""
+    """Thread-safe."""
 
     def __init__(
         self,
-        report: Callable[[AttemptId, Said], None],
         settings: TaskTrackerSettings,
         *,
         spares: int,
         child: str = "mapred.task.child",
         preload: Sequence[str] = (),
     ) -> None:
-        self._report = report
+        self._report: Callable[[AttemptId, Said], None] = lambda *_: None
         self._settings = settings
         self._spares_wanted = spares
         self._child, self._preload = child, list(preload)
@@ -126,6 +125,10 @@ class Processes:
         self._listener.start()
         with self._lock:
             self._fill_spares()
+
+    def report_to(self, report: Callable[[AttemptId, Said], None]) -> None:
+        """Before the first `run`."""
+        self._report = report
 
     def stop(self) -> None:
         """Ends every process; returns when they are gone. Safe to call twice."""

@@ -1,0 +1,117 @@
+"""The engine of a cluster: a JobTracker, reached over gRPC.
+
+Every call is tried again while nobody answers, for as long as a JobTracker takes to be
+restarted; a submit carries an id, so that trying again doesn't submit twice.
+"""
+
+import uuid
+from types import TracebackType
+from typing import Any, Final
+
+from blockstore.runtime import rpc
+from blockstore.runtime.config import cluster_secret
+from blockstore.runtime.retry import INTERACTIVE, MASTER_RESTART, RetryPolicy
+from mapred import codec, wireerrors
+from mapred.model import JobSpec, JobStatus, TrackerStatus
+from mapred.wire import jobtracker_pb2 as pb
+from mapred.wire import jobtracker_pb2_grpc
+
+# A submit waits for the output directory, which may wait for a NameNode that restarts.
+SUBMIT: Final = RetryPolicy(deadline_s=330.0)
+# What a status call may take beyond the wait that it asks for.
+STATUS_SLACK_S: Final = 10.0
+# The JobTracker holds no status call longer.
+STATUS_WAIT_MAX_S: Final = 30.0
+
+
+class ClusterEngine:
+    """`jobtracker` is "host:port". Thread-safe. The first call fails soon when nobody answers,
+    since then the address is wrong; later ones wait for the JobTracker to come back."""
+
+    def __init__(
+        self,
+        jobtracker: str,
+        *,
+        secret: str | None = None,
+        first_contact: RetryPolicy = INTERACTIVE,
+        later: RetryPolicy = MASTER_RESTART,
+    ) -> None:
+        wireerrors.register()
+        self._name = f"JobTracker at {jobtracker}"
+        self._channel = rpc.channel(jobtracker, secret=secret or cluster_secret())
+        self._stub: Any = jobtracker_pb2_grpc.JobTrackerStub(self._channel)
+        self._first_contact, self._later = first_contact, later
+        self._reached = False
+
+    def submit(self, spec: JobSpec) -> str:
+        """The id of the job, which runs from now on.
+
+        Raises:
+            RefusedError: the output exists, or no tracker can run it.
+            UnreachableException: nobody answers.
+        """
+        request = pb.SubmitRequest(spec=codec.spec_to_wire(spec), request_id=uuid.uuid4().hex)
+        self._reach()
+        reply = self._call(self._stub.Submit, request, SUBMIT.deadline_s, policy=SUBMIT)
+        return str(reply.job_id)
+
+    def status(
+        self, job_id: str, *, known_version: int = 0, wait_s: float = 0.0
+    ) -> tuple[JobStatus, int]:
+        held_s = min(wait_s, STATUS_WAIT_MAX_S)
+        request = pb.StatusRequest(job_id=job_id, known_version=known_version, wait_s=held_s)
+        self._reach()
+        reply = self._call(self._stub.Status, request, held_s + STATUS_SLACK_S)
+        return codec.status_from_wire(reply.status), reply.version
+
+    def kill(self, job_id: str, reason: str) -> bool:
+        reply = self._call(self._stub.Kill, pb.KillRequest(job_id=job_id, reason=reason))
+        return bool(reply.killed)
+
+    def jobs(self) -> list[JobStatus]:
+        reply = self._call(self._stub.List, pb.ListJobsRequest())
+        return [codec.status_from_wire(status) for status in reply.jobs]
+
+    def trackers(self) -> list[TrackerStatus]:
+        reply = self._call(self._stub.ClusterStatus, pb.ClusterStatusRequest())
+        return [codec.tracker_status_from_wire(status) for status in reply.trackers]
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def _reach(self) -> None:
+        """Whether anybody is there is asked with a call that is answered at once."""
+        if not self._reached:
+            self._call(self._stub.ClusterStatus, pb.ClusterStatusRequest())
+
+    def _call(
+        self,
+        method: Any,
+        request: Any,
+        timeout_s: float = rpc.CALL_TIMEOUT_S,
+        policy: RetryPolicy | None = None,
+    ) -> Any:
+        known = policy or self._later
+        reply = rpc.call(
+            method,
+            request,
+            to=self._name,
+            timeout_s=timeout_s,
+            policy=known if self._reached else self._first_contact,
+        )
+        self._reached = True
+        return reply
+
+    def __enter__(self) -> "ClusterEngine":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"ClusterEngine({self._name})"

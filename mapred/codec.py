@@ -1,0 +1,470 @@
+"""Between the wire's messages and the model's nouns; nothing else knows both."""
+
+from collections.abc import Iterable
+
+from mapred.model import (
+    AttemptDone,
+    AttemptFailed,
+    AttemptId,
+    Counters,
+    Failure,
+    FailureKind,
+    FetchFailed,
+    ForgetJob,
+    JobSpec,
+    JobState,
+    JobStatus,
+    KillAttempt,
+    Launch,
+    MapOutput,
+    OutputsReady,
+    Progress,
+    Split,
+    TaskId,
+    TaskKind,
+    TrackerEvent,
+    TrackerInfo,
+    TrackerOrder,
+    TrackerStatus,
+)
+from mapred.tracking import Heartbeat, HeartbeatReply, HeldOutput, Registered, Registration
+from mapred.wire import jobtracker_pb2, types_pb2
+
+_KINDS = {
+    TaskKind.MAP: types_pb2.MAP,
+    TaskKind.REDUCE: types_pb2.REDUCE,
+}
+_LETTERS = {number: kind.value for kind, number in _KINDS.items()}
+_FAILURES = {
+    FailureKind.FAILED: types_pb2.Failure.FAILED,
+    FailureKind.KILLED: types_pb2.Failure.KILLED,
+    FailureKind.LOST: types_pb2.Failure.LOST,
+    FailureKind.FATAL: types_pb2.Failure.FATAL,
+}
+_FAILURE_KINDS = {number: kind for kind, number in _FAILURES.items()}
+_STATES = {
+    JobState.RUNNING: types_pb2.RUNNING,
+    JobState.COMMITTING: types_pb2.COMMITTING,
+    JobState.SUCCEEDED: types_pb2.SUCCEEDED,
+    JobState.FAILED: types_pb2.FAILED_JOB,
+    JobState.KILLED: types_pb2.KILLED_JOB,
+}
+_JOB_STATES = {number: state for state, number in _STATES.items()}
+
+
+# --- shared nouns ----------------------------------------------------------------------
+
+
+def attempt_to_wire(attempt: AttemptId) -> types_pb2.AttemptId:
+    return types_pb2.AttemptId(
+        job_id=attempt.job_id,
+        kind=_KINDS[attempt.kind],
+        index=attempt.index,
+        number=attempt.number,
+    )
+
+
+def attempt_from_wire(wire: types_pb2.AttemptId) -> AttemptId:
+    return AttemptId(TaskId(wire.job_id, _LETTERS[wire.kind], wire.index), wire.number)
+
+
+def counters_to_wire(counters: Counters) -> list[types_pb2.Counter]:
+    return [
+        types_pb2.Counter(group=group, name=name, value=value)
+        for (group, name), value in sorted(counters.items())
+    ]
+
+
+def counters_from_wire(wire: Iterable[types_pb2.Counter]) -> dict[tuple[str, str], int]:
+    return {(counter.group, counter.name): counter.value for counter in wire}
+
+
+def split_to_wire(split: Split) -> types_pb2.Split:
+    return types_pb2.Split(
+        uri=split.uri,
+        start=split.start,
+        length=split.length,
+        hosts=split.hosts,
+        format=split.format,
+    )
+
+
+def split_from_wire(wire: types_pb2.Split) -> Split:
+    return Split(wire.uri, wire.start, wire.length, tuple(wire.hosts), wire.format)
+
+
+def spec_to_wire(spec: JobSpec) -> types_pb2.JobSpec:
+    return types_pb2.JobSpec(
+        name=spec.name,
+        user=spec.user,
+        code_sha256=spec.code_sha256,
+        code_uri=spec.code_uri,
+        module=spec.module,
+        job_class=spec.job_class,
+        params_json=spec.params_json,
+        splits=[split_to_wire(split) for split in spec.splits],
+        reducers=spec.reducers,
+        output_uri=spec.output_uri,
+        output_format=spec.output_format,
+        attempts_max=spec.attempts_max,
+        slowstart=spec.slowstart,
+        memory_bytes=spec.memory_bytes,
+        stall_s=spec.stall_s,
+        python_version=spec.python_version,
+        engine_version=spec.engine_version,
+        settings=dict(spec.settings),
+    )
+
+
+def spec_from_wire(wire: types_pb2.JobSpec) -> JobSpec:
+    return JobSpec(
+        name=wire.name,
+        user=wire.user,
+        code_sha256=wire.code_sha256,
+        code_uri=wire.code_uri,
+        module=wire.module,
+        job_class=wire.job_class,
+        splits=tuple(split_from_wire(split) for split in wire.splits),
+        reducers=wire.reducers,
+        output_uri=wire.output_uri,
+        output_format=wire.output_format,
+        params_json=wire.params_json,
+        attempts_max=wire.attempts_max,
+        slowstart=wire.slowstart,
+        memory_bytes=wire.memory_bytes,
+        stall_s=wire.stall_s,
+        python_version=wire.python_version,
+        engine_version=wire.engine_version,
+        settings=dict(wire.settings),
+    )
+
+
+def output_to_wire(output: MapOutput) -> types_pb2.MapOutput:
+    return types_pb2.MapOutput(
+        map_index=output.map_index,
+        attempt_number=output.attempt_number,
+        tracker_id=output.tracker_id,
+        host=output.host,
+        port=output.port,
+        path=output.path,
+        bytes=output.bytes,
+    )
+
+
+def output_from_wire(wire: types_pb2.MapOutput) -> MapOutput:
+    return MapOutput(
+        wire.map_index,
+        wire.attempt_number,
+        wire.tracker_id,
+        wire.host,
+        wire.port,
+        wire.path,
+        wire.bytes,
+    )
+
+
+def failure_to_wire(failure: Failure) -> types_pb2.Failure:
+    return types_pb2.Failure(
+        kind=_FAILURES[failure.kind],
+        reason=failure.reason,
+        traceback=failure.traceback,
+        input_uri=failure.input_uri,
+        offset=failure.offset,
+        sample=failure.sample,
+        host=failure.host,
+    )
+
+
+def failure_from_wire(wire: types_pb2.Failure) -> Failure:
+    return Failure(
+        _FAILURE_KINDS[wire.kind],
+        wire.reason,
+        wire.traceback,
+        wire.input_uri,
+        wire.offset,
+        wire.sample,
+        wire.host,
+    )
+
+
+def progress_to_wire(progress: Progress) -> types_pb2.Progress:
+    return types_pb2.Progress(
+        attempt=attempt_to_wire(progress.attempt),
+        fraction=progress.fraction,
+        phase=progress.phase,
+        status=progress.status,
+        counters=counters_to_wire(progress.counters),
+    )
+
+
+def progress_from_wire(wire: types_pb2.Progress) -> Progress:
+    return Progress(
+        attempt_from_wire(wire.attempt),
+        wire.fraction,
+        wire.phase,
+        wire.status,
+        counters_from_wire(wire.counters),
+    )
+
+
+# --- clients ---------------------------------------------------------------------------
+
+
+def status_to_wire(status: JobStatus) -> types_pb2.JobStatus:
+    return types_pb2.JobStatus(
+        job_id=status.job_id,
+        name=status.name,
+        user=status.user,
+        state=_STATES[status.state],
+        map_progress=status.map_progress,
+        reduce_progress=status.reduce_progress,
+        maps=status.maps,
+        maps_done=status.maps_done,
+        reduces=status.reduces,
+        reduces_done=status.reduces_done,
+        submitted_at_s=status.submitted_at_s,
+        finished_at_s=status.finished_at_s,
+        failures=[failure_to_wire(failure) for failure in status.failures],
+        counters=counters_to_wire(status.counters),
+        output_uri=status.output_uri,
+        output_files=status.output_files,
+        attempts_failed=status.attempts_failed,
+        attempts_killed=status.attempts_killed,
+        attempts_running=status.attempts_running,
+        waiting_for=status.waiting_for,
+    )
+
+
+def status_from_wire(wire: types_pb2.JobStatus) -> JobStatus:
+    return JobStatus(
+        job_id=wire.job_id,
+        name=wire.name,
+        user=wire.user,
+        state=_JOB_STATES[wire.state],
+        map_progress=wire.map_progress,
+        reduce_progress=wire.reduce_progress,
+        maps=wire.maps,
+        maps_done=wire.maps_done,
+        reduces=wire.reduces,
+        reduces_done=wire.reduces_done,
+        submitted_at_s=wire.submitted_at_s,
+        finished_at_s=wire.finished_at_s,
+        output_uri=wire.output_uri,
+        failures=tuple(failure_from_wire(failure) for failure in wire.failures),
+        counters=counters_from_wire(wire.counters),
+        output_files=tuple(wire.output_files),
+        attempts_failed=wire.attempts_failed,
+        attempts_killed=wire.attempts_killed,
+        attempts_running=wire.attempts_running,
+        waiting_for=wire.waiting_for,
+    )
+
+
+def tracker_status_to_wire(status: TrackerStatus) -> jobtracker_pb2.TrackerStatus:
+    return jobtracker_pb2.TrackerStatus(
+        tracker_id=status.info.tracker_id,
+        host=status.info.host,
+        port=status.info.port,
+        state=status.state,
+        heard_s_ago=status.heard_s_ago,
+        map_slots=status.info.map_slots,
+        reduce_slots=status.info.reduce_slots,
+        maps_running=status.maps_running,
+        reduces_running=status.reduces_running,
+    )
+
+
+def tracker_status_from_wire(wire: jobtracker_pb2.TrackerStatus) -> TrackerStatus:
+    info = TrackerInfo(wire.tracker_id, 0, wire.host, wire.port, wire.map_slots, wire.reduce_slots)
+    return TrackerStatus(
+        info, wire.state, wire.heard_s_ago, wire.maps_running, wire.reduces_running
+    )
+
+
+# --- trackers --------------------------------------------------------------------------
+
+
+def registration_to_wire(registration: Registration) -> jobtracker_pb2.RegisterTrackerRequest:
+    info = registration.info
+    return jobtracker_pb2.RegisterTrackerRequest(
+        tracker_id=info.tracker_id,
+        incarnation=info.incarnation,
+        host=info.host,
+        port=info.port,
+        host_aliases=info.host_aliases,
+        map_slots=info.map_slots,
+        reduce_slots=info.reduce_slots,
+        running=[attempt_to_wire(attempt) for attempt in registration.attempts],
+        held=[
+            jobtracker_pb2.HeldOutput(
+                attempt=attempt_to_wire(held.attempt), output=output_to_wire(held.output)
+            )
+            for held in registration.held
+        ],
+        python_version=info.python_version,
+        engine_version=info.engine_version,
+    )
+
+
+def registration_from_wire(wire: jobtracker_pb2.RegisterTrackerRequest) -> Registration:
+    info = TrackerInfo(
+        wire.tracker_id,
+        wire.incarnation,
+        wire.host,
+        wire.port,
+        wire.map_slots,
+        wire.reduce_slots,
+        tuple(wire.host_aliases),
+        wire.python_version,
+        wire.engine_version,
+    )
+    held = tuple(
+        HeldOutput(attempt_from_wire(one.attempt), output_from_wire(one.output))
+        for one in wire.held
+    )
+    return Registration(info, tuple(attempt_from_wire(one) for one in wire.running), held)
+
+
+def registered_to_wire(registered: Registered) -> jobtracker_pb2.RegisterTrackerReply:
+    return jobtracker_pb2.RegisterTrackerReply(
+        epoch=registered.epoch, heartbeat_interval_s=registered.heartbeat_interval_s
+    )
+
+
+def registered_from_wire(wire: jobtracker_pb2.RegisterTrackerReply) -> Registered:
+    return Registered(wire.epoch, wire.heartbeat_interval_s)
+
+
+def heartbeat_to_wire(heartbeat: Heartbeat) -> jobtracker_pb2.TrackerHeartbeat:
+    return jobtracker_pb2.TrackerHeartbeat(
+        tracker_id=heartbeat.tracker_id,
+        incarnation=heartbeat.incarnation,
+        epoch=heartbeat.epoch,
+        orders_seen=heartbeat.orders_seen,
+        events=[event_to_wire(seq, event) for seq, event in heartbeat.events],
+        progress=[progress_to_wire(progress) for progress in heartbeat.progress],
+        running=[attempt_to_wire(attempt) for attempt in heartbeat.running],
+    )
+
+
+def heartbeat_from_wire(wire: jobtracker_pb2.TrackerHeartbeat) -> Heartbeat:
+    return Heartbeat(
+        wire.tracker_id,
+        wire.incarnation,
+        wire.epoch,
+        wire.orders_seen,
+        tuple(event_from_wire(event) for event in wire.events),
+        tuple(progress_from_wire(progress) for progress in wire.progress),
+        tuple(attempt_from_wire(attempt) for attempt in wire.running),
+    )
+
+
+def event_to_wire(seq: int, event: TrackerEvent) -> jobtracker_pb2.TrackerEvent:
+    wire = jobtracker_pb2.TrackerEvent(seq=seq)
+    match event:
+        case AttemptDone():
+            wire.done.attempt.CopyFrom(attempt_to_wire(event.attempt))
+            wire.done.counters.extend(counters_to_wire(event.counters))
+            if event.output is not None:
+                wire.done.output.CopyFrom(output_to_wire(event.output))
+            wire.done.temporary_uri = event.temporary_uri
+            wire.done.final_name = event.final_name
+        case AttemptFailed(attempt, failure):
+            wire.failed.attempt.CopyFrom(attempt_to_wire(attempt))
+            wire.failed.failure.CopyFrom(failure_to_wire(failure))
+        case FetchFailed():
+            wire.fetch_failed.reduce.CopyFrom(attempt_to_wire(event.reduce))
+            wire.fetch_failed.map_index = event.map_index
+            wire.fetch_failed.map_attempt_number = event.map_attempt_number
+            wire.fetch_failed.reason = event.reason
+    return wire
+
+
+def event_from_wire(wire: jobtracker_pb2.TrackerEvent) -> tuple[int, TrackerEvent]:
+    event: TrackerEvent
+    match wire.WhichOneof("event"):
+        case "done":
+            event = AttemptDone(
+                attempt_from_wire(wire.done.attempt),
+                counters_from_wire(wire.done.counters),
+                output_from_wire(wire.done.output) if wire.done.HasField("output") else None,
+                wire.done.temporary_uri,
+                wire.done.final_name,
+            )
+        case "failed":
+            event = AttemptFailed(
+                attempt_from_wire(wire.failed.attempt), failure_from_wire(wire.failed.failure)
+            )
+        case "fetch_failed":
+            event = FetchFailed(
+                attempt_from_wire(wire.fetch_failed.reduce),
+                wire.fetch_failed.map_index,
+                wire.fetch_failed.map_attempt_number,
+                wire.fetch_failed.reason,
+            )
+        case unknown:
+            raise ValueError(f"event {wire.seq} is of a kind not known here: {unknown}")
+    return wire.seq, event
+
+
+def reply_to_wire(reply: HeartbeatReply) -> jobtracker_pb2.TrackerOrders:
+    return jobtracker_pb2.TrackerOrders(
+        epoch=reply.epoch,
+        register_again=reply.register_again,
+        events_seen=reply.events_seen,
+        orders=[order_to_wire(seq, order) for seq, order in reply.orders],
+    )
+
+
+def reply_from_wire(wire: jobtracker_pb2.TrackerOrders) -> HeartbeatReply:
+    return HeartbeatReply(
+        wire.epoch,
+        wire.register_again,
+        wire.events_seen,
+        tuple(order_from_wire(order) for order in wire.orders),
+    )
+
+
+def order_to_wire(seq: int, order: TrackerOrder) -> jobtracker_pb2.TrackerOrder:
+    wire = jobtracker_pb2.TrackerOrder(seq=seq)
+    match order:
+        case Launch():
+            wire.launch.attempt.CopyFrom(attempt_to_wire(order.attempt))
+            wire.launch.spec.CopyFrom(spec_to_wire(order.spec))
+            if order.split is not None:
+                wire.launch.split.CopyFrom(split_to_wire(order.split))
+            wire.launch.maps = order.maps
+            wire.launch.outputs.extend(output_to_wire(output) for output in order.outputs)
+        case KillAttempt(attempt, reason):
+            wire.kill.attempt.CopyFrom(attempt_to_wire(attempt))
+            wire.kill.reason = reason
+        case OutputsReady(job_id, outputs):
+            wire.outputs.job_id = job_id
+            wire.outputs.outputs.extend(output_to_wire(output) for output in outputs)
+        case ForgetJob(job_id):
+            wire.forget.job_id = job_id
+    return wire
+
+
+def order_from_wire(wire: jobtracker_pb2.TrackerOrder) -> tuple[int, TrackerOrder]:
+    order: TrackerOrder
+    match wire.WhichOneof("order"):
+        case "launch":
+            launch = wire.launch
+            order = Launch(
+                attempt_from_wire(launch.attempt),
+                spec_from_wire(launch.spec),
+                split_from_wire(launch.split) if launch.HasField("split") else None,
+                launch.maps,
+                tuple(output_from_wire(output) for output in launch.outputs),
+            )
+        case "kill":
+            order = KillAttempt(attempt_from_wire(wire.kill.attempt), wire.kill.reason)
+        case "outputs":
+            outputs = tuple(output_from_wire(output) for output in wire.outputs.outputs)
+            order = OutputsReady(wire.outputs.job_id, outputs)
+        case "forget":
+            order = ForgetJob(wire.forget.job_id)
+        case unknown:
+            raise ValueError(f"order {wire.seq} is of a kind not known here: {unknown}")
+    return wire.seq, order

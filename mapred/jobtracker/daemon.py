@@ -1,0 +1,105 @@
+"""`mapred jobtracker`: composition root of the JobTracker."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from blockstore.errors import StoreError
+from blockstore.runtime import config, daemon, rpc
+from mapred import wireerrors
+from mapred.jobtracker.committer import Committer
+from mapred.jobtracker.core import JobTracker
+from mapred.jobtracker.desk import Desk
+from mapred.jobtracker.history import History
+from mapred.jobtracker.segments import SegmentedHistory
+from mapred.jobtracker.servicer import JobTrackerServicer, TrackerServicer
+from mapred.jobtracker.settings import JobTrackerSettings
+from mapred.jobtracker.storefolder import StoreFolder
+from mapred.storage import storage_for
+from mapred.wire import jobtracker_pb2_grpc
+
+log = logging.getLogger(__name__)
+
+JOBTRACKER_PORT: Final = 8021
+# Pauses between tries to reach the NameNode at start.
+STORE_RETRY_S: Final = 1.0
+
+
+def run(
+    namenode: str,
+    host: str = "127.0.0.1",
+    port: int = JOBTRACKER_PORT,
+    *,
+    insecure: bool = False,
+    settings: Sequence[str] = (),
+) -> int:
+    """Serves until SIGTERM or SIGINT; the exit code.
+
+    Raises:
+        ConfigException: a setting or the address can't be used.
+    """
+    daemon.configure_logging("jobtracker")
+    wireerrors.register()
+    chosen = config.settings(JobTrackerSettings, settings)
+    secret = config.cluster_secret()
+    daemon.check_bind("jobtracker", host, secret=secret, insecure=insecure)
+    return asyncio.run(_serve(namenode, host, port, secret, chosen))
+
+
+async def _serve(
+    namenode: str, host: str, port: int, secret: str | None, settings: JobTrackerSettings
+) -> int:
+    stop = daemon.stop_event_for_loop()
+    server = rpc.aio_server(secret=secret)
+    real_port = rpc.bind(server, host, port)
+    desk = await _open_desk(namenode, settings, stop)
+    if desk is None:
+        return 0
+    jobtracker_pb2_grpc.add_JobTrackerServicer_to_server(JobTrackerServicer(desk, namenode), server)
+    jobtracker_pb2_grpc.add_TrackerProtocolServicer_to_server(TrackerServicer(desk), server)
+    await server.start()
+    daemon.announce("jobtracker", host, real_port)
+    code = await _until_stopped(desk, stop)
+    await server.stop(grace=0.2)
+    await desk.stop()
+    return code
+
+
+async def _open_desk(
+    namenode: str, settings: JobTrackerSettings, stop: asyncio.Event
+) -> Desk | None:
+    """The desk with its history replayed; waits for the NameNode. None: told to stop."""
+    while not stop.is_set():
+        try:
+            history = await asyncio.to_thread(_history, namenode)
+            desk = Desk(JobTracker(settings), Committer(storage_for), history)
+            await desk.start()
+        except StoreError as error:
+            log.warning("the block store at %s can't be used yet: %s", namenode, error)
+            await _pause(stop)
+        else:
+            log.info("epoch %d, %d jobs to go on with", desk.core.epoch, len(desk.core.book.jobs))
+            return desk
+    return None
+
+
+def _history(namenode: str) -> History:
+    return SegmentedHistory(StoreFolder(namenode))
+
+
+async def _pause(stop: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(STORE_RETRY_S):
+            await stop.wait()
+    except TimeoutError:
+        pass
+
+
+async def _until_stopped(desk: Desk, stop: asyncio.Event) -> int:
+    desk.broken.add_done_callback(lambda _: stop.set())
+    await stop.wait()
+    if desk.broken.done():
+        log.error("ending: %s", desk.broken.result())
+        return 1
+    return 0

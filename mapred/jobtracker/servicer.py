@@ -1,0 +1,58 @@
+"""gRPC ↔ the desk: translate, call, translate."""
+
+from typing import Any
+
+from mapred import codec
+from mapred.jobtracker.desk import Desk
+from mapred.wire import jobtracker_pb2 as pb
+from mapred.wire import jobtracker_pb2_grpc
+
+
+class JobTrackerServicer(jobtracker_pb2_grpc.JobTrackerServicer):
+    """What clients ask."""
+
+    def __init__(self, desk: Desk, namenode: str) -> None:
+        self._desk = desk
+        self._namenode = namenode
+
+    async def Submit(self, request: pb.SubmitRequest, _: Any) -> pb.SubmitReply:
+        job_id = await self._desk.submit(codec.spec_from_wire(request.spec), request.request_id)
+        return pb.SubmitReply(job_id=job_id)
+
+    async def Status(self, request: pb.StatusRequest, _: Any) -> pb.StatusReply:
+        status, version = await self._desk.status(
+            request.job_id, request.known_version, request.wait_s
+        )
+        return pb.StatusReply(status=codec.status_to_wire(status), version=version)
+
+    async def List(self, request: pb.ListJobsRequest, _: Any) -> pb.ListJobsReply:
+        reply = pb.ListJobsReply()
+        for status in await self._desk.jobs():
+            reply.jobs.append(codec.status_to_wire(status))
+            reply.jobs[-1].ClearField("counters")
+        return reply
+
+    async def Kill(self, request: pb.KillRequest, _: Any) -> pb.KillReply:
+        return pb.KillReply(killed=await self._desk.kill(request.job_id, request.reason))
+
+    async def ClusterStatus(
+        self, request: pb.ClusterStatusRequest, _: Any
+    ) -> pb.ClusterStatusReply:
+        trackers = [codec.tracker_status_to_wire(s) for s in await self._desk.trackers()]
+        return pb.ClusterStatusReply(
+            trackers=trackers, epoch=self._desk.core.epoch, namenode=self._namenode
+        )
+
+
+class TrackerServicer(jobtracker_pb2_grpc.TrackerProtocolServicer):
+    """What TaskTrackers say."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def Register(self, request: pb.RegisterTrackerRequest, _: Any) -> pb.RegisterTrackerReply:
+        registered = await self._desk.register(codec.registration_from_wire(request))
+        return codec.registered_to_wire(registered)
+
+    async def Heartbeat(self, request: pb.TrackerHeartbeat, _: Any) -> pb.TrackerOrders:
+        return codec.reply_to_wire(await self._desk.heartbeat(codec.heartbeat_from_wire(request)))
