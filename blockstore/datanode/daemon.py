@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from blockstore.datanode.reports import Reporter
 from blockstore.datanode.scanner import Scanner
 from blockstore.datanode.servicer import DataNodeServicer, DataServicer, StreamLimit
 from blockstore.datanode.store import ReplicaStore
-from blockstore.errors import StoreError
+from blockstore.errors import AccessControlException, ConfigException, StoreError
 from blockstore.model import Node
 from blockstore.peers import Peers
 from blockstore.runtime import config, rpc
@@ -35,6 +36,7 @@ from blockstore.wire import datanode_pb2_grpc, namenode_pb2_grpc
 
 log = logging.getLogger(__name__)
 
+EXIT_REFUSED = 2
 # Streams that are nearly done may end by themselves when the node is told to stop.
 _DRAIN_S = 0.5
 _REFUSAL_CHECK_S = 0.2
@@ -77,33 +79,40 @@ def run(
 ) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit code.
 
-    Raises:
-        ConfigException: the options contradict each other, the directories, or the NameNode.
+    Prints `datanode ready on HOST:PORT` when the NameNode has taken its first full report.
+    0: ended by a signal. 2: it, or the NameNode, refused, and said why on stderr.
     """
     configure_logging("datanode")
-    chosen = config.settings(DataNodeSettings, settings)
-    secret = config.cluster_secret()
-    check_bind("datanode", host, secret=secret, insecure=insecure)
-    stop = stop_event_for_threads()
-    datanode = DataNode(
-        directories,
-        namenode,
-        host,
-        port,
-        advertise=advertise,
-        rack=rack,
-        settings=chosen,
-        secret=secret,
-        on_ready=lambda node: announce("datanode", node.host, node.port),
-    )
     try:
-        datanode.start()
-        while not stop.wait(_REFUSAL_CHECK_S):
-            if datanode.refusal is not None:
-                raise datanode.refusal
-        return 0
-    finally:
-        datanode.stop()
+        secret = config.cluster_secret()
+        check_bind("datanode", host, secret=secret, insecure=insecure)
+        stop = stop_event_for_threads()
+        datanode = DataNode(
+            directories,
+            namenode,
+            host,
+            port,
+            advertise=advertise,
+            rack=rack,
+            settings=config.settings(DataNodeSettings, settings),
+            secret=secret,
+            on_ready=lambda node: announce("datanode", node.host, node.port),
+        )
+        try:
+            _serve(datanode, stop)
+        finally:
+            datanode.stop()
+    except (ConfigException, AccessControlException) as error:
+        print(f"datanode: {error}", file=sys.stderr)
+        return EXIT_REFUSED
+    return 0
+
+
+def _serve(datanode: "DataNode", stop: threading.Event) -> None:
+    datanode.start()
+    while not stop.wait(_REFUSAL_CHECK_S):
+        if datanode.refusal is not None:
+            raise datanode.refusal
 
 
 class DataNode:

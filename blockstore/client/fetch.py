@@ -1,0 +1,256 @@
+"""Verified bytes of a file, from whichever replica gives them.
+
+Rules
+- Replicas are tried nearest first; nodes that didn't answer lately are tried last.
+- A replica that fails in mid-stream is left, and reading goes on with another at the very
+  byte; one with a wrong checksum is reported to the NameNode and never asked again.
+- A replica whose first bytes are slow is raced against the next.
+- When all have failed the NameNode is asked again, until the block had no readable replica
+  for `missing_after_s`; a NameNode in safe mode is still hearing where the replicas are.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+from blockstore.client.filemap import FileMap
+from blockstore.client.namenode import NameNodeClient
+from blockstore.client.replicastream import ReplicaStream
+from blockstore.client.settings import ClientSettings
+from blockstore.client.shortcircuit import LocalReplica, LocalReplicas
+from blockstore.errors import (
+    BlockMissingException,
+    ChecksumException,
+    StoreError,
+    UnreachableException,
+)
+from blockstore.model import Excluded, LocatedBlock, Node
+from blockstore.peers import Peers
+from blockstore.runtime.clock import Clock
+
+log = logging.getLogger(__name__)
+
+# A node that didn't answer is asked last for so long.
+SUSPECT_S: Final = 30.0
+# How long a NameNode may be in safe mode before a block counts as missing.
+SAFE_MODE_S: Final = 60.0
+# Between rounds of asking the NameNode for replicas.
+_ROUND_BASE_S: Final = 0.1
+_ROUND_CAP_S: Final = 2.0
+
+
+class _Source(Protocol):
+    def take(self, timeout_s: float) -> memoryview: ...
+
+    def cancel(self) -> None: ...
+
+
+class _LocalSource:
+    """A local replica as a source."""
+
+    def __init__(self, replica: LocalReplica, offset: int, end: int) -> None:
+        self._replica = replica
+        self._offset = offset
+        self._end = end
+
+    def take(self, timeout_s: float) -> memoryview:
+        piece = self._replica.run(self._offset, self._end)
+        self._offset += len(piece)
+        return piece
+
+    def cancel(self) -> None:
+        self._replica.close()
+
+
+class Fetcher:
+    """Reads one file for one open reader. Thread-safe."""
+
+    def __init__(
+        self,
+        file: FileMap,
+        namenode: NameNodeClient,
+        peers: Peers,
+        local: LocalReplicas | None,
+        settings: ClientSettings,
+        clock: Clock,
+    ) -> None:
+        self.file = file
+        self._namenode = namenode
+        self._peers = peers
+        self._local = local
+        self._settings = settings
+        self._clock = clock
+        # Replicas with wrong bytes, by block id and node id: never asked again.
+        self._rotten: dict[tuple[int, str], Excluded] = {}
+        self._suspects: dict[str, float] = {}
+        # Blocks whose local files can't be used.
+        self._wire_only: set[int] = set()
+
+    def pieces(self, offset: int, end: int) -> Iterator[memoryview]:
+        """The bytes from `offset` to `end`, in order.
+
+        Raises:
+            BlockMissingException: no replica of a block can be read.
+            FileNotFoundException: the file was deleted meanwhile.
+        """
+        while offset < end:
+            for piece in self._of_block(offset, end):
+                offset += len(piece)
+                yield piece
+
+    def _of_block(self, offset: int, end: int) -> Iterator[memoryview]:
+        """Bytes of the block at `offset`: at least one piece, in spite of failures."""
+        trouble = _Trouble(self, offset)
+        while True:
+            located = self.file.find(offset)
+            end = min(end, located.offset + located.block.length)
+            candidates = self._candidates(located, trouble)
+            if not candidates:
+                trouble.next_round(located)
+                continue
+            node, source = self._open(located, candidates, offset, end)
+            try:
+                while offset < end:
+                    piece = source.take(self._settings.read_stall_s)
+                    offset += len(piece)
+                    trouble.over()
+                    yield piece
+                return
+            except OSError as error:
+                if not self._was_local_only(located, source, error):
+                    trouble.failed(located, node, error)
+            finally:
+                source.cancel()
+
+    def _candidates(self, located: LocatedBlock, trouble: "_Trouble") -> list[Node]:
+        now = self._clock.monotonic()
+        usable = [
+            node
+            for node in located.nodes
+            if node.node_id not in trouble.reasons
+            and (located.block.id, node.node_id) not in self._rotten
+        ]
+        return sorted(usable, key=lambda node: self._suspects.get(node.node_id, 0.0) > now)
+
+    def _open(
+        self, located: LocatedBlock, candidates: list[Node], offset: int, end: int
+    ) -> tuple[Node, _Source]:
+        block, start, stop = located.block, offset - located.offset, end - located.offset
+        first = candidates[0]
+        usable = self._local is not None and block.id not in self._wire_only
+        if usable and not located.under_construction:
+            assert self._local is not None
+            for node in filter(self._local.may_be_local, candidates):
+                replica = self._local.open(block, node)
+                if replica is not None and replica.length >= stop:
+                    return node, _LocalSource(replica, start, stop)
+        changed = threading.Condition()
+        stream = ReplicaStream(self._peers.dial(first), block, first, start, stop, changed)
+        if len(candidates) == 1 or self._has_come(changed, [stream], self._settings.hedge_after_s):
+            return first, stream
+        second = candidates[1]
+        log.info("%s is slow with %s: %s is asked as well", first, block, second)
+        rival = ReplicaStream(self._peers.dial(second), block, second, start, stop, changed)
+        self._has_come(changed, [stream, rival], self._settings.read_stall_s)
+        with changed:
+            winner = rival if rival.has_pieces and not stream.has_pieces else stream
+        (stream if winner is rival else rival).cancel()
+        return winner.node, winner
+
+    @staticmethod
+    def _has_come(
+        changed: threading.Condition, streams: list[ReplicaStream], timeout_s: float
+    ) -> bool:
+        with changed:
+            return changed.wait_for(lambda: any(stream.has_come for stream in streams), timeout_s)
+
+    def _was_local_only(self, located: LocatedBlock, source: _Source, error: OSError) -> bool:
+        """Trouble with local files proves nothing: the same replica is tried over the wire."""
+        if not isinstance(source, _LocalSource):
+            return False
+        log.info("%s is read over the wire: %s", located.block, error)
+        self._wire_only.add(located.block.id)
+        return True
+
+    def blame(self, located: LocatedBlock, node: Node, error: OSError) -> None:
+        """Remembers, and tells the NameNode of wrong bytes."""
+        if isinstance(error, UnreachableException):
+            self._suspects[node.node_id] = self._clock.monotonic() + SUSPECT_S
+        if not isinstance(error, ChecksumException):
+            return
+        log.warning("%s on %s is damaged: %s", located.block, node, error)
+        self._rotten[located.block.id, node.node_id] = Excluded(node, str(error))
+        try:
+            self._namenode.report_bad_replica(located.block, node.node_id, str(error))
+        except StoreError as failure:
+            log.info("the NameNode could not be told: %s", failure)
+
+    def is_safe_mode(self) -> bool:
+        try:
+            return self._namenode.safe_mode("get").on
+        except StoreError:
+            return False
+
+    def rotten(self, located: LocatedBlock) -> list[Excluded]:
+        return [why for (block_id, _), why in self._rotten.items() if block_id == located.block.id]
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
+    @property
+    def missing_after_s(self) -> float:
+        return self._settings.missing_after_s
+
+
+class _Trouble:
+    """What went wrong with the block at one place of the file since its last good byte."""
+
+    def __init__(self, fetcher: Fetcher, offset: int) -> None:
+        self._fetcher = fetcher
+        self._since: float | None = None
+        self._pause_s = _ROUND_BASE_S
+        # This round's failures by node id, and the last reason of every node ever asked.
+        self.reasons: dict[str, Excluded] = {}
+        self._history: dict[str, Excluded] = {}
+
+    def failed(self, located: LocatedBlock, node: Node, error: OSError) -> None:
+        self._start()
+        self.reasons[node.node_id] = self._history[node.node_id] = Excluded(node, str(error))
+        self._fetcher.blame(located, node, error)
+
+    def over(self) -> None:
+        self._since = None
+        self._pause_s = _ROUND_BASE_S
+
+    def next_round(self, located: LocatedBlock) -> None:
+        """All replicas have failed: waits and asks the NameNode again, or gives up."""
+        self._start()
+        assert self._since is not None
+        clock = self._fetcher.clock
+        silence_s = clock.monotonic() - self._since
+        if silence_s > self._fetcher.missing_after_s and not (
+            silence_s < SAFE_MODE_S and self._fetcher.is_safe_mode()
+        ):
+            raise BlockMissingException(self._message(located))
+        clock.sleep(self._pause_s)
+        self._pause_s = min(_ROUND_CAP_S, 2 * self._pause_s)
+        self.reasons.clear()
+        self._fetcher.file.refresh()
+
+    def _start(self) -> None:
+        if self._since is None:
+            self._since = self._fetcher.clock.monotonic()
+
+    def _message(self, located: LocatedBlock) -> str:
+        holders = {why.node.node_id: why for why in located.last_holders}
+        holders |= self._history
+        holders |= {why.node.node_id: why for why in self._fetcher.rotten(located)}
+        words = "; ".join(map(str, holders.values())) or "nobody is known to have held it"
+        block, start = located.block, located.offset
+        return (
+            f"{self._fetcher.file.path}: no replica of {block} (bytes {start} to "
+            f"{start + block.length}) can be read. Last holders: {words}. "
+            "The bytes are there again when one of these nodes is"
+        )

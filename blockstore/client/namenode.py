@@ -1,0 +1,271 @@
+"""The NameNode's calls in model nouns, with the patience each of them deserves.
+
+- First contact: seconds, so that a wrong address is told at once. After it a NameNode that
+  doesn't answer is restarting: it is waited for (MASTER_RESTART).
+- Safe mode is waited out, for a while.
+- Requests that change something carry an id, so that asking again can't do it twice.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import grpc
+
+from blockstore.codec import (
+    block_to_wire,
+    excluded_to_wire,
+    fsck_from_wire,
+    located_from_wire,
+    node_from_wire,
+    report_from_wire,
+    safe_mode_from_wire,
+    status_from_wire,
+)
+from blockstore.errors import SafeModeException, StoreError, UnreachableException
+from blockstore.model import (
+    Block,
+    ClusterReport,
+    Excluded,
+    FileStatus,
+    FsckReport,
+    LocatedBlock,
+    Node,
+    SafeMode,
+    Summary,
+)
+from blockstore.runtime import rpc
+from blockstore.runtime.retry import MASTER_RESTART, NO_RETRY, RetryPolicy, retry
+from blockstore.wire import namenode_pb2, namenode_pb2_grpc
+
+# Long enough for DataNodes to report after a restart; an administrator's safe mode is told then.
+SAFE_MODE: Final = RetryPolicy(deadline_s=30.0, cap_s=0.5)
+# Walking a whole namespace, for fsck and summaries.
+_TREE_TIMEOUT_S: Final = 120.0
+
+_ACTIONS: Final = {
+    "get": namenode_pb2.SafeModeRequest.GET,
+    "enter": namenode_pb2.SafeModeRequest.ENTER,
+    "leave": namenode_pb2.SafeModeRequest.LEAVE,
+}
+
+
+class NameNodeClient:
+    """One client's word to the NameNode. Thread-safe."""
+
+    def __init__(
+        self, channel: grpc.Channel, address: str, client_id: str, first_contact: RetryPolicy
+    ) -> None:
+        self.address = address
+        self.client_id = client_id
+        self._stub = namenode_pb2_grpc.NameNodeStub(channel)
+        self._first_contact = first_contact
+        self._reached = False
+
+    def __repr__(self) -> str:
+        return f"NameNodeClient({self.address})"
+
+    # --- names -------------------------------------------------------------------------
+
+    def stat(self, path: str) -> FileStatus:
+        reply = self._call("Stat", namenode_pb2.PathRequest(path=path))
+        return status_from_wire(reply.status)
+
+    def page(self, path: str, start_after: str) -> tuple[list[FileStatus], bool]:
+        """Entries after a name, and whether there are more."""
+        request = namenode_pb2.ListRequest(path=path, start_after=start_after)
+        reply = self._call("List", request)
+        return [status_from_wire(entry) for entry in reply.entries], bool(reply.has_more)
+
+    def mkdir(self, path: str, parents: bool) -> None:
+        self._call("Mkdirs", namenode_pb2.MkdirsRequest(path=path, parents=parents))
+
+    def rename(self, source: str, target: str, overwrite: bool) -> None:
+        request = namenode_pb2.RenameRequest(
+            source=source, target=target, overwrite=overwrite, request_id=_request_id()
+        )
+        self._call("Rename", request)
+
+    def delete(self, path: str, recursive: bool) -> bool:
+        request = namenode_pb2.DeleteRequest(
+            path=path, recursive=recursive, request_id=_request_id()
+        )
+        return bool(self._call("Delete", request).deleted)
+
+    def set_replication(self, path: str, replication: int) -> None:
+        request = namenode_pb2.SetReplicationRequest(path=path, replication=replication)
+        self._call("SetReplication", request)
+
+    def summarise(self, path: str) -> Summary:
+        request = namenode_pb2.PathRequest(path=path)
+        reply = self._call("Summarise", request, timeout_s=_TREE_TIMEOUT_S)
+        return Summary(reply.directories, reply.files, reply.bytes, reply.replicated_bytes)
+
+    # --- reading -----------------------------------------------------------------------
+
+    def locate(
+        self, path: str, offset: int, length: int, client_host: str
+    ) -> tuple[FileStatus, list[LocatedBlock]]:
+        """`length` 0: to the end."""
+        request = namenode_pb2.LocateRequest(
+            path=path, offset=offset, length=length, client_host=client_host
+        )
+        reply = self._call("Locate", request)
+        return status_from_wire(reply.status), [located_from_wire(b) for b in reply.blocks]
+
+    def report_bad_replica(self, block: Block, node_id: str, reason: str) -> None:
+        """One try: it is a hint."""
+        request = namenode_pb2.ReportBadReplicaRequest(
+            block=block_to_wire(block), node_id=node_id, reason=reason
+        )
+        self._once("ReportBadReplica", request)
+
+    # --- writing -----------------------------------------------------------------------
+
+    def create(
+        self, path: str, *, replication: int, block_bytes: int, overwrite: bool
+    ) -> FileStatus:
+        request = namenode_pb2.CreateRequest(
+            path=path,
+            replication=replication,
+            block_bytes=block_bytes,
+            overwrite=overwrite,
+            parents=True,
+            client_id=self.client_id,
+            request_id=_request_id(),
+        )
+        return status_from_wire(self._call("Create", request).status)
+
+    def add_block(
+        self,
+        inode_id: int,
+        previous: Block | None,
+        excluded: Sequence[Excluded],
+        client_host: str,
+    ) -> LocatedBlock:
+        request = namenode_pb2.AddBlockRequest(
+            inode_id=inode_id,
+            client_id=self.client_id,
+            previous=block_to_wire(previous) if previous else None,
+            excluded=excluded_to_wire(excluded),
+            client_host=client_host,
+            request_id=_request_id(),
+        )
+        return located_from_wire(self._call("AddBlock", request))
+
+    def abandon_block(self, inode_id: int, block: Block) -> None:
+        request = namenode_pb2.AbandonBlockRequest(
+            inode_id=inode_id, client_id=self.client_id, block=block_to_wire(block)
+        )
+        self._call("AbandonBlock", request)
+
+    def recover_pipeline(
+        self,
+        inode_id: int,
+        block: Block,
+        survivors: Sequence[str],
+        excluded: Sequence[Excluded],
+        *,
+        want_replacement: bool,
+    ) -> tuple[int, Node | None]:
+        """The new generation stamp, and perhaps a further node."""
+        request = namenode_pb2.RecoverPipelineRequest(
+            inode_id=inode_id,
+            client_id=self.client_id,
+            block=block_to_wire(block),
+            survivors=survivors,
+            excluded=excluded_to_wire(excluded),
+            want_replacement=want_replacement,
+        )
+        reply = self._call("RecoverPipeline", request)
+        replacement = node_from_wire(reply.replacement) if reply.HasField("replacement") else None
+        return int(reply.new_generation), replacement
+
+    def update_pipeline(self, inode_id: int, old: Block, new: Block, nodes: Sequence[str]) -> None:
+        request = namenode_pb2.UpdatePipelineRequest(
+            inode_id=inode_id,
+            client_id=self.client_id,
+            old=block_to_wire(old),
+            new=block_to_wire(new),
+            nodes=nodes,
+        )
+        self._call("UpdatePipeline", request)
+
+    def sync(self, inode_id: int, block: Block) -> None:
+        request = namenode_pb2.SyncRequest(
+            inode_id=inode_id, client_id=self.client_id, block=block_to_wire(block)
+        )
+        self._call("Sync", request)
+
+    def complete(self, inode_id: int, last: Block | None) -> str:
+        """Empty when the file is closed, else what is waited for."""
+        request = namenode_pb2.CompleteRequest(
+            inode_id=inode_id,
+            client_id=self.client_id,
+            last=block_to_wire(last) if last else None,
+        )
+        return _waiting_for(self._call("Complete", request))
+
+    def renew_lease(self) -> None:
+        """One try: the next renewal is soon."""
+        self._once("RenewLease", namenode_pb2.RenewLeaseRequest(client_id=self.client_id))
+
+    def recover_lease(self, path: str) -> str:
+        """Empty when the file is closed, else what is waited for."""
+        return _waiting_for(self._call("RecoverLease", namenode_pb2.PathRequest(path=path)))
+
+    # --- administration ------------------------------------------------------------------
+
+    def report(self) -> ClusterReport:
+        return report_from_wire(self._call("Report", namenode_pb2.Empty()))
+
+    def safe_mode(self, action: str) -> SafeMode:
+        request = namenode_pb2.SafeModeRequest(action=_ACTIONS[action])
+        return safe_mode_from_wire(self._call("SafeMode", request))
+
+    def fsck(self, path: str) -> FsckReport:
+        request = namenode_pb2.PathRequest(path=path)
+        return fsck_from_wire(self._call("Fsck", request, timeout_s=_TREE_TIMEOUT_S))
+
+    # --- inside ------------------------------------------------------------------------
+
+    def _call(self, name: str, request: Any, timeout_s: float = rpc.CALL_TIMEOUT_S) -> Any:
+        def attempt(_: float) -> Any:
+            policy = MASTER_RESTART if self._reached else self._first_contact
+            return self._reach(name, request, timeout_s, policy)
+
+        return retry(attempt, policy=SAFE_MODE, again=_is_safe_mode)
+
+    def _once(self, name: str, request: Any) -> Any:
+        return self._reach(name, request, rpc.CALL_TIMEOUT_S, NO_RETRY)
+
+    def _reach(self, name: str, request: Any, timeout_s: float, policy: RetryPolicy) -> Any:
+        method: Callable[..., Any] = getattr(self._stub, name)
+        try:
+            reply = rpc.call(
+                method,
+                request,
+                to=f"the NameNode at {self.address}",
+                timeout_s=timeout_s,
+                policy=policy,
+            )
+        except UnreachableException:
+            raise
+        except StoreError:
+            # A refusal is an answer.
+            self._reached = True
+            raise
+        self._reached = True
+        return reply
+
+
+def _is_safe_mode(error: Exception) -> bool:
+    return isinstance(error, SafeModeException)
+
+
+def _request_id() -> str:
+    return secrets.token_hex(16)
+
+
+def _waiting_for(reply: namenode_pb2.CompleteReply) -> str:
+    return "" if reply.done else reply.waiting_for or "the last block's replicas"

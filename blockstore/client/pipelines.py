@@ -1,0 +1,202 @@
+"""How one file's writer gets pipelines: from the NameNode, and again after failures."""
+
+import logging
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from blockstore.client.namenode import NameNodeClient
+from blockstore.client.settings import ClientSettings
+from blockstore.codec import block_to_wire, nodes_to_wire, replica_info_from_wire
+from blockstore.datastream import Ack
+from blockstore.errors import NotReadyException, PlacementException, StoreError
+from blockstore.model import Block, Excluded, FileStatus, LocatedBlock, Node, ReplicaState
+from blockstore.packetstream import PacketStream
+from blockstore.peers import Peers
+from blockstore.runtime import rpc
+from blockstore.runtime.clock import Clock
+from blockstore.runtime.retry import NO_RETRY, RetryPolicy, retry
+from blockstore.wire import datanode_pb2, datanode_pb2_grpc
+
+log = logging.getLogger(__name__)
+
+# A survivor that doesn't answer for so long is no survivor.
+_SURVIVOR: Final = RetryPolicy(deadline_s=8.0)
+# Copying what was acknowledged of a block to a replacement.
+_COPY_TIMEOUT_S: Final = 120.0
+
+
+class Pipelines:
+    """Knows the file, the NameNode and the DataNodes; holds no block."""
+
+    def __init__(
+        self,
+        namenode: NameNodeClient,
+        peers: Peers,
+        file: FileStatus,
+        settings: ClientSettings,
+        client_host: str,
+        clock: Clock,
+    ) -> None:
+        self.path = file.path
+        # The block before the one that is asked for next.
+        self.previous: Block | None = None
+        self._namenode = namenode
+        self._peers = peers
+        self._file = file
+        self._settings = settings
+        self._client_host = client_host
+        self._clock = clock
+
+    # --- blocks --------------------------------------------------------------------------
+
+    def allocate(self, excluded: dict[str, Excluded]) -> LocatedBlock:
+        """The file's next block.
+
+        When nobody is left but excluded nodes, they get another chance.
+
+        Raises:
+            PlacementException: no node took a block in time.
+        """
+
+        def attempt(_: float) -> LocatedBlock:
+            try:
+                return self._namenode.add_block(
+                    self._file.inode_id, self.previous, list(excluded.values()), self._client_host
+                )
+            except PlacementException:
+                excluded.clear()
+                raise
+
+        return retry(
+            attempt,
+            policy=self._settings.placement,
+            again=lambda error: isinstance(error, (PlacementException, NotReadyException)),
+            clock=self._clock,
+        )
+
+    def abandon(self, block: Block) -> None:
+        self._namenode.abandon_block(self._file.inode_id, block)
+
+    # --- streams -------------------------------------------------------------------------
+
+    def create_header(self, located: LocatedBlock) -> datanode_pb2.WriteHeader:
+        return self._header(located, datanode_pb2.WriteHeader.CREATE)
+
+    def resume_header(self, located: LocatedBlock) -> datanode_pb2.WriteHeader:
+        return self._header(located, datanode_pb2.WriteHeader.RESUME)
+
+    def stream(
+        self,
+        header: datanode_pb2.WriteHeader,
+        nodes: Sequence[Node],
+        *,
+        on_ack: Callable[[Ack], None],
+        on_end: Callable[[str], None],
+    ) -> PacketStream:
+        first = nodes[0]
+        return PacketStream(
+            self._peers.dial(first), header, str(first), on_ack=on_ack, on_end=on_end
+        )
+
+    def _header(self, located: LocatedBlock, stage: Any) -> datanode_pb2.WriteHeader:
+        return datanode_pb2.WriteHeader(
+            block=block_to_wire(located.block),
+            stage=stage,
+            downstream=nodes_to_wire(located.nodes[1:]),
+            chunk_bytes=self._settings.chunk_bytes,
+            offset=located.block.length,
+        )
+
+    # --- after a failure -----------------------------------------------------------------
+
+    def rebuild(
+        self, block: Block, survivors: Sequence[Node], excluded: dict[str, Excluded]
+    ) -> LocatedBlock | None:
+        """The block with a new stamp, cut to its length, on those who could follow.
+
+        None when somebody didn't, and `excluded` knows it; the NameNode wasn't told then.
+
+        Raises:
+            StoreError: the NameNode refuses.
+        """
+        generation, replacement = self._namenode.recover_pipeline(
+            self._file.inode_id,
+            block,
+            [node.node_id for node in survivors],
+            list(excluded.values()),
+            want_replacement=True,
+        )
+        new = Block(block.id, generation, block.length)
+        request = datanode_pb2.UpdateReplicaRequest(
+            old=block_to_wire(block), new=block_to_wire(new)
+        )
+        refused = [node for node in survivors if not self._follows(node, request, excluded)]
+        if refused:
+            return None
+        nodes = list(survivors)
+        if replacement and self._filled(replacement, nodes[0], request, excluded):
+            nodes.append(replacement)
+        self._namenode.update_pipeline(
+            self._file.inode_id, block, new, [node.node_id for node in nodes]
+        )
+        return LocatedBlock(new, 0, tuple(nodes), under_construction=True)
+
+    def _follows(self, node: Node, request: Any, excluded: dict[str, Excluded]) -> bool:
+        try:
+            self._ask(node, "UpdateReplica", request, rpc.CALL_TIMEOUT_S, _SURVIVOR)
+        except StoreError as error:
+            excluded[node.node_id] = Excluded(node, str(error))
+            return False
+        return True
+
+    def _filled(
+        self, replacement: Node, source: Node, request: Any, excluded: dict[str, Excluded]
+    ) -> bool:
+        """Whether the replacement has got a copy; without it the pipeline is shorter."""
+        filling = datanode_pb2.UpdateReplicaRequest()
+        filling.CopyFrom(request)
+        filling.copy_to.extend(nodes_to_wire([replacement]))
+        try:
+            self._ask(source, "UpdateReplica", filling, _COPY_TIMEOUT_S, NO_RETRY)
+        except StoreError as error:
+            log.warning("no copy to %s: %s", replacement, error)
+            excluded[replacement.node_id] = Excluded(replacement, str(error))
+            return False
+        return True
+
+    def wait_for_restart(self, nodes: Sequence[Node], block: Block) -> tuple[Node, ...]:
+        """Those nodes of a broken pipeline that are back with all that was acknowledged."""
+        until = self._clock.monotonic() + self._settings.pipeline_restart_s
+        for pause in RetryPolicy(deadline_s=0.0, base_s=0.1, cap_s=1.0).delays(random.Random()):
+            back = tuple(node for node in nodes if self._is_back(node, block))
+            if back or self._clock.monotonic() + pause > until:
+                return back
+            self._clock.sleep(pause)
+        return ()
+
+    def _is_back(self, node: Node, block: Block) -> bool:
+        request = datanode_pb2.ReplicaInfoRequest(block_id=block.id)
+        try:
+            reply = self._ask(node, "ReplicaInfo", request, 2.0, NO_RETRY)
+        except StoreError:
+            return False
+        replica = replica_info_from_wire(reply)
+        return (
+            replica.state is not ReplicaState.ABSENT
+            and replica.block.generation >= block.generation
+            and replica.block.length >= block.length
+        )
+
+    def _ask(
+        self, node: Node, name: str, request: Any, timeout_s: float, policy: RetryPolicy
+    ) -> Any:
+        stub = datanode_pb2_grpc.DataNodeStub(self._peers.dial(node))
+        return rpc.call(
+            getattr(stub, name),
+            request,
+            to=f"DataNode {node}",
+            timeout_s=timeout_s,
+            policy=policy,
+            clock=self._clock,
+        )

@@ -1,0 +1,109 @@
+"""Reading a replica's files directly when its DataNode is on this machine.
+
+The DataNode names the files and a witness: words in a file of its own. A client that
+reads the same words at that path sees the same disk. Checksums are verified as ever.
+Whatever goes wrong here is no error: the bytes then come over the wire.
+"""
+
+import logging
+import os
+import socket
+from typing import Any, Final
+
+from blockstore import checksum, checksumfile
+from blockstore.checksum import CRC_BYTES, chunk_count
+from blockstore.codec import block_to_wire
+from blockstore.datastream import PACKET_DATA_BYTES
+from blockstore.errors import ChecksumException, StoreError
+from blockstore.model import Block, Node
+from blockstore.peers import Peers
+from blockstore.runtime import rpc
+from blockstore.runtime.retry import NO_RETRY
+from blockstore.wire import datanode_pb2, datanode_pb2_grpc
+
+log = logging.getLogger(__name__)
+
+_ASK_TIMEOUT_S: Final = 2.0
+
+
+class LocalReplica:
+    """The open files of one finalised replica. `run` may be called by several threads."""
+
+    def __init__(self, block: Block, data_path: str, checksum_path: str) -> None:
+        """Raises OSError or ChecksumException when the files aren't that replica's."""
+        with open(checksum_path, "rb") as file:
+            raw = file.read()
+        header = checksumfile.unpack_header(raw, checksum_path)
+        if header.block_id != block.id or header.generation < block.generation:
+            raise ChecksumException(f"{checksum_path} isn't of {block}")
+        self.length = header.length
+        self._chunk_bytes = header.chunk_bytes
+        self._crcs = raw[checksumfile.HEADER_BYTES :]
+        if len(self._crcs) < chunk_count(self.length, self._chunk_bytes) * CRC_BYTES:
+            raise ChecksumException(f"{checksum_path} is too short")
+        self._what = data_path
+        self._descriptor = os.open(data_path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def run(self, offset: int, end: int) -> memoryview:
+        """Verified bytes from `offset`, up to `end` or a packet's worth.
+
+        Raises:
+            ChecksumException: they don't match, or the file is short.
+            OSError: the file can't be read.
+        """
+        chunk = self._chunk_bytes
+        start = offset // chunk * chunk
+        stop = min(-(-end // chunk) * chunk, start + max(chunk, PACKET_DATA_BYTES), self.length)
+        data = os.pread(self._descriptor, stop - start, start)
+        first = start // chunk * CRC_BYTES
+        crcs = self._crcs[first : first + chunk_count(stop - start, chunk) * CRC_BYTES]
+        checksum.verify(data, crcs, chunk, what=self._what, offset=start)
+        return memoryview(data)[offset - start : end - start]
+
+    def close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class LocalReplicas:
+    """Which DataNodes are on this machine, and their replicas."""
+
+    def __init__(self, peers: Peers, own_hosts: set[str]) -> None:
+        self._peers = peers
+        self._own_hosts = own_hosts | {"127.0.0.1", "localhost", "::1", socket.gethostname()}
+        # Nodes whose files this process can't read, by id.
+        self._foreign: set[str] = set()
+
+    def may_be_local(self, node: Node) -> bool:
+        return node.host in self._own_hosts and node.node_id not in self._foreign
+
+    def open(self, block: Block, node: Node) -> LocalReplica | None:
+        """None when the replica can only be had over the wire."""
+        stub = datanode_pb2_grpc.DataNodeStub(self._peers.dial(node))
+        request = datanode_pb2.LocalPathRequest(block=block_to_wire(block))
+        try:
+            reply: Any = rpc.call(
+                stub.LocalPath, request, to=str(node), timeout_s=_ASK_TIMEOUT_S, policy=NO_RETRY
+            )
+        except StoreError:
+            return None
+        if not _sees(reply.witness_path, reply.witness):
+            self._foreign.add(node.node_id)
+            return None
+        try:
+            return LocalReplica(block, reply.data_path, reply.checksum_path)
+        except OSError as error:
+            log.info("%s is read over the wire: %s", block, error)
+            return None
+
+
+def _sees(path: str, words: str) -> bool:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read(len(words) + 1) == words
+    except (OSError, UnicodeDecodeError):
+        return False

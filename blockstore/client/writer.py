@@ -1,0 +1,277 @@
+"""A file being written: `with store.open(path, "wb") as file: file.write(...)`.
+
+Bytes gather in packets of a MiB; a packet goes down the pipeline with its checksums.
+The tail of a packet that ended inside a chunk (after a flush) is kept and sent again as
+the beginning of the next, so that packets always start at chunk borders.
+"""
+
+import io
+import logging
+import threading
+import warnings
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final
+
+from blockstore import checksum
+from blockstore.client.blockoutput import BlockOutput
+from blockstore.client.namenode import NameNodeClient
+from blockstore.client.pipelines import Pipelines
+from blockstore.client.settings import ClientSettings
+from blockstore.datastream import PACKET_DATA_BYTES
+from blockstore.errors import (
+    FileNotFoundException,
+    NotReadyException,
+    StoreError,
+)
+from blockstore.model import Block, Excluded, FileStatus
+from blockstore.runtime.clock import Clock
+from blockstore.runtime.retry import RetryPolicy
+
+log = logging.getLogger(__name__)
+
+# The NameNode holds a Complete open for a while itself: pauses are for a lost race only.
+_COMPLETE_BASE_S: Final = 0.005
+_COMPLETE_CAP_S: Final = 0.5
+
+
+class BlockWriter(io.BufferedIOBase):
+    """A binary file open for writing. Thread-safe; ends in `close` or `discard`."""
+
+    def __init__(
+        self,
+        namenode: NameNodeClient,
+        pipelines: Pipelines,
+        file: FileStatus,
+        settings: ClientSettings,
+        clock: Clock,
+        on_end: Callable[[], None],
+    ) -> None:
+        """`on_end` is called once, when the file is closed or given up."""
+        super().__init__()
+        self.name = file.path
+        self.mode = "wb"
+        self._namenode = namenode
+        self._pipelines = pipelines
+        self._file = file
+        self._settings = settings
+        self._clock = clock
+        self._on_end: Callable[[], None] | None = on_end
+        self._lock = threading.RLock()
+        self._excluded: dict[str, Excluded] = {}
+        self._output: BlockOutput | None = None
+        # The last block that was ended.
+        self._last: Block | None = None
+        self._blocks_bytes = 0
+        chunk = settings.chunk_bytes
+        self._buffer = bytearray(max(chunk, PACKET_DATA_BYTES // chunk * chunk))
+        # Where the buffer starts in the block, how much is in it, and how much of that was sent.
+        self._at = 0
+        self._filled = 0
+        self._sent = 0
+        self._error: StoreError | None = None
+        self._discarded = False
+
+    def __repr__(self) -> str:
+        return f"BlockWriter({self.name}, {self.tell()} bytes{', closed' if self.closed else ''})"
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._blocks_bytes + self._at + self._filled
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:  # type: ignore[override]
+        """Takes all of `data`; returns its length in bytes.
+
+        Raises:
+            StoreError: a block can't be written any more; the file can only be discarded.
+        """
+        with self._lock, memoryview(data).cast("B") as view:
+            self._must_be_open()
+            with self._noting_errors():
+                done = 0
+                while done < len(view):
+                    done += self._take(view[done:])
+            return len(view)
+
+    def flush(self) -> None:
+        """Every node of the pipeline has what was written so far, and readers see it (hflush)."""
+        with self._lock:
+            if self.closed or self._output is None:
+                return
+            with self._noting_errors():
+                self._emit()
+                self._output.wait()
+
+    def sync(self) -> None:
+        """What was written so far is on the nodes' disks and in the file's length (hsync)."""
+        with self._lock:
+            self._must_be_open()
+            if self._output is None:
+                return
+            with self._noting_errors():
+                self._emit()
+                self._output.sync()
+                self._namenode.sync(self._file.inode_id, self._output.block)
+
+    def close(self) -> None:
+        """Closes the file durably: `min(2, replication, live nodes)` replicas are on disks.
+
+        Raises:
+            NotReadyException: not within the deadline; the message says what is waited for.
+            StoreError: the last block can't be written.
+        """
+        with self._lock:
+            if self.closed:
+                return
+            try:
+                if self._error:
+                    raise self._error
+                with self._noting_errors():
+                    if self._output is not None:
+                        self._end_block()
+                    self._complete()
+            finally:
+                self._end()
+
+    def discard(self) -> None:
+        """Leaves nothing behind: the file is removed.
+
+        May be called twice, and after a `close` that failed.
+        """
+        with self._lock:
+            if self._discarded or (self.closed and self._error is None):
+                return
+            self._discarded = True
+            self._end()
+            self._remove()
+
+    def __enter__(self) -> "BlockWriter":
+        self._must_be_open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """An exception inside the block discards: half a file can't be taken for a whole one."""
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
+    def __del__(self) -> None:
+        # Not close(), as io's classes do: nobody said that the file is whole.
+        if getattr(self, "_on_end", None) is not None:
+            warnings.warn(f"{self!r} was neither closed nor discarded", ResourceWarning, 2)
+            self._end()
+
+    # --- inside --------------------------------------------------------------------------
+
+    def _must_be_open(self) -> None:
+        if self.closed:
+            raise ValueError(f"write to closed file {self.name}")
+        if self._error:
+            raise self._error
+
+    def _noting_errors(self) -> "_NotingErrors":
+        return _NotingErrors(self)
+
+    def _take(self, view: memoryview) -> int:
+        """Takes what fits into the packet at hand; sends it when it is full."""
+        if self._output is None:
+            self._begin_block()
+        block_left = self._file.block_bytes - self._at - self._filled
+        if self._filled == 0 and min(len(view), block_left) >= len(self._buffer):
+            taken = len(self._buffer)
+            self._send(view[:taken])
+            self._at += taken
+        else:
+            taken = min(len(view), block_left, len(self._buffer) - self._filled)
+            self._buffer[self._filled : self._filled + taken] = view[:taken]
+            self._filled += taken
+            if self._filled == len(self._buffer):
+                self._emit()
+        if taken == block_left:
+            self._end_block()
+        return taken
+
+    def _begin_block(self) -> None:
+        self._pipelines.previous = self._last
+        self._output = BlockOutput(self._pipelines, self._settings, self._excluded)
+        self._at = self._filled = self._sent = 0
+
+    def _end_block(self) -> None:
+        assert self._output is not None
+        self._emit()
+        self._last = self._output.finish()
+        self._blocks_bytes += self._last.length
+        self._output = None
+        self._at = self._filled = self._sent = 0
+
+    def _emit(self) -> None:
+        """Sends the packet at hand; keeps what belongs to an unfinished chunk."""
+        if self._filled == self._sent:
+            return
+        with memoryview(self._buffer)[: self._filled] as view:
+            self._send(view)
+        kept = self._filled % self._settings.chunk_bytes
+        whole = self._filled - kept
+        self._buffer[:kept] = self._buffer[whole : self._filled]
+        self._at += whole
+        self._filled = self._sent = kept
+
+    def _send(self, data: memoryview) -> None:
+        assert self._output is not None
+        crcs = checksum.checksums(data, self._settings.chunk_bytes)
+        self._output.send(self._at, data, crcs)
+
+    def _complete(self) -> None:
+        started = self._clock.monotonic()
+        policy = RetryPolicy(
+            deadline_s=self._settings.close_s, base_s=_COMPLETE_BASE_S, cap_s=_COMPLETE_CAP_S
+        )
+        while waiting_for := self._namenode.complete(self._file.inode_id, self._last):
+            waited_s = self._clock.monotonic() - started
+            if waited_s > policy.deadline_s:
+                raise NotReadyException(
+                    f"{self.name} is not closed after {waited_s:.0f} s: {waiting_for}"
+                )
+            self._clock.sleep(min(_COMPLETE_CAP_S, max(_COMPLETE_BASE_S, waited_s / 4)))
+
+    def _end(self) -> None:
+        """The local end: stream, lease, and io's own flag."""
+        if self._output:
+            self._output.cancel()
+            self._output = None
+        on_end, self._on_end = self._on_end, None
+        if on_end:
+            on_end()
+        self._buffer = bytearray()
+        super().close()
+
+    def _remove(self) -> None:
+        try:
+            if self._namenode.stat(self.name).inode_id == self._file.inode_id:
+                self._namenode.delete(self.name, recursive=False)
+        except FileNotFoundException:
+            pass
+        except StoreError as error:
+            log.warning("%s could not be removed, its lease will run out: %s", self.name, error)
+
+
+class _NotingErrors:
+    """A block that failed stays failed: later calls say the same."""
+
+    def __init__(self, writer: BlockWriter) -> None:
+        self._writer = writer
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, StoreError):
+            self._writer._error = error
