@@ -3,14 +3,15 @@
 Rules
 - Nodes come nearest first: the asker's host, its rack, the rest; equally near ones in random
   order, so that readers spread; nodes that are silent come last.
-- A bad replica is offered only when there is no good one: part of it may be readable, and the
-  reader checks every byte anyway. Who held the block last, and why not any more, comes along.
+- A replica that a reader called bad is offered only when there is no good one: part of it may be
+  readable, and every reader checks every byte. Who held the block last, and why it doesn't
+  any more, comes along.
 """
 
 from collections.abc import Iterable
 
 from blockstore.errors import InvalidRequestException, IsADirectoryException
-from blockstore.model import Excluded, LocatedBlock, Node, NodeLoad, ReplicaState
+from blockstore.model import Excluded, LocatedBlock, Node, NodeLoad, Replica, ReplicaState
 from blockstore.namenode.blockmap import Kind
 from blockstore.namenode.namespace import Directory, File, StoredBlock
 from blockstore.namenode.parts import Parts
@@ -71,12 +72,9 @@ class Reading:
         return sorted(writing - restarted)
 
     def _unsound(self, stored: StoredBlock) -> Iterable[str]:
-        value = stored.value()
-        return [
-            node_id
-            for node_id, odd in self._parts.blocks.odd(stored.id).items()
-            if odd.replica.block == value
-        ]
+        """Whole as far as their nodes know: a reader doubted them, or they're about to go."""
+        whole = Replica(stored.value(), ReplicaState.FINALIZED)
+        return [n for n, o in self._parts.blocks.odd(stored.id).items() if o.replica == whole]
 
     def _last_holders(self, stored: StoredBlock) -> tuple[Excluded, ...]:
         holders = []

@@ -168,9 +168,7 @@ class Cluster:
 
     def add_block(self, inode_id: int, previous: Block | None = None, client: str = "ana"):
         return self.try_(
-            lambda: self.core.add_block(
-                inode_id, client_id=client, previous=previous, now=self.now
-            )
+            lambda: self.core.add_block(inode_id, client_id=client, previous=previous, now=self.now)
         )
 
     def complete(self, inode_id: int, last: Block | None, client: str = "ana"):

@@ -1,0 +1,100 @@
+import pytest
+
+from blockstore.errors import ConfigException, StaleEpochException
+from blockstore.model import Block, Node, NodeLoad, Replica, ReplicaState
+
+
+def test_a_node_of_another_cluster_is_refused(cluster):
+    cluster.nodes["x"] = Node("x", "h", 1)
+    cluster.incarnations["x"] = 1
+    with pytest.raises(ConfigException, match="cluster other"):
+        cluster.register("x", cluster_id="other")
+    cluster.register("x", cluster_id="c")
+
+
+def test_an_older_incarnation_is_refused(cluster):
+    cluster.add_node("x")
+    cluster.incarnations["x"] = 0
+    with pytest.raises(StaleEpochException, match="two processes"):
+        cluster.register("x")
+
+
+def test_an_unknown_node_and_an_old_epoch_register_again(cluster):
+    cluster.add_node("x")
+    load = NodeLoad()
+    known = cluster.core.heartbeat("x", incarnation=1, epoch=0, load=load, now=cluster.now)
+    assert not known.reply
+    known = cluster.core.heartbeat("x", incarnation=2, epoch=1, load=load, now=cluster.now)
+    assert not known.reply
+    cluster.restart()
+    assert not cluster.beat("x")
+    with pytest.raises(StaleEpochException):
+        cluster.full_report("x")
+
+
+def test_a_dead_node_registers_again(cluster):
+    cluster.add_node("x")
+    cluster.pass_time(31, beating="")
+    assert not cluster.beat("x")
+    cluster.register("x")
+    assert cluster.beat("x")
+
+
+def test_a_full_report_is_all_that_a_node_has(cluster):
+    cluster.add_nodes("xy")
+    (one,) = cluster.write("/f", 10)
+    (two,) = cluster.write("/g", 10)
+    cluster.full_report("x", Replica(two, ReplicaState.FINALIZED))
+    assert cluster.locations("/f") == [["y"]]
+    assert cluster.locations("/g") == [["x", "y"]]
+    cluster.report("x", one)
+    assert cluster.locations("/f") == [["x", "y"]]
+
+
+def test_a_restarted_node_has_nothing_before_its_report(cluster):
+    cluster.add_nodes("xy")
+    (block,) = cluster.write("/f", 10)
+    cluster.incarnations["x"] += 1
+    cluster.register("x")
+    assert cluster.locations("/f") == [["y"]]
+    cluster.full_report("x", Replica(block, ReplicaState.FINALIZED))
+    assert cluster.locations("/f") == [["x", "y"]]
+
+
+def test_another_node_at_the_same_address_replaces_the_old_one(cluster):
+    cluster.add_node("x", host="h")
+    cluster.write("/f", 10, replication=1)
+    cluster.add_node("y", host="h")
+    report = cluster.core.report(now=cluster.now).reply
+    assert [node.node.node_id for node in report.nodes] == ["y"]
+    assert cluster.locations("/f") == [[]]
+
+
+def test_a_replica_reported_before_its_block_was_committed_counts_from_then_on(cluster):
+    cluster.add_nodes("x")
+    inode_id = cluster.create("/f")
+    located = cluster.add_block(inode_id)
+    block = Block(located.block.id, located.block.generation, 10)
+    cluster.report("x", block)
+    assert cluster.complete(inode_id, block).done
+
+
+def test_a_deleted_replica_is_gone(cluster):
+    cluster.add_nodes("xy")
+    (block,) = cluster.write("/f", 10)
+    cluster.report("x", block, ReplicaState.DELETED)
+    assert cluster.locations("/f") == [["y"]]
+
+
+def test_the_wall_clock_kills_nobody(cluster):
+    cluster.add_node("x")
+    cluster.take(cluster.core.tick(now=cluster.now, wall=cluster.wall + 1e6))
+    assert cluster.beat("x")
+
+
+def test_every_start_has_a_new_epoch(cluster):
+    epochs = [cluster.state.epoch]
+    for _ in range(3):
+        cluster.restart()
+        epochs.append(cluster.state.epoch)
+    assert epochs == [1, 2, 3, 4]

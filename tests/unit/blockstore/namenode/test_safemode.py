@@ -1,0 +1,81 @@
+import pytest
+
+from blockstore.errors import SafeModeException
+from blockstore.model import Replica, ReplicaState
+from blockstore.namenode.config import NameNodeConfig
+from blockstore.namenode.safemode import SafeMode
+
+
+def whole(block):
+    return Replica(block, ReplicaState.FINALIZED)
+
+
+def test_a_namespace_without_blocks_is_never_in_safe_mode(cluster):
+    assert not cluster.core.safe_mode().reply.on
+
+
+def test_safe_mode_ends_in_the_moment_when_enough_blocks_are_reported(cluster):
+    cluster.add_nodes("xy")
+    (one,) = cluster.write("/f", 10, replication=1, on="x")
+    (two,) = cluster.write("/g", 10, replication=1, on="y")
+    cluster.restart()
+    with pytest.raises(SafeModeException, match="0 of 2 blocks are reported"):
+        cluster.mkdirs("/d")
+    cluster.register("x")
+    cluster.full_report("x", whole(one))
+    assert cluster.core.safe_mode().reply.on
+    cluster.register("y")
+    cluster.full_report("y")
+    assert cluster.core.safe_mode().reply.on
+    cluster.report("y", two)
+    assert not cluster.core.safe_mode().reply.on
+    cluster.mkdirs("/d")
+
+
+def test_reads_work_in_safe_mode(cluster):
+    cluster.add_nodes("x")
+    cluster.write("/f", 10)
+    cluster.restart()
+    assert cluster.core.stat("/f").reply.length == 10
+    assert cluster.paths() == ["/f"]
+    assert cluster.locations("/f") == [[]]
+
+
+def test_open_blocks_do_not_keep_safe_mode_on(cluster):
+    cluster.add_nodes("x")
+    cluster.add_block(cluster.create("/f"))
+    cluster.restart()
+    assert not cluster.core.safe_mode().reply.on
+
+
+def test_bad_replicas_do_not_end_safe_mode(cluster):
+    cluster.add_nodes("x")
+    (block,) = cluster.write("/f", 10)
+    cluster.restart()
+    cluster.register("x")
+    cluster.full_report("x", Replica(block, ReplicaState.RWR))
+    assert cluster.core.safe_mode().reply.on
+
+
+def test_what_an_administrator_entered_only_they_end(cluster):
+    cluster.core.safe_mode(enter=True)
+    cluster.pass_time(100)
+    with pytest.raises(SafeModeException, match="safemode leave"):
+        cluster.create("/f")
+    cluster.core.safe_mode(enter=False)
+    cluster.create("/f")
+
+
+def test_an_administrator_can_leave_before_all_blocks_are_there(cluster):
+    cluster.add_nodes("x")
+    cluster.write("/f", 10)
+    cluster.restart()
+    cluster.core.safe_mode(enter=False)
+    cluster.mkdirs("/d")
+
+
+@pytest.mark.parametrize(("blocks", "needed"), [(1, 1), (999, 999), (1000, 999), (0, 0)])
+def test_the_threshold_is_rounded_up(blocks, needed):
+    mode = SafeMode(NameNodeConfig().safe_mode_threshold, blocks=lambda: blocks, reported=lambda: 0)
+    assert mode.status().blocks_needed == needed
+    assert mode.on == (needed > 0)
