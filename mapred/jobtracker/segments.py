@@ -5,6 +5,7 @@ tests. A new segment has a number above all others and is created exclusively; a
 that finds a number above its own was replaced, and stops.
 """
 
+import contextlib
 import os
 from collections.abc import Iterable
 from typing import BinaryIO, Final, Protocol
@@ -30,13 +31,17 @@ class ReplacedError(MapredError):
 class SegmentFile(Protocol):
     """A segment being written."""
 
-    def write(self, data: bytes) -> object: ...
+    def write(self, data: bytes, /) -> object: ...
 
     def sync(self) -> None:
         """All that was written is durable on return."""
         ...
 
     def close(self) -> None: ...
+
+    def discard(self) -> None:
+        """Removes it, as far as that's possible."""
+        ...
 
 
 class Folder(Protocol):
@@ -78,7 +83,6 @@ class SegmentedHistory:
         return sorted(number for number in found if number is not None)
 
     def begin(self, snapshot: Iterable[Entry]) -> None:
-        self._abandon()
         older = self._numbers()
         newest = older[-1] if older else 0
         if self._number and newest > self._number:
@@ -86,20 +90,15 @@ class SegmentedHistory:
                 f"another JobTracker has begun {segment_name(newest)} in this history"
             )
         self._number = newest + 1
-        self._file = self._folder.create(segment_name(self._number))
-        self._file.write(encode_segment_start(snapshot))
-        self._file.sync()
+        fresh = self._folder.create(segment_name(self._number))
+        fresh.write(encode_segment_start(snapshot))
+        fresh.sync()
+        broken, self._file = self._file, fresh
+        if broken is not None:
+            with contextlib.suppress(OSError):
+                broken.discard()
         for number in older:
             self._folder.delete(segment_name(number))
-
-    def _abandon(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            try:
-                file.close()
-            except OSError:
-                # It is being replaced because it failed; the snapshot has all of it.
-                return
 
     def append(self, entries: Iterable[Entry]) -> None:
         self._open_file().write(encode(entries))
@@ -138,7 +137,8 @@ class LocalFolder:
         return _LocalSegment(open(f"{self._path}/{name}", "xb"))
 
     def delete(self, name: str) -> None:
-        os.unlink(f"{self._path}/{name}")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{self._path}/{name}")
 
     def close(self) -> None: ...
 
@@ -156,3 +156,7 @@ class _LocalSegment:
 
     def close(self) -> None:
         self._file.close()
+
+    def discard(self) -> None:
+        self._file.close()
+        os.unlink(self._file.name)

@@ -5,8 +5,6 @@ a dead JobTracker is closed by lease recovery before it is read, which also stop
 that is not dead from writing on.
 """
 
-from typing import Any
-
 from blockstore import BlockStore
 from mapred.jobtracker.segments import HISTORY_DIRECTORY, SegmentFile
 
@@ -15,9 +13,9 @@ class StoreFolder:
     """`HISTORY_DIRECTORY` on one block store."""
 
     def __init__(self, namenode: str, directory: str = HISTORY_DIRECTORY) -> None:
-        self._store: Any = BlockStore(namenode)
+        self._store = BlockStore(namenode)
         self._directory = directory
-        self._store.mkdirs(directory)
+        self._store.mkdir(directory)
 
     def names(self) -> list[str]:
         return [status.name for status in self._store.list(self._directory)]
@@ -25,12 +23,10 @@ class StoreFolder:
     def read(self, name: str) -> bytes:
         self._store.recover_lease(self._path(name))
         with self._store.open(self._path(name), "rb") as file:
-            data: bytes = file.read()
-        return data
+            return file.read()
 
     def create(self, name: str) -> SegmentFile:
-        file: SegmentFile = self._store.open(self._path(name), "xb")
-        return file
+        return self._store.open(self._path(name), "xb")
 
     def delete(self, name: str) -> None:
         self._store.delete(self._path(name))
