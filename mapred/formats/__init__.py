@@ -14,6 +14,7 @@ from mapred.formats.port import InputFormat, OutputFormat
 _INPUTS: Final = {
     "text": ("mapred.formats.text", "TextInput"),
     "jsonl": ("mapred.formats.jsonl", "JsonLinesInput"),
+    "matrix": ("mapred.formats.matrix", "MatrixInput"),
 }
 _OUTPUTS: Final = {
     "text": ("mapred.formats.text", "TextOutput"),

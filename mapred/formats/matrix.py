@@ -1,0 +1,114 @@
+"""Tables of numbers, a block of rows at a time: what learning jobs read.
+
+A record is (where the block begins, its rows as a 2-D array of float64): the key is the byte
+offset of its first line, for .npy files the number of its first row.
+
+Text: one row a line, numbers separated by commas, semicolons, tabs or spaces, whichever the
+first line has. A first line of the file without any number is taken for column names; blank
+lines and lines that begin with # are passed over. A word that is no number, an empty field,
+or a row of another length is an error that names the file and the place.
+
+.npy: numpy.save's files of two dimensions (npy.py).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pyarrow import csv
+
+from mapred.errors import InputError
+from mapred.formats.lines import BLOCK_BYTES, LineBlocks
+from mapred.formats.npy import NpyReader
+from mapred.formats.port import RecordBatch, RecordReader
+from mapred.model import Split
+from mapred.storage.port import Storage
+
+Matrix = npt.NDArray[np.float64]
+
+_SEPARATORS: Final = (b",", b";", b"\t")
+_SAMPLE_LETTERS: Final = 200
+
+
+class MatrixInput:
+    """Text or .npy, by the file's name."""
+
+    def reader(self, split: Split, storage: Storage) -> RecordReader:
+        if split.uri.endswith(".npy"):
+            return NpyReader(split, storage)
+        return MatrixReader(split, storage)
+
+
+class MatrixReader:
+    """The rows of one split of a text."""
+
+    def __init__(self, split: Split, storage: Storage, block_bytes: int = BLOCK_BYTES) -> None:
+        self._uri = split.uri
+        self._blocks = LineBlocks(split, storage, block_bytes)
+        self._passed_over = 0
+
+    @property
+    def bytes_read(self) -> int:
+        return self._blocks.bytes_read
+
+    def batches(self) -> Iterator[RecordBatch]:
+        for offset, block in self._blocks:
+            lines = self._without_remarks(block)
+            if offset == 0 and lines and not _has_number(lines[0]):
+                lines = lines[1:]
+            if lines:
+                yield [offset], [self._parsed(offset, lines)]
+
+    def counters(self) -> Mapping[str, int]:
+        return {"lines_passed_over": self._passed_over} if self._passed_over else {}
+
+    def _without_remarks(self, block: bytes) -> list[bytes]:
+        lines = block.splitlines()
+        kept = [line for line in lines if line.strip() and not line.lstrip().startswith(b"#")]
+        self._passed_over += len(lines) - len(kept)
+        return kept
+
+    def _parsed(self, offset: int, lines: list[bytes]) -> Matrix:
+        separator = next((one for one in _SEPARATORS if one in lines[0]), None)
+        if separator is None:
+            separator, lines = b",", [b",".join(line.split()) for line in lines]
+        columns = lines[0].count(separator) + 1
+        names = [str(number) for number in range(columns)]
+        try:
+            table = csv.read_csv(
+                pa.BufferReader(b"\n".join(lines)),
+                csv.ReadOptions(column_names=names, use_threads=False),
+                csv.ParseOptions(delimiter=separator.decode()),
+                csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.float64()),
+                    null_values=[],
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            raise InputError(
+                f"{self._uri}, in the {len(lines)} lines from byte {offset}: {_words(error)}"
+            ) from None
+        return np.column_stack([column.to_numpy() for column in table.columns])
+
+
+def _has_number(line: bytes) -> bool:
+    for separator in _SEPARATORS:
+        line = line.replace(separator, b" ")
+    return any(map(_is_number, line.split()))
+
+
+def _is_number(word: bytes) -> bool:
+    try:
+        float(word.strip(b'"'))
+    except ValueError:
+        return False
+    return True
+
+
+def _words(error: Any) -> str:
+    """Arrow's message without its own names for things."""
+    text = str(error).removeprefix("CSV conversion error to double: ")
+    text = text.removeprefix("CSV parse error: ").split(". If this")[0]
+    return text[:_SAMPLE_LETTERS]
