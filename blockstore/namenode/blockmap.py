@@ -201,7 +201,7 @@ class BlockMap:
     def drop(self, stored: StoredBlock, newest_generation: int) -> None:
         """The block left the namespace: whatever its holders and writers have of it is doomed."""
         nodes = self.holders(stored.id) | {node.node_id for node in stored.pipeline}
-        for node_id in nodes:
+        for node_id in sorted(nodes):
             # A rebuilt pipeline may have given its replicas a stamp that nobody reported yet.
             self.doomed.setdefault(node_id, {})[stored.id] = Block(stored.id, newest_generation)
             self._of_node.get(node_id, set()).discard(stored.id)

@@ -119,7 +119,9 @@ class _Content:
 
     def after_crash(self, rng: random.Random) -> "_Content":
         """Durable bytes, and of the others a prefix in which pages may be missing."""
-        survived = bytearray(self.data[: rng.randint(self.durable_bytes, len(self.data))])
+        whole = rng.random() < 0.25
+        size = len(self.data) if whole else rng.randint(self.durable_bytes, len(self.data))
+        survived = bytearray(self.data[:size])
         for start in range(self.durable_bytes, len(survived), PAGE_BYTES):
             if rng.random() < 0.3:
                 stop = min(start + PAGE_BYTES, len(survived))

@@ -1,0 +1,254 @@
+"""The journal, on a real directory and on the twin that forgets what wasn't synced."""
+
+import random
+
+import pytest
+
+from blockstore.errors import JournalCorruptException
+from blockstore.namenode import journal
+from blockstore.namenode.disk import MemoryDisk, RealDisk
+from blockstore.namenode.entries import DirectoryMade
+from blockstore.namenode.journal import Journal, segment_name
+
+
+@pytest.fixture(params=["real", "memory"])
+def disk(request, tmp_path):
+    return RealDisk(str(tmp_path)) if request.param == "real" else MemoryDisk()
+
+
+def entry(number):
+    return DirectoryMade(number, 1, f"name-{number}" * (number % 7 + 1), 1.5)
+
+
+def begin(disk, last=0):
+    writing = Journal(disk)
+    writing.open(last)
+    return writing
+
+
+def append(writing, count, *, batch=3):
+    for number in range(count):
+        writing.append(entry(writing.last + 1))
+        if number % batch == batch - 1:
+            writing.sync()
+    writing.sync()
+
+
+def read(disk, after=0, **options):
+    return list(journal.read(disk, after, **options))
+
+
+def expected(first, last):
+    return [(number, entry(number)) for number in range(first, last + 1)]
+
+
+def damage(disk, name, at, with_=b"\xff"):
+    data = bytearray(disk.read(name))
+    data[at : at + len(with_)] = bytes(a ^ b for a, b in zip(data[at:], with_, strict=False))
+    file = disk.create(name)
+    file.write(bytes(data))
+    file.sync()
+    file.close()
+
+
+def test_what_was_synced_is_read_in_order(disk):
+    append(begin(disk), 10)
+    assert read(disk) == expected(1, 10)
+    assert read(disk, after=7) == expected(8, 10)
+    assert read(disk, through=4) == expected(1, 4)
+
+
+def test_sync_tells_the_last_durable_transaction(disk):
+    writing = begin(disk)
+    assert writing.sync() == 0
+    writing.append(entry(1))
+    writing.append(entry(2))
+    assert (writing.last, writing.sync(), writing.sync()) == (2, 2, 2)
+
+
+def test_an_empty_disk_has_no_transactions(disk):
+    assert read(disk) == []
+
+
+def test_segments_follow_each_other(disk):
+    writing = begin(disk)
+    append(writing, 5)
+    assert writing.roll() == 5
+    append(writing, 5)
+    assert journal.segments(disk) == [1, 6]
+    assert read(disk) == expected(1, 10)
+    assert read(disk, after=5) == expected(6, 10)
+
+
+def test_a_roll_makes_what_was_gathered_part_of_the_sealed_segment(disk):
+    writing = begin(disk)
+    writing.append(entry(1))
+    assert writing.roll() == 1
+    assert journal.segments(disk) == [1, 2]
+
+
+def test_a_new_start_continues_in_a_new_segment(disk):
+    append(begin(disk), 3)
+    append(begin(disk, last=3), 3)
+    assert journal.segments(disk) == [1, 4]
+    assert read(disk) == expected(1, 6)
+
+
+def test_purged_segments_are_gone_and_needed_ones_stay(disk):
+    writing = begin(disk)
+    for _ in range(3):
+        append(writing, 5)
+        writing.roll()
+    writing.purge(through=9)
+    assert journal.segments(disk) == [6, 11, 16]
+    writing.purge(through=10)
+    assert journal.segments(disk) == [11, 16]
+    assert read(disk, after=10) == expected(11, 15)
+
+
+def test_a_reader_before_the_purged_part_is_told_what_is_missing(disk):
+    writing = begin(disk)
+    append(writing, 5)
+    writing.roll()
+    writing.purge(through=5)
+    with pytest.raises(JournalCorruptException, match="transaction 1: transactions are missing"):
+        read(disk)
+
+
+@pytest.mark.parametrize("cut", [1, 5, 23, 24, 30])
+def test_a_torn_end_is_cut_off(disk, cut):
+    append(begin(disk), 10, batch=1)
+    name = segment_name(1)
+    whole = len(disk.read(name))
+    disk.truncate(name, whole - cut)
+    assert read(disk, repair=True) == expected(1, 9)
+    assert read(disk) == expected(1, 9)
+    append(begin(disk, last=9), 1)
+    assert read(disk) == expected(1, 10)
+
+
+def test_a_torn_end_without_repair_is_left_as_it_is(disk):
+    append(begin(disk), 3)
+    disk.truncate(segment_name(1), len(disk.read(segment_name(1))) - 1)
+    before = disk.read(segment_name(1))
+    assert read(disk) == expected(1, 2)
+    assert disk.read(segment_name(1)) == before
+
+
+def test_a_batch_that_was_torn_in_its_middle_is_cut_there(disk):
+    """Pages of one unsynced write may arrive in any order: no later record knew the hole good."""
+    writing = begin(disk)
+    append(writing, 5)
+    start = len(disk.read(segment_name(1)))
+    append(writing, 9, batch=9)
+    damage(disk, segment_name(1), start + 30, b"\xff" * 60)
+    assert read(disk, repair=True) == expected(1, 5)
+
+
+def test_reserved_space_at_the_end_is_no_record(disk):
+    append(begin(disk), 3)
+    data = disk.read(segment_name(1))
+    file = disk.create(segment_name(1))
+    file.write(data + bytes(10_000))
+    file.sync()
+    file.close()
+    assert read(disk, repair=True) == expected(1, 3)
+    assert disk.read(segment_name(1)) == data
+
+
+def test_a_segment_whose_head_was_torn_counts_as_not_begun(disk):
+    append(begin(disk), 3)
+    begin(disk, last=3)
+    disk.truncate(segment_name(4), 7)
+    assert read(disk, repair=True) == expected(1, 3)
+    append(begin(disk, last=3), 2)
+    assert read(disk) == expected(1, 5)
+
+
+def test_damage_in_the_middle_says_file_offset_and_transaction(disk):
+    append(begin(disk), 10, batch=1)
+    ends = record_ends(disk, segment_name(1))
+    damage(disk, segment_name(1), ends[3] + 30)
+    with pytest.raises(JournalCorruptException) as caught:
+        read(disk, repair=True)
+    for words in (segment_name(1), f"offset {ends[3]},", "transaction 5:", "truncate -s"):
+        assert words in str(caught.value)
+    with pytest.raises(JournalCorruptException):
+        read(disk)
+
+
+@pytest.mark.parametrize(
+    "field_at", [0, 4, 8, 16, 24], ids=["length", "crc", "number", "durable", "data"]
+)
+def test_no_field_of_a_durable_record_may_change(disk, field_at):
+    append(begin(disk), 10, batch=1)
+    ends = record_ends(disk, segment_name(1))
+    damage(disk, segment_name(1), ends[3] + field_at, b"\x01")
+    with pytest.raises(JournalCorruptException, match="transaction 5"):
+        read(disk)
+
+
+def test_damage_in_a_sealed_segment_is_never_taken_for_a_torn_end(disk):
+    writing = begin(disk)
+    append(writing, 3)
+    writing.roll()
+    disk.truncate(segment_name(1), len(disk.read(segment_name(1))) - 1)
+    with pytest.raises(JournalCorruptException, match="segments follow"):
+        read(disk)
+
+
+def test_a_missing_segment_is_noticed(disk):
+    writing = begin(disk)
+    for _ in range(2):
+        append(writing, 3)
+        writing.roll()
+    disk.remove(segment_name(4))
+    with pytest.raises(JournalCorruptException, match=r"journal-0+7, .*transaction 4"):
+        read(disk)
+
+
+def test_a_journal_that_is_too_short_for_a_checkpoint_is_noticed(disk):
+    append(begin(disk), 3)
+    with pytest.raises(JournalCorruptException, match="before 5"):
+        read(disk, through=5)
+
+
+def record_ends(disk, name):
+    """Where records end, found by the format's own words."""
+    data, at, ends = disk.read(name), 20, []
+    while at < len(data):
+        at += 24 + int.from_bytes(data[at : at + 4], "little")
+        ends.append(at)
+    return ends
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_after_a_crash_at_any_moment_what_was_synced_is_there_and_nothing_is_wrong(seed):
+    """The disk forgets what wasn't synced; then the journal goes on, and crashes again."""
+    rng = random.Random(seed)
+    disk = MemoryDisk()
+    last = 0
+    for _ in range(4):
+        promised = last
+        steps = rng.randint(0, 40)
+
+        def step():
+            nonlocal steps
+            if steps == 0:
+                raise KeyboardInterrupt
+            steps -= 1
+
+        disk.before_step = step
+        try:
+            writing = begin(disk, last)
+            while True:
+                for _ in range(rng.randint(0, 5)):
+                    writing.append(entry(writing.last + 1))
+                promised = writing.roll() if rng.random() < 0.1 else writing.sync()
+        except KeyboardInterrupt:
+            pass
+        disk = disk.crash(rng)
+        found = read(disk, repair=True)
+        assert found == expected(1, len(found))
+        assert len(found) >= promised
+        last = len(found)
