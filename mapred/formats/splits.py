@@ -13,9 +13,9 @@ from mapred.formats.compression import is_compressed
 from mapred.model import Split
 from mapred.storage.port import Extent
 
-# Without another wish: as many splits as keep some dozens of workers busy, none so small that
+# Without another wish: as many splits as keep a dozen workers busy, none so small that
 # starting its task costs more than its work, none so large that it doesn't fit a map's buffers.
-_SPLITS_WANTED: Final = 32
+_SPLITS_WANTED: Final = 16
 _SPLIT_BYTES_MIN: Final = 2 * 1024 * 1024
 _SPLIT_BYTES_MAX: Final = 32 * 1024 * 1024
 

@@ -16,7 +16,7 @@ from mapred.task.failure import RecordError, sample_of
 Chunk: TypeAlias = list[tuple[Any, Any]]
 
 _ROWS_FIRST: Final = 8
-_ROWS_MAX: Final = 4096
+_ROWS_MAX: Final = 2048
 _GROWTH: Final = 4
 # A chunk's estimated bytes below which the next may be larger, and above which it's smaller.
 _BYTES_LOW: Final = 256 * 1024
