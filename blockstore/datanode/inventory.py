@@ -129,7 +129,7 @@ class Inventory:
 
     def _sweep(self, place: Place, names: set[str]) -> None:
         """Leftovers: checksum files without data, and checksum files that weren't whole yet."""
-        for name in names:
+        for name in sorted(names):
             orphan = name.removesuffix(layout.CRC_SUFFIX) not in names
             if name.endswith(layout.NEW_SUFFIX) or (name.endswith(layout.CRC_SUFFIX) and orphan):
                 self._remove(place, name)

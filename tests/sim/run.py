@@ -1,0 +1,47 @@
+"""Runs seeds and says what they met: python tests/sim/run.py --seeds 0:1000"""
+
+import argparse
+import logging
+import sys
+import time
+import traceback
+from collections import Counter
+
+from simulator.runs import run_seed
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", default="0:100", help="FROM:TO, or one seed")
+    parser.add_argument("--kind", default="", help="store or jobs; both by default")
+    parser.add_argument("--trace", action="store_true", help="print every event")
+    parser.add_argument("--keep-going", action="store_true", help="don't stop at a failing seed")
+    options = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    first, _, last = options.seeds.partition(":")
+    seeds = range(int(first), int(last) if last else int(first) + 1)
+    figures: Counter[str] = Counter()
+    failed = []
+    started = time.perf_counter()
+    for seed in seeds:
+        try:
+            report = run_seed(seed, kind=options.kind, trace=options.trace)
+        except Exception:
+            failed.append(seed)
+            traceback.print_exc()
+            print(f"seed {seed} failed", flush=True)
+            if not options.keep_going:
+                break
+            continue
+        figures.update(report.figures)
+        figures["steps"] += report.steps
+        figures["virtual seconds"] += int(report.virtual_s)
+    took = time.perf_counter() - started
+    for name, count in sorted(figures.items()):
+        print(f"{count:>10}  {name}")
+    print(f"{len(seeds)} seeds, {took:.1f} s, {took / len(seeds):.3f} s a seed; failed: {failed}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,230 @@
+"""Breaks things, at random, and mends them again: the faults of a run."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simulator.datanode_host import DIRECTORY, DataNodeHost
+from simulator.invariants import StoreChecker
+from simulator.ledger import Ledger
+from simulator.namenode_host import NameNodeHost
+from simulator.network import Host, Network, Weather
+from simulator.workload import User
+from simulator.world import Life, World
+
+
+@dataclass(frozen=True, slots=True)
+class Temper:
+    """How bad it gets."""
+
+    pause_s: float
+    outage_s: float
+    weather: Weather
+    rot: bool
+
+
+def temper_of(rng: random.Random, *, rot: bool) -> Temper:
+    """From a bad day to a bad year."""
+    return Temper(
+        pause_s=rng.choice([1.5, 3.0, 6.0]),
+        outage_s=rng.choice([2.0, 6.0, 16.0]),
+        weather=Weather(
+            lost=rng.choice([0.0, 0.01, 0.05]),
+            doubled=rng.choice([0.0, 0.02, 0.1]),
+            late=rng.choice([0.0, 0.01, 0.05]),
+            late_s=rng.choice([1.0, 5.0]),
+            stream_breaks=rng.choice([0.0, 0.003, 0.02]),
+        ),
+        rot=rot,
+    )
+
+
+class Nemesis:
+    """Has a life of its own, which ends when the faults stop."""
+
+    def __init__(
+        self,
+        world: World,
+        network: Network,
+        namenode: NameNodeHost,
+        datanodes: list[DataNodeHost],
+        users: list[User],
+        ledger: Ledger,
+        checker: StoreChecker,
+    ) -> None:
+        self._world = world
+        self._network = network
+        self._namenode = namenode
+        self._datanodes = datanodes
+        self._users = users
+        self._ledger = ledger
+        self._checker = checker
+        self._rng = world.rng("nemesis")
+        self._life = Life("nemesis")
+        self._rotten: set[int] = set()
+        self.temper = temper_of(self._rng, rot=self._rng.random() < 0.5)
+
+    def start(self) -> None:
+        self._network.weather = self.temper.weather
+        self._world.spawn(self._rage(), self._life)
+
+    def stop(self) -> None:
+        """Everything is mended; who is down is started."""
+        self._life.end()
+        self._network.weather = Weather()
+        self._network.mend_all()
+        for host in (self._namenode, *self._datanodes):
+            host.disarm()
+            if not host.up:
+                host.start()
+
+    async def _rage(self) -> None:
+        faults: list[tuple[int, Callable[[], None]]] = [
+            (6, self._crash_datanode),
+            (3, self._power_cut_soon),
+            (3, self._crash_namenode),
+            (2, self._namenode_power_cut_soon),
+            (5, self._partition),
+            (2, self._kill_user),
+            (1, self._black_out),
+            (3 if self.temper.rot else 0, self._flip_a_bit),
+        ]
+        weights = [weight for weight, _ in faults]
+        while True:
+            await self._world.sleep(self._rng.expovariate(1 / self.temper.pause_s))
+            (fault,) = self._rng.choices(faults, weights)
+            fault[1]()
+
+    def _outage_s(self) -> float:
+        return 0.3 + self._rng.expovariate(1 / self.temper.outage_s)
+
+    def _start_later(self, host: NameNodeHost | DataNodeHost) -> None:
+        def start() -> None:
+            if not host.up:
+                host.start()
+
+        self._world.later(self._outage_s(), start, self._life)
+
+    def _some(self, hosts: "list[DataNodeHost]") -> "DataNodeHost | None":
+        up = [host for host in hosts if host.up]
+        return self._rng.choice(up) if up else None
+
+    # --- deaths
+
+    def _crash_datanode(self) -> None:
+        victim = self._some(self._datanodes)
+        if victim is not None:
+            self._kill_datanode(victim, power_loss=self._rng.random() < 0.5)
+
+    def _kill_datanode(self, victim: DataNodeHost, *, power_loss: bool) -> None:
+        if power_loss:
+            self._lost_power(victim)
+        self._world.count(f"datanode {'lost power' if power_loss else 'killed'}", victim.name)
+        victim.crash(power_loss=power_loss, rng=self._rng)
+        self._start_later(victim)
+
+    def _lost_power(self, victim: DataNodeHost) -> None:
+        losses = self._ledger.power_losses
+        losses[victim.name] = losses.get(victim.name, 0) + 1
+
+    def _power_cut_soon(self) -> None:
+        """In the middle of some disk operation; which one, luck decides."""
+        victim = self._some(self._datanodes)
+        if victim is None:
+            return
+        self._lost_power(victim)
+        victim.arm(self._rng.randint(0, 40))
+        self._start_when_dead(victim)
+
+    def _crash_namenode(self) -> None:
+        namenode = self._namenode
+        if namenode.up:
+            power_loss = self._rng.random() < 0.5
+            self._world.count(f"namenode {'lost power' if power_loss else 'killed'}")
+            namenode.crash(power_loss=power_loss, rng=self._rng)
+            self._start_later(namenode)
+
+    def _namenode_power_cut_soon(self) -> None:
+        if self._namenode.up:
+            self._namenode.arm(self._rng.randint(0, 12))
+            self._start_when_dead(self._namenode)
+
+    def _start_when_dead(self, host: NameNodeHost | DataNodeHost) -> None:
+        async def watch() -> None:
+            for _ in range(40):
+                await self._world.sleep(0.5)
+                if not host.up:
+                    self._start_later(host)
+                    return
+
+        self._world.spawn(watch(), self._life)
+
+    def _black_out(self) -> None:
+        """The whole room loses power at once."""
+        self._world.count("blackout")
+        for datanode in self._datanodes:
+            if datanode.up:
+                self._kill_datanode(datanode, power_loss=True)
+        if self._namenode.up and self._rng.random() < 0.7:
+            self._namenode.crash(power_loss=True, rng=self._rng)
+            self._start_later(self._namenode)
+
+    def _kill_user(self) -> None:
+        user = self._rng.choice(self._users)
+        if not user.up:
+            return
+        self._world.count("user killed", user.name)
+        user.end_life()
+
+        def start() -> None:
+            if not user.up and not user.stopping:
+                user.start()
+
+        self._world.later(self._outage_s(), start, self._life)
+
+    # --- partitions
+
+    def _partition(self) -> None:
+        rng = self._rng
+        victim: Host = rng.choice([*self._datanodes, *self._users])
+        others: list[Host] = [self._namenode, *self._datanodes, *self._users]
+        style = rng.random()
+        if style < 0.4:
+            others = [self._namenode]
+        elif style < 0.7:
+            others = rng.sample(others, 2)
+        one_way = rng.random() < 0.3
+        self._world.count("partition", victim.name)
+        for other in others:
+            if other is victim:
+                continue
+            if one_way:
+                self._network.cut_one_way(victim.name, other.name)
+            else:
+                self._network.cut(victim.name, other.name)
+
+        def mend() -> None:
+            for other in others:
+                self._network.mend(victim.name, other.name)
+
+        self._world.later(self._outage_s(), mend, self._life)
+
+    # --- rot
+
+    def _flip_a_bit(self) -> None:
+        """In a replica of a promised block that has others: at most one of each block is bad,
+        and the NameNode is left enough of them."""
+        candidates = [b for b in self._ledger.blocks if b not in self._rotten]
+        if not candidates:
+            return
+        block_id = self._rng.choice(candidates)
+        good = self._checker.intact_on(block_id)
+        if len(good) < 2:
+            return
+        victim = self._rng.choice(good)
+        path = f"{DIRECTORY}/current/blk_{block_id}"
+        if self._rng.random() < 0.3:
+            path += ".crc"
+        if victim.disk.flip_bit(path, self._rng):
+            self._rotten.add(block_id)
+            self._world.count("bit flipped", victim.name, block_id)

@@ -1,0 +1,58 @@
+"""A simulated reader: locations, verification, another replica when one is bad."""
+
+from blockstore import checksum
+from blockstore.datastream import LAST, Packet
+from blockstore.errors import BlockMissingException, ChecksumException, StoreError
+from blockstore.model import LocatedBlock, Node
+from simulator.client import StoreClient
+from simulator.datanode_host import CHUNK_BYTES
+
+
+async def read_file(client: StoreClient, path: str) -> bytes:
+    """All committed bytes.
+
+    Raises:
+        BlockMissingException: no replica of a block could be read.
+        StoreError: the NameNode's refusal.
+    """
+    location = await client.ask("locate", path, client_host=client.near)
+    content = b""
+    for located in location.blocks:
+        if not located.under_construction:
+            content += await _read_block(client, located)
+    return content
+
+
+async def _read_block(client: StoreClient, located: LocatedBlock) -> bytes:
+    for node in located.nodes:
+        try:
+            return await _read_replica(client, located, node)
+        except ChecksumException as error:
+            client.world.count("reader met a bad replica", located.block, node.node_id)
+            await client.ask("report_bad_replica", located.block, node.node_id, str(error))
+        except StoreError as error:
+            client.world.figures["reader went on elsewhere"] += 1
+            client.world.note("read failed", located.block, node.node_id, error)
+    raise BlockMissingException(f"{located.block} on {located.nodes}: {located.last_holders}")
+
+
+async def _read_replica(client: StoreClient, located: LocatedBlock, node: Node) -> bytes:
+    block = located.block
+    stream = await client.network.open_stream(client, node.node_id, "read", block, 0, block.length)
+    data = b""
+    try:
+        while True:
+            frame = await stream.receive(6.0)
+            if isinstance(frame, StoreError):
+                raise frame
+            assert isinstance(frame, Packet)
+            what = f"{block} from {node.node_id}"
+            checksum.verify(frame.data, frame.crcs, CHUNK_BYTES, what=what, offset=frame.offset)
+            data += frame.data
+            if frame.flags & LAST:
+                break
+    finally:
+        stream.close()
+    if len(data) < block.length:
+        raise ChecksumException(f"{block} from {node.node_id}: {len(data)} bytes came")
+    return data[: block.length]

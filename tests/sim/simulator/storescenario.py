@@ -1,0 +1,128 @@
+"""One run of the block store: a cluster of some shape, users, faults, and the peace after."""
+
+from blockstore.errors import StoreError
+from blockstore.namenode.core import NameNode
+from simulator.datanode_host import DataNodeHost
+from simulator.invariants import StoreChecker
+from simulator.ledger import Ledger
+from simulator.namenode_host import NameNodeHost
+from simulator.nemesis import Nemesis
+from simulator.network import Network
+from simulator.workload import User
+from simulator.world import Broken, World
+
+FAULTS_S = 45.0
+# Within this time after the last fault everything must be well again: leases run out (15 s),
+# nodes come back, copies are made, recoveries are repeated.
+PEACE_S = 120.0
+
+
+class StoreScenario:
+    """NameNode, DataNodes, users."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        make_core: type[NameNode] = NameNode,
+        datanode_type: type[DataNodeHost] = DataNodeHost,
+        namenode_type: type[NameNodeHost] = NameNodeHost,
+    ) -> None:
+        self.world = world
+        rng = world.rng("scenario")
+        self.network = Network(world, (StoreError,))
+        self.ledger = Ledger()
+        self.namenode = namenode_type(world, self.network, make_core=make_core)
+        count = rng.choice([3, 3, 4, 5])
+        racks = rng.choice([1, 2])
+        self.datanodes = [
+            datanode_type(world, self.network, f"dn-{n}", f"/rack-{n % racks}")
+            for n in range(count)
+        ]
+        self.checker = StoreChecker(world, self.namenode, self.datanodes, self.ledger)
+        self.users: list[User] = []
+        self.nemesis = Nemesis(
+            world, self.network, self.namenode, self.datanodes, self.users, self.ledger,
+            self.checker,
+        )  # fmt: skip
+        least = 2 if self.nemesis.temper.rot else 1
+        self.users += [
+            User(world, self.network, f"user-{n}", rng.choice(self.datanodes).name, self.ledger,
+                 self.checker, replication_min=least)
+            for n in range(2)
+        ]  # fmt: skip
+        world.after_step.append(self.checker.check)
+
+    def start(self) -> None:
+        self.namenode.start()
+        for user in self.users:
+            user.start()
+
+    def run(self) -> None:
+        self.start()
+        self.world.run(3.0)
+        self.nemesis.start()
+        self.world.run(3.0 + FAULTS_S)
+        self.begin_peace()
+        self.world.run(self.world.now + PEACE_S, stop=self.well)
+        reason = self.unwell()
+        if reason:
+            raise Broken(f"{PEACE_S:g} s after the last fault: {reason}")
+        self.read_all()
+
+    def begin_peace(self) -> None:
+        self.nemesis.stop()
+        for user in self.users:
+            user.stopping = True
+            if user.up:
+                user.end_life()
+        self._looked_at = self.world.now
+
+    # --- the end
+
+    def well(self) -> bool:
+        if self.world.now < self._looked_at + 1.0:
+            return False
+        self._looked_at = self.world.now
+        return not self.unwell()
+
+    def unwell(self) -> str:
+        """What isn't as it should be; empty when all is."""
+        core = self.namenode.core
+        if core is None:
+            return "the NameNode isn't up"
+        if core.safe_mode().reply.on:
+            return f"safe mode: {core.safe_mode().reply}"
+        if core.state.open_files:
+            return f"open files: {core.state.open_files}"
+        nodes = {datanode.name: datanode for datanode in self.datanodes}
+        for stored in core.state.blocks.values():
+            file = core.state.names.file(stored.inode_id)
+            wanted = min(file.replication, len(nodes))
+            have = [
+                name
+                for name, datanode in nodes.items()
+                if datanode.finalised().get(stored.id) == (stored.generation, stored.length)
+            ]
+            if len(have) != wanted:
+                return f"{stored} of {file} is on {have}, wanted {wanted}"
+        for name, datanode in nodes.items():
+            extra = set(datanode.finalised()) - set(core.state.blocks)
+            if extra:
+                return f"{name} keeps replicas of deleted blocks: {sorted(extra)}"
+        return ""
+
+    def read_all(self) -> None:
+        """Every promised file is read, every other one is a beginning of what was written."""
+        reader = self.users[0]
+        reader.begin_life()
+        process = self.world.spawn(self._read_all(reader), reader.life)
+        self.world.run(self.world.now + 120.0, stop=lambda: process.result.done)
+        if not process.result.done:
+            raise Broken("reading everything takes too long")
+        process.result.result()
+
+    async def _read_all(self, reader: User) -> None:
+        for path, inode_id in list(self.ledger.paths.items()):
+            if inode_id in self.ledger.promises:
+                await reader.read_and_compare(path, inode_id, must=True)

@@ -1,0 +1,169 @@
+"""What simulated users of the block store do: files in a directory of their own."""
+
+import random
+
+from blockstore.errors import BlockMissingException, StoreError
+from simulator.client import GaveUp, StoreClient
+from simulator.invariants import StoreChecker
+from simulator.ledger import Ledger
+from simulator.namenode_host import CONFIG
+from simulator.network import Network
+from simulator.reader import read_file
+from simulator.world import Broken, World
+from simulator.writer import FileWriter, WriteFailed, Written, at_creation
+
+BLOCK_BYTES = CONFIG.block_bytes
+
+
+class User(StoreClient):
+    """Creates, writes, reads, renames and deletes, one thing after another."""
+
+    def __init__(
+        self,
+        world: World,
+        network: Network,
+        name: str,
+        near: str,
+        ledger: Ledger,
+        checker: StoreChecker,
+        *,
+        replication_min: int,
+    ) -> None:
+        super().__init__(world, network, name, near)
+        self._ledger = ledger
+        self._checker = checker
+        self._replication_min = replication_min
+        self._made = 0
+        self.stopping = False
+
+    def start(self) -> None:
+        self.begin_life()
+        self.world.spawn(self.renew_leases(), self.life)
+        self.world.spawn(self._live(), self.life)
+
+    async def _live(self) -> None:
+        choices = [self._write] * 5 + [self._read] * 2 + [self._rename, self._delete]
+        choices += [self._overwrite, self._set_replication]
+        while not self.stopping:
+            await self.world.sleep(self.rng.expovariate(1.0))
+            try:
+                await self.rng.choice(choices)()
+            except GaveUp as error:
+                self.world.count("user gave up", self.name, error)
+            except WriteFailed as error:
+                self.world.count("write failed", self.name, error)
+            except StoreError as error:
+                self.world.count(f"user refused: {type(error).__name__}", self.name, error)
+
+    # --- what a user does
+
+    def _new_path(self) -> str:
+        self._made += 1
+        return f"/{self.name}/d{self._made % 3}/f{self._made}"
+
+    def _some_file(self) -> tuple[str, int] | None:
+        own = [
+            (path, inode_id)
+            for path, inode_id in self._ledger.paths.items()
+            if inode_id in self._ledger.promises and path.startswith(f"/{self.name}/")
+        ]
+        return self.rng.choice(own) if own else None
+
+    async def _write(self) -> None:
+        await self._write_to(self._new_path(), overwrite=False)
+
+    async def _overwrite(self) -> None:
+        found = self._some_file()
+        if found is not None:
+            await self._write_to(found[0], overwrite=True)
+
+    async def _write_to(self, path: str, *, overwrite: bool) -> None:
+        rng, ledger = self.rng, self._ledger
+        sizes = [0, 1, 100, 400, BLOCK_BYTES, BLOCK_BYTES + 1, 1200]
+        size = rng.choice(sizes)
+        replication = rng.choice([self._replication_min, 2, 3, 3])
+        known = ledger.doubt(path)
+        old = known[0][1] if known else None
+        ledger.released(old)
+        status = await self.ask(
+            "create",
+            path,
+            client_id=self.client_id,
+            replication=max(replication, self._replication_min),
+            block_bytes=BLOCK_BYTES,
+            overwrite=overwrite,
+            request_id=self.request_id(),
+        )
+        content = random.Random(f"{self.name}/{status.inode_id}").randbytes(size)
+        file = at_creation(status, content)
+        ledger.created(file)
+        ledger.stands(path, file.inode_id)
+        if overwrite:
+            self.world.figures["file overwritten"] += 1
+        await self._fill(path, file)
+
+    async def _fill(self, path: str, file: Written) -> None:
+        writer = FileWriter(self, file, BLOCK_BYTES, self.rng.choice([0.0, 0.0, 0.3]))
+        self.world.figures["writes begun"] += 1
+        await writer.write()
+        if self.rng.random() < 0.05:
+            # A program that forgets to close: its lease goes on being renewed with the others.
+            self.world.count("file left open", path)
+            return
+        await writer.close()
+        self._ledger.closed(file)
+        self._checker.promised(file.inode_id)
+        self.world.count("file closed", path, len(file.content))
+
+    async def _read(self) -> None:
+        found = self._some_file()
+        if found is not None:
+            await self.read_and_compare(*found)
+
+    async def read_and_compare(self, path: str, inode_id: int, *, must: bool = False) -> None:
+        promise = self._ledger.promises[inode_id]
+        try:
+            content = await read_file(self, path)
+        except BlockMissingException as error:
+            if must:
+                raise Broken(f"{path} can't be read: {error}") from error
+            self.world.count("read found no replica", path)
+            return
+        if self._ledger.paths.get(path) == inode_id and content != promise.file.content:
+            raise Broken(f"{path}: {len(content)} bytes were read, and they aren't those written")
+        self.world.count("file read", path)
+
+    async def _rename(self) -> None:
+        found = self._some_file()
+        if found is None:
+            return
+        source, inode_id = found
+        target = self._new_path()
+        known = self._ledger.doubt(source, target)
+        try:
+            await self.ask("mkdirs", target.rpartition("/")[0])
+            await self.ask("rename", source, target, request_id=self.request_id())
+        except StoreError:
+            self._ledger.restore(known)
+            raise
+        self._ledger.stands(source, None)
+        self._ledger.stands(target, inode_id)
+        self.world.count("file renamed", source, target)
+
+    async def _delete(self) -> None:
+        found = self._some_file()
+        if found is None:
+            return
+        path, inode_id = found
+        self._ledger.doubt(path)
+        self._ledger.released(inode_id)
+        await self.ask("delete", path, request_id=self.request_id())
+        self._ledger.stands(path, None)
+        self.world.count("file deleted", path)
+
+    async def _set_replication(self) -> None:
+        found = self._some_file()
+        if found is not None:
+            wanted = self.rng.choice([self._replication_min, 2, 3])
+            await self.ask("set_replication", found[0], max(wanted, self._replication_min))
+            self.world.count("replication changed", found[0])
