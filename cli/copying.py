@@ -104,7 +104,6 @@ class Upload:
             "wb",
             replication=self._replication,
             block_bytes=self._block_bytes,
-            overwrite=True,
         ) as file:
             copy(source, file, self._advance)
         self._store.rename(unfinished, target, overwrite=self._force)

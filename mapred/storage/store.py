@@ -35,7 +35,7 @@ class BlockStorage:
         return expand(pattern, entries=self.entries, stat=self.stat)
 
     def mkdirs(self, uri: str) -> None:
-        self._store.mkdirs(path_of(uri))
+        self._store.mkdir(path_of(uri))
 
     def rename(self, source: str, target: str) -> None:
         self._store.rename(path_of(source), path_of(target), overwrite=True)
