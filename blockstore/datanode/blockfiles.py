@@ -5,6 +5,7 @@ on different blocks may run at once; store.py keeps those on one block apart.
 """
 
 import logging
+import os
 import random
 import secrets
 from collections.abc import Iterable
@@ -38,7 +39,9 @@ class LocalPaths:
 class BlockFiles:
     """Replicas as files."""
 
-    def __init__(self, directories: Iterable[str], disk: Disk | None = None) -> None:
+    def __init__(
+        self, directories: Iterable[str | os.PathLike[str]], disk: Disk | None = None
+    ) -> None:
         """Locks the directories.
 
         Raises:
@@ -51,7 +54,7 @@ class BlockFiles:
         self._witness = secrets.token_hex(16)
         self._disk = disk or SystemDisk()
         for path in directories:
-            self._open_volume(path.rstrip("/") or "/")
+            self._open_volume(os.fspath(path).rstrip("/") or "/")
         if not self.volumes:
             reasons = "; ".join(f"{path}: {why}" for path, why in self._unopened.items())
             raise ConfigException(f"no storage directory can be used ({reasons})")

@@ -1,6 +1,7 @@
 """The DataNode's composition root: build, wire, run, drain, stop."""
 
 import logging
+import os
 import socket
 import sys
 import threading
@@ -67,7 +68,7 @@ class DataNodeSettings:
 
 
 def run(
-    directories: Sequence[str],
+    directories: Sequence[str | os.PathLike[str]],
     namenode: str,
     host: str,
     port: int,
@@ -120,7 +121,7 @@ class DataNode:
 
     def __init__(
         self,
-        directories: Sequence[str],
+        directories: Sequence[str | os.PathLike[str]],
         namenode: str,
         host: str,
         port: int,
