@@ -8,6 +8,7 @@ import json
 import sys
 from itertools import groupby
 
+from mapred.iterative.status import LoopStatus
 from mapred.model import Counters, JobStatus
 
 from .failures import shown_uri
@@ -26,6 +27,9 @@ def counters_table(counters: Counters) -> str:
 def final_line(status: JobStatus, *, took_s: float, to_stdout: bool) -> str:
     """`job_… (WordCount) succeeded in 12.3 s: 8 maps, 2 reduces; output in /counts`."""
     tasks = plural(status.maps, "map") + ", " + plural(status.reduces, "reduce")
+    if isinstance(status, LoopStatus):
+        arrived = "converged" if status.converged else "not converged"
+        tasks = f"{plural(status.rounds_done, 'round')} of {tasks}; {arrived}: {status.reason}"
     where = "" if to_stdout else f"; output in {shown_uri(status.output_uri)}"
     return f"{status.job_id} ({status.name}) succeeded in {took_s:.1f} s: {tasks}{where}"
 
@@ -74,6 +78,19 @@ def status_object(status: JobStatus) -> dict[str, object]:
             for failure in status.failures
         ],
         "counters": groups,
+        **_loop_object(status),
+    }
+
+
+def _loop_object(status: JobStatus) -> dict[str, object]:
+    """What only loops have."""
+    if not isinstance(status, LoopStatus):
+        return {}
+    return {
+        "rounds": status.rounds_done,
+        "metrics": dict(status.metrics),
+        "reason": status.reason,
+        "converged": status.converged,
     }
 
 

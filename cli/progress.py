@@ -8,6 +8,7 @@ import time
 from types import TracebackType
 from typing import Final, Protocol, Self
 
+from mapred.iterative.status import LoopStatus
 from mapred.model import JobStatus
 
 # More lines a second than this help nobody who reads a log.
@@ -70,8 +71,16 @@ class Lines(Silence):
 
 
 def percent_line(status: JobStatus) -> str:
-    """` map 57% reduce 12%`; 100 only when all is done."""
-    return f" map {percent(status.map_progress)}% reduce {percent(status.reduce_progress)}%"
+    """` map 57% reduce 12%`; 100 only when all is done. Of a loop: which round that is."""
+    tasks = f" map {percent(status.map_progress)}% reduce {percent(status.reduce_progress)}%"
+    return f" round {round_words(status)}{tasks}" if isinstance(status, LoopStatus) else tasks
+
+
+def round_words(status: LoopStatus) -> str:
+    """`7 (loss 0.0314)`, with what the job shows of its last round."""
+    shown = ", ".join(f"{name} {value:.6g}" for name, value in status.metrics.items())
+    number = status.rounds_done + (not status.state.ended)
+    return f"{number} ({shown})" if shown else str(number)
 
 
 def percent(fraction: float) -> int:
@@ -104,6 +113,8 @@ class Bar(Silence):
 
     def show(self, status: JobStatus) -> None:
         note = status.waiting_for
+        if isinstance(status, LoopStatus) and not note:
+            note = f"round {round_words(status)}"
         if not note and status.attempts_failed:
             note = f"{status.attempts_failed} failed attempts"
         self._bars.update(

@@ -1,14 +1,16 @@
 """`mapred submit`: plan a job, run it somewhere, follow it, tell how it ended."""
 
 import contextlib
+import dataclasses
 import shutil
 import sys
 import time
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from mapred.iterative.status import is_loop
 from mapred.model import JobState, JobStatus
 
 from .engines import choose
@@ -17,6 +19,10 @@ from .failures import failure_report
 from .follow import killed_on_interrupt, terminated_by_signal, to_the_end
 from .output import counters_table, final_line, status_json, tell
 from .progress import progress_for
+
+if TYPE_CHECKING:
+    from mapred.engine import Engine
+    from mapred.model import JobSpec
 
 COPY_BYTES: Final = 1024 * 1024
 
@@ -66,6 +72,11 @@ def _parameters(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -
 )
 @click.option("--local", is_flag=True, help="On this machine alone, whatever runs.")
 @click.option("--detach", is_flag=True, help="Print the job's id and don't wait for its end.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Of a loop: go on from the last checkpoint in the output directory.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no counters.")
 @click.option("--json", "as_json", is_flag=True, help="At the end, one JSON object on stdout.")
 def submit(
@@ -79,6 +90,7 @@ def submit(
     namenode: str | None,
     local: bool,
     detach: bool,
+    resume: bool,
     quiet: bool,
     as_json: bool,
 ) -> int:
@@ -95,6 +107,8 @@ def submit(
     """
     if detach and not output:
         raise CommandError("--detach needs -o: nobody waits to print the output", REFUSED)
+    if resume and not output:
+        raise CommandError("--resume needs -o: the checkpoints are in the output", REFUSED)
     place = choose(
         jobtracker=jobtracker, namenode=namenode, local=local, workers=workers, quiet=quiet
     )
@@ -104,6 +118,7 @@ def submit(
             "  Start one:  mapred cluster up",
             REFUSED,
         )
+    from mapred.storage.uris import qualified
     from mapred.submit import plan
 
     # The engine comes first: an embedded one starts its processes while the job is planned.
@@ -111,24 +126,46 @@ def submit(
         spec = plan(
             job,
             inputs,
-            output=output,
+            # What is resumed is there already.
+            output=None if resume else output,
             params=parameters,
             reducers=reducers,
             default_filesystem=place.default_filesystem,
             workers=place.workers,
         )
+        if resume and output:
+            uri = qualified(output, place.default_filesystem)
+            spec = dataclasses.replace(spec, output_uri=uri)
         if place.notice and not quiet:
             say(place.notice)
         with _scratch(spec.output_uri, needed=output is None):
+            runner = _runner(engine, spec, detach=detach, resume=resume)
             started_s = time.monotonic()
-            job_id = engine.submit(spec)
+            job_id = runner.submit(spec)
             if detach:
                 click.echo(job_id)
                 return 0
-            with killed_on_interrupt(engine, job_id):
-                status = to_the_end(engine, job_id, progress_for(quiet=quiet))
+            with killed_on_interrupt(runner, job_id):
+                status = to_the_end(runner, job_id, progress_for(quiet=quiet))
             took_s = time.monotonic() - started_s
             return _tell(status, took_s, to_stdout=output is None, quiet=quiet, as_json=as_json)
+
+
+def _runner(engine: "Engine", spec: "JobSpec", *, detach: bool, resume: bool) -> "Engine":
+    """The engine, or for a loop the one before it that drives its rounds."""
+    if not is_loop(spec):
+        if resume:
+            raise CommandError(f"{spec.name} is no loop: there is nothing to resume", REFUSED)
+        return engine
+    if detach:
+        raise CommandError(
+            f"{spec.name} is a loop, and --detach can't leave it running: its rounds are "
+            "submitted by this command. After a crash, --resume goes on from the last checkpoint",
+            REFUSED,
+        )
+    from mapred.iterative.loopengine import LoopEngine
+
+    return LoopEngine(engine, resume=resume)
 
 
 @contextlib.contextmanager

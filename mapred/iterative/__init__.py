@@ -17,6 +17,7 @@ class KMeans(IterativeJob):
     invariants    decoded input that stays in the workers
     checkpoint    states that survive the driver
     packed        states and statistics as bytes
+    status        what is told of a loop that runs
 """
 
 from importlib import import_module

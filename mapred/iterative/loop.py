@@ -21,20 +21,18 @@ input the states are the same, bit for bit, whoever did the work.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import numpy as np
 
 from mapred.errors import JobDefinitionError
 from mapred.formats import input_format
-from mapred.iterative.conditions import Condition, Stop
+from mapred.iterative.conditions import Condition
+from mapred.iterative.status import LOOP_SETTING
 from mapred.job import Job
 from mapred.model import JobSpec
 from mapred.params import Params
 from mapred.storage import storage_for
-
-# In JobSpec.settings: submitting this job means running a loop.
-LOOP_SETTING: Final = "loop"
 
 Output = Iterable[tuple[Any, Any]]
 
@@ -179,6 +177,3 @@ def largest_change(old: Any, new: Any) -> float:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | complex | np.number | np.ndarray)
-
-
-__all__ = ["IterativeJob", "LoopContext", "Round", "Stop", "check_loop", "largest_change"]

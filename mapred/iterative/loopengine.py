@@ -11,37 +11,25 @@ import sys
 import tempfile
 import threading
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
 from mapred.engine import Engine
 from mapred.errors import JobKilledError, MapredError, NoSuchJobError
-from mapred.iterative.loop import LOOP_SETTING, IterativeJob, Round, check_loop
+from mapred.iterative.checkpoint import RoundRecord
+from mapred.iterative.loop import IterativeJob, check_loop
 from mapred.iterative.rounds import Loop, LoopResult, RoundFailedError
+from mapred.iterative.status import LoopStatus, is_loop
 from mapred.model import Failure, FailureKind, JobSpec, JobState, JobStatus, TrackerStatus
 from mapred.task.code import load_job
 from mapred.usercode import one_line, user_traceback
 
 # A driver that is told to end waits for the engine to kill a round, no longer than this.
 END_S: Final = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class LoopStatus(JobStatus):
-    """A loop: what a JobStatus says, of the round that runs, and which one that is."""
-
-    # From 1; 0 before the first.
-    round: int = 0
-    # Of the last round done.
-    metrics: dict[str, float] = field(default_factory=dict)
-    # When it has ended by itself: why.
-    reason: str = ""
-
-
-def is_loop(spec: JobSpec) -> bool:
-    return LOOP_SETTING in spec.settings
+# Each round waits for something for a moment: only what lasts is news.
+WAITING_SHOWN_AFTER_S: Final = 2.0
 
 
 class LoopEngine:
@@ -61,10 +49,10 @@ class LoopEngine:
         if not is_loop(spec):
             return self._engine.submit(spec)
         loop_id = f"loop_{uuid.uuid4().hex[:12]}"
-        running = _Running(self._engine, spec, loop_id, self._clock)
+        running = _Running(self._engine, spec, loop_id, self._clock, resume=self._resume)
         with self._lock:
             self._loops[loop_id] = running
-        running.start(resume=self._resume)
+        running.start()
         return loop_id
 
     def status(
@@ -113,15 +101,10 @@ class LoopEngine:
 class _Running:
     """One loop and its thread; also its listener."""
 
-    def __init__(self, engine: Engine, spec: JobSpec, loop_id: str, clock: Clock) -> None:
+    def __init__(
+        self, engine: Engine, spec: JobSpec, loop_id: str, clock: Clock, *, resume: bool
+    ) -> None:
         self._clock = clock
-        self._folder = tempfile.mkdtemp(prefix="mapred-loop-")
-        try:
-            job, self._code = _imported(spec, Path(self._folder))
-            self._loop = Loop(engine, spec, job, lineage=loop_id, listener=self)
-        except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise
         self._changed = threading.Condition()
         # Guarded by the condition.
         self._version = 1
@@ -139,18 +122,25 @@ class _Running:
             submitted_at_s=clock.wall(),
             finished_at_s=0.0,
             output_uri=spec.output_uri,
-            waiting_for="its initial state",
         )
         # Of the rounds done; owned by the thread.
         self._before = self._status
+        self._round_began = clock.monotonic()
         self.result: LoopResult | None = None
         self._thread = threading.Thread(target=self._run, name=loop_id, daemon=True)
-        self._resume = False
+        self._folder = tempfile.mkdtemp(prefix="mapred-loop-")
+        try:
+            job, self._code = _imported(spec, Path(self._folder))
+            self._loop = Loop(engine, spec, job, lineage=loop_id, listener=self)
+            if resume:
+                self._loop.resume()
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
 
     # --- from other threads
 
-    def start(self, *, resume: bool) -> None:
-        self._resume = resume
+    def start(self) -> None:
         self._thread.start()
 
     def wait(self, known_version: int, wait_s: float) -> tuple[LoopStatus, int]:
@@ -172,7 +162,7 @@ class _Running:
 
     def _run(self) -> None:
         try:
-            self.result = self._loop.run(resume=self._resume)
+            self.result = self._loop.run()
         except RoundFailedError as error:
             reason = f"round {error.number} failed"
             self._end(JobState.FAILED, reason, error.status.failures)
@@ -185,16 +175,25 @@ class _Running:
             failure = replace(failure, traceback=user_traceback(error, self._code))
             self._end(JobState.FAILED, failure.reason, (failure,))
         else:
-            self._end(JobState.SUCCEEDED, self.result.stop.reason)
+            stop = self.result.stop
+            self._end(JobState.SUCCEEDED, stop.reason, converged=stop.converged)
         finally:
             _forget(self._code)
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _end(self, state: JobState, reason: str, failures: tuple[Failure, ...] = ()) -> None:
+    def _end(
+        self,
+        state: JobState,
+        reason: str,
+        failures: tuple[Failure, ...] = (),
+        *,
+        converged: bool = False,
+    ) -> None:
         files = self.result.output_files if self.result else ()
         self._change(
             state=state,
             reason=reason,
+            converged=converged,
             failures=failures,
             finished_at_s=self._clock.wall(),
             output_files=files,
@@ -202,13 +201,13 @@ class _Running:
             waiting_for="",
         )
 
-    def status(self, number: int, status: JobStatus) -> None:
+    def status(self, status: JobStatus) -> None:
         before = self._before
+        waits = self._clock.monotonic() - self._round_began >= WAITING_SHOWN_AFTER_S
         counters = dict(before.counters)
         for name, value in status.counters.items():
             counters[name] = counters.get(name, 0) + value
         self._change(
-            round=number,
             map_progress=status.map_progress,
             reduce_progress=status.reduce_progress,
             maps=status.maps,
@@ -219,12 +218,13 @@ class _Running:
             attempts_failed=before.attempts_failed + status.attempts_failed,
             attempts_killed=before.attempts_killed + status.attempts_killed,
             attempts_running=status.attempts_running,
-            waiting_for=status.waiting_for,
+            waiting_for=status.waiting_for if waits else "",
         )
 
-    def round_done(self, turn: Round) -> None:
-        self._change(metrics=turn.metrics)
+    def round_done(self, record: RoundRecord) -> None:
+        self._change(rounds_done=record.number, metrics=record.metrics)
         self._before = self._status
+        self._round_began = self._clock.monotonic()
 
     def _change(self, **changes: Any) -> None:
         with self._changed:

@@ -25,7 +25,8 @@ from mapred.formats.packed import read_pairs
 from mapred.iterative.broadcast import RoundSettings, send
 from mapred.iterative.checkpoint import Checkpoint, Checkpoints, RoundRecord, origin_of
 from mapred.iterative.conditions import Stop, verdict
-from mapred.iterative.loop import LOOP_SETTING, IterativeJob, LoopContext, Round, check_loop
+from mapred.iterative.loop import IterativeJob, LoopContext, Round, check_loop
+from mapred.iterative.status import LOOP_SETTING
 from mapred.model import JobSpec, JobState, JobStatus
 from mapred.params import values_of
 from mapred.storage import storage_for
@@ -52,20 +53,20 @@ class LoopResult:
 class Listener(Protocol):
     """Who is told how far a loop is; called on the driver's thread."""
 
-    def status(self, number: int, status: JobStatus) -> None:
-        """News of the job of round `number`."""
+    def status(self, status: JobStatus) -> None:
+        """News of the job of the round that runs."""
         ...
 
-    def round_done(self, turn: Round) -> None: ...
+    def round_done(self, record: RoundRecord) -> None: ...
 
 
 class Silent:
     """Tells nobody."""
 
-    def status(self, number: int, status: JobStatus) -> None:
+    def status(self, status: JobStatus) -> None:
         pass
 
-    def round_done(self, turn: Round) -> None:
+    def round_done(self, record: RoundRecord) -> None:
         pass
 
 
@@ -103,6 +104,7 @@ class Loop:
         self._job = job()
         self._job.ctx = LoopContext(values_of(job, spec.params_json), spec)
         self._records: list[RoundRecord] = []
+        self._resumed: Checkpoint | None = None
         self._counters: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
         # Guarded by the lock.
@@ -121,17 +123,28 @@ class Loop:
 
     # --- the driver
 
-    def run(self, *, resume: bool = False) -> LoopResult:
-        """From the start (or the last checkpoint) to the end.
+    def resume(self) -> None:
+        """Goes on from the last checkpoint, if there is one; before `run`.
 
         Raises:
-            JobDefinitionError: a resume of what isn't this loop.
+            JobDefinitionError: the checkpoint is of another loop.
+        """
+        self._resumed = self._checkpoints.latest()
+        if self._resumed:
+            self._records = list(self._resumed.rounds)
+            for record in self._records[-1:]:
+                self._listener.round_done(record)
+
+    def run(self) -> LoopResult:
+        """From the start, or the last checkpoint, to the end.
+
+        Raises:
             RoundFailedError: a round's job failed.
             JobKilledError: somebody killed it.
         """
         self._storage.delete(self._place())
         try:
-            stop = self._rounds(self._start(resume=resume))
+            stop = self._rounds(self._start())
             self._save(stop)
             files = self._publish(stop)
         finally:
@@ -140,16 +153,14 @@ class Loop:
             self._job.ctx.state, stop, tuple(self._records), dict(self._counters), files
         )
 
-    def _start(self, *, resume: bool) -> Stop | None:
+    def _start(self) -> Stop | None:
         """Sets the state; a checkpoint may be of a loop that had come to its end."""
         ctx = self._job.ctx
-        checkpoint = self._checkpoints.latest() if resume else None
-        if checkpoint is None:
+        if self._resumed is None:
             ctx.state = self._job.initial_state()
             return None
-        ctx.round, ctx.state = checkpoint.round, checkpoint.state
-        self._records = list(checkpoint.rounds)
-        return checkpoint.stop
+        ctx.round, ctx.state = self._resumed.round, self._resumed.state
+        return self._resumed.stop
 
     def _rounds(self, stop: Stop | None) -> Stop:
         while stop is None:
@@ -159,8 +170,9 @@ class Loop:
             state = self._round(number, previous)
             turn = Round(self._job, number, previous, state)
             ctx.round, ctx.state = number, state
-            self._records.append(RoundRecord(number, time.monotonic() - started, turn.metrics))
-            self._listener.round_done(turn)
+            record = RoundRecord(number, time.monotonic() - started, turn.metrics)
+            self._records.append(record)
+            self._listener.round_done(record)
             stop = verdict(self._job.until(turn))  # type: ignore[misc]
             every = self._job.checkpoint_every
             if stop is None and every and number % every == 0:
@@ -202,7 +214,7 @@ class Loop:
         version = 0
         while True:
             status, version = self._engine.status(job_id, known_version=version, wait_s=NEWS_WAIT_S)
-            self._listener.status(number, status)
+            self._listener.status(status)
             if status.state.ended:
                 break
         with self._lock:
