@@ -12,6 +12,7 @@ what the last one had begun. What may pass (a NameNode that restarts, safe mode)
 again for a while.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -28,6 +29,8 @@ from mapred.jobtracker.ready import (
     RemoveOutput,
 )
 from mapred.storage.port import Storage
+
+log = logging.getLogger(__name__)
 
 TEMPORARY: Final = "_temporary"
 SUCCESS: Final = "_SUCCESS"
@@ -65,7 +68,10 @@ class Committer:
             )
         except MapredError as error:
             return Outcome(action, error)
-        except (OSError, ValueError) as error:
+        except Exception as error:
+            # Also of file systems that we don't know: it ends this job, not the JobTracker.
+            if not isinstance(error, OSError | ValueError):
+                log.exception("%s", action)
             return Outcome(action, JobFailedError(f"{type(error).__name__}: {error}"))
         return Outcome(action)
 
