@@ -62,6 +62,8 @@ class Nursery:
                     with contextlib.suppress(BlockingIOError):
                         wake_reader.recv(4096)
                 elif not self._obey():
+                    # The sockets end with this function; signals may still come.
+                    signal.set_wakeup_fd(-1)
                     self._kill_all()
                     return
             self._reap()

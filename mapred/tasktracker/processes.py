@@ -119,6 +119,9 @@ class Processes:
                 # Tasks' own output goes to files; whatever else is said is for the log.
                 stdout=sys.stderr.fileno() if _has_fileno(sys.stderr) else subprocess.DEVNULL,
                 env=os.environ | dict.fromkeys(ONE_THREAD, "1"),
+                # Ctrl-C on a terminal and a SIGTERM to the whole group are for the tracker:
+                # it ends the nursery by closing the socket.
+                process_group=0,
             )
         self._socket = ours
         self._listener = threading.Thread(target=self._listen, name="nursery", daemon=True)
