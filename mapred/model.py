@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 
 class TaskKind(Enum):
@@ -99,6 +99,10 @@ class JobSpec:
     engine_version: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
 
+
+# In JobSpec.settings: jobs of one family are served by the same task processes, which outlive
+# each of them for a while: the rounds of a loop, whose decoded input stays there.
+PROCESS_FAMILY: Final = "process_family"
 
 # (group, name) → value.
 Counters: TypeAlias = Mapping[tuple[str, str], int]

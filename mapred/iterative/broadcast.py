@@ -1,4 +1,4 @@
-"""The state of a round on its way to every task: a file named by its hash, and five settings.
+"""The state of a round on its way to every task: a file named by its hash, and its settings.
 
 The driver writes a state once and only when it changed; a task process reads it once and
 keeps the last one, since its next task most likely wants the same. Both know it by its
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mapred.iterative.packed import pack, unpack
+from mapred.model import PROCESS_FAMILY
 from mapred.storage import storage_for
 from mapred.storage.port import Storage
 
@@ -49,6 +50,7 @@ class RoundSettings:
             f"{_PREFIX}round": str(self.number),
             f"{_PREFIX}lineage": self.lineage,
             f"{_PREFIX}pinned_bytes": str(self.pinned_bytes),
+            PROCESS_FAMILY: self.lineage,
         }
 
 

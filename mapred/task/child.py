@@ -129,8 +129,9 @@ class TaskProcess:
 
     def _loaded(self, task: RunTask) -> tuple[type[Job], Path]:
         if self._job is None:
-            # Beside the attempts' folders, so that every process of the job finds it there.
-            self._job = load_job(task.spec, Path(task.work_dir).parent)
+            folder = Path(task.code_dir or Path(task.work_dir).parent)
+            folder.mkdir(parents=True, exist_ok=True)
+            self._job = load_job(task.spec, folder)
             _collect_less()
         return self._job
 

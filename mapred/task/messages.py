@@ -34,6 +34,9 @@ class RunTask:
     # Exists; the attempt's stdout and stderr go to files of these names there (file
     # descriptors 1 and 2, so that libraries and subprocesses are caught too). Empty: leave them.
     log_dir: str = ""
+    # Where the job's code is unpacked, once for all processes of the job or its family; may
+    # have to be made. Empty: beside work_dir.
+    code_dir: str = ""
 
 
 @dataclass(frozen=True, slots=True)

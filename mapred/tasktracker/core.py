@@ -43,7 +43,7 @@ from mapred.tasktracker.actions import (
     StartTask,
 )
 from mapred.tasktracker.settings import TaskTrackerSettings
-from mapred.tasktracker.workdirs import log_dir, work_dir
+from mapred.tasktracker.workdirs import code_dir, log_dir, work_dir
 from mapred.tracking import Heartbeat, HeartbeatReply, HeldOutput, Registered, Registration
 
 
@@ -168,6 +168,7 @@ class TaskTracker:
             order.spec,
             work_dir=work_dir(self._work_root, attempt),
             log_dir=log_dir(self._work_root, attempt),
+            code_dir=code_dir(self._work_root, attempt.job_id, order.spec),
             tracker_id=self.info.tracker_id,
             split=order.split,
             maps=order.maps,

@@ -114,6 +114,7 @@ class HeartbeatLoop:
             now = self._now()
             if now >= next_tick:
                 self._perform(self._core.tick(now))
+                self._end_families(now)
                 next_tick = now + self._core.settings.tick_s
             pause = max(0.0, min(next_tick, self._next_try_at or next_tick) - now)
             try:
@@ -234,8 +235,14 @@ class HeartbeatLoop:
                 case RemoveWork(attempt):
                     self._sweeper.submit(self._workdirs.remove_attempt, attempt)
                 case RemoveJob(job_id):
-                    self._processes.dismiss_job(job_id)
+                    self._processes.dismiss_job(job_id, self._now())
                     self._sweeper.submit(self._workdirs.remove_job, job_id)
+
+    def _end_families(self, now: float) -> None:
+        assert self._processes is not None
+        for family in self._processes.dismiss_families(now):
+            # Here and now, not by the sweeper: the family's next task comes through this loop.
+            self._workdirs.remove_family(family)
 
     def _start(self, action: StartTask) -> None:
         assert self._processes is not None

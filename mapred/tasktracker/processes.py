@@ -2,6 +2,8 @@
 
 A process is forked by the nursery, serves tasks of one job, one at a time, and is used again
 until its job is over, it has failed a task, served `tasks_per_process`, or grown too large.
+Jobs of a family share processes: these outlive a job for a while, and since they keep what
+they have decoded, each gets the tasks that it has had before, if it's idle then.
 Some spare ones that serve no job yet are kept ready, so that a job doesn't wait for a fork.
 
 What processes say is handed to whom `report_to` names, on threads of this class, in the order
@@ -24,7 +26,7 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from mapred.model import AttemptId
+from mapred.model import PROCESS_FAMILY, AttemptId, TaskKind
 from mapred.task.messages import (
     MoreOutputs,
     OutputLost,
@@ -67,7 +69,13 @@ class TaskProcess:
 
     id: int
     pipe: Connection
-    job_id: str = ""
+    # The job that it serves, or its family; "": a spare one.
+    serves: str = ""
+    # It may be used by the family's next job.
+    in_family: bool = False
+    idle_since: float = 0.0
+    # Which maps it has run, by index; of a family's processes only.
+    maps_run: set[int] = field(default_factory=set)
     task: RunTask | None = None
     tasks_done: int = 0
     ending: bool = False
@@ -94,6 +102,7 @@ class Processes:
         self._lock = threading.Lock()
         self._ids = itertools.count(1)
         self._processes: dict[int, TaskProcess] = {}
+        self._families: set[str] = set()
         self._stopped = False
         self._socket: socket.socket | None = None
         self._nursery: subprocess.Popen[bytes] | None = None
@@ -166,9 +175,14 @@ class Processes:
         for folder in (task.work_dir, task.log_dir):
             os.makedirs(folder, exist_ok=True)
         with self._lock:
-            process = self._idle(task.attempt.job_id) or self._idle("") or self._spawn()
-            process.job_id = task.attempt.job_id
+            family = task.spec.settings.get(PROCESS_FAMILY, "")
+            serves = family or task.attempt.job_id
+            process = self._idle(serves, task.attempt) or self._idle("") or self._spawn()
+            process.serves, process.in_family = serves, bool(family)
+            if process.in_family and task.attempt.kind is TaskKind.MAP:
+                process.maps_run.add(task.attempt.index)
             process.task = task
+            process.idle_since = 0.0
             process.outgoing.put(task)
             self._fill_spares()
 
@@ -183,19 +197,39 @@ class Processes:
             if process := self._running(attempt):
                 self._end(process, dump_stack=dump_stack)
 
-    def dismiss_job(self, job_id: str) -> None:
-        """Ends the idle processes of the job."""
+    def dismiss_job(self, job_id: str, now: float) -> None:
+        """Ends the idle processes of the job; those of families begin to wait."""
         with self._lock:
-            for process in [p for p in self._processes.values() if p.job_id == job_id]:
-                self._dismiss(process)
+            for process in list(self._processes.values()):
+                if process.serves == job_id:
+                    self._dismiss(process)
+                elif process.in_family and process.task is None:
+                    process.idle_since = process.idle_since or now
+
+    def dismiss_families(self, now: float) -> list[str]:
+        """Ends processes whose family has had no task for long; the families now without any."""
+        with self._lock:
+            for process in list(self._processes.values()):
+                waited_s = now - process.idle_since if process.idle_since else 0.0
+                if waited_s >= self._settings.idle_family_s and not process.ending:
+                    self._dismiss(process)
+            here = {p.serves for p in self._processes.values() if p.in_family}
+            gone = self._families - here
+            self._families = here
+            return sorted(gone)
 
     # --- inside, with the lock held
 
-    def _idle(self, job_id: str) -> TaskProcess | None:
-        for process in self._processes.values():
-            if process.task is None and not process.ending and process.job_id == job_id:
-                return process
-        return None
+    def _idle(self, serves: str, attempt: AttemptId | None = None) -> TaskProcess | None:
+        """One that can take a task; rather one that has run the attempt's map before."""
+        idle = [
+            process
+            for process in self._processes.values()
+            if process.task is None and not process.ending and process.serves == serves
+        ]
+        if attempt is not None and attempt.kind is TaskKind.MAP:
+            idle.sort(key=lambda process: attempt.index not in process.maps_run)
+        return idle[0] if idle else None
 
     def _running(self, attempt: AttemptId) -> TaskProcess | None:
         for process in self._processes.values():
@@ -205,7 +239,7 @@ class Processes:
 
     def _fill_spares(self) -> None:
         serving = sum(1 for p in self._processes.values() if p.task is not None)
-        spare = sum(1 for p in self._processes.values() if not p.job_id and not p.ending)
+        spare = sum(1 for p in self._processes.values() if not p.serves and not p.ending)
         for _ in range(min(self._spares_wanted - serving, self._spares_wanted) - spare):
             self._spawn()
 
@@ -278,10 +312,9 @@ class Processes:
         self._report(attempt, said)
 
     def _used_up(self, process: TaskProcess) -> bool:
-        return (
-            process.tasks_done >= self._settings.tasks_per_process
-            or _resident_bytes(process.pid) > self._settings.idle_process_bytes_max
-        )
+        # What a family's processes keep is worth more than the leaks of user code cost.
+        used_up = process.tasks_done >= self._settings.tasks_per_process and not process.in_family
+        return used_up or _resident_bytes(process.pid) > self._settings.idle_process_bytes_max
 
     def _listen(self) -> None:
         """What the nursery says, until it or this program ends."""

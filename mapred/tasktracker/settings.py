@@ -16,6 +16,8 @@ class TaskTrackerSettings:
     tasks_per_process: int = 200
     # ... or when it holds this much memory between two tasks, bytes.
     idle_process_bytes_max: int = 1 << 30
+    # Processes of a family (the rounds of a loop) wait this long for its next job.
+    idle_family_s: float = 10.0
     # How long to wait between tries to register.
     register_retry_s: float = 0.5
     # How often time-driven rules are looked at.

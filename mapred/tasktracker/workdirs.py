@@ -2,14 +2,17 @@
 
     <root>/<job id>/<attempt>/        work directory of an attempt; map outputs stay there
     <root>/<job id>/logs/<attempt>/   stdout and stderr of the attempt
+    <root>/<job id>/code/             the job's code; of a job in a family:
+    <root>/family_<hash>/             the family's, for as long as it has processes
     <root>/lock                       held by the one tracker that uses the root
     <root>/tracker.json               its id, and the highest incarnation so far
 
-Job directories of an earlier life are of no use: nobody knows what is whole in them. They are
-removed at start.
+Job and family directories of an earlier life are of no use: nobody knows what is whole in
+them. They are removed at start.
 """
 
 import fcntl
+import hashlib
 import json
 import logging
 import os
@@ -21,14 +24,14 @@ from pathlib import Path
 from typing import Final
 
 from blockstore.errors import ConfigException
-from mapred.model import AttemptId
+from mapred.model import PROCESS_FAMILY, AttemptId, JobSpec
 from mapred.tasktracker.endwords import tail
 
 log = logging.getLogger(__name__)
 
 IDENTITY: Final = "tracker.json"
 LOCK: Final = "lock"
-_JOB_ID: Final = re.compile(r"job_[0-9]+_[0-9]+")
+_OURS: Final = re.compile(r"job_[0-9]+_[0-9]+|family_[0-9a-f]+")
 
 
 def work_dir(root: str, attempt: AttemptId) -> str:
@@ -37,6 +40,16 @@ def work_dir(root: str, attempt: AttemptId) -> str:
 
 def log_dir(root: str, attempt: AttemptId) -> str:
     return f"{root}/{attempt.job_id}/logs/{attempt}"
+
+
+def code_dir(root: str, job_id: str, spec: JobSpec) -> str:
+    family = spec.settings.get(PROCESS_FAMILY)
+    return family_dir(root, family) if family else f"{root}/{job_id}/code"
+
+
+def family_dir(root: str, family: str) -> str:
+    # Hashed, since the name is whatever a client says.
+    return f"{root}/family_{hashlib.sha256(family.encode()).hexdigest()[:24]}"
 
 
 class WorkDirs:
@@ -83,7 +96,7 @@ class WorkDirs:
     def sweep(self) -> None:
         """Removes what earlier lives left."""
         for entry in os.scandir(self.root):
-            if _JOB_ID.fullmatch(entry.name):
+            if _OURS.fullmatch(entry.name):
                 shutil.rmtree(entry.path, ignore_errors=True)
 
     def remove_attempt(self, attempt: AttemptId) -> None:
@@ -91,6 +104,9 @@ class WorkDirs:
 
     def remove_job(self, job_id: str) -> None:
         shutil.rmtree(f"{self.root}/{job_id}", ignore_errors=True)
+
+    def remove_family(self, family: str) -> None:
+        shutil.rmtree(family_dir(self.root, family), ignore_errors=True)
 
     def logs(self, attempt: AttemptId, tail_bytes: int) -> tuple[str, str]:
         """The end of stdout and stderr; empty when there is none (any more)."""
