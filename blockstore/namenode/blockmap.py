@@ -36,6 +36,8 @@ class Odd:
     replica: Replica
     kind: Kind
     reason: str
+    # A leaving one's: what it was before.
+    before: Kind = Kind.GOOD
 
 
 def judge(stored: StoredBlock, replica: Replica) -> Odd:
@@ -192,8 +194,15 @@ class BlockMap:
         """The node is told to delete it; returns the replica it has."""
         odd = self.odd(block_id).get(node_id)
         replica = odd.replica if odd is not None else self._as_stored(block_id)
-        self._put(block_id, node_id, Odd(replica, Kind.LEAVING, reason))
+        before = odd.kind if odd is not None else Kind.GOOD
+        self._put(block_id, node_id, Odd(replica, Kind.LEAVING, reason, before))
         return replica.block
+
+    def take_back(self, block_id: int, node_id: str) -> None:
+        """The node hasn't deleted it in all this time: it is again what it was before."""
+        odd = self.odd(block_id).get(node_id)
+        if odd is not None and odd.kind is Kind.LEAVING:
+            self._put(block_id, node_id, Odd(odd.replica, odd.before, odd.reason))
 
     def _as_stored(self, block_id: int) -> Replica:
         return Replica(self._blocks[block_id].value(), ReplicaState.FINALIZED)

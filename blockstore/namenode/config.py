@@ -46,7 +46,8 @@ class NameNodeConfig:
     tick_interval_s: float = 0.5
     copies_per_source: int = 2
     copies_per_target: int = 4
-    copy_timeout_s: float = 120.0
+    # A copy or deletion that isn't reported by then is decided anew.
+    order_timeout_s: float = 120.0
     # Blocks looked at and deletions ordered per tick, so that a tick takes milliseconds.
     replication_work_max: int = 5_000
     deletions_per_node_max: int = 1_000

@@ -6,8 +6,9 @@ Rules
 - A bad replica (corrupt, stale) is deleted after the block has its good ones, or when it sits
   on the only node that could take a good one. Never before there is a good one.
 - Of too many good replicas on live nodes the surplus is deleted; the last is never.
-- At most `copies_per_source` leave a node and `copies_per_target` reach it at a time; a copy
-  that doesn't arrive in `copy_timeout_s` is given up and ordered anew.
+- At most `copies_per_source` leave a node and `copies_per_target` reach it at a time.
+- A copy that doesn't arrive, or a deletion that isn't reported, in `order_timeout_s` is given up
+  and decided anew.
 - Nothing happens in safe mode. After a start on an old namespace nothing happens before nodes
   that are still coming would count as dead: their replicas aren't missing yet, and orders
   that they had before the start have been carried out.
@@ -60,6 +61,8 @@ class Replication:
         # Wanting copies, by urgency.
         self._queues: tuple[dict[int, None], ...] = ({}, {}, {})
         self._copies: dict[int, dict[str, Copy]] = {}
+        # Ordered deletions, and when they are given up; the oldest first.
+        self._deletions: dict[tuple[int, str], float] = {}
         self._leaving: Counter[str] = Counter()
         self._arriving: Counter[str] = Counter()
         # With fewer good replicas than wanted (also those with none).
@@ -84,14 +87,14 @@ class Replication:
 
     def work(self, now: float, most: int) -> list[NodeOrder]:
         """The orders of this moment, within the limits, for up to `most` blocks of each kind."""
-        self._give_up_late_copies(now)
+        self._give_up_late(now)
         if now < self._quiet_until:
             return []
         live = {node.node.node_id for node in self._nodes.live(now)}
         orders: list[NodeOrder] = []
         for block_id in list(islice(self._touched, most)):
             del self._touched[block_id]
-            orders += self._sort_in(block_id, live)
+            orders += self._sort_in(block_id, live, now)
         for queue in self._queues:
             for block_id in list(islice(queue, most)):
                 orders += self._copy(block_id, queue, live, now)
@@ -99,7 +102,7 @@ class Replication:
 
     # --- what a block needs ---------------------------------------------------
 
-    def _sort_in(self, block_id: int, live: set[str]) -> list[NodeOrder]:
+    def _sort_in(self, block_id: int, live: set[str], now: float) -> list[NodeOrder]:
         for queue in self._queues:
             queue.pop(block_id, None)
         self.short.discard(block_id)
@@ -116,7 +119,7 @@ class Replication:
             if good > 0 and good + self.copies(block_id) < wanted:
                 self._queues[self._urgency(good, wanted)][block_id] = None
             return []
-        return self._delete_bad(block_id) + self._delete_surplus(stored, wanted, live)
+        return self._delete_bad(block_id, now) + self._delete_surplus(stored, wanted, live, now)
 
     def _wanted(self, stored: StoredBlock) -> int:
         return self._state.names.file(stored.inode_id).replication
@@ -127,21 +130,24 @@ class Replication:
             return 0
         return 1 if good * 2 < wanted else 2
 
-    def _delete_bad(self, block_id: int) -> list[NodeOrder]:
+    def _delete_bad(self, block_id: int, now: float) -> list[NodeOrder]:
         bad = [
             (node_id, odd)
             for node_id, odd in self._blocks.odd(block_id).items()
             if odd.kind in (Kind.CORRUPT, Kind.STALE)
         ]
-        return [(n, self._delete(block_id, n, odd.reason)) for n, odd in bad]
+        return [(n, self._delete(block_id, n, odd.reason, now)) for n, odd in bad]
 
-    def _delete_surplus(self, stored: StoredBlock, wanted: int, live: set[str]) -> list[NodeOrder]:
+    def _delete_surplus(
+        self, stored: StoredBlock, wanted: int, live: set[str], now: float
+    ) -> list[NodeOrder]:
         good = [node_id for node_id in self._blocks.good(stored.id) if node_id in live]
         orders: list[NodeOrder] = []
         while len(good) > max(1, wanted):
             victim = self._most_dispensable(good)
             good.remove(victim)
-            orders.append((victim, self._delete(stored.id, victim, "was told to: one too many")))
+            reason = "was told to delete it: one too many"
+            orders.append((victim, self._delete(stored.id, victim, reason, now)))
         return orders
 
     def _most_dispensable(self, node_ids: list[str]) -> str:
@@ -155,7 +161,9 @@ class Replication:
 
         return max(nodes, key=rank).node.node_id
 
-    def _delete(self, block_id: int, node_id: str, reason: str) -> DeleteReplicas:
+    def _delete(self, block_id: int, node_id: str, reason: str, now: float) -> DeleteReplicas:
+        self._deletions.pop((block_id, node_id), None)
+        self._deletions[block_id, node_id] = now + self._config.order_timeout_s
         return DeleteReplicas((self._blocks.mark_leaving(block_id, node_id, reason),))
 
     # --- copies ---------------------------------------------------------------
@@ -173,7 +181,7 @@ class Replication:
         taken = self._blocks.holders(block_id) | set(self._copies.get(block_id, {}))
         if live <= taken:
             # A bad replica sits where a good one could be.
-            return self._delete_bad(block_id)
+            return self._delete_bad(block_id, now)
         source = self._source(good, live)
         if source is None:
             return []
@@ -182,7 +190,7 @@ class Replication:
         except PlacementException:
             return []
         self._copies.setdefault(block_id, {})[target.node_id] = Copy(
-            source, now + self._config.copy_timeout_s
+            source, now + self._config.order_timeout_s
         )
         self._leaving[source] += 1
         self._arriving[target.node_id] += 1
@@ -214,7 +222,14 @@ class Replication:
         )
         return target
 
-    def _give_up_late_copies(self, now: float) -> None:
+    def _give_up_late(self, now: float) -> None:
+        while self._deletions:
+            (block_id, node_id), deadline = next(iter(self._deletions.items()))
+            if now <= deadline:
+                break
+            del self._deletions[block_id, node_id]
+            self._blocks.take_back(block_id, node_id)
+            self.touch(block_id)
         for block_id, copies in list(self._copies.items()):
             for target, copy in list(copies.items()):
                 if now > copy.deadline:
