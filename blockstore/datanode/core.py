@@ -2,7 +2,8 @@
 
 Rules
 - One replica per block. A replica with an older stamp gives way to a whole newer copy,
-  never to a pipeline.
+  never to a pipeline. So does one of the same stamp that can't become whole by itself:
+  it waits for recovery, is damaged, or was left open by a pipeline that went on without it.
 - An open replica (RBW) that the node finds after a restart waits for recovery (RWR):
   nobody writes to it until an update gives it a new stamp and a length.
 - A recovery with a stamp promises this replica to itself: writers of older stamps and
@@ -113,10 +114,12 @@ class Replicas:
             if found == block_id
         )
 
-    def check(self, event: Event, block: Block, *, since: int = 0) -> Replica:
+    def check(
+        self, event: Event, block: Block, *, since: int = 0, written: bool = False
+    ) -> Replica:
         """The replica as it is, if `event` may happen to it with the stamp and length of `block`.
 
-        `since` is the oldest stamp that an update accepts.
+        `since` is the oldest stamp that an update accepts; `written`: a stream writes it now.
 
         Raises:
             ReplicaNotFoundException: there is none, or it has an older stamp.
@@ -129,7 +132,8 @@ class Replicas:
         if event in _SAME_STAMP and generation != block.generation:
             self._refuse(held, event, block)
         if event in _ARRIVALS and held.state is not _ABSENT:
-            redo = held.state in (_RWR, _CORRUPT) and generation == block.generation
+            incomplete = held.state in (_RWR, _CORRUPT) or (held.state is _RBW and not written)
+            redo = incomplete and generation == block.generation
             if generation >= block.generation and not redo:
                 self._refuse(held, event, block)
         if event in _UPDATES and not since <= generation <= block.generation:

@@ -238,7 +238,7 @@ class ReplicaStore:
 
     def _check(self, event: Event, block: Block) -> None:
         with self._guard:
-            self._core.check(event, block)
+            self._core.check(event, block, written=block.id in self._held)
 
     def _apply(self, event: Event, block: Block) -> None:
         with self._guard:

@@ -70,7 +70,8 @@ def test_the_batch_has_met_every_kind_of_trouble(request: pytest.FixtureRequest)
 
 def test_one_seed_is_one_history_whatever_the_hash_seed() -> None:
     here = Path(__file__).parent
-    program = "import logging; logging.disable(50); from simulator.runs import run_seed; " + (
+    program = (
+        "import logging; logging.disable(50); from simulator.runs import run_seed; "
         "print([run_seed(seed).digest for seed in (3, 14)])"
     )
     digests = {

@@ -514,7 +514,5 @@ async def _expect(stream: Stream) -> None:
 
 
 def _try_send(stream: Stream, frame: Any) -> None:
-    try:
+    with suppress(StreamBroken):
         stream.send(frame)
-    except StreamBroken:
-        pass

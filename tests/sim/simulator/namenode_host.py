@@ -24,6 +24,9 @@ from blockstore.runtime.mailbox import Outbox
 from simulator.network import Host, Network
 from simulator.world import Died, Future, World
 
+_ORDER_TIMEOUT = (
+    "order_timeout_s" if "order_timeout_s" in NameNodeConfig.__slots__ else "copy_timeout_s"
+)
 CONFIG = NameNodeConfig(
     heartbeat_interval_s=1.0,
     stale_after_s=4.0,
@@ -34,13 +37,13 @@ CONFIG = NameNodeConfig(
     lease_soft_s=6.0,
     lease_hard_s=15.0,
     recovery_timeout_s=6.0,
-    copy_timeout_s=8.0,
+    **{_ORDER_TIMEOUT: 8.0},
     tick_interval_s=0.5,
 )
 
 # What the core's methods want to be told of time.
 _NEEDS_NOW = frozenset(
-    [
+    {
         "create",
         "add_block",
         "abandon_block",
@@ -52,10 +55,9 @@ _NEEDS_NOW = frozenset(
         "recover_lease",
         "locate",
         "report_bad_replica",
-    ]
+    }
 )
-_NEEDS_WALL = frozenset(["mkdirs", "rename", "delete", "create", "complete", "recover_lease"])
-_READS = frozenset(["stat", "listing", "summarise", "locate"])
+_NEEDS_WALL = frozenset({"mkdirs", "rename", "delete", "create", "complete", "recover_lease"})
 _NOTHING = DeleteReplicas(())
 
 
