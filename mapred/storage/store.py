@@ -29,6 +29,9 @@ class BlockStorage:
 
     def entries(self, uri: str) -> list[FileInfo]:
         found = [self._info(status) for status in self._store.list(path_of(uri))]
+        # The store lists a file as itself.
+        if [info.uri for info in found if not info.is_directory] == [uri.rstrip("/")]:
+            raise NotADirectoryError(f"{uri} is a file")
         return sorted(found, key=lambda info: info.uri)
 
     def glob(self, pattern: str) -> list[FileInfo]:

@@ -1,0 +1,51 @@
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from orders import Documented, key_lists
+
+from mapred.shuffle.columns import key_column
+from mapred.shuffle.ordering import group_starts, rows_below, rows_up_to, sort_order
+
+
+@settings(max_examples=500, deadline=None)
+@given(key_lists)
+def test_sorting_is_pythons_stable_sort_by_the_documented_order(items):
+    _, column, _ = key_column(items)
+    expected = sorted(range(len(items)), key=lambda row: Documented(items[row]))
+    assert sort_order(column).tolist() == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(key_lists, st.randoms(use_true_random=False))
+def test_groups_sort_before_keys(items, rng):
+    groups = [rng.randrange(4) for _ in items]
+    _, column, _ = key_column(items)
+    expected = sorted(range(len(items)), key=lambda row: (groups[row], Documented(items[row])))
+    assert sort_order(column, np.array(groups, np.uint32)).tolist() == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(key_lists)
+def test_places_in_a_sorted_column_are_found_as_by_counting(items):
+    _, column, _ = key_column(items)
+    column = column.take(pa.array(sort_order(column)))
+    ranked = sorted((Documented(key) for key in items), key=lambda one: one)
+    starts = [row for row in range(len(ranked)) if row == 0 or ranked[row] != ranked[row - 1]]
+    assert group_starts(column).tolist() == starts
+    for row in range(len(ranked)):
+        bound = column[row].as_py()
+        assert rows_below(column, bound) == sum(one < ranked[row] for one in ranked)
+        assert rows_up_to(column, bound) == sum(not ranked[row] < one for one in ranked)
+
+
+def test_long_equal_beginnings_are_told_apart():
+    beginning = "https://example.org/a/rather/long/path/that/many/keys/share/" * 4
+    items = [beginning + tail for tail in ("b", "a", "", "ab", "a", "aa" * 50, "a\0")]
+    _, column, _ = key_column(items)
+    assert sort_order(column).tolist() == sorted(range(len(items)), key=lambda row: items[row])
+
+
+def test_a_sliced_column_sorts_by_its_own_rows():
+    column = pa.array(["zz", "b", "a", "c", "aa"]).slice(1, 3)
+    assert sort_order(column).tolist() == [1, 0, 2]
