@@ -61,6 +61,9 @@ class Heartbeat:
         self._stop = threading.Event()
         self._register_again = threading.Event()
         self._desk: OrderDesk | None = None
+        # Orders are numbered per NameNode epoch: registering again within one goes on counting.
+        self._inbox: Inbox[Order] = Inbox()
+        self._inbox_epoch = 0
         self._complained_at = float("-inf")
         # Why the loop ended by itself: this node and the NameNode don't belong together.
         self.refusal: StoreError | None = None
@@ -94,6 +97,7 @@ class Heartbeat:
             try:
                 self._register_again.clear()
                 self._cluster_id = self._join_cluster(self._link.register(self._cluster_id))
+                self._begin_orders(self._link.epoch)
                 self.send_full_report()
             except (ConfigException, AccessControlException):
                 raise
@@ -108,15 +112,18 @@ class Heartbeat:
                 self._on_ready = None
             return
 
+    def _begin_orders(self, epoch: int) -> None:
+        if epoch != self._inbox_epoch:
+            self._inbox, self._inbox_epoch = Inbox(), epoch
+
     def _beat(self) -> None:
         """Heartbeats of one session, until the NameNode forgets it."""
-        inbox: Inbox[Order] = Inbox()
         while not self._stop.is_set() and not self._register_again.is_set():
             self._store.drop_failed_volumes()
             if self._reporter.full_is_due():
                 self.send_full_report()
             try:
-                reply = self._link.heartbeat(self._load(), inbox.seen)
+                reply = self._link.heartbeat(self._load(), self._inbox.seen)
             except StoreError as error:
                 if self._stop.is_set():
                     return
@@ -129,7 +136,7 @@ class Heartbeat:
             self._heard()
             assert self._desk is not None
             orders = [order_from_wire(order) for order in reply.orders]
-            for order in inbox.take(orders[: self._desk.room]):
+            for order in self._inbox.take(orders[: self._desk.room]):
                 self._desk.take(order)
 
     def _heard(self) -> None:

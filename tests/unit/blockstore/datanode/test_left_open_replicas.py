@@ -1,4 +1,4 @@
-"""Found by the simulator: an open replica that a rebuilt pipeline left behind kept whole copies out."""
+"""Found by the simulator: an open replica left behind by its pipeline kept whole copies out."""
 
 import pytest
 
