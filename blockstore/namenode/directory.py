@@ -52,8 +52,12 @@ def prepare(directory: str, *, format_wanted: bool) -> tuple[RealDisk, Directory
     try:
         os.makedirs(directory, mode=0o750, exist_ok=True)
         lock = DirectoryLock(directory)
-        disk = RealDisk(directory)
-        _check(disk, format_wanted)
+        try:
+            disk = RealDisk(directory)
+            _check(disk, format_wanted)
+        except BaseException:
+            lock.release()
+            raise
     except ConfigException:
         raise
     except OSError as error:

@@ -1,0 +1,114 @@
+import asyncio
+
+import pytest
+
+from blockstore.namenode.commit import GroupCommit
+from blockstore.namenode.disk import MemoryDisk
+from blockstore.namenode.entries import DirectoryMade
+from blockstore.namenode.journal import Journal
+
+
+class SlowDisk(MemoryDisk):
+    """Counts syncs of files; its steps can be held up or fail."""
+
+    def __init__(self):
+        super().__init__()
+        self.steps = 0
+        self.error = None
+        self.before_step = self.step
+
+    def step(self):
+        self.steps += 1
+        if self.error:
+            raise self.error
+
+
+def entries(count):
+    return [DirectoryMade(number, 1, f"d{number}", 1.0) for number in range(count)]
+
+
+def begin(disk, failures=None):
+    journal = Journal(disk)
+    journal.open(0)
+    disk.steps = 0
+    return GroupCommit(journal, (failures if failures is not None else []).append)
+
+
+def test_all_who_wait_share_one_fsync():
+    async def run():
+        disk = SlowDisk()
+        commit = begin(disk)
+        order = []
+        commit.append(entries(1))
+        commit.then(lambda: order.append("a"))
+        for name in "bcd":
+            commit.append(entries(5))
+            commit.then(lambda name=name: order.append(name))
+        await commit.durable()
+        # A write and a sync for the first, a write and a sync for all that gathered meanwhile.
+        assert disk.steps <= 4
+        assert order == ["a", "b", "c", "d"]
+        await commit.close()
+
+    asyncio.run(run())
+
+
+def test_nothing_pending_costs_no_fsync_and_no_wait():
+    async def run():
+        disk = SlowDisk()
+        commit = begin(disk)
+        done = []
+        commit.then(lambda: done.append(1))
+        assert done == [1]
+        await commit.durable()
+        assert disk.steps == 0
+        await commit.close()
+
+    asyncio.run(run())
+
+
+def test_a_read_of_what_is_not_durable_yet_waits_for_it():
+    async def run():
+        commit = begin(SlowDisk())
+        commit.append(entries(1))
+        done = []
+        commit.then(lambda: done.append(1))
+        assert done == []
+        await commit.durable()
+        assert done == [1]
+        await commit.close()
+
+    asyncio.run(run())
+
+
+def test_a_failed_journal_never_acknowledges_anything_again():
+    async def run():
+        disk, failures = SlowDisk(), []
+        commit = begin(disk, failures)
+        disk.error = OSError(28, "No space left on device")
+        acknowledged = []
+        for _ in range(3):
+            commit.append(entries(1))
+            commit.then(lambda: acknowledged.append(1))
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(commit.durable(), 0.05)
+        disk.error = None
+        commit.append(entries(1))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(commit.durable(), 0.05)
+        assert acknowledged == []
+        assert [error.errno for error in failures] == [28]
+        await commit.close()
+
+    asyncio.run(run())
+
+
+def test_close_makes_the_rest_durable():
+    async def run():
+        disk = SlowDisk()
+        commit = begin(disk)
+        commit.append(entries(3))
+        await commit.close()
+        assert disk.steps == 2
+
+    asyncio.run(run())

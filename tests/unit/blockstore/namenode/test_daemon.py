@@ -1,0 +1,209 @@
+"""The NameNode as a process: start, stop, kill, checkpoints, a disk that is full."""
+
+import resource
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+
+import grpc
+import pytest
+
+from blockstore.errors import (
+    ConfigException,
+    FileNotFoundException,
+    StaleEpochException,
+    UnreachableException,
+)
+from blockstore.namenode import image, journal
+from blockstore.namenode.disk import RealDisk
+from blockstore.runtime import rpc
+from blockstore.wire import namenode_pb2 as pb
+from blockstore.wire import namenode_pb2_grpc as services
+from blockstore.wire import types_pb2
+
+pytestmark = pytest.mark.cluster
+
+RUN = (
+    "import json, sys; from blockstore.namenode.daemon import run;"
+    "directory, host, words = sys.argv[1], sys.argv[2], sys.argv[3:];"
+    "sys.exit(run(directory, host, 0, format='--format' in words,"
+    "settings=[w for w in words if '=' in w]))"
+)
+WAIT_S = 30
+
+
+def command(directory, *words, host="127.0.0.1"):
+    return [sys.executable, "-c", RUN, str(directory), host, *words]
+
+
+class Daemon:
+    def __init__(self, directory, *words, preexec=None):
+        self.process = subprocess.Popen(
+            command(directory, *words),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=preexec,
+        )
+        line = self.process.stdout.readline()
+        assert line.startswith("namenode ready on "), self.process.communicate()[1]
+        self.address = line.split()[-1]
+        self.channel = rpc.channel(self.address)
+        self.client = services.NameNodeStub(self.channel)
+        self.datanode = services.DataNodeProtocolStub(self.channel)
+
+    def call(self, method, request):
+        try:
+            return method(request, timeout=WAIT_S)
+        except grpc.RpcError as error:
+            raise rpc.translate(error, self.address) from None
+
+    def mkdirs(self, path):
+        self.call(self.client.Mkdirs, pb.MkdirsRequest(path=path, parents=True))
+
+    def paths(self, path="/"):
+        return [e.path for e in self.call(self.client.List, pb.ListRequest(path=path)).entries]
+
+    def end(self, number=signal.SIGTERM):
+        self.channel.close()
+        self.process.send_signal(number)
+        _, errors = self.process.communicate(timeout=WAIT_S)
+        return self.process.returncode, errors
+
+
+@contextmanager
+def daemon(directory, *words, **options):
+    running = Daemon(directory, *words, **options)
+    try:
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.end(signal.SIGKILL)
+
+
+def refused(directory, *words, host="127.0.0.1"):
+    done = subprocess.run(
+        command(directory, *words, host=host), capture_output=True, text=True, timeout=WAIT_S
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    return done.stderr
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_sigterm_ends_it_cleanly_within_its_grace_also_with_a_heartbeat_open(tmp_path):
+    with daemon(tmp_path, "heartbeat_interval_s=20", "stale_after_s=30") as running:
+        node = types_pb2.Node(node_id="x", host="h", port=1)
+        request = pb.RegisterRequest(node=node, incarnation=1)
+        epoch = running.call(running.datanode.Register, request).epoch
+        beat = pb.HeartbeatRequest(node_id="x", incarnation=1, epoch=epoch)
+        held = running.datanode.Heartbeat.future(beat)
+        running.mkdirs("/a")
+        started = time.monotonic()
+        running.process.send_signal(signal.SIGTERM)
+        assert not held.result(timeout=WAIT_S).orders
+        assert running.end()[0] == 0
+        assert time.monotonic() - started < 3.0
+
+
+def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path):
+    with daemon(tmp_path) as running:
+        for number in range(20):
+            running.mkdirs(f"/d{number}")
+        running.end(signal.SIGKILL)
+    with daemon(tmp_path) as again:
+        assert len(again.paths()) == 20
+
+
+def test_a_second_namenode_on_the_same_directory_is_refused(tmp_path):
+    with daemon(tmp_path) as running:
+        assert f"process {running.process.pid}" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["heartbeat_interval=1"], "heartbeat_interval_s"),
+        (["replication=0"], "replication=0"),
+        (["replication=many"], "replication"),
+    ],
+)
+def test_wrong_settings_are_refused(tmp_path, words, says):
+    assert says in refused(tmp_path, *words)
+
+
+def test_an_open_door_is_refused(tmp_path):
+    assert "--insecure" in refused(tmp_path, host="0.0.0.0")
+
+
+def test_a_damaged_journal_is_refused_with_the_place(tmp_path):
+    with daemon(tmp_path) as running:
+        for number in range(5):
+            running.mkdirs(f"/d{number}")
+        running.end(signal.SIGKILL)
+    path = tmp_path / journal.segment_name(1)
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(data)
+    message = refused(tmp_path)
+    assert f"{path}, offset" in message
+    assert "transaction" in message
+
+
+def test_errors_cross_the_wire_as_their_class(tmp_path):
+    with daemon(tmp_path) as running:
+        with pytest.raises(FileNotFoundException, match="'/x' does not exist"):
+            running.call(running.client.Stat, pb.PathRequest(path="/x"))
+        with pytest.raises(StaleEpochException):
+            running.call(running.datanode.FullReport, pb.FullReportRequest(node_id="x"))
+        node = types_pb2.Node(node_id="x", host="h", port=1)
+        request = pb.RegisterRequest(node=node, incarnation=1, cluster_id="other")
+        with pytest.raises(ConfigException):
+            running.call(running.datanode.Register, request)
+
+
+def test_checkpoints_are_made_beside_the_running_namenode(tmp_path):
+    with daemon(tmp_path, "checkpoint_transactions=20") as running:
+        count = 0
+
+        def enough():
+            nonlocal count
+            running.mkdirs(f"/d{count}")
+            count += 1
+            return len(image.images(RealDisk(str(tmp_path)))) == 2
+
+        wait_until(enough)
+        wait_until(lambda: journal.segments(RealDisk(str(tmp_path)))[0] > 1)
+        running.end(signal.SIGKILL)
+    with daemon(tmp_path) as again:
+        assert len(again.paths()) == count
+
+
+def test_the_checkpoint_process_imports_no_grpc(tmp_path):
+    code = "import blockstore.namenode.checkpoint, sys; sys.exit('grpc' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=WAIT_S).returncode == 0
+
+
+def test_a_full_disk_stops_it_with_a_message_and_acknowledges_nothing(tmp_path):
+    def small_files():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    acknowledged = 0
+    with daemon(tmp_path, preexec=small_files) as running:
+        with suppress(UnreachableException):
+            while True:
+                running.mkdirs(f"/d{acknowledged}")
+                acknowledged += 1
+        code, errors = running.end()
+        assert code == 74
+        assert "nothing is acknowledged that isn't on disk" in errors
+    with daemon(tmp_path) as again:
+        assert len(again.paths()) >= acknowledged > 0
