@@ -45,28 +45,29 @@ class Manifest:
         return rng.sample(items, min(count, len(items)))
 
 
-class Writer(threading.Thread):
+class Writer:
     """One client and its own directory: only it changes what is there."""
 
     def __init__(self, number: int, address: str, manifest: Manifest, seed: int) -> None:
-        super().__init__(name=f"writer-{number}", daemon=True)
+        self.name = f"writer-{number}"
+        self.thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._home = f"/writer-{number}"
         self._address = address
         self._manifest = manifest
         self._rng = random.Random(seed)
         self._mine: list[str] = []
-        self._stop = threading.Event()
+        self._ended = threading.Event()
         self._made = 0
         self.error: BaseException | None = None
 
     def end(self) -> None:
-        self._stop.set()
+        self._ended.set()
 
-    def run(self) -> None:
+    def _run(self) -> None:
         try:
             with BlockStore(self._address) as store:
                 succeeded_at = time.monotonic()
-                while not self._stop.is_set():
+                while not self._ended.is_set():
                     try:
                         self._step(store)
                         succeeded_at = time.monotonic()
@@ -75,7 +76,7 @@ class Writer(threading.Thread):
                             self._manifest.refused += 1
                         if time.monotonic() - succeeded_at > PATIENCE_S:
                             raise TimeoutError(f"{self.name} gets nowhere: {error}") from error
-                        self._stop.wait(0.2)
+                        self._ended.wait(0.2)
         except BaseException as error:
             self.error = error
 
@@ -179,7 +180,7 @@ def campaign(root: Path, *, cycles: int, seed: int) -> tuple[Manifest, list[str]
             Writer(n, cluster.address, manifest, rng.getrandbits(32)) for n in range(WRITERS)
         ]
         for writer in writers:
-            writer.start()
+            writer.thread.start()
         for cycle in range(cycles):
             time.sleep(rng.uniform(*CYCLE_S))
             told = kill_and_restart(cluster, rng)
@@ -188,8 +189,8 @@ def campaign(root: Path, *, cycles: int, seed: int) -> tuple[Manifest, list[str]
         for writer in writers:
             writer.end()
         for writer in writers:
-            writer.join(PATIENCE_S)
-            if writer.is_alive() or writer.error:
+            writer.thread.join(PATIENCE_S)
+            if writer.thread.is_alive() or writer.error:
                 raise AssertionError(f"{writer.name} stopped: {writer.error!r}")
         everything = sorted(manifest.digests.items())
         wrong += check(cluster.client(short_circuit=False), everything)
@@ -229,7 +230,7 @@ def main() -> int:
     size = manifest.bytes / 2**20
     print(
         f"{options.cycles} cycles, {len(manifest.digests)} files kept, "
-        f"{size:.0f} MiB acknowledged, {manifest.refused} operations refused, {len(wrong)} lost or wrong"
+        f"{size:.0f} MiB acknowledged, {manifest.refused} refused, {len(wrong)} lost or wrong"
     )
     return 1 if wrong else 0
 
