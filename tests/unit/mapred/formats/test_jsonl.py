@@ -1,0 +1,52 @@
+import json
+
+import pytest
+
+from mapred.errors import InputError, JobDefinitionError
+from mapred.formats import check_formats, input_format, output_format
+from mapred.model import Split
+from mapred.storage.local import LocalStorage
+
+
+def records(path, content):
+    path.write_text(content)
+    split = Split(f"file://{path}", 0, len(content.encode()), format="jsonl")
+    reader = input_format("jsonl").reader(split, LocalStorage())
+    return [pair for keys, values in reader.batches() for pair in zip(keys, values, strict=True)]
+
+
+def test_a_line_is_a_value_and_blank_lines_are_passed_over(tmp_path):
+    assert records(tmp_path / "f", '{"a": 1}\n\n  \n[1, "é"]\n') == [(0, {"a": 1}), (13, [1, "é"])]
+
+
+def test_a_line_that_is_not_json_is_named_with_its_place(tmp_path):
+    with pytest.raises(InputError, match=r"f at byte 8 is not JSON: .*'\{oops'"):
+        records(tmp_path / "f", '{"a":1}\n{oops\n')
+
+
+def test_pairs_are_written_as_objects():
+    data = []
+
+    class File:
+        def write(self, part):
+            data.append(part)
+            return len(part)
+
+    writer = output_format("jsonl").writer(File())
+    writer.write([("é", 1), (("a", 2), [None])])
+    writer.close()
+    lines = b"".join(data).decode().splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"key": "é", "value": 1},
+        {"key": ["a", 2], "value": [None]},
+    ]
+    assert "é" in lines[0]
+
+
+def test_a_format_that_there_is_not_is_refused_with_those_there_are():
+    with pytest.raises(
+        JobDefinitionError, match=r"no input format 'csv'. There are: .*jsonl.*text"
+    ):
+        check_formats("csv", "text")
+    with pytest.raises(JobDefinitionError, match="no output format 'xml'"):
+        check_formats("text", "xml")

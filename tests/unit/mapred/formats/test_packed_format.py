@@ -1,0 +1,38 @@
+import io
+
+import numpy as np
+import pytest
+
+from mapred.formats import output_format
+from mapred.formats.packed import read_pairs
+from mapred.iterative.packed import PackedError
+
+
+def written(*batches) -> io.BytesIO:
+    file = io.BytesIO()
+    writer = output_format("packed").writer(file)
+    for batch in batches:
+        writer.write(batch)
+    writer.close()
+    assert writer.bytes_written == len(file.getvalue())
+    return io.BytesIO(file.getvalue())
+
+
+def test_pairs_come_back_with_their_types():
+    pairs = list(read_pairs(written([("a", (1, 2.5)), (None, b"x")], [], [(3, np.arange(2.0))])))
+    assert pairs[:2] == [("a", (1, 2.5)), (None, b"x")]
+    assert pairs[2][0] == 3
+    np.testing.assert_array_equal(pairs[2][1], np.arange(2.0))
+
+
+def test_a_part_cut_short_is_refused_anywhere():
+    whole = written([("a", 1)], [("b", 2)]).getvalue()
+    border = len(whole) // 2
+    for length in set(range(1, len(whole))) - {border}:
+        with pytest.raises(PackedError, match="cut short"):
+            list(read_pairs(io.BytesIO(whole[:length])))
+
+
+def test_what_can_not_be_packed_fails_where_it_is_written():
+    with pytest.raises(PackedError, match="of type set"):
+        written([("a", {1})])

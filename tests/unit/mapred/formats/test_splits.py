@@ -1,0 +1,55 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mapred.formats.splits import cut, split_bytes_for
+from mapred.model import Split
+from mapred.storage.port import Extent
+
+MIB = 1024 * 1024
+BLOCKS = [Extent(0, 100, ("a", "b")), Extent(100, 100, ("b", "c")), Extent(200, 30, ("a", "c"))]
+
+
+def splits(extents, split_bytes, *, uri="bs://n:1/f", block_splits=True):
+    return list(
+        cut(uri, extents, split_bytes=split_bytes, block_splits=block_splits, input_format="text")
+    )
+
+
+def test_a_block_with_hosts_is_one_split():
+    assert splits(BLOCKS, 10) == [
+        Split("bs://n:1/f", extent.start, extent.length, extent.hosts) for extent in BLOCKS
+    ]
+
+
+def test_a_split_never_crosses_a_block_border():
+    assert [(split.start, split.length) for split in splits(BLOCKS, 60, block_splits=False)] == [
+        (0, 50),
+        (50, 50),
+        (100, 50),
+        (150, 50),
+        (200, 30),
+    ]
+
+
+@given(st.integers(min_value=0, max_value=10_000), st.integers(min_value=1, max_value=500))
+def test_splits_of_a_file_are_even_and_join_up(length, split_bytes):
+    cuts = splits([Extent(0, length, ())], split_bytes)
+    at = 0
+    for split in cuts:
+        assert split.start == at
+        assert 0 < split.length <= split_bytes
+        at += split.length
+    assert at == length
+    sizes = {split.length for split in cuts}
+    assert not sizes or max(sizes) - min(sizes) <= 1
+
+
+def test_a_compressed_file_is_one_split():
+    [split] = splits(BLOCKS, 10, uri="bs://n:1/f.gz", block_splits=False)
+    assert (split.start, split.length, split.hosts) == (0, 230, ("a", "b"))
+
+
+def test_the_size_of_splits_follows_the_input_between_two_limits():
+    assert split_bytes_for(1000) == 2 * MIB
+    assert split_bytes_for(160 * MIB) == 10 * MIB
+    assert split_bytes_for(10_000 * MIB) == 32 * MIB
