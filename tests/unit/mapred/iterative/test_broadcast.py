@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mapred.iterative.broadcast import (
+    Receiver,
+    RoundSettings,
+    Sent,
+    StateError,
+    read,
+    round_settings,
+    send,
+)
+from mapred.storage.local import LocalStorage
+
+STORAGE = LocalStorage()
+
+
+@pytest.fixture
+def place(tmp_path) -> str:
+    return f"file://{tmp_path}"
+
+
+def test_equal_states_are_one_file(place, tmp_path):
+    first = send({"centres": np.arange(4.0)}, place, STORAGE)
+    (written,) = tmp_path.iterdir()
+    before = written.stat().st_mtime_ns
+    assert send({"centres": np.arange(4.0)}, place, STORAGE) == first
+    assert written.stat().st_mtime_ns == before
+    assert send({"centres": np.arange(5.0)}, place, STORAGE) != first
+
+
+def test_a_torn_file_is_written_again(place, tmp_path):
+    sent = send([1, 2, 3], place, STORAGE)
+    (written,) = tmp_path.iterdir()
+    written.write_bytes(written.read_bytes()[:5])
+    assert send([1, 2, 3], place, STORAGE) == sent
+    assert read(sent, STORAGE) == [1, 2, 3]
+
+
+def test_other_bytes_than_were_sent_are_refused(place, tmp_path):
+    sent = send("right", place, STORAGE)
+    (written,) = tmp_path.iterdir()
+    written.write_bytes(written.read_bytes().replace(b"right", b"wrong"))
+    with pytest.raises(StateError, match="bytes of another hash"):
+        read(sent, STORAGE)
+
+
+def test_a_process_reads_a_state_once_and_can_not_change_it(place, tmp_path):
+    sent = send(np.arange(3.0), place, STORAGE)
+    receiver = Receiver()
+    state = receiver.receive(sent)
+    (written,) = tmp_path.iterdir()
+    Path(written).unlink()
+    assert receiver.receive(sent) is state
+    with pytest.raises(ValueError, match="read-only"):
+        state[0] = 1.0
+
+
+def test_the_settings_of_a_round_come_back():
+    loop = RoundSettings(Sent("file:///x", "ab"), 3, "loop_1", 100)
+    assert round_settings({"other": "x", **loop.settings()}) == loop
+    assert round_settings({"other": "x"}) is None

@@ -1,0 +1,106 @@
+"""Checkpoints: the newest whole one counts, and only for the loop that it is of."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mapred.errors import JobDefinitionError
+from mapred.iterative.checkpoint import Checkpoint, Checkpoints, RoundRecord, origin_of
+from mapred.iterative.conditions import Stop
+from mapred.model import JobSpec, Split
+from mapred.storage.local import LocalStorage
+
+SPEC = JobSpec(
+    name="KMeans",
+    user="ana",
+    code_sha256="c0de",
+    code_uri="file:///code.zip",
+    module="kmeans",
+    job_class="KMeans",
+    splits=(Split("file:///a", 0, 10), Split("file:///a", 10, 5)),
+    reducers=1,
+    output_uri="file:///out",
+)
+
+
+def checkpoints(tmp_path, spec: JobSpec = SPEC) -> Checkpoints:
+    return Checkpoints(f"file://{tmp_path}", LocalStorage(), origin_of(spec))
+
+
+def checkpoint(number: int, stop: Stop | None = None) -> Checkpoint:
+    records = tuple(RoundRecord(n, 0.5, {"loss": 1 / n}) for n in range(1, number + 1))
+    return Checkpoint(number, {"x": np.full(3, float(number))}, records, stop)
+
+
+def files(tmp_path) -> list[str]:
+    return sorted(path.name.partition("-")[0] for path in (tmp_path / "_checkpoints").iterdir())
+
+
+def test_the_newest_is_taken_with_all_it_had(tmp_path):
+    ours = checkpoints(tmp_path)
+    assert ours.latest() is None
+    for number in (5, 10):
+        ours.save(checkpoint(number, Stop("done") if number == 10 else None))
+    found = ours.latest()
+    assert (found.round, found.stop, found.rounds) == (10, Stop("done"), checkpoint(10).rounds)
+    assert found.state["x"].tolist() == [10.0] * 3
+    found.state["x"] += 1
+
+
+def test_the_last_two_are_kept(tmp_path):
+    ours = checkpoints(tmp_path)
+    for number in (1, 2, 3, 4):
+        ours.save(checkpoint(number))
+    assert files(tmp_path) == ["round", "round", "state", "state"]
+    assert ours.latest().round == 4
+
+
+def test_a_state_that_did_not_change_is_kept_once(tmp_path):
+    ours = checkpoints(tmp_path)
+    for number in (1, 2, 3):
+        ours.save(replace(checkpoint(1), round=number))
+    assert files(tmp_path) == ["round", "round", "state"]
+    assert ours.latest().round == 3
+
+
+@pytest.mark.parametrize("what", ["round-000002.json", "state-"])
+@pytest.mark.parametrize("harm", [lambda path: path.unlink(), lambda path: path.write_bytes(b"{")])
+def test_a_damaged_one_is_passed_over_and_told(tmp_path, caplog, what, harm):
+    ours = checkpoints(tmp_path)
+    ours.save(checkpoint(1))
+    kept = set((tmp_path / "_checkpoints").iterdir())
+    ours.save(checkpoint(2))
+    (newest,) = [
+        path
+        for path in (tmp_path / "_checkpoints").iterdir()
+        if path not in kept and path.name.startswith(what)
+    ]
+    harm(newest)
+    with caplog.at_level(logging.WARNING):
+        assert ours.latest().round == 1
+    if newest.exists():
+        assert "can't be used" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"job_class": "Other"}, "another job"),
+        ({"code_sha256": "beef"}, "other code"),
+        ({"params_json": '{"clusters": 4}'}, "other parameters"),
+        ({"splits": SPEC.splits[:1]}, "other input"),
+        ({"splits": SPEC.splits[::-1]}, "other input"),
+    ],
+)
+def test_one_of_something_else_is_refused(tmp_path, change, words):
+    checkpoints(tmp_path).save(checkpoint(1))
+    with pytest.raises(JobDefinitionError, match=words):
+        checkpoints(tmp_path, replace(SPEC, **change)).latest()
+
+
+def test_where_the_input_lies_is_no_part_of_the_loop(tmp_path):
+    checkpoints(tmp_path).save(checkpoint(1))
+    moved = replace(SPEC, splits=tuple(replace(split, hosts=("b",)) for split in SPEC.splits))
+    assert checkpoints(tmp_path, moved).latest().round == 1
