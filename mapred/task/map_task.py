@@ -221,21 +221,16 @@ def partition_function(job: type[Job], context: TaskContext, partitions: int) ->
 
 
 def _chosen_by(choose: Callable[[Any, int], int], partitions: int) -> PartitionFunction:
-    def chosen(keys: list[Any], _: Kind, __: Any) -> NDArray[np.uint32]:
-        targets = [choose(key, partitions) for key in keys]
-        try:
-            if min(targets) >= 0 and max(targets) < partitions:
-                return np.array(targets, np.uint32)
-        except (TypeError, ValueError):
-            pass
-        wrong = next(
-            (key, target)
-            for key, target in zip(keys, targets, strict=True)
-            if not isinstance(target, int) or not 0 <= target < partitions
-        )
+    def target_of(key: Any) -> int:
+        chosen = choose(key, partitions)
+        if isinstance(chosen, int | np.integer) and 0 <= chosen < partitions:
+            return int(chosen)
         raise RecordError(
-            f"the partitioner gave {wrong[1]!r} for the key {sample_of(wrong[0])}: "
+            f"the partitioner gave {chosen!r} for the key {sample_of(key)}: "
             f"it must be an int in range({partitions})"
         )
 
-    return chosen
+    def targets_of(keys: list[Any], _: Kind, __: Any) -> NDArray[np.uint32]:
+        return np.array([target_of(key) for key in keys], np.uint32)
+
+    return targets_of
