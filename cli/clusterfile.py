@@ -6,7 +6,7 @@
     DIR/NAME.log         its stdout and stderr, appended to
     DIR/NAME.pid         its pid, for scripts
 
-    $XDG_STATE_HOME/mapred/current     the DIR of the last `up`, until its `down`
+    $XDG_STATE_HOME/mapred/current     the DIR of the last `up`
 
 DIR is $XDG_STATE_HOME/mapred/cluster by default (~/.local/state/mapred/cluster).
 """
@@ -117,23 +117,21 @@ def read(home: Path) -> ClusterFile | None:
 
 
 def write(state: ClusterFile) -> None:
-    """Replaces cluster.json, and points to it."""
+    """Replaces cluster.json and the pid files."""
     home = Path(state.directory)
     _replace(home / "cluster.json", msgspec.json.format(msgspec.json.encode(state)))
+    known = {f"{member.name}.pid" for member in state.members}
+    for stale in home.glob("*.pid"):
+        if stale.name not in known:
+            stale.unlink(missing_ok=True)
     for member in state.members:
         _replace(home / f"{member.name}.pid", f"{member.pid}\n".encode())
+
+
+def point_to(home: Path) -> None:
+    """From now on this is the local cluster that commands find."""
     state_home().mkdir(parents=True, exist_ok=True)
     _replace(_pointer(), f"{home}\n".encode())
-
-
-def forget(state: ClusterFile) -> None:
-    """After `down`: no members, no pointer; the shape stays for the next `up`."""
-    home = Path(state.directory)
-    _replace(home / "cluster.json", msgspec.json.format(msgspec.json.encode(state)))
-    for pid_file in home.glob("*.pid"):
-        pid_file.unlink(missing_ok=True)
-    if directory(None) == home:
-        _pointer().unlink(missing_ok=True)
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -39,6 +39,10 @@ class Terminated(BaseException):
     """SIGTERM came while a command held something that must be given back."""
 
 
+class PipeClosed(Exception):
+    """Whoever read our output went away. (Of a BrokenPipeError click makes exit code 1.)"""
+
+
 def run(command: click.Command, arguments: Sequence[str]) -> int:
     """Runs the command line; returns the exit code, with every message printed."""
     try:
@@ -50,7 +54,7 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except Terminated:
         return TERMINATED
-    except BrokenPipeError:
+    except PipeClosed:
         return _closed_pipe()
     except click.ClickException as error:
         error.show()

@@ -8,6 +8,7 @@ it whatever happens. What a failed `up` started, it ends.
 import contextlib
 import fcntl
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -79,6 +80,7 @@ class LocalCluster:
             except BaseException:
                 self._undo(state, started)
                 raise
+            clusterfile.point_to(self._home)
         return state
 
     def _start_step(
@@ -122,12 +124,13 @@ class LocalCluster:
 
     def _undo(self, state: ClusterFile, started: list[Starting]) -> None:
         # A second Ctrl-C must not leave anybody behind.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         births = [(one.process.pid, processes.birth(one.process.pid)) for one in started]
         processes.end([(pid, born) for pid, born in births if born], grace_s=STOP_GRACE_S)
         ended = {one.name for one in started}
         left = tuple(member for member in state.members if member.name not in ended)
         state = msgspec.structs.replace(state, members=left)
-        (clusterfile.write if left else clusterfile.forget)(state)
+        clusterfile.write(state)
 
     # --- down ------------------------------------------------------------------------
 
@@ -145,7 +148,7 @@ class LocalCluster:
             for roles in (("tasktracker",), ("jobtracker",), ("datanode",), ("namenode",)):
                 group = [(member.pid, member.birth) for member in alive if member.role in roles]
                 killed += processes.end(group, grace_s=STOP_GRACE_S)
-            clusterfile.forget(msgspec.structs.replace(state, members=()))
+            clusterfile.write(msgspec.structs.replace(state, members=()))
         return len(alive), [member.name for member in alive if member.pid in killed]
 
     @contextlib.contextmanager

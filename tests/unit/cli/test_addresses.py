@@ -25,6 +25,7 @@ def _local_cluster(tmp_path, *, alive=True):
     home.mkdir()
     member = Member("namenode", "namenode", os.getpid(), born, "127.0.0.1:7001", 0.0)
     clusterfile.write(ClusterFile(str(home), Shape(), (member,)))
+    clusterfile.point_to(home)
     return home
 
 

@@ -32,6 +32,7 @@ def _run(raised):
         (ZeroDivisionError("division by zero"), 1),
         (KeyboardInterrupt(), 130),
         (errors.Terminated(), 143),
+        (errors.PipeClosed(), 141),
     ],
     ids=repr,
 )

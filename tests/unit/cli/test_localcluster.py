@@ -31,6 +31,7 @@ def _state(home, **changes):
 def test_the_file_comes_back_as_it_was_written(tmp_path):
     state = _state(tmp_path, datanodes=1, settings=("namenode.x=1",))
     clusterfile.write(state)
+    clusterfile.point_to(tmp_path)
 
     assert clusterfile.read(tmp_path) == state
     assert clusterfile.directory(None) == tmp_path
