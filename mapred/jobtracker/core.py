@@ -128,6 +128,7 @@ class JobTracker:
         for attempt_id in registration.attempts:
             if self._flow.running(attempt_id) is None:
                 self._flow.order(tracker, KillAttempt(attempt_id, "not wanted any more"))
+        self._flow.announce_all(tracker)
         for job_id in sorted(tracker.jobs - self.book.jobs.keys()):
             self._flow.order(tracker, ForgetJob(job_id))
         return Registered(self.epoch, self.settings.heartbeat_interval_s), self._ready(now)

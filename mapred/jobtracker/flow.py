@@ -72,6 +72,13 @@ class Flow:
                     self.order(tracker, OutputsReady(job_id, current))
         self._draft.outputs.clear()
 
+    def announce_all(self, tracker: Tracker) -> None:
+        """A new session: what the last one announced may never have arrived."""
+        reducing = {a.job_id for a in tracker.occupied if a.kind is TaskKind.REDUCE}
+        for job_id in sorted(reducing & self._book.jobs.keys()):
+            if outputs := tuple(self._book.jobs[job_id].outputs.values()):
+                self.order(tracker, OutputsReady(job_id, outputs))
+
     # --- attempts begin
 
     def launch(self, job: Job, task: Task, tracker: Tracker, now: float) -> None:

@@ -76,6 +76,8 @@ class TaskTracker:
         self.work: dict[AttemptId, Work] = {}
         self.held: dict[AttemptId, MapOutput] = {}
         self._forgetting: set[str] = set()
+        # When a job last had an attempt or an output here.
+        self._used_at: dict[str, float] = {}
         self._unsent_progress: set[AttemptId] = set()
         self._inbox: Inbox[TrackerOrder] = Inbox()
         self._outbox: Outbox[TrackerEvent] = Outbox()
@@ -159,6 +161,7 @@ class TaskTracker:
         if attempt in self.work:
             return
         self._forgetting.discard(attempt.job_id)
+        self._used_at[attempt.job_id] = now
         work = Work(order, now, order.spec.stall_s or self.settings.stall_s)
         if attempt.kind is TaskKind.REDUCE:
             work.missing = set(range(order.maps)) - {o.map_index for o in order.outputs}
@@ -202,6 +205,7 @@ class TaskTracker:
         busy = {attempt.job_id for attempt in self.work}
         for job_id in sorted(self._forgetting - busy):
             self._forgetting.discard(job_id)
+            self._used_at.pop(job_id, None)
             self._actions.append(RemoveJob(job_id))
 
     # --- task processes
@@ -288,7 +292,8 @@ class TaskTracker:
     # --- time
 
     def tick(self, now: float) -> list[Action]:
-        """Ends attempts that stand still."""
+        """Ends attempts that stand still; drops jobs that nobody will tell to forget."""
+        self._drop_unused(now)
         for attempt, work in list(self.work.items()):
             if work.missing:
                 work.moved_at = now
@@ -301,6 +306,16 @@ class TaskTracker:
                 failure = Failure(FailureKind.FAILED, reason, host=self.info.host)
                 self._end(attempt, failure, dump_stack=True)
         return self._take_actions()
+
+    def _drop_unused(self, now: float) -> None:
+        """An order to forget may die with its JobTracker. Without attempts and outputs the
+        next JobTracker isn't told of the job, and can't repeat it."""
+        used = {a.job_id for a in self.work} | {a.job_id for a in self.held}
+        for job_id, since in list(self._used_at.items()):
+            if job_id in used:
+                self._used_at[job_id] = now
+            elif now - since >= self.settings.unused_job_s:
+                self._forget(job_id)
 
     def _progress_of(self, attempt: AttemptId, work: Work) -> Progress:
         news = work.progress

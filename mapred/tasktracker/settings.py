@@ -18,7 +18,7 @@ class TaskTrackerSettings:
     idle_process_bytes_max: int = 1 << 30
     # Processes of a family (the rounds of a loop) wait this long for its next job.
     idle_family_s: float = 10.0
-    # How long to wait between tries to register.
-    register_retry_s: float = 0.5
+    # A job without attempts and outputs here is dropped after this, logs and all.
+    unused_job_s: float = 900.0
     # How often time-driven rules are looked at.
     tick_s: float = 0.5
