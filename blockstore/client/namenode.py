@@ -35,7 +35,7 @@ from blockstore.model import (
     Summary,
 )
 from blockstore.runtime import rpc
-from blockstore.runtime.retry import MASTER_RESTART, NO_RETRY, RetryPolicy, retry
+from blockstore.runtime.retry import INTERACTIVE, MASTER_RESTART, NO_RETRY, RetryPolicy, retry
 from blockstore.wire import namenode_pb2, namenode_pb2_grpc
 
 # Long enough for DataNodes to report after a restart; an administrator's safe mode is told then.
@@ -91,6 +91,17 @@ class NameNodeClient:
             path=path, recursive=recursive, request_id=_request_id()
         )
         return bool(self._call("Delete", request).deleted)
+
+    def remove_own(self, path: str, inode_id: int) -> None:
+        """Removes a file if it is still the one that this client made.
+
+        The patience is a person's: a lease that isn't renewed runs out by itself.
+        """
+        request = namenode_pb2.PathRequest(path=path)
+        reply = self._reach("Stat", request, rpc.CALL_TIMEOUT_S, INTERACTIVE)
+        if reply.status.inode_id == inode_id:
+            removal = namenode_pb2.DeleteRequest(path=path, request_id=_request_id())
+            self._reach("Delete", removal, rpc.CALL_TIMEOUT_S, INTERACTIVE)
 
     def set_replication(self, path: str, replication: int) -> None:
         request = namenode_pb2.SetReplicationRequest(path=path, replication=replication)

@@ -255,8 +255,7 @@ class BlockWriter(io.BufferedIOBase):
 
     def _remove(self) -> None:
         try:
-            if self._namenode.stat(self.name).inode_id == self._file.inode_id:
-                self._namenode.delete(self.name, recursive=False)
+            self._namenode.remove_own(self.name, self._file.inode_id)
         except FileNotFoundException:
             pass
         except StoreError as error:

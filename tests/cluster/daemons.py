@@ -28,6 +28,7 @@ NAMENODE_SETTINGS = {
     "dead_after_s": 4.0,
     "tick_interval_s": 0.1,
     "recovery_timeout_s": 4.0,
+    "order_timeout_s": 5.0,
     "block_bytes": 1024 * 1024,
 }
 JOBTRACKER_SETTINGS = {"heartbeat_interval_s": 0.5, "dead_after_s": 4.0}
