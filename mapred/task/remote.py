@@ -13,6 +13,7 @@ from blockstore.errors import StoreError, UnreachableException
 from blockstore.runtime.config import cluster_secret
 from blockstore.runtime.retry import RetryPolicy, retry
 from blockstore.runtime.rpc import channel, translate
+from mapred import wireerrors
 from mapred.errors import FetchError
 from mapred.model import MapOutput
 from mapred.shuffle.fetch import Sink
@@ -31,6 +32,7 @@ class RemoteTrackers:
     """Fetches one partition from any tracker. Thread-safe."""
 
     def __init__(self, job_id: str, partition: int) -> None:
+        wireerrors.register()
         self._job_id = job_id
         self._partition = partition
         self._secret = cluster_secret()
@@ -64,7 +66,7 @@ class RemoteTrackers:
             )
         except (StoreError, FetchError) as error:
             raise FetchError(
-                f"the output of map {output.map_index} can't be fetched from tracker "
+                f"the output of map {output.map_index} can't be fetched from "
                 f"{output.tracker_id} ({address}): {error}"
             ) from None
 
@@ -74,7 +76,7 @@ class RemoteTrackers:
             for chunk in call(request, timeout=_TRY_S + output.bytes / _BYTES_PER_S_MIN):
                 sink.write(chunk)
         except grpc.RpcError as error:
-            raise translate(error, f"tracker {output.tracker_id}") from None
+            raise translate(error, output.tracker_id) from None
 
     def _channel(self, address: str) -> grpc.Channel:
         with self._lock:
