@@ -79,7 +79,7 @@ def percent_line(status: JobStatus) -> str:
 def round_words(status: LoopStatus) -> str:
     """`7 (loss 0.0314)`, with what the job shows of its last round."""
     shown = ", ".join(f"{name} {value:.6g}" for name, value in status.metrics.items())
-    number = status.rounds_done + (not status.state.ended)
+    number = max(1, status.rounds_done + (not status.state.ended))
     return f"{number} ({shown})" if shown else str(number)
 
 

@@ -11,6 +11,7 @@ or a row of another length is an error that names the file and the place.
 .npy: numpy.save's files of two dimensions (npy.py).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -30,6 +31,9 @@ Matrix = npt.NDArray[np.float64]
 
 _SEPARATORS: Final = (b",", b";", b"\t")
 _SAMPLE_LETTERS: Final = 200
+_ARROWS_WORDS: Final = re.compile(
+    r"In CSV column #\d+: |CSV conversion error to double: |CSV parse error: "
+)
 
 
 class MatrixInput:
@@ -109,6 +113,4 @@ def _is_number(word: bytes) -> bool:
 
 def _words(error: Any) -> str:
     """Arrow's message without its own names for things."""
-    text = str(error).removeprefix("CSV conversion error to double: ")
-    text = text.removeprefix("CSV parse error: ").split(". If this")[0]
-    return text[:_SAMPLE_LETTERS]
+    return _ARROWS_WORDS.sub("", str(error))[:_SAMPLE_LETTERS]

@@ -135,7 +135,7 @@ class _Running:
             if resume:
                 self._loop.resume()
         except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            _forget(Path(self._folder))
             raise
 
     # --- from other threads
@@ -161,45 +161,42 @@ class _Running:
     # --- the driver's thread
 
     def _run(self) -> None:
+        end = self._driven()
+        # Before anybody can know of the end, who may then submit the same file again.
+        _forget(Path(self._folder))
+        self._change(**end)
+
+    def _driven(self) -> dict[str, Any]:
+        """Runs the loop to its end, whatever that is; what the status is to say of it."""
         try:
             self.result = self._loop.run()
         except RoundFailedError as error:
-            reason = f"round {error.number} failed"
-            self._end(JobState.FAILED, reason, error.status.failures)
+            return self._ended(
+                JobState.FAILED, f"round {error.number} failed", *error.status.failures
+            )
         except JobKilledError as error:
-            self._end(JobState.KILLED, str(error), (_failure(FailureKind.KILLED, error),))
+            return self._ended(JobState.KILLED, str(error), _failure(FailureKind.KILLED, error))
         except MapredError as error:
-            self._end(JobState.FAILED, str(error), (_failure(FailureKind.FATAL, error),))
+            return self._ended(JobState.FAILED, str(error), _failure(FailureKind.FATAL, error))
         except Exception as error:
             failure = _failure(FailureKind.FATAL, error)
-            failure = replace(failure, traceback=user_traceback(error, self._code))
-            self._end(JobState.FAILED, failure.reason, (failure,))
-        else:
-            stop = self.result.stop
-            self._end(JobState.SUCCEEDED, stop.reason, converged=stop.converged)
-        finally:
-            _forget(self._code)
-            shutil.rmtree(self._folder, ignore_errors=True)
+            trace = user_traceback(error, self._code)
+            return self._ended(JobState.FAILED, failure.reason, replace(failure, traceback=trace))
+        stop = self.result.stop
+        return self._ended(JobState.SUCCEEDED, stop.reason) | {
+            "converged": stop.converged,
+            "output_files": self.result.output_files,
+        }
 
-    def _end(
-        self,
-        state: JobState,
-        reason: str,
-        failures: tuple[Failure, ...] = (),
-        *,
-        converged: bool = False,
-    ) -> None:
-        files = self.result.output_files if self.result else ()
-        self._change(
-            state=state,
-            reason=reason,
-            converged=converged,
-            failures=failures,
-            finished_at_s=self._clock.wall(),
-            output_files=files,
-            attempts_running=0,
-            waiting_for="",
-        )
+    def _ended(self, state: JobState, reason: str, *failures: Failure) -> dict[str, Any]:
+        return {
+            "state": state,
+            "reason": reason,
+            "failures": failures,
+            "finished_at_s": self._clock.wall(),
+            "attempts_running": 0,
+            "waiting_for": "",
+        }
 
     def status(self, status: JobStatus) -> None:
         before = self._before
@@ -234,7 +231,8 @@ class _Running:
 
 
 def _failure(kind: FailureKind, error: Exception) -> Failure:
-    return Failure(kind, one_line(error))
+    # Our own errors say it all; of others the type is half of the message.
+    return Failure(kind, str(error) if isinstance(error, MapredError) else one_line(error))
 
 
 def _imported(spec: JobSpec, parent: Path) -> tuple[type[IterativeJob], Path]:
@@ -246,10 +244,10 @@ def _imported(spec: JobSpec, parent: Path) -> tuple[type[IterativeJob], Path]:
 
 
 def _forget(folder: Path) -> None:
-    """Takes the job's modules back out of this program."""
-    if str(folder) in sys.path:
-        sys.path.remove(str(folder))
+    """Removes the job's code, and takes its modules back out of this program."""
+    sys.path[:] = [entry for entry in sys.path if not Path(entry).is_relative_to(folder)]
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and Path(file).is_relative_to(folder):
             del sys.modules[name]
+    shutil.rmtree(folder, ignore_errors=True)

@@ -44,8 +44,9 @@ def as_matrix(values: Any, name: str = "X") -> Matrix:
     """
     try:
         array = np.asarray(values)
-        if array.dtype.kind not in "biuf":
-            array = array.astype(np.float64)
+        if array.dtype.kind == "c":
+            raise TypeError("it has complex numbers")
+        array = array.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} is no table of numbers: {error}") from None
     if array.ndim != 2:
@@ -53,7 +54,7 @@ def as_matrix(values: Any, name: str = "X") -> Matrix:
         raise ValueError(f"{name} has {array.ndim} dimensions, and 2 are needed{hint}")
     if not array.size:
         raise ValueError(f"{name} is empty: its shape is {array.shape}")
-    matrix = np.ascontiguousarray(array, np.float64)
+    matrix = np.ascontiguousarray(array)
     if not np.isfinite(matrix).all():
         row, column = np.argwhere(~np.isfinite(matrix))[0]
         raise ValueError(f"{name}[{row}, {column}] is {matrix[row, column]}: fill or drop it first")

@@ -1,0 +1,134 @@
+"""k-means against scikit-learn, with the same start, on its bundled data."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans as Oracle
+from sklearn.datasets import load_iris, load_wine
+
+from mapred.errors import JobFailedError, RefusedError
+from mapred.ml import KMeans
+from mapred.ml.lloyd import nearest
+
+IRIS = load_iris().data
+WINE = load_wine().data
+
+
+def oracle(rows, start, **parameters) -> Oracle:
+    model = Oracle(len(start), init=start, n_init=1, algorithm="lloyd", **parameters)
+    return model.fit(rows)
+
+
+def same(ours: KMeans, theirs: Oracle) -> None:
+    np.testing.assert_allclose(ours.cluster_centers_, theirs.cluster_centers_, rtol=0, atol=1e-10)
+    assert ours.n_iter_ == theirs.n_iter_
+    assert ours.inertia_ == pytest.approx(theirs.inertia_, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rows", "start", "parameters"),
+    [
+        (IRIS, IRIS[[0, 60, 120]], {"tol": 0, "max_iter": 50}),
+        (IRIS, IRIS[[5, 6, 7, 8, 9]], {"tol": 0, "max_iter": 4}),
+        (WINE / WINE.std(axis=0), (WINE / WINE.std(axis=0))[[0, 70, 150]], {"tol": 1e-3}),
+    ],
+    ids=["iris until nothing moves", "iris cut off", "wine with a tolerance"],
+)
+def test_centres_are_those_of_scikit_learn(rows, start, parameters):
+    theirs = oracle(rows, start, **parameters)
+    ours = KMeans(len(start), init=start, workers=2, **parameters).fit(rows)
+    same(ours, theirs)
+    np.testing.assert_array_equal(ours.labels_, theirs.labels_)
+    np.testing.assert_array_equal(ours.predict(rows[:20]), theirs.predict(rows[:20]))
+    np.testing.assert_allclose(ours.transform(rows), theirs.transform(rows), atol=1e-10)
+    assert ours.converged_ == (theirs.n_iter_ < theirs.max_iter)
+    # Lloyd's promise: the inertia never rises.
+    inertias = [entry["inertia"] for entry in ours.history_]
+    assert all(a >= b - 1e-9 for a, b in pairwise(inertias))
+
+
+def test_files_are_read_where_they_are(tmp_path):
+    halves = tmp_path / "halves"
+    halves.mkdir()
+    names = ",".join(load_iris().feature_names)
+    np.savetxt(halves / "a.csv", IRIS[:75], delimiter=",", header=names, comments="", fmt="%.17g")
+    np.save(halves / "b.npy", IRIS[75:])
+    start = IRIS[[0, 60, 120]]
+    ours = KMeans(3, init=start, tol=0, workers=2).fit(halves)
+    same(ours, oracle(IRIS, start, tol=0))
+    assert not hasattr(ours, "labels_")
+    np.testing.assert_array_equal(ours.fit_predict(halves), oracle(IRIS, start, tol=0).labels_)
+
+
+def test_a_random_start_depends_on_its_seed_alone():
+    fitted = [
+        KMeans(3, random_state=seed, max_iter=1, workers=workers).fit(IRIS)
+        for seed, workers in ((7, 1), (7, 2), (8, 2))
+    ]
+    a, b, c = (model.cluster_centers_.tobytes() for model in fitted)
+    assert a == b != c
+
+
+def test_a_centre_without_rows_stays_where_it_is():
+    rows = np.array([[0.0], [1.0], [10.0], [11.0]])
+    model = KMeans(3, init=[[0.0], [10.0], [99.0]], workers=1).fit(rows)
+    assert model.cluster_centers_.tolist() == [[0.5], [10.5], [99.0]]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"n_clusters": 0}, "n_clusters=0"),
+        ({"n_clusters": 2.5}, "n_clusters=2.5"),
+        ({"n_clusters": True}, "n_clusters=True"),
+        ({"max_iter": 0}, "max_iter=0"),
+        ({"tol": -1}, "tol=-1"),
+        ({"tol": float("nan")}, "tol=nan"),
+        ({"workers": 0}, "workers=0"),
+        ({"init": "k-means++"}, "'random', or an array"),
+        ({"init": IRIS[:2]}, "init has 2 rows, and n_clusters=3"),
+        ({"init": IRIS[:3, :2]}, "init has 2 columns, and X has 4"),
+        ({"n_clusters": 151}, "X has only 150 rows"),
+    ],
+)
+def test_impossible_parameters_are_refused_before_anything_runs(parameters, words):
+    with pytest.raises(ValueError, match=words):
+        KMeans(**{"n_clusters": 3, **parameters}).fit(IRIS)
+
+
+def test_a_file_with_holes_fails_with_the_place(tmp_path):
+    path = tmp_path / "holes.csv"
+    path.write_text("1,2\n3,nan\n5,6\n")
+    with pytest.raises(JobFailedError, match=r"round 1 .* column 1 of row 1 after 0 is nan"):
+        KMeans(2, init=[[0.0, 0.0], [1.0, 1.0]], workers=1).fit(path)
+    with pytest.raises(RefusedError, match="does not exist"):
+        KMeans(2).fit(tmp_path / "nothing.csv")
+
+
+def test_what_was_not_fitted_can_not_predict():
+    with pytest.raises(ValueError, match="call fit first"):
+        KMeans(2).predict(IRIS)
+
+
+def test_parameters_are_got_and_set():
+    model = KMeans(3, tol=0.5)
+    assert model.set_params(max_iter=7).get_params() == {
+        "n_clusters": 3,
+        "init": "random",
+        "max_iter": 7,
+        "tol": 0.5,
+        "random_state": 0,
+        "workers": None,
+    }
+    with pytest.raises(ValueError, match="no parameter 'n_init'"):
+        model.set_params(n_init=3)
+
+
+def test_the_nearest_centre_is_found_with_its_squared_distance():
+    rng = np.random.default_rng(1)
+    rows, centres = rng.normal(size=(50, 3)) * 1e3, rng.normal(size=(7, 3)) * 1e3
+    labels, distances = nearest(rows, centres)
+    table = ((rows[:, None] - centres[None]) ** 2).sum(axis=2)
+    np.testing.assert_array_equal(labels, table.argmin(axis=1))
+    np.testing.assert_allclose(distances, table.min(axis=1))
