@@ -109,6 +109,8 @@ class StoreCluster:
         self.address = ""
         self.datanodes: dict[int, Daemon] = {}
         self.addresses: dict[int, str] = {}
+        # Directories that a DataNode gets beside its own.
+        self.further_volumes: dict[int, list[Path]] = {}
         self._stores: list[BlockStore] = []
 
     def start(self, datanodes: int = 3, **namenode_settings: Any) -> None:
@@ -134,9 +136,10 @@ class StoreCluster:
 
     def spawn_datanode(self, number: int, **settings: Any) -> None:
         port = int(self.addresses[number].rpartition(":")[2]) if number in self.addresses else 0
+        volumes = [self.directory(number), *self.further_volumes.get(number, [])]
         self.datanodes[number] = Daemon(
             "blockstore.datanode.daemon",
-            [[str(self.directory(number))], self.address, "127.0.0.1", port],
+            [list(map(str, volumes)), self.address, "127.0.0.1", port],
             {"settings": _words(DATANODE_SETTINGS | settings)},
             self.root / f"datanode-{number}.log",
         )
