@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from mapred.errors import JobDefinitionError
-from mapred.params import parameters
+from mapred.params import Declaration, parameters
 from mapred.records import Mapper, Partitioner, Reducer
 
 
@@ -86,9 +86,10 @@ def check(job: type[Job]) -> None:
             f"{job.__name__} has a combiner but no reducer: nothing would be grouped. "
             "Name a reducer, or drop the combiner"
         )
-    for name in parameters(job):
-        if hasattr(Job, name):
+    for name in vars(Job):
+        if isinstance(getattr(job, name, None), Declaration):
             raise JobDefinitionError(
                 f"{job.__name__}.{name} can't be a parameter: every Job has an attribute "
                 f"'{name}'. Give the parameter another name"
             )
+    parameters(job)
