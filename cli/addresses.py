@@ -114,11 +114,21 @@ def check_reachable(address: Address) -> None:
     Raises:
         UnreachableException: nobody does, with the address tried and how to start one.
     """
+    if error := _dialled(address, REACH_DEADLINE_S):
+        raise UnreachableException(not_reachable(address, error))
+
+
+def is_reachable(address: Address, deadline_s: float) -> bool:
+    return _dialled(address, deadline_s) is None
+
+
+def _dialled(address: Address, deadline_s: float) -> OSError | None:
+    """Why nobody could be reached there, or None."""
     outcome: list[OSError | None] = []
 
     def dial() -> None:
         try:
-            socket.create_connection((address.host, address.port), REACH_DEADLINE_S).close()
+            socket.create_connection((address.host, address.port), deadline_s).close()
             outcome.append(None)
         except OSError as error:
             outcome.append(error)
@@ -126,10 +136,8 @@ def check_reachable(address: Address) -> None:
     # On a thread of its own, because resolving a name has no deadline.
     dialler = threading.Thread(target=dial, daemon=True)
     dialler.start()
-    dialler.join(REACH_DEADLINE_S)
-    error = outcome[0] if outcome else TimeoutError()
-    if error is not None:
-        raise UnreachableException(not_reachable(address, error))
+    dialler.join(deadline_s)
+    return outcome[0] if outcome else TimeoutError()
 
 
 def not_reachable(address: Address, error: OSError) -> str:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
@@ -79,7 +79,7 @@ def _safe_mode_words(mode: "SafeMode") -> str:
 @admin.command()
 @click.argument("action", type=click.Choice(["get", "enter", "leave", "wait"]))
 @namenode_option
-def safemode(action: str, namenode: str | None) -> None:
+def safemode(action: Literal["get", "enter", "leave", "wait"], namenode: str | None) -> None:
     """Ask for safe mode, or switch it; in safe mode nothing can be changed.
 
     \b

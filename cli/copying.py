@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 from blockstore.errors import FileNotFoundException
 from blockstore.model import FileStatus
@@ -26,7 +26,15 @@ STANDARD_STREAM: Final = "-"
 Advance = Callable[[int], None]
 
 
-def copy(source: BinaryIO, target: BinaryIO, advance: Advance) -> None:
+class Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Writable(Protocol):
+    def write(self, data: bytes, /) -> int: ...
+
+
+def copy(source: Readable, target: Writable, advance: Advance) -> None:
     while chunk := source.read(CHUNK_BYTES):
         target.write(chunk)
         advance(len(chunk))

@@ -4,8 +4,9 @@
     a JobTracker is known (addresses.py)  that cluster
     otherwise                             this machine alone, said in one line
 
-On a cluster unqualified paths lie in its block store; on this machine alone they are local
-files, or lie in the block store that --namenode or MAPRED_NAMENODE names.
+On a cluster unqualified paths lie in its block store, as its JobTracker names it; on this
+machine alone they are local files, or lie in the block store that --namenode or
+MAPRED_NAMENODE names.
 """
 
 import os
@@ -13,14 +14,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from blockstore.runtime.config import parse_address
+
 from . import addresses
-from .addresses import JOBTRACKER, NAMENODE
+from .addresses import JOBTRACKER, NAMENODE, Address
 from .errors import REFUSED, CommandError
 
 if TYPE_CHECKING:
     from mapred.engine import Engine
 
 LOCAL_FILES: Final = "file://"
+# Whether the cluster's own name for its NameNode means something here.
+OTHER_NAME_DEADLINE_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,14 @@ class Place:
     workers: int | None = None
     # Said when the job is about to run.
     notice: str = ""
+    # What the default file system is called here, where that isn't its name on the cluster.
+    alias: str = ""
+
+    def canonical(self, word: str) -> str:
+        """A path as the cluster knows it."""
+        if self.alias and (word == self.alias or word.startswith(f"{self.alias}/")):
+            return self.default_filesystem + word.removeprefix(self.alias)
+        return word
 
 
 def choose(
@@ -61,17 +74,26 @@ def choose(
             "say how many tasks run at once. Leave it out, or give --local",
             REFUSED,
         )
-    store = addresses.find_or_default(NAMENODE, namenode)
+    return _cluster(master, namenode, quiet=quiet)
+
+
+def _cluster(master: Address, namenode: str | None, *, quiet: bool) -> Place:
     addresses.check_reachable(master)
-    addresses.check_reachable(store)
-    addresses.announce(master, store, quiet=quiet)
+    from mapred.client import ClusterEngine
+    from mapred.storage import dial
 
-    def engine() -> "Engine":
-        from mapred.client import ClusterEngine
-
-        return ClusterEngine(str(master))
-
-    return Place(engine, f"bs://{store}", on_cluster=True)
+    engine = ClusterEngine(str(master))
+    own = Address(NAMENODE, *parse_address(engine.namenode(), NAMENODE.port), str(master))
+    named = addresses.find(NAMENODE, namenode) or own
+    addresses.check_reachable(named)
+    addresses.announce(master, named, quiet=quiet)
+    store = named
+    if str(named) != str(own) and not addresses.is_reachable(own, OTHER_NAME_DEADLINE_S):
+        # The same NameNode under another address: through a published port, or a tunnel.
+        # What goes into the job is the one that its tasks can dial.
+        dial(str(own), str(named))
+        store = own
+    return Place(lambda: engine, f"bs://{store}", on_cluster=True, alias=f"bs://{named}")
 
 
 def _this_machine(namenode: str | None, *, local: bool, workers: int | None) -> Place:

@@ -125,16 +125,16 @@ def submit(
     with terminated_by_signal(), contextlib.closing(place.engine()) as engine:
         spec = plan(
             job,
-            inputs,
+            [place.canonical(word) for word in inputs],
             # What is resumed is there already.
-            output=None if resume else output,
+            output=None if resume or output is None else place.canonical(output),
             params=parameters,
             reducers=reducers,
             default_filesystem=place.default_filesystem,
             workers=place.workers,
         )
         if resume and output:
-            uri = qualified(output, place.default_filesystem)
+            uri = qualified(place.canonical(output), place.default_filesystem)
             spec = dataclasses.replace(spec, output_uri=uri)
         if place.notice and not quiet:
             say(place.notice)

@@ -76,6 +76,10 @@ class ClusterEngine:
         reply = self._call(self._stub.ClusterStatus, pb.ClusterStatusRequest())
         return [codec.tracker_status_from_wire(status) for status in reply.trackers]
 
+    def namenode(self) -> str:
+        """The address of the cluster's NameNode, as the cluster's own machines dial it."""
+        return str(self._call(self._stub.ClusterStatus, pb.ClusterStatusRequest()).namenode)
+
     def close(self) -> None:
         self._channel.close()
 
