@@ -21,7 +21,7 @@ def jobs_page(jobs: Reading[list[JobStatus]]) -> Html:
 
 def jobs_table(jobs: Sequence[JobStatus]) -> Html:
     return table(
-        ["Job", "Name", "User", "State", "Maps", "Reduces", "Submitted", "#Took"],
+        ["Job", "Name", "User", "State", "Maps", "Reduces", "Submitted (UTC)", "#Took"],
         [_row(job) for job in jobs],
         empty="No job has been submitted yet. Try: mapred submit JOB.py INPUT -o OUTPUT",
     )
@@ -35,7 +35,7 @@ def _row(job: JobStatus) -> list[Child]:
         pill(job.state.value),
         bar(job.map_progress, "maps done"),
         bar(job.reduce_progress, "reduces done") if job.reduces else "none",
-        moment(job.submitted_at_s),
+        moment(job.submitted_at_s).removesuffix(" UTC"),
         took(job),
     ]
 

@@ -88,7 +88,7 @@ def test_safe_mode_is_told_with_its_reason(store: example.ExampleStore, browser:
 def test_the_jobs_page_lists_jobs_newest_first(browser: Browser):
     text = browser.text("/jobs")
     assert text.index("job_3") < text.index("job_2") < text.index("job_1")
-    assert "job_1 WordCount ana succeeded 100 % 100 % 2026-09-21 14:13:20 UTC 1 min 23 s" in text
+    assert "job_1 WordCount ana succeeded 100 % 100 % 2026-09-21 14:13:20 1 min 23 s" in text
 
 
 def test_a_job_page_shows_progress_counters_and_files(browser: Browser):
