@@ -12,6 +12,7 @@ import fsspec
 
 from mapred.storage.patterns import expand
 from mapred.storage.port import Extent, FileInfo, OutputFile
+from mapred.storage.uris import join, name_of
 
 
 class AnyStorage:
@@ -35,11 +36,15 @@ class AnyStorage:
         return _AnyOutput(self._fs, path)
 
     def stat(self, uri: str) -> FileInfo:
-        return self._info(self._fs.info(self._path(uri)))
+        return _info(uri.rstrip("/"), self._fs.info(self._path(uri)))
 
     def entries(self, uri: str) -> list[FileInfo]:
-        found = (self._info(one) for one in self._fs.ls(self._path(uri), detail=True))
-        return sorted(found, key=lambda info: info.uri)
+        if not self.stat(uri).is_directory:
+            raise NotADirectoryError(f"{uri} is a file")
+        # Every file system spells its names in its own way: entries are named as they were asked.
+        found = self._fs.ls(self._path(uri), detail=True)
+        infos = [_info(join(uri, name_of(one["name"])), one) for one in found]
+        return sorted(infos, key=lambda info: info.uri)
 
     def glob(self, pattern: str) -> list[FileInfo]:
         return expand(pattern, entries=self.entries, stat=self.stat)
@@ -63,13 +68,13 @@ class AnyStorage:
     def _path(self, uri: str) -> str:
         return str(self._fs._strip_protocol(uri))
 
-    def _info(self, info: dict[str, Any]) -> FileInfo:
-        uri = str(self._fs.unstrip_protocol(info["name"]))
-        is_directory = info["type"] == "directory"
-        return FileInfo(uri, is_directory, 0 if is_directory else int(info["size"] or 0))
-
     def __repr__(self) -> str:
         return f"AnyStorage({self._scheme}://)"
+
+
+def _info(uri: str, info: dict[str, Any]) -> FileInfo:
+    is_directory = info["type"] == "directory"
+    return FileInfo(uri, is_directory, 0 if is_directory else int(info["size"] or 0))
 
 
 class _AnyOutput:

@@ -1,0 +1,96 @@
+"""The examples over the text in the repository, on the embedded engine, against other programs."""
+
+import ast
+import re
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+
+import mapred.examples
+from mapred.embedded import EmbeddedEngine
+from mapred.model import JobState
+from mapred.submit import plan
+
+EXAMPLES = Path(mapred.examples.__file__).parent
+HAMLET = EXAMPLES / "hamlet.txt"
+
+
+@pytest.fixture(scope="module")
+def engine():
+    with EmbeddedEngine(workers=2) as one:
+        yield one
+
+
+@pytest.fixture
+def output_of(engine, tmp_path):
+    """Runs an example; its output lines, each part's in order."""
+
+    def run(name, inputs, reducers=2, **params):
+        output = tmp_path / f"out-{len(list(tmp_path.iterdir()))}"
+        spec = plan(
+            str(EXAMPLES / name),
+            [str(path) for path in inputs],
+            output=str(output),
+            params={"job.split_bytes": "50000"} | params,
+            reducers=reducers,
+            code_base=f"file://{tmp_path}/code",
+            workers=2,
+        )
+        job_id = engine.submit(spec)
+        status, version = engine.status(job_id)
+        while not status.state.ended:
+            status, version = engine.status(job_id, known_version=version, wait_s=30)
+        assert status.state is JobState.SUCCEEDED, status.failures
+        assert (output / "_SUCCESS").exists()
+        assert not (output / "_temporary").exists()
+        parts = [(output / f"part-r-{index:05}").read_text() for index in range(reducers)]
+        for part in parts:
+            keys = [line.split("\t")[0] for line in part.splitlines()]
+            assert keys == sorted(keys)
+        return [line for part in parts for line in part.splitlines()], status
+
+    return run
+
+
+def test_word_count_equals_a_counter(output_of):
+    lines, status = output_of("wordcount.py", [HAMLET])
+    expected = Counter(HAMLET.read_text().split())
+    assert sorted(lines) == sorted(f"{word}\t{number}" for word, number in expected.items())
+    assert status.maps == 4
+    assert status.counters["task", "map_input_records"] == HAMLET.read_text().count("\n")
+
+
+@pytest.mark.parametrize(("pattern", "group"), [(r"[Gg]host", 0), (r"(\w+)\s+of\s+(\w+)", 2)])
+def test_grep_equals_re(output_of, pattern, group):
+    lines, status = output_of("grep.py", [HAMLET], reducers=1, pattern=pattern, group=str(group))
+    found = Counter(
+        match.group(group)
+        for line in HAMLET.read_text().splitlines()
+        for match in re.finditer(pattern, line)
+    )
+    assert lines == [f"{text}\t{found[text]}" for text in sorted(found)]
+    assert status.counters["grep", "matches"] == sum(found.values())
+
+
+def test_inverted_index_equals_a_dict_of_counters(output_of, tmp_path):
+    acts = re.split(r"(?m)^(?=ACT )", HAMLET.read_text())
+    files = []
+    for number, act in enumerate(acts):
+        files.append(tmp_path / f"act{number}.txt")
+        files[-1].write_text(act)
+    expected = defaultdict(Counter)
+    for file in files:
+        for word in re.findall(r"[a-z]+(?:'[a-z]+)*", file.read_text().lower()):
+            expected[word][file.name] += 1
+    lines, _ = output_of("inverted_index.py", files, reducers=3)
+    read = {word: ast.literal_eval(rest) for word, rest in (line.split("\t") for line in lines)}
+    assert read == {word: sorted(numbers.items()) for word, numbers in expected.items()}
+
+
+def test_the_number_of_splits_and_workers_does_not_show_in_the_output(output_of, tmp_path):
+    outputs = []
+    for split_bytes in ("20000", "70000", "10000000"):
+        lines, _ = output_of("wordcount.py", [HAMLET], **{"job.split_bytes": split_bytes})
+        outputs.append(lines)
+    assert outputs[0] == outputs[1] == outputs[2]
