@@ -13,7 +13,7 @@ from simulator.runs import run_seed
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", default="0:100", help="FROM:TO, or one seed")
-    parser.add_argument("--kind", default="", help="store or jobs; both by default")
+    parser.add_argument("--kind", default="", help="store or cluster; by seed by default")
     parser.add_argument("--trace", action="store_true", help="print every event")
     parser.add_argument("--keep-going", action="store_true", help="don't stop at a failing seed")
     options = parser.parse_args()

@@ -1,11 +1,10 @@
-"""What simulated clients of the block store have in common: a name, a lease, patience."""
+"""A session with the block store: one program's name for its leases, and its patience."""
 
 import random
 from typing import Any
 
 from blockstore.errors import NotReadyException, SafeModeException, UnreachableException
-from simulator.network import Host, Network
-from simulator.world import World
+from simulator.network import Host
 
 # Asking again may help.
 PASSING = (UnreachableException, SafeModeException, NotReadyException)
@@ -15,32 +14,31 @@ class GaveUp(Exception):
     """No answer within the client's patience: whether it was done is unknown."""
 
 
-class StoreClient(Host):
+class StoreSession:
     """Calls the NameNode until it answers, as blockstore/client does with retry.py."""
 
     def __init__(
-        self, world: World, network: Network, name: str, near: str = "", patience_s: float = 60.0
+        self,
+        host: Host,
+        client_id: str,
+        rng: random.Random,
+        *,
+        near: str = "",
+        patience_s: float = 60.0,
     ) -> None:
-        super().__init__(world, network, name)
+        self.host = host
+        self.world = host.world
+        self.network = host.network
+        self.client_id = client_id
+        self.rng = rng
         # The host that its first replicas should be on.
         self.near = near
         self.patience_s = patience_s
-        self.rng: random.Random = world.rng(name)
         self._requests = 0
-        self._lives = 0
-
-    def begin_life(self) -> None:
-        super().begin_life()
-        self._lives += 1
-
-    @property
-    def client_id(self) -> str:
-        """Of one life: a program that was started again is another client."""
-        return f"{self.name}#{self._lives}"
 
     def request_id(self) -> str:
         self._requests += 1
-        return f"{self.name}/{self._requests}"
+        return f"{self.client_id}/{self._requests}"
 
     async def ask(self, method: str, *arguments: Any, **named: Any) -> Any:
         """The NameNode's answer, or the error it refuses with.
@@ -52,7 +50,7 @@ class StoreClient(Host):
         pause = 0.05
         while True:
             try:
-                return await self.network.call(self, "namenode", method, *arguments, **named)
+                return await self.network.call(self.host, "namenode", method, *arguments, **named)
             except PASSING as error:
                 if self.world.now + pause > until:
                     raise GaveUp(f"{method}: {error}") from error
@@ -63,6 +61,6 @@ class StoreClient(Host):
         while True:
             await self.world.sleep(2.0)
             try:
-                await self.network.call(self, "namenode", "renew_lease", self.client_id)
+                await self.network.call(self.host, "namenode", "renew_lease", self.client_id)
             except PASSING:
                 self.world.figures["lease renewal missed"] += 1

@@ -125,13 +125,16 @@ class StoreChecker:
             f"{file} was closed with {file.length} bytes; {written.synced} were synced, "
             f"{len(written.content)} written",
         )
+        kept = written.acknowledged <= file.length
         calm = not any(self._ledger.power_losses.get(node) for node in written.pipeline)
-        if calm:
+        if calm and not kept:
+            # Unsynced bytes go when all who had them seemed dead, and then as a whole block.
             self._must(
-                written.acknowledged <= file.length,
+                file.length == written.block_start,
                 f"{file} was closed with {file.length} bytes; {written.acknowledged} were "
                 f"acknowledged, and no machine of {sorted(written.pipeline)} lost power",
             )
+            self._world.count("open block dropped, its nodes away", file.id)
 
     def _check_recovered(self, state: State) -> None:
         while self._shadow.transaction < state.transaction:

@@ -3,14 +3,19 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from simulator.datanode_host import DIRECTORY, DataNodeHost
 from simulator.invariants import StoreChecker
+from simulator.jobtracker_host import JobTrackerHost
 from simulator.ledger import Ledger
 from simulator.namenode_host import NameNodeHost
 from simulator.network import Host, Network, Weather
+from simulator.tasktracker_host import TaskTrackerHost
 from simulator.workload import User
 from simulator.world import Life, World
+
+Server: TypeAlias = NameNodeHost | DataNodeHost | JobTrackerHost | TaskTrackerHost
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,8 @@ class Nemesis:
         self._rng = world.rng("nemesis")
         self._life = Life("nemesis")
         self._rotten: set[int] = set()
+        # JobTracker and TaskTrackers, if there are any.
+        self.engine: list[JobTrackerHost | TaskTrackerHost] = []
         self.temper = temper_of(self._rng, rot=self._rng.random() < 0.5)
 
     def start(self) -> None:
@@ -73,7 +80,7 @@ class Nemesis:
         self._life.end()
         self._network.weather = Weather()
         self._network.mend_all()
-        for host in (self._namenode, *self._datanodes):
+        for host in (self._namenode, *self._datanodes, *self.engine):
             host.disarm()
             if not host.up:
                 host.start()
@@ -88,6 +95,7 @@ class Nemesis:
             (2, self._kill_user),
             (1, self._black_out),
             (3 if self.temper.rot else 0, self._flip_a_bit),
+            (8 if self.engine else 0, self._crash_engine),
         ]
         weights = [weight for weight, _ in faults]
         while True:
@@ -98,7 +106,7 @@ class Nemesis:
     def _outage_s(self) -> float:
         return 0.3 + self._rng.expovariate(1 / self.temper.outage_s)
 
-    def _start_later(self, host: NameNodeHost | DataNodeHost) -> None:
+    def _start_later(self, host: Server) -> None:
         def start() -> None:
             if not host.up:
                 host.start()
@@ -149,7 +157,7 @@ class Nemesis:
             self._namenode.arm(self._rng.randint(0, 12))
             self._start_when_dead(self._namenode)
 
-    def _start_when_dead(self, host: NameNodeHost | DataNodeHost) -> None:
+    def _start_when_dead(self, host: Server) -> None:
         async def watch() -> None:
             for _ in range(40):
                 await self._world.sleep(0.5)
@@ -158,6 +166,14 @@ class Nemesis:
                     return
 
         self._world.spawn(watch(), self._life)
+
+    def _crash_engine(self) -> None:
+        victim = self._rng.choice(self.engine)
+        if victim.up:
+            power_loss = self._rng.random() < 0.5
+            self._world.count(f"{victim.name.partition('-')[0]} killed")
+            victim.crash(power_loss=power_loss, rng=self._rng)
+            self._start_later(victim)
 
     def _black_out(self) -> None:
         """The whole room loses power at once."""
@@ -186,11 +202,13 @@ class Nemesis:
 
     def _partition(self) -> None:
         rng = self._rng
-        victim: Host = rng.choice([*self._datanodes, *self._users])
-        others: list[Host] = [self._namenode, *self._datanodes, *self._users]
+        everybody = [*self._datanodes, *self._users, *self.engine]
+        victim: Host = rng.choice(everybody)
+        others: list[Host] = [self._namenode, *everybody]
         style = rng.random()
         if style < 0.4:
-            others = [self._namenode]
+            masters: list[Host] = [self._namenode, *self.engine[:1]]
+            others = masters if style < 0.2 else [rng.choice(masters)]
         elif style < 0.7:
             others = rng.sample(others, 2)
         one_way = rng.random() < 0.3

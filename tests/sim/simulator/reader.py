@@ -4,11 +4,11 @@ from blockstore import checksum
 from blockstore.datastream import LAST, Packet
 from blockstore.errors import BlockMissingException, ChecksumException, StoreError
 from blockstore.model import LocatedBlock, Node
-from simulator.client import StoreClient
+from simulator.client import StoreSession
 from simulator.datanode_host import CHUNK_BYTES
 
 
-async def read_file(client: StoreClient, path: str) -> bytes:
+async def read_file(client: StoreSession, path: str) -> bytes:
     """All committed bytes.
 
     Raises:
@@ -23,7 +23,7 @@ async def read_file(client: StoreClient, path: str) -> bytes:
     return content
 
 
-async def _read_block(client: StoreClient, located: LocatedBlock) -> bytes:
+async def _read_block(client: StoreSession, located: LocatedBlock) -> bytes:
     for node in located.nodes:
         try:
             return await _read_replica(client, located, node)
@@ -36,9 +36,11 @@ async def _read_block(client: StoreClient, located: LocatedBlock) -> bytes:
     raise BlockMissingException(f"{located.block} on {located.nodes}: {located.last_holders}")
 
 
-async def _read_replica(client: StoreClient, located: LocatedBlock, node: Node) -> bytes:
+async def _read_replica(client: StoreSession, located: LocatedBlock, node: Node) -> bytes:
     block = located.block
-    stream = await client.network.open_stream(client, node.node_id, "read", block, 0, block.length)
+    stream = await client.network.open_stream(
+        client.host, node.node_id, "read", block, 0, block.length
+    )
     data = b""
     try:
         while True:

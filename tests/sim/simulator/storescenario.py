@@ -11,14 +11,17 @@ from simulator.network import Network
 from simulator.workload import User
 from simulator.world import Broken, World
 
-FAULTS_S = 45.0
-# Within this time after the last fault everything must be well again: leases run out (15 s),
-# nodes come back, copies are made, recoveries are repeated.
-PEACE_S = 120.0
-
 
 class StoreScenario:
     """NameNode, DataNodes, users."""
+
+    # What travels to a caller instead of ending the run.
+    refusals: tuple[type[Exception], ...] = (StoreError,)
+    faults_s = 45.0
+    # Within this time after the last fault everything must be well again: leases run out (15 s),
+    # nodes come back, copies are made, recoveries are repeated.
+    peace_s = 120.0
+    store_users = 2
 
     def __init__(
         self,
@@ -30,7 +33,7 @@ class StoreScenario:
     ) -> None:
         self.world = world
         rng = world.rng("scenario")
-        self.network = Network(world, (StoreError,))
+        self.network = Network(world, self.refusals)
         self.ledger = Ledger()
         self.namenode = namenode_type(world, self.network, make_core=make_core)
         count = rng.choice([3, 3, 4, 5])
@@ -49,7 +52,7 @@ class StoreScenario:
         self.users += [
             User(world, self.network, f"user-{n}", rng.choice(self.datanodes).name, self.ledger,
                  self.checker, replication_min=least)
-            for n in range(2)
+            for n in range(self.store_users)
         ]  # fmt: skip
         world.after_step.append(self.checker.check)
 
@@ -62,12 +65,12 @@ class StoreScenario:
         self.start()
         self.world.run(3.0)
         self.nemesis.start()
-        self.world.run(3.0 + FAULTS_S)
+        self.world.run(3.0 + self.faults_s)
         self.begin_peace()
-        self.world.run(self.world.now + PEACE_S, stop=self.well)
+        self.world.run(self.world.now + self.peace_s, stop=self.well)
         reason = self.unwell()
         if reason:
-            raise Broken(f"{PEACE_S:g} s after the last fault: {reason}")
+            raise Broken(f"{self.peace_s:g} s after the last fault: {reason}")
         self.read_all()
 
     def begin_peace(self) -> None:
@@ -115,7 +118,7 @@ class StoreScenario:
     def read_all(self) -> None:
         """Every promised file is read, every other one is a beginning of what was written."""
         reader = self.users[0]
-        reader.begin_life()
+        reader.open_session()
         process = self.world.spawn(self._read_all(reader), reader.life)
         self.world.run(self.world.now + 120.0, stop=lambda: process.result.done)
         if not process.result.done:

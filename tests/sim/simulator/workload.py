@@ -3,11 +3,11 @@
 import random
 
 from blockstore.errors import BlockMissingException, StoreError
-from simulator.client import GaveUp, StoreClient
+from simulator.client import GaveUp, StoreSession
 from simulator.invariants import StoreChecker
 from simulator.ledger import Ledger
 from simulator.namenode_host import CONFIG
-from simulator.network import Network
+from simulator.network import Host, Network
 from simulator.reader import read_file
 from simulator.world import Broken, World
 from simulator.writer import FileWriter, WriteFailed, Written, at_creation
@@ -15,7 +15,7 @@ from simulator.writer import FileWriter, WriteFailed, Written, at_creation
 BLOCK_BYTES = CONFIG.block_bytes
 
 
-class User(StoreClient):
+class User(Host):
     """Creates, writes, reads, renames and deletes, one thing after another."""
 
     def __init__(
@@ -29,7 +29,10 @@ class User(StoreClient):
         *,
         replication_min: int,
     ) -> None:
-        super().__init__(world, network, name, near)
+        super().__init__(world, network, name)
+        self.rng = world.rng(name)
+        self._near = near
+        self._lives = 0
         self._ledger = ledger
         self._checker = checker
         self._replication_min = replication_min
@@ -37,9 +40,16 @@ class User(StoreClient):
         self.stopping = False
 
     def start(self) -> None:
-        self.begin_life()
-        self.world.spawn(self.renew_leases(), self.life)
+        self.open_session()
+        self.world.spawn(self.session.renew_leases(), self.life)
         self.world.spawn(self._live(), self.life)
+
+    def open_session(self) -> None:
+        """A program that was started again is another client."""
+        self.begin_life()
+        self._lives += 1
+        client_id = f"{self.name}#{self._lives}"
+        self.session = StoreSession(self, client_id, self.rng, near=self._near)
 
     async def _live(self) -> None:
         choices = [self._write] * 5 + [self._read] * 2 + [self._rename, self._delete]
@@ -85,14 +95,14 @@ class User(StoreClient):
         known = ledger.doubt(path)
         old = known[0][1] if known else None
         ledger.released(old)
-        status = await self.ask(
+        status = await self.session.ask(
             "create",
             path,
-            client_id=self.client_id,
+            client_id=self.session.client_id,
             replication=max(replication, self._replication_min),
             block_bytes=BLOCK_BYTES,
             overwrite=overwrite,
-            request_id=self.request_id(),
+            request_id=self.session.request_id(),
         )
         content = random.Random(f"{self.name}/{status.inode_id}").randbytes(size)
         file = at_creation(status, content)
@@ -103,7 +113,7 @@ class User(StoreClient):
         await self._fill(path, file)
 
     async def _fill(self, path: str, file: Written) -> None:
-        writer = FileWriter(self, file, BLOCK_BYTES, self.rng.choice([0.0, 0.0, 0.3]))
+        writer = FileWriter(self.session, file, BLOCK_BYTES, self.rng.choice([0.0, 0.0, 0.3]))
         self.world.figures["writes begun"] += 1
         await writer.write()
         if self.rng.random() < 0.05:
@@ -123,7 +133,7 @@ class User(StoreClient):
     async def read_and_compare(self, path: str, inode_id: int, *, must: bool = False) -> None:
         promise = self._ledger.promises[inode_id]
         try:
-            content = await read_file(self, path)
+            content = await read_file(self.session, path)
         except BlockMissingException as error:
             if must:
                 raise Broken(f"{path} can't be read: {error}") from error
@@ -141,8 +151,8 @@ class User(StoreClient):
         target = self._new_path()
         known = self._ledger.doubt(source, target)
         try:
-            await self.ask("mkdirs", target.rpartition("/")[0])
-            await self.ask("rename", source, target, request_id=self.request_id())
+            await self.session.ask("mkdirs", target.rpartition("/")[0])
+            await self.session.ask("rename", source, target, request_id=self.session.request_id())
         except StoreError:
             self._ledger.restore(known)
             raise
@@ -157,7 +167,7 @@ class User(StoreClient):
         path, inode_id = found
         self._ledger.doubt(path)
         self._ledger.released(inode_id)
-        await self.ask("delete", path, request_id=self.request_id())
+        await self.session.ask("delete", path, request_id=self.session.request_id())
         self._ledger.stands(path, None)
         self.world.count("file deleted", path)
 
@@ -165,5 +175,5 @@ class User(StoreClient):
         found = self._some_file()
         if found is not None:
             wanted = self.rng.choice([self._replication_min, 2, 3])
-            await self.ask("set_replication", found[0], max(wanted, self._replication_min))
+            await self.session.ask("set_replication", found[0], max(wanted, self._replication_min))
             self.world.count("replication changed", found[0])

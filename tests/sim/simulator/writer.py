@@ -12,7 +12,7 @@ from blockstore import checksum
 from blockstore.datastream import LAST, SYNC, Ack, Packet
 from blockstore.errors import PlacementException, StoreError, UnreachableException
 from blockstore.model import Block, Excluded, FileStatus, LocatedBlock, Node
-from simulator.client import GaveUp, StoreClient
+from simulator.client import GaveUp, StoreSession
 from simulator.datanode_host import CHUNK_BYTES, PACKET_BYTES, WriteHeader
 from simulator.network import Stream, StreamBroken
 
@@ -33,21 +33,21 @@ class Written:
     inode_id: int
     content: bytes
     replication: int
-    # Bytes of the whole blocks before the open one.
-    whole: int = 0
+    # Where the last block starts.
+    block_start: int = 0
     blocks: list[Block] = field(default_factory=list)
     # Bytes that every node of the pipeline had taken.
     acknowledged: int = 0
     # Bytes that a Sync made durable and visible.
     synced: int = 0
-    # Nodes that ever were in a pipeline of the open block.
+    # Nodes that ever were in a pipeline of the last block.
     pipeline: set[str] = field(default_factory=set)
 
 
 class FileWriter:
     """Writes one file."""
 
-    def __init__(self, client: StoreClient, file: Written, block_bytes: int, sync_share: float):
+    def __init__(self, client: StoreSession, file: Written, block_bytes: int, sync_share: float):
         self._client = client
         self._file = file
         self._block_bytes = block_bytes
@@ -65,9 +65,7 @@ class FileWriter:
             data = file.content[start : start + self._block_bytes]
             block = await _BlockWriter(self, data, start).write()
             file.blocks.append(block)
-            file.whole += len(data)
-            file.acknowledged = file.whole
-            file.pipeline.clear()
+            file.acknowledged = start + len(data)
 
     async def close(self) -> None:
         """Raises GaveUp when Complete was never answered with `done`."""
@@ -143,6 +141,9 @@ class _BlockWriter:
         for _ in range(REBUILDS_MAX):
             located = await self._owner.add_block(self._excluded)
             self._nodes = list(located.nodes)
+            if self._file.block_start != self._start:
+                self._file.block_start = self._start
+                self._file.pipeline.clear()
             self._file.pipeline.update(node.node_id for node in self._nodes)
             found = await self._open("create", located.block)
             if isinstance(found, Stream):
@@ -163,7 +164,7 @@ class _BlockWriter:
         header = WriteHeader(block, stage, tuple(rest))
         try:
             stream = await self._client.network.open_stream(
-                self._client, first.node_id, "write", header
+                self._client.host, first.node_id, "write", header
             )
         except UnreachableException:
             return 0
@@ -270,7 +271,14 @@ class _BlockWriter:
             copy_to = (replacement,) if replacement is not None and not survivors else ()
             try:
                 await self._client.network.call(
-                    self._client, node.node_id, "update", old, new, False, copy_to, within_s=8.0
+                    self._client.host,
+                    node.node_id,
+                    "update",
+                    old,
+                    new,
+                    False,
+                    copy_to,
+                    within_s=8.0,
                 )
             except StoreError as error:
                 self._world.note("survivor lost", node.node_id, error)
@@ -279,7 +287,7 @@ class _BlockWriter:
                     replacement = None
                     try:
                         await self._client.network.call(
-                            self._client, node.node_id, "update", old, new, False
+                            self._client.host, node.node_id, "update", old, new, False
                         )
                     except StoreError:
                         continue

@@ -1,0 +1,88 @@
+"""One run of everything: block store and engine, jobs over the store, faults on all of it."""
+
+from blockstore.errors import StoreError
+from blockstore.namenode.core import NameNode
+from mapred.errors import MapredError
+from mapred.jobtracker.core import JobTracker
+from simulator.datanode_host import DataNodeHost
+from simulator.jobchecker import JobChecker
+from simulator.jobtracker_host import JobTrackerHost
+from simulator.jobusers import JobUser
+from simulator.namenode_host import NameNodeHost
+from simulator.plans import Plans
+from simulator.storescenario import StoreScenario
+from simulator.tasktracker_host import TaskTrackerHost
+from simulator.world import World
+
+
+class ClusterScenario(StoreScenario):
+    """A store scenario with an engine on it."""
+
+    refusals = (StoreError, MapredError)
+    faults_s = 40.0
+    peace_s = 240.0
+    store_users = 1
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        make_core: type[NameNode] = NameNode,
+        datanode_type: type[DataNodeHost] = DataNodeHost,
+        namenode_type: type[NameNodeHost] = NameNodeHost,
+        jobtracker_core: type[JobTracker] = JobTracker,
+    ) -> None:
+        super().__init__(
+            world, make_core=make_core, datanode_type=datanode_type, namenode_type=namenode_type
+        )
+        rng = world.rng("engine")
+        self.plans = Plans(world.rng("plans"))
+        self.jobtracker = JobTrackerHost(world, self.network, self.ledger, jobtracker_core)
+        slow = rng.random() < 0.3
+        self.trackers = [
+            TaskTrackerHost(
+                world,
+                self.network,
+                f"tt-{n}",
+                self.ledger,
+                self.plans,
+                near=self.datanodes[n % len(self.datanodes)].name,
+                slowness=10.0 if slow and n == 0 else 1.0,
+            )
+            for n in range(rng.choice([1, 2, 3, 3]))
+        ]
+        self.job_checker = JobChecker(
+            world, self.jobtracker, self.trackers, self.namenode, self.ledger
+        )
+        self.jobtracker.on_recovered = self.job_checker.recovered
+        hosts = [datanode.name for datanode in self.datanodes]
+        self.job_users = [
+            JobUser(world, self.network, f"jobs-{n}", self.plans, self.job_checker, hosts)
+            for n in range(2)
+        ]
+        self.nemesis.engine = [self.jobtracker, *self.trackers]
+        world.after_step.append(self.job_checker.check)
+
+    def start(self) -> None:
+        super().start()
+        self.jobtracker.start()
+        for host in (*self.trackers, *self.job_users):
+            host.start()
+
+    def begin_peace(self) -> None:
+        super().begin_peace()
+        for user in self.job_users:
+            user.stopping = True
+
+    def unwell(self) -> str:
+        waiting = [user.name for user in self.job_users if user.busy]
+        if waiting:
+            core = self.jobtracker.core
+            return f"{waiting} still wait for their jobs: {core and core.book.jobs}"
+        core = self.jobtracker.core
+        if core is None:
+            return "the JobTracker isn't up"
+        for tracker in self.trackers:
+            if tracker.outputs or tracker.processes:
+                return f"{tracker.name} keeps {list(tracker.outputs)}, {list(tracker.processes)}"
+        return super().unwell()

@@ -1,0 +1,113 @@
+"""Simulated users of the engine: they submit jobs, wait, sometimes kill, and look at the outcome."""
+
+from typing import Any
+
+from blockstore.errors import UnreachableException
+from mapred.errors import MapredError, NoSuchJobError, RefusedError
+from mapred.model import JobSpec, JobStatus, Split
+from simulator.jobchecker import JobChecker
+from simulator.network import Host, Network
+from simulator.plans import Plan, Plans
+from simulator.world import Broken, World
+
+NAMENODE_URI = "bs://namenode"
+
+
+class JobUser(Host):
+    """One job after another."""
+
+    def __init__(
+        self,
+        world: World,
+        network: Network,
+        name: str,
+        plans: Plans,
+        checker: JobChecker,
+        hosts: list[str],
+    ) -> None:
+        super().__init__(world, network, name)
+        self._plans = plans
+        self._checker = checker
+        self._hosts = hosts
+        self._rng = world.rng(name)
+        self._made = 0
+        self.stopping = False
+        self.busy = False
+
+    def start(self) -> None:
+        self.begin_life()
+        self.world.spawn(self._live(), self.life)
+
+    async def _live(self) -> None:
+        while not self.stopping:
+            await self.world.sleep(self._rng.expovariate(0.5))
+            self.busy = True
+            await self._run_one()
+            self.busy = False
+
+    async def _run_one(self) -> None:
+        spec = self._spec()
+        plan = self._plans.make(spec)
+        job_id = await self._submit(spec)
+        if job_id is None:
+            return
+        self.world.count("job submitted", job_id)
+        self._checker.accepted(job_id, plan)
+        status = await self._wait(job_id, plan)
+        self.world.count(f"job {status.state.value}", job_id)
+        self._checker.ended(job_id, status, plan)
+
+    def _spec(self) -> JobSpec:
+        rng = self._rng
+        self._made += 1
+        name = f"{self.name}-job-{self._made}"
+        splits = tuple(
+            Split(f"{NAMENODE_URI}/in", n * 100, 100, (rng.choice(self._hosts),))
+            for n in range(rng.choice([0, 1, 3, 5]))
+        )
+        return JobSpec(
+            name,
+            self.name,
+            "0",
+            "",
+            "job",
+            "Job",
+            splits,
+            reducers=rng.choice([0, 1, 2, 2]),
+            output_uri=f"{NAMENODE_URI}/out/{name}",
+            slowstart=rng.choice([0.05, 0.5, 1.0]),
+        )
+
+    async def _submit(self, spec: JobSpec) -> str | None:
+        request_id = f"{spec.name}/submit"
+        while True:
+            try:
+                job_id: str = await self._call("submit", spec, request_id)
+            except UnreachableException:
+                await self.world.sleep(0.5)
+            except RefusedError as error:
+                self.world.count("job refused", spec.name, error)
+                self._checker.refused(spec)
+                return None
+            else:
+                return job_id
+
+    async def _wait(self, job_id: str, plan: Plan) -> JobStatus:
+        kill_at = self.world.now + self._rng.uniform(1.0, 60.0)
+        kills = self._rng.random() < 0.15
+        while True:
+            try:
+                status: JobStatus = await self._call("status", job_id)
+                if status.state.ended:
+                    return status
+                if kills and self.world.now > kill_at:
+                    kills = not await self._call("kill", job_id, "the user wants it")
+                    self.world.count("job killed by its user", job_id)
+            except NoSuchJobError as error:
+                raise Broken(f"{job_id} was accepted, and now: {error}") from error
+            except (UnreachableException, MapredError) as error:
+                self.world.note("jobtracker not reached", self.name, error)
+            await self.world.sleep(0.5)
+
+    async def _call(self, method: str, *arguments: object) -> Any:
+        return await self.network.call(self, "jobtracker", method, *arguments, within_s=10.0)
