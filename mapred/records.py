@@ -3,6 +3,9 @@
 `map`, `reduce` and `cleanup` return (key, value) pairs: as a generator, as any iterable of
 pairs, or None for none. An instance lives as long as its task attempt; the order of calls
 is `setup`, then `map` or `reduce` for every record or group, then `cleanup`.
+
+What has been yielded belongs to the engine: a list or dict that goes on changing after it was
+yielded may arrive in its later state.
 """
 
 from collections.abc import Iterable, Iterator

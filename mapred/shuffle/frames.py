@@ -17,11 +17,8 @@ _COMPRESS_BYTES_MIN: Final = 512
 
 def to_frame(rows: Rows) -> bytes:
     raw = rows.batch.serialize()
-    payload = raw.to_pybytes()
-    if raw.size >= _COMPRESS_BYTES_MIN:
-        packed = _LZ4.compress(raw, asbytes=True)
-        if len(packed) < raw.size:
-            payload = packed
+    packed = _LZ4.compress(raw, asbytes=True) if raw.size >= _COMPRESS_BYTES_MIN else None
+    payload = packed if packed is not None and len(packed) < raw.size else raw.to_pybytes()
     return pack_frame(
         payload, rows=len(rows), raw_bytes=raw.size, keys=rows.keys, values=rows.values
     )

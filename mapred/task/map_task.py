@@ -103,10 +103,10 @@ class MapTask:
             self._reading = iter(values)
             yielded = map(mapper.map, keys, self._reading)
             self._take(chain.from_iterable(filter(None, yielded)), sink)
+            self._reading = None
             self._records_in += len(values)
             done = reader.bytes_read / max(1, self._split.length)
             self._reporter.tick(_MAP_SHARE * min(done, 1.0), "map")
-        self._reading = None
         self._count_input(reader)
 
     def _take(self, pairs: Iterable[tuple[Any, Any]] | None, sink: _Sink) -> None:
