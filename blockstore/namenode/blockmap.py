@@ -64,11 +64,20 @@ def judge(stored: StoredBlock, replica: Replica) -> Odd:
         return Odd(replica, Kind.STALE, "was being written when its node restarted")
     if state is ReplicaState.RBW:
         return Odd(replica, Kind.OPEN, f"{block.length} bytes, not finalised")
-    if block.length != stored.length:
-        return Odd(
-            replica, Kind.CORRUPT, f"has {block.length} bytes, the block has {stored.length}"
-        )
-    return Odd(replica, Kind.GOOD, "")
+    if _is_good(stored, replica):
+        return Odd(replica, Kind.GOOD, "")
+    return Odd(replica, Kind.CORRUPT, f"has {block.length} bytes, the block has {stored.length}")
+
+
+def _is_good(stored: StoredBlock, replica: Replica) -> bool:
+    """What `judge` says of nearly all replicas of a full report, without the words."""
+    block = replica.block
+    return (
+        stored.committed
+        and replica.state is ReplicaState.FINALIZED
+        and block.length == stored.length
+        and block.generation == stored.generation
+    )
 
 
 class BlockMap:
@@ -128,6 +137,9 @@ class BlockMap:
         if stored is None:
             if block_id < allocated_below:
                 self.doomed.setdefault(node_id, {})[block_id] = replica.block
+            return
+        if block_id not in self._odd and _is_good(stored, replica):
+            self._add_good(block_id, node_id)
             return
         before = self.odd(block_id).get(node_id)
         odd = judge(stored, replica)
@@ -232,10 +244,16 @@ class BlockMap:
         self._take(block_id, node_id)
         self._of_node.setdefault(node_id, set()).add(block_id)
         if odd.kind is Kind.GOOD:
-            self._good[block_id] = (*self.good(block_id), node_id)
-            self._gone.pop(block_id, None)
+            self._add_good(block_id, node_id)
         else:
             self._odd.setdefault(block_id, {})[node_id] = odd
+
+    def _add_good(self, block_id: int, node_id: str) -> None:
+        good = self._good.get(block_id, ())
+        if node_id not in good:
+            self._good[block_id] = (*good, node_id)
+            self._of_node.setdefault(node_id, set()).add(block_id)
+            self._gone.pop(block_id, None)
 
     def _take(self, block_id: int, node_id: str) -> None:
         good = tuple(other for other in self.good(block_id) if other != node_id)

@@ -4,6 +4,7 @@ Rules
 - One node id has one incarnation, the highest that registered; an older one is refused.
 - One address has one node id: a node that comes with another's address replaces it.
 - Reports of a node count only after it registered with this NameNode epoch.
+- A pause of the NameNode itself kills nobody.
 """
 
 from blockstore.errors import StaleEpochException
@@ -39,6 +40,8 @@ class DataNodes:
             stale_after_s=stale_after_s, dead_after_s=dead_after_s
         )
         self._nodes: dict[str, DataNode] = {}
+        # Declared dead and not registered since: their replicas were given up.
+        self._buried: set[str] = set()
 
     def register(self, node: Node, incarnation: int, now: float) -> list[str]:
         """Takes a node in; returns the ids of nodes it replaces (itself, when it restarted).
@@ -66,11 +69,13 @@ class DataNodes:
         else:
             known.node = node
             known.reported = False
+        self._buried.discard(node.node_id)
         self._liveness.heard(node.node_id, now)
         return replaced
 
     def forget(self, node_id: str) -> None:
         del self._nodes[node_id]
+        self._buried.discard(node_id)
         self._liveness.forget(node_id)
 
     def heard(self, node_id: str, now: float) -> None:
@@ -99,8 +104,19 @@ class DataNodes:
     def live(self, now: float) -> list[DataNode]:
         return [n for n in self._nodes.values() if self.is_live(n.node.node_id, now)]
 
-    def newly_dead(self, now: float) -> list[str]:
-        return self._liveness.newly_dead(now)
+    def is_buried(self, node_id: str) -> bool:
+        return node_id in self._buried
+
+    def bury(self, now: float) -> list[str]:
+        """The nodes that have just become dead."""
+        dead = self._liveness.newly_dead(now)
+        self._buried.update(dead)
+        return dead
+
+    def forgive(self, now: float) -> None:
+        """The NameNode itself was away: silence meant nothing."""
+        for node_id in self._nodes.keys() - self._buried:
+            self._liveness.heard(node_id, now)
 
     def nodes(self, node_ids: tuple[str, ...]) -> tuple[Node, ...]:
         return tuple(self._nodes[i].node for i in node_ids if i in self._nodes)

@@ -9,13 +9,12 @@ Rules
 import logging
 from collections.abc import Sequence
 
-from blockstore.errors import ConfigException, StaleEpochException
+from blockstore.errors import ConfigException, InvalidRequestException, StaleEpochException
 from blockstore.model import Node, NodeLoad, Replica, ReplicaState
 from blockstore.namenode.datanodes import DataNode
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.replication import deletions
 from blockstore.namenode.replies import Registration
-from blockstore.runtime.liveness import State
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +27,12 @@ class Reporting:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._ticked_at = parts.started_at
 
     def register(self, node: Node, incarnation: int, cluster_id: str, now: float) -> Registration:
         state = self._parts.state
+        if not (node.node_id and node.host and node.port):
+            raise InvalidRequestException(f"a DataNode needs an id, a host and a port: {node!r}")
         if cluster_id and cluster_id != state.cluster_id:
             raise ConfigException(
                 f"{node} has blocks of cluster {cluster_id}, this NameNode's is "
@@ -49,7 +51,7 @@ class Reporting:
         node = self._parts.nodes.current(node_id, incarnation)
         if node is None or epoch != self._parts.state.epoch:
             return False
-        if self._parts.nodes.state(node_id, now) is State.DEAD:
+        if self._parts.nodes.is_buried(node_id):
             return False
         node.load = load
         self._parts.nodes.heard(node_id, now)
@@ -92,7 +94,11 @@ class Reporting:
             self.work(now, WORK_PER_REPORT)
 
     def tick(self, now: float) -> None:
-        for node_id in self._parts.nodes.newly_dead(now):
+        if now - self._ticked_at > self._parts.config.stale_after_s:
+            log.warning("this NameNode was away for %.1f s", now - self._ticked_at)
+            self._parts.nodes.forgive(now)
+        self._ticked_at = now
+        for node_id in self._parts.nodes.bury(now):
             silence_s = self._parts.nodes.silence_s(node_id, now)
             log.warning("%s is dead: silent for %.1f s", node_id, silence_s)
             self.lose_replicas(node_id, f"is dead: not heard of for {silence_s:.0f} s")
@@ -135,7 +141,7 @@ class Reporting:
     def _touched(self, block_id: int, node_id: str) -> None:
         parts = self._parts
         parts.replication.touch(block_id)
-        if node_id in parts.blocks.good(block_id):
+        if parts.replication.copies(block_id) and node_id in parts.blocks.good(block_id):
             parts.replication.arrived(block_id, node_id)
         stored = parts.state.blocks.get(block_id)
         if stored is not None and stored.inode_id in parts.state.open_files:

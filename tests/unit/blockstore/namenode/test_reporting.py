@@ -1,6 +1,6 @@
 import pytest
 
-from blockstore.errors import ConfigException, StaleEpochException
+from blockstore.errors import ConfigException, InvalidRequestException, StaleEpochException
 from blockstore.model import Block, Node, NodeLoad, Replica, ReplicaState
 
 
@@ -90,6 +90,29 @@ def test_the_wall_clock_kills_nobody(cluster):
     cluster.add_node("x")
     cluster.take(cluster.core.tick(now=cluster.now, wall=cluster.wall + 1e6))
     assert cluster.beat("x")
+
+
+def test_a_pause_of_the_namenode_itself_kills_nobody(cluster):
+    cluster.add_nodes("xy")
+    cluster.write("/f", 10)
+    cluster.now += 100
+    cluster.tick()
+    assert cluster.locations("/f") == [["x", "y"]]
+    assert cluster.beat("x")
+    cluster.pass_time(31, beating="x")
+    assert cluster.locations("/f") == [["x"]]
+
+
+def test_a_late_heartbeat_of_a_node_that_was_not_given_up_is_enough(cluster):
+    cluster.add_node("x")
+    cluster.now += 31
+    assert cluster.beat("x")
+
+
+@pytest.mark.parametrize("wrong", [Node("", "h", 1), Node("x", "", 1), Node("x", "h", 0)])
+def test_a_node_that_can_not_be_dialled_is_refused(cluster, wrong):
+    with pytest.raises(InvalidRequestException):
+        cluster.core.register(wrong, incarnation=1, now=cluster.now)
 
 
 def test_every_start_has_a_new_epoch(cluster):
