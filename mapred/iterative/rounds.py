@@ -1,13 +1,14 @@
 """The driver of a loop: one submitted job a round, on whatever engine there is.
 
-    OUTPUT/_loop/state-<sha256>        the state that this round's tasks see
-    OUTPUT/_loop/round-000003/         this round's output, removed when it was used
-    OUTPUT/_checkpoints/               checkpoint.py; the last state stays there
-    OUTPUT/part-r-00000                the result, in the job's output format
-    OUTPUT/_SUCCESS                    last of all: rounds, reason of the end, counters
+    OUTPUT/_loop/<lineage>/state-<sha256>    the state that this round's tasks see
+    OUTPUT/_loop/<lineage>/round-000003/     this round's output, removed when it was used
+    OUTPUT/_checkpoints/                     checkpoint.py; the last state stays there
+    OUTPUT/part-r-00000                      the result, in the job's output format
+    OUTPUT/_SUCCESS                          last of all: rounds, reason of the end, counters
 
 Round n+1 is submitted when `step` has made its state of round n's output. What was computed
 is thrown away with the driver, except the checkpoints: a resume goes on from the last one.
+The round of a driver that died may still run then; it has a lineage, and so a place, of its own.
 """
 
 import json
@@ -100,6 +101,7 @@ class Loop:
         self._lineage = lineage
         self._listener: Listener = listener or Silent()
         self._storage = storage_for(spec.output_uri)
+        self._scratch = join(spec.output_uri, DIRECTORY)
         self._checkpoints = Checkpoints(spec.output_uri, self._storage, origin_of(spec))
         self._job = job()
         self._job.ctx = LoopContext(values_of(job, spec.params_json), spec)
@@ -142,7 +144,7 @@ class Loop:
             RoundFailedError: a round's job failed.
             JobKilledError: somebody killed it.
         """
-        self._storage.delete(self._place())
+        self._storage.delete(self._scratch)
         try:
             stop = self._rounds(self._start())
             self._save(stop)
@@ -279,7 +281,7 @@ class Loop:
 
     def _tidy_up(self) -> None:
         """Leaves only what somebody may want; an output directory with nothing in it goes, too."""
-        self._storage.delete(self._place())
+        self._storage.delete(self._scratch)
         try:
             if not self._storage.entries(self._spec.output_uri):
                 self._storage.delete(self._spec.output_uri)
@@ -287,4 +289,4 @@ class Loop:
             pass
 
     def _place(self, *names: str) -> str:
-        return join(self._spec.output_uri, DIRECTORY, *names)
+        return join(self._scratch, self._lineage, *names)

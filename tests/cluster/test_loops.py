@@ -1,0 +1,130 @@
+"""Loops on real daemons: a tracker dies in a round, the client dies and the loop goes on."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mapred.examples
+from blockstore import BlockStore
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+EXAMPLE = Path(mapred.examples.__file__).with_name("kmeans.py")
+CLUSTERS = 6
+ROUNDS = 16
+
+
+@pytest.fixture
+def loops(mapreduce_cluster, tmp_path):
+    """A cluster with a table in it, and the first centres beside."""
+    mapreduce_cluster.start()
+    rng = np.random.default_rng(5)
+    # Not well apart: centres move for long.
+    points = rng.normal(size=(60_000, 4))
+    np.save(tmp_path / "points.npy", points)
+    np.save(tmp_path / "start.npy", points[:CLUSTERS])
+    with mapreduce_cluster.client().open("/points.npy", "wb") as file:
+        file.write((tmp_path / "points.npy").read_bytes())
+    return Loops(mapreduce_cluster, tmp_path)
+
+
+class Loops:
+    """Submits the k-means example as the command line does."""
+
+    def __init__(self, cluster, folder: Path) -> None:
+        self.cluster = cluster
+        self._folder = folder
+
+    def start(self, output: str, *words: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "mapred_cli.main", "submit", "--json", *words]
+        masters = [
+            "--jobtracker",
+            self.cluster.jobtracker_address,
+            "--namenode",
+            self.cluster.address,
+        ]
+        parameters = {
+            "clusters": CLUSTERS,
+            "init": self._folder / "start.npy",
+            "tol": 0,
+            "max_iter": ROUNDS,
+            "job.split_bytes": 600_000,
+        }
+        settings = [word for pair in parameters.items() for word in ("-D", "{}={}".format(*pair))]
+        return subprocess.Popen(
+            [*command, str(EXAMPLE), "/points.npy", "-o", output, *settings, *masters],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(self, process: "subprocess.Popen[str]") -> dict:
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err[-4000:]
+        return json.loads(out.splitlines()[-1])
+
+    def run(self, output: str, *words: str) -> dict:
+        return self.finish(self.start(output, *words))
+
+    def wait_for_round(self, process: "subprocess.Popen[str]", number: int) -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
+            words = line.split()
+            if words[:1] == ["round"] and int(words[1]) >= number:
+                return
+        raise AssertionError(f"the loop ended before round {number}")
+
+    def centres(self, output: str) -> bytes:
+        store: BlockStore = self.cluster.client()
+        with store.open(f"{output}/part-r-00000", "rb") as file:
+            return file.read()
+
+
+def test_a_tracker_that_dies_in_mid_loop_changes_no_bit(loops):
+    whole = loops.run("/whole")
+    assert whole["rounds"] == ROUNDS
+
+    process = loops.start("/hurt")
+    loops.wait_for_round(process, 3)
+    loops.cluster.tasktrackers[1].kill()
+    hurt = loops.finish(process)
+    assert hurt["rounds"] == ROUNDS
+    assert loops.centres("/hurt") == loops.centres("/whole")
+
+
+def test_a_loop_whose_client_died_is_resumed_to_the_same_bits(loops):
+    loops.run("/whole")
+
+    process = loops.start("/again")
+    store = loops.cluster.client()
+    until = time.monotonic() + 120
+    while not _has_checkpoint(store, "/again"):
+        assert time.monotonic() < until
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+    resumed = loops.run("/again", "--resume")
+    assert resumed["rounds"] == ROUNDS
+    assert resumed["counters"]["task"]["map_input_records"] < ROUNDS * 60_000
+    assert loops.centres("/again") == loops.centres("/whole")
+    assert sorted(entry.name for entry in store.list("/again")) == [
+        "_SUCCESS",
+        "_checkpoints",
+        "part-r-00000",
+    ]
+
+
+def _has_checkpoint(store: BlockStore, output: str) -> bool:
+    try:
+        entries = list(store.list(f"{output}/_checkpoints"))
+    except FileNotFoundError:
+        return False
+    return any(entry.name.endswith(".json") for entry in entries)
