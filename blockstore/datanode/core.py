@@ -6,6 +6,8 @@ Rules
   it waits for recovery, is damaged, or was left open by a pipeline that went on without it.
 - An open replica (RBW) that the node finds after a restart waits for recovery (RWR):
   nobody writes to it until an update gives it a new stamp and a length.
+- An update gives a newer stamp. One that comes again with the stamp that the replica has by now
+  changes nothing: the replica may have grown since, and those bytes are acknowledged.
 - A recovery with a stamp promises this replica to itself: writers of older stamps and
   recoveries with lower stamps are refused from then on.
 - An order to delete names a stamp; a replica that has got a newer one since stays.
@@ -136,7 +138,7 @@ class Replicas:
             redo = incomplete and generation == block.generation
             if generation >= block.generation and not redo:
                 self._refuse(held, event, block)
-        if event in _UPDATES and not since <= generation <= block.generation:
+        if event in _UPDATES and not since <= generation < block.generation:
             self._refuse(held, event, block)
         if event in _UPDATES and held.block.length < block.length:
             self._refuse(held, event, block)

@@ -129,8 +129,10 @@ class ReplicaStore:
         event = Event.UPDATE_FINAL if finalize else Event.UPDATE
         wanted = ReplicaState.FINALIZED if finalize else ReplicaState.RBW
         with self._lock(new.id):
-            if self._core.get(new.id) == Replica(new, wanted):
-                return Replica(new, wanted)
+            held = self._core.get(new.id)
+            grown = not finalize and held.block.length > new.length
+            if held.state is wanted and (held.block == new or (grown and _same_stamp(held, new))):
+                return held
             with self._guard:
                 self._core.check(event, new, since=old.generation)
             files = self._take(new.id)
@@ -307,6 +309,10 @@ class ReplicaStore:
             self._held.pop(writing.files.block.id, None)
         else:
             self._copying.discard(writing.files.block.id)
+
+
+def _same_stamp(held: Replica, block: Block) -> bool:
+    return held.block.generation == block.generation
 
 
 class _BlockLock:
