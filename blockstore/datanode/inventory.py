@@ -13,7 +13,6 @@ from blockstore import checksumfile
 from blockstore.checksum import CRC_BYTES, chunk_count, crc32c
 from blockstore.checksumfile import Header
 from blockstore.datanode import layout, salvage
-from blockstore.datanode.disk import File
 from blockstore.datanode.layout import Place
 from blockstore.datanode.volume import Volume
 from blockstore.errors import ChecksumException
@@ -30,12 +29,10 @@ class Inventory:
         self._found: list[tuple[Replica, Place]] = []
 
     def take(self) -> list[tuple[Replica, Place]]:
-        volume = self._volume
-        with volume.guard("listing replicas"):
-            for name in volume.disk.names(volume.directory(Place.TMP)):
-                volume.disk.unlink(f"{volume.directory(Place.TMP)}/{name}")
-            current = set(volume.disk.names(volume.directory(Place.CURRENT)))
-            rbw = set(volume.disk.names(volume.directory(Place.RBW)))
+        with self._volume.guard("listing replicas"):
+            for name in self._names(Place.TMP):
+                self._remove(Place.TMP, name)
+            current, rbw = self._names(Place.CURRENT), self._names(Place.RBW)
             for block_id in _block_ids(rbw):
                 self._halfway(block_id, current, rbw)
             for block_id in _block_ids(current):
@@ -43,6 +40,14 @@ class Inventory:
             self._sweep(Place.CURRENT, current)
             self._sweep(Place.RBW, rbw)
         return self._found
+
+    def _names(self, place: Place) -> set[str]:
+        """Without checksum files that weren't whole yet, which are removed."""
+        names = set(self._volume.disk.names(self._volume.directory(place)))
+        unfinished = {name for name in names if name.endswith(layout.NEW_SUFFIX)}
+        for name in unfinished:
+            self._remove(place, name)
+        return names - unfinished
 
     def _halfway(self, block_id: int, current: set[str], rbw: set[str]) -> None:
         """A data file in `rbw/`: open, or caught between its two moves to `current/`."""
@@ -83,35 +88,34 @@ class Inventory:
         data = volume.disk.open(volume.data_path(Place.RBW, block_id), write=True)
         try:
             length = salvage.right_length(header, crcs, data)
-            chunks = chunk_count(length, header.chunk_bytes)
-            if length == data.size() and len(crcs) == chunks * CRC_BYTES:
+            whole, rest = divmod(length, header.chunk_bytes)
+            kept, last_crc = crcs[: whole * CRC_BYTES], 0
+            if rest:
+                last_crc = crc32c(data.pread(rest, whole * header.chunk_bytes))
+                kept += last_crc.to_bytes(CRC_BYTES, "big")
+            if length == data.size() and kept == crcs:
                 return length
             log.warning(
-                "blk_%d_%d: cut from %d to %d bytes, which its checksums prove",
+                "blk_%d_%d: of %d bytes %d are proved by their checksums",
                 block_id, header.generation, data.size(), length,
             )  # fmt: skip
-            self._rewrite(header, crcs, data, length)
+            cut = Header(header.chunk_bytes, block_id, header.generation, length, last_crc)
+            data.sync()
+            self._replace_checksums(cut, kept)
+            data.truncate(length)
             return length
         finally:
             data.close()
 
-    def _rewrite(self, header: Header, crcs: bytes, data: File, length: int) -> None:
+    def _replace_checksums(self, header: Header, crcs: bytes) -> None:
         volume = self._volume
-        whole, rest = divmod(length, header.chunk_bytes)
-        kept = crcs[: whole * CRC_BYTES]
-        last_crc = 0
-        if rest:
-            last_crc = crc32c(data.pread(rest, whole * header.chunk_bytes))
-            kept += last_crc.to_bytes(CRC_BYTES, "big")
-        cut = Header(header.chunk_bytes, header.block_id, header.generation, length, last_crc)
         path = volume.crc_path(Place.RBW, header.block_id)
         sums = volume.disk.open(path + layout.NEW_SUFFIX, create=True)
-        sums.pwrite(checksumfile.pack_header(cut) + kept, 0)
+        sums.pwrite(checksumfile.pack_header(header) + crcs, 0)
         sums.sync()
         sums.close()
         volume.disk.rename(path + layout.NEW_SUFFIX, path)
         volume.disk.sync_directory(volume.directory(Place.RBW))
-        data.truncate(length)
 
     def _finalized(self, block_id: int, has_sums: bool) -> None:
         try:
@@ -128,10 +132,10 @@ class Inventory:
         self._found.append((replica, Place.CURRENT))
 
     def _sweep(self, place: Place, names: set[str]) -> None:
-        """Leftovers: checksum files without data, and checksum files that weren't whole yet."""
-        for name in sorted(names):
-            orphan = name.removesuffix(layout.CRC_SUFFIX) not in names
-            if name.endswith(layout.NEW_SUFFIX) or (name.endswith(layout.CRC_SUFFIX) and orphan):
+        """Checksum files without data are leftovers."""
+        for name in names:
+            data = name.removesuffix(layout.CRC_SUFFIX)
+            if name != data and data not in names:
                 self._remove(place, name)
 
     def _remove(self, place: Place, name: str) -> None:

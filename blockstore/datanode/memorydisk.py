@@ -118,7 +118,7 @@ class MemoryDisk:
         survivors = rng.randint(0, len(self._unsynced)) if rng else 0
         for change in self._unsynced[:survivors]:
             change.apply(entries)
-        found = MemoryDisk(self._capacity_bytes)
+        found = type(self)(self._capacity_bytes)
         for directory, inodes in entries.items():
             kept = {name: inode.after_crash(rng) for name, inode in inodes.items()}
             found._entries[directory] = kept

@@ -80,9 +80,7 @@ class OpenFiles:
     def sync(self) -> None:
         """What was written so far survives a power loss."""
         with self.volume.guard("syncing a replica", syncing=True):
-            self._sums.pwrite(checksumfile.pack_header(self._header()), 0)
-            self._data.sync()
-            self._sums.sync()
+            self._sync_both()
             if not self._linked:
                 self.volume.disk.sync_directory(self.volume.directory(self.place))
                 self._linked = True
@@ -91,9 +89,7 @@ class OpenFiles:
         """Durable, in `current/`, and closed."""
         disk, volume, block_id = self.volume.disk, self.volume, self.block.id
         with volume.guard("finalising a replica", syncing=True):
-            self._sums.pwrite(checksumfile.pack_header(self._header()), 0)
-            self._data.sync()
-            self._sums.sync()
+            self._sync_both()
             disk.rename(
                 volume.crc_path(self.place, block_id), volume.crc_path(Place.CURRENT, block_id)
             )
@@ -132,6 +128,7 @@ class OpenFiles:
         disk, volume = self.volume.disk, self.volume
         path = volume.crc_path(self.place, self.block.id)
         with volume.guard("stamping a replica", syncing=True):
+            self._data.sync()
             sums = disk.open(path + layout.NEW_SUFFIX, create=True)
             sums.pwrite(checksumfile.pack_header(self._header()) + bytes(kept), 0)
             sums.sync()
@@ -171,6 +168,12 @@ class OpenFiles:
         with self.volume.guard("discarding a replica"):
             self.volume.disk.unlink(self.volume.data_path(self.place, self.block.id))
             self.volume.disk.unlink(self.volume.crc_path(self.place, self.block.id))
+
+    def _sync_both(self) -> None:
+        """The data first: the header may only remember a length whose bytes are durable."""
+        self._data.sync()
+        self._sums.pwrite(checksumfile.pack_header(self._header()), 0)
+        self._sums.sync()
 
     def _header(self) -> Header:
         short = self.length % self.chunk_bytes != 0
