@@ -15,7 +15,7 @@ from mapred.jobtracker.entries import (
     OutputPrepared,
     counter_list,
 )
-from mapred.jobtracker.fetchreports import Verdict
+from mapred.jobtracker.fetchreports import SILENT_AFTER_S, Verdict
 from mapred.jobtracker.jobs import Job, Phase
 from mapred.jobtracker.ready import CommitPart, Draft
 from mapred.jobtracker.reannounce import Reannouncements
@@ -209,7 +209,17 @@ class Flow:
         ):
             self.output_lost(job, event.map_index, f"tracker {output.tracker_id} is gone")
             return
-        match job.fetch_reports.complain(reduce.id, output.map_index, output.attempt_number):
+        if self._trackers.silence_s(output.tracker_id, now) >= SILENT_AFTER_S:
+            reason = f"tracker {output.tracker_id} is silent, and a reduce can't fetch it"
+            self.output_lost(job, event.map_index, reason)
+            return
+        verdict = job.fetch_reports.complain(
+            reduce.id,
+            output.map_index,
+            output.attempt_number,
+            tracker_id=output.tracker_id,
+        )
+        match verdict:
             case Verdict.TRY_AGAIN:
                 self.reannouncements.add(reduce.id, event.map_index, now)
             case Verdict.OUTPUT_LOST:

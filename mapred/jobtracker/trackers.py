@@ -83,6 +83,10 @@ class Trackers:
     def expected(self, tracker_id: str, now: float) -> bool:
         return self._liveness.state(tracker_id, now) is not State.DEAD
 
+    def silence_s(self, tracker_id: str, now: float) -> float:
+        """Since a live or expected tracker was last heard of."""
+        return self._liveness.silence_s(tracker_id, now)
+
     def session(self, tracker_id: str, incarnation: int) -> Tracker | None:
         tracker = self.live.get(tracker_id)
         return tracker if tracker and tracker.info.incarnation == incarnation else None

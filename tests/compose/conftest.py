@@ -82,7 +82,9 @@ class Stack:
         )
 
     def kill(self, service):
-        self.compose("kill", "-s", "KILL", service)
+        subprocess.run(
+            ["docker", "kill", self.container(service)], check=True, stdout=subprocess.DEVNULL
+        )
 
     def container(self, service):
         return self.compose("ps", "-q", service).stdout.decode().strip()
