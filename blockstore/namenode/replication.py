@@ -119,7 +119,11 @@ class Replication:
             if good > 0 and good + self.copies(block_id) < wanted:
                 self._queues[self._urgency(good, wanted)][block_id] = None
             return []
-        return self._delete_bad(block_id, now) + self._delete_surplus(stored, wanted, live, now)
+        surplus = self._delete_surplus(stored, wanted, live, now)
+        if good > wanted and not surplus:
+            # The one too many may be on a node that is silent just now: looked at again.
+            self.touch(block_id)
+        return self._delete_bad(block_id, now) + surplus
 
     def _wanted(self, stored: StoredBlock) -> int:
         return self._state.names.file(stored.inode_id).replication
