@@ -187,6 +187,16 @@ def test_surplus_is_counted_on_live_nodes_only(cluster):
     assert gone[0][0] in "xy"
 
 
+def test_surplus_on_a_silent_node_goes_when_the_node_speaks_again(cluster):
+    cluster.add_nodes("xyz")
+    cluster.write("/f", 10)
+    cluster.pass_time(15, beating="xy")
+    cluster.take(cluster.core.set_replication("/f", 2))
+    assert deletions(tick(cluster)) == []
+    cluster.pass_time(2, beating="xyz")
+    assert len(deletions(tick(cluster))) == 1
+
+
 def test_surplus_goes_from_the_rack_with_the_most(cluster):
     cluster.add_node("a", "/r1")
     cluster.add_node("x", "/r2")
