@@ -171,8 +171,10 @@ class KMeans:
         inertia = 0.0
         labels = []
         for rows in [matrix] if matrix is not None else blocks_of(paths or []):
-            found, distances = nearest(rows, self.cluster_centers_)
-            inertia += float(distances.sum())
+            found, _ = nearest(rows, self.cluster_centers_)
+            # Exactly, not by scores, which lose digits when rows are far from 0.
+            ways = rows - self.cluster_centers_[found]
+            inertia += float(np.einsum("ij,ij->", ways, ways))
             if matrix is not None:
                 labels.append(found)
         self.inertia_ = inertia

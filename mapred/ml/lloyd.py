@@ -2,10 +2,11 @@
 
 A map emits one array per split, whatever the number of rows (the packed statistics):
 
-    row j < k    sum of the rows nearest to centre j, their number, their squared distances
-    row k        sum of the squares of all rows, by column; 0, 0
+    row j < k    sum of the rows nearest to centre j; their number; their scores
+    row k        in the first round: sum of the squares of all rows, by column; 0; 0
 
-so a round shuffles a few kilobytes. Sums of splits are added in the order of the splits.
+so a round shuffles a few kilobytes. Sums of splits are added in the order of the splits. A
+score is the squared distance less the row's own square, which is the same for all centres.
 
 A centre that no row is nearest to stays where it is.
 """
@@ -29,13 +30,11 @@ RANDOM: Final = "random"
 
 
 def nearest(rows: Matrix, centres: Matrix) -> tuple[Labels, Matrix]:
-    """For each row the number of its nearest centre, and the squared distance to it."""
-    # |row|² is the same for all centres of a row, and isn't needed to compare.
+    """For each row the number of its nearest centre, and its score there."""
     scores = rows @ (-2.0 * centres.T)
     scores += np.einsum("ij,ij->i", centres, centres)
     labels = scores.argmin(axis=1)
-    differences = rows - centres[labels]
-    return labels, np.einsum("ij,ij->i", differences, differences)
+    return labels, scores[np.arange(len(rows)), labels]
 
 
 class Assign(Mapper):
@@ -47,16 +46,18 @@ class Assign(Mapper):
         self.statistics = np.zeros((clusters + 1, columns + 2))
 
     def map(self, first: int, rows: Matrix) -> None:
-        check_rows(rows, first, columns=self.centres.shape[1])
-        labels, distances = nearest(rows, self.centres)
         clusters, columns = self.centres.shape
+        part = self.statistics
+        # The input is the same in every round: once is enough.
+        if self.ctx.round == 1:
+            check_rows(rows, first, columns=columns)
+            part[clusters, :columns] += np.einsum("ij,ij->j", rows, rows)
+        labels, scores = nearest(rows, self.centres)
         members = np.zeros((clusters, len(rows)))
         members[labels, np.arange(len(rows))] = 1.0
-        part = self.statistics
         part[:clusters, :columns] += members @ rows
         part[:clusters, columns] += members.sum(axis=1)
-        part[:clusters, columns + 1] += members @ distances
-        part[clusters, :columns] += np.einsum("ij,ij->j", rows, rows)
+        part[:clusters, columns + 1] += members @ scores
 
     def cleanup(self) -> Iterator[tuple[str, Matrix]]:
         yield "statistics", self.statistics
@@ -75,8 +76,8 @@ class Add(Reducer):
 class Lloyd(IterativeJob):
     """Centres of clusters: of text or .npy tables, one row a point.
 
-    The state has the centres, and of the round that made them: the inertia (the sum of
-    squared distances to the centres before it) and the mean variance of the columns.
+    The state has the centres, the inertia (the sum of squared distances) of those before them,
+    and from the first round the sum of all rows' squares and the mean variance of the columns.
     """
 
     clusters: int = Param(8, help="how many centres")
@@ -95,7 +96,7 @@ class Lloyd(IterativeJob):
         _check(params.max_iter >= 1, f"max_iter={params.max_iter}: at least one round is needed")
         _check(params.tol >= 0, f"tol={params.tol}: it can't be below 0")
         centres = self._drawn() if params.init == RANDOM else self._given()
-        return {"centres": centres, "inertia": float("inf"), "variance": 0.0}
+        return {"centres": centres, "inertia": float("inf"), "squares": 0.0, "variance": 0.0}
 
     def step(self, state: dict[str, Any], output: Output) -> dict[str, Any]:
         ((_, statistics),) = output
@@ -104,13 +105,13 @@ class Lloyd(IterativeJob):
         centres = state["centres"].copy()
         filled = counts > 0
         centres[filled] = sums[filled] / counts[filled, None]
-        mean = sums.sum(axis=0) / counts.sum()
-        variance = statistics[clusters, :columns] / counts.sum() - mean**2
-        return {
-            "centres": centres,
-            "inertia": float(statistics[:clusters, columns + 1].sum()),
-            "variance": float(variance.clip(0.0).mean()),
-        }
+        squares, variance = state["squares"], state["variance"]
+        if self.ctx.round == 0:
+            by_column = statistics[clusters, :columns]
+            spread = by_column / counts.sum() - (sums.sum(axis=0) / counts.sum()) ** 2
+            squares, variance = float(by_column.sum()), float(spread.clip(0.0).mean())
+        inertia = max(0.0, float(statistics[:clusters, columns + 1].sum()) + squares)
+        return {"centres": centres, "inertia": inertia, "squares": squares, "variance": variance}
 
     def distance(self, old: dict[str, Any], new: dict[str, Any]) -> float:
         """The sum of the squared ways of the centres."""

@@ -125,10 +125,10 @@ def test_parameters_are_got_and_set():
         model.set_params(n_init=3)
 
 
-def test_the_nearest_centre_is_found_with_its_squared_distance():
+def test_the_nearest_centre_is_found_with_its_score():
     rng = np.random.default_rng(1)
     rows, centres = rng.normal(size=(50, 3)) * 1e3, rng.normal(size=(7, 3)) * 1e3
-    labels, distances = nearest(rows, centres)
+    labels, scores = nearest(rows, centres)
     table = ((rows[:, None] - centres[None]) ** 2).sum(axis=2)
     np.testing.assert_array_equal(labels, table.argmin(axis=1))
-    np.testing.assert_allclose(distances, table.min(axis=1))
+    np.testing.assert_allclose(scores + (rows**2).sum(axis=1), table.min(axis=1))
