@@ -69,7 +69,7 @@ def read(path, content, split_bytes, block_bytes):
     return records
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(contents, st.integers(min_value=1, max_value=50), st.integers(min_value=1, max_value=20))
 def test_every_line_exactly_once_for_any_split_and_block_size(
     tmp_path_factory, content, split_bytes, block_bytes

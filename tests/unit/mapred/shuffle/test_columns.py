@@ -17,7 +17,7 @@ values = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(key_lists, values)
 def test_records_come_back_as_they_went_in_through_columns_and_frames(keys, values):
     values = values[: len(keys)]

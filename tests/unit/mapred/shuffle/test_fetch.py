@@ -32,12 +32,14 @@ class Trackers:
         self.gate.set()
         self.at_once, self.at_once_max = 0, 0
         self.lock = threading.Lock()
+        self.arrived = threading.Semaphore(0)
 
     def fetch(self, one, sink):
         with self.lock:
             self.asked.append(one.map_index)
             self.at_once += 1
             self.at_once_max = max(self.at_once_max, self.at_once)
+        self.arrived.release()
         assert self.gate.wait(30)
         with self.lock:
             self.at_once -= 1
@@ -86,8 +88,8 @@ def test_a_few_are_fetched_at_once(tmp_path):
     shuffle.announce(tuple(output(index) for index in range(12)))
     fetching = threading.Thread(target=shuffle.fetched)
     fetching.start()
-    while trackers.at_once < 5:
-        pass
+    for _ in range(5):
+        assert trackers.arrived.acquire(timeout=30)
     trackers.gate.set()
     fetching.join(30)
     assert trackers.at_once_max == 5

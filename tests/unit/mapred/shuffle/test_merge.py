@@ -21,17 +21,17 @@ def segment(path, frames):
 
 
 def test_more_segments_than_the_budget_has_room_for_keep_their_order(tmp_path):
-    # 600 maps that all have the same keys, in frames of some KB: several levels of merging.
+    # 200 maps that all have the same keys, in frames of some KB: several levels of merging.
     keys = [f"{number:05}" for number in range(300)]
     segments = []
-    for at in range(600):
+    for at in range(200):
         values = [(at, "padding" * 10)] * len(keys)
         segments.append(segment(tmp_path / f"s{at}", [(keys, values)]))
     seen = list(Groups(iter(list(merged(segments, TINY, tmp_path)))))
     assert [key for key, _ in seen] == keys
     groups = Groups(merged(segments, TINY, tmp_path))
     for _, values in groups:
-        assert [at for at, _ in values] == list(range(600))
+        assert [at for at, _ in values] == list(range(200))
     assert list(tmp_path.glob("run-*"))
 
 
@@ -60,14 +60,14 @@ def test_equal_keys_across_frames_and_segments_keep_the_order_of_segments(tmp_pa
 
 
 def test_a_group_larger_than_the_budget_streams(tmp_path):
-    # 64 MB of values under one key against a budget of 1 MiB.
+    # 16 MB of values under one key against a budget of 1 MiB.
     segments = []
     for at in range(4):
         path = tmp_path / f"s{at}"
         with open(path, "wb") as file:
             writer = FrameWriter(file, TINY.frame_bytes)
             writer.write(rows_of(["a"], [b"first"]))
-            for number in range(160):
+            for number in range(40):
                 values = [b"%d-%d-%d" % (at, number, place) + b"x" * 990 for place in range(100)]
                 writer.write(rows_of(["hot"] * 100, values))
             writer.end_segment()
@@ -75,7 +75,7 @@ def test_a_group_larger_than_the_budget_streams(tmp_path):
     expected = (
         b"%d-%d-%d" % (at, number, place)
         for at in range(4)
-        for number in range(160)
+        for number in range(40)
         for place in range(100)
     )
     arrow_before, arrow_peak = pa.total_allocated_bytes(), 0

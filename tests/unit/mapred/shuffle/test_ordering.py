@@ -8,7 +8,7 @@ from mapred.shuffle.columns import key_column
 from mapred.shuffle.ordering import group_starts, rows_below, rows_up_to, sort_order
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(key_lists)
 def test_sorting_is_pythons_stable_sort_by_the_documented_order(items):
     _, column, _ = key_column(items)
@@ -25,7 +25,7 @@ def test_groups_sort_before_keys(items, rng):
     assert sort_order(column, np.array(groups, np.uint32)).tolist() == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(key_lists)
 def test_places_in_a_sorted_column_are_found_as_by_counting(items):
     _, column, _ = key_column(items)

@@ -18,7 +18,7 @@ def hashes_of(items):
     return stable_hashes(items, kind, column).tolist()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(key_lists)
 def test_a_key_has_one_hash_whatever_stands_beside_it(items):
     together = hashes_of(items)

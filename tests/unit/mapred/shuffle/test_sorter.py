@@ -70,7 +70,7 @@ def _columns(key):
 numbers = count()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(key_lists, min_size=1, max_size=4), st.integers(min_value=1, max_value=3))
 def test_a_shuffle_groups_as_python_sorts_also_when_key_types_change(
     tmp_path_factory, maps, partitions

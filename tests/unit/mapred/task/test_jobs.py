@@ -211,13 +211,13 @@ class Concordance(Job):
 
 
 def test_tiny_budgets_give_the_same_bytes_as_large_ones(tmp_path):
-    lines = [f"{line} {number % 100}" for number, line in enumerate(LINES * 60)]
+    lines = [f"{line} {number % 100}" for number, line in enumerate(LINES * 25)]
     large = Run(Concordance, tmp_path / "large", lines).all()
     tiny = Run(Concordance, tmp_path / "tiny", lines, memory_bytes=1).all()
     assert tiny.outputs == large.outputs
     assert tiny.counter("spilled_records") == 2 * large.counter("spilled_records")
     for job in (WordCount, MeanLength):
-        wide = [f"{line} {number}" for number, line in enumerate(LINES * 60)]
+        wide = [f"{line} {number}" for number, line in enumerate(LINES * 25)]
         large = Run(job, tmp_path / f"large{job.__name__}", wide).all()
         tiny = Run(job, tmp_path / f"tiny{job.__name__}", wide, memory_bytes=1).all()
         assert tiny.outputs == large.outputs
