@@ -1,6 +1,7 @@
 """The front page: the block store's and the engine's machines, and what is wrong with them."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from blockstore.model import ClusterReport, NodeReport
 from mapred.model import JobStatus, TrackerStatus
@@ -10,7 +11,7 @@ from mapred.web.markup import Child, Html, tag
 from mapred.web.quantities import number, size, span
 from mapred.web.readings import Reading
 
-JOBS_SHOWN = 5
+JOBS_SHOWN: Final = 5
 
 
 def cluster_page(

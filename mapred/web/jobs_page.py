@@ -1,22 +1,34 @@
 """All jobs that the JobTracker knows, newest first."""
 
 from collections.abc import Sequence
+from typing import Final
 from urllib.parse import quote
 
 from mapred.model import JobStatus
 from mapred.web.layout import bar, page, pill, silence, table
 from mapred.web.markup import Child, Html, tag
-from mapred.web.quantities import moment, span
+from mapred.web.quantities import moment, number, span
 from mapred.web.readings import Reading
+
+# Each round of a loop is a job: nobody reads a table of ten thousand.
+JOBS_SHOWN_MAX: Final = 500
 
 
 def jobs_page(jobs: Reading[list[JobStatus]]) -> Html:
     return page(
         "Jobs",
         silence("JobTracker", jobs),
-        [] if jobs.value is None else jobs_table(jobs.value),
+        [] if jobs.value is None else _newest(jobs.value),
         where="/jobs",
     )
+
+
+def _newest(jobs: Sequence[JobStatus]) -> list[Child]:
+    left_out = len(jobs) - JOBS_SHOWN_MAX
+    return [
+        jobs_table(jobs[:JOBS_SHOWN_MAX]),
+        left_out > 0 and tag("p", f"and {number(left_out)} older ones: mapred job list"),
+    ]
 
 
 def jobs_table(jobs: Sequence[JobStatus]) -> Html:

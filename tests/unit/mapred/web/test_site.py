@@ -91,6 +91,13 @@ def test_the_jobs_page_lists_jobs_newest_first(browser: Browser):
     assert "job_1 WordCount ana succeeded 100 % 100 % 2026-09-21 14:13:20 1 min 23 s" in text
 
 
+def test_a_very_long_list_of_jobs_is_cut(engine: example.ExampleEngine, browser: Browser):
+    engine.statuses = [example.succeeded_job(f"job_{n}") for n in reversed(range(1502))]
+    text = browser.text("/jobs")
+    assert text.count("succeeded") == 500
+    assert text.endswith("and 1 002 older ones: mapred job list")
+
+
 def test_a_job_page_shows_progress_counters_and_files(browser: Browser):
     text = browser.text("/jobs/job_1")
     assert "map 100 % 12 12 reduce 100 % 2 2" in text
