@@ -30,6 +30,7 @@ class Stack:
     """The containers, through docker-compose."""
 
     def __init__(self):
+        self._containers = {}
         self.ports = {"namenode": _free_port(), "jobtracker": _free_port()}
         self._environment = {
             **os.environ,
@@ -48,12 +49,23 @@ class Stack:
             **options,
         )
 
-    def mapred(self, *arguments, **options):
-        """Runs `mapred ARGUMENTS` in the JobTracker's container."""
-        return self.compose("exec", "-T", "jobtracker", "mapred", *arguments, **options)
+    def execute(self, service, *command, typed=None):
+        """Runs a command in a container to its end; its stdout."""
+        done = subprocess.run(
+            ["docker", "exec", "-i", self.container(service), *command],
+            input=typed or b"",
+            capture_output=True,
+            timeout=UP_TIMEOUT_S,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+    def mapred(self, *arguments, typed=None):
+        """Runs `mapred ARGUMENTS` in the JobTracker's container; its stdout."""
+        return self.execute("jobtracker", "mapred", *arguments, typed=typed)
 
     def start_mapred(self, *arguments, stderr):
-        """Starts `mapred ARGUMENTS` in the JobTracker's container."""
+        """Starts `mapred ARGUMENTS` as README has it, through docker-compose."""
         return subprocess.Popen(
             [*_compose_command(), "-p", PROJECT, "exec", "-T", "jobtracker", "mapred", *arguments],
             cwd=ROOT,
@@ -65,7 +77,7 @@ class Stack:
 
     def on_host(self, *arguments, **options):
         """Runs `mapred ARGUMENTS` on this machine, as a user beside the stack would."""
-        secret = self.compose("exec", "-T", "namenode", "cat", "/run/mapred/secret").stdout
+        secret = self.execute("namenode", "cat", "/run/mapred/secret")
         environment = {
             **os.environ,
             "MAPRED_SECRET": secret.decode().strip(),
@@ -87,7 +99,10 @@ class Stack:
         )
 
     def container(self, service):
-        return self.compose("ps", "-q", service).stdout.decode().strip()
+        if service not in self._containers:
+            found = self.compose("ps", "-q", service).stdout.decode().strip()
+            self._containers[service] = found
+        return self._containers[service]
 
     def health(self, service):
         """ "healthy", "starting", "unhealthy", or "" for a container that doesn't run."""

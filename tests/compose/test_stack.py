@@ -74,9 +74,9 @@ def _await(condition):
 @pytest.fixture(scope="module")
 def loaded(stack):
     """The stack with the job file in the JobTracker's container and the text in the store."""
-    stack.compose("exec", "-T", "jobtracker", "sh", "-c", "cat > wordcount.py", input=JOB.encode())
+    stack.execute("jobtracker", "sh", "-c", "cat > wordcount.py", typed=JOB.encode())
     stack.mapred(
-        *("fs", "put", "--block-bytes", str(512 * 1024), "-", "/in/text.txt"), input=TEXT.encode()
+        *("fs", "put", "--block-bytes", str(512 * 1024), "-", "/in/text.txt"), typed=TEXT.encode()
     )
     return stack
 
@@ -86,9 +86,8 @@ def test_every_container_becomes_healthy_and_nobody_is_root(stack):
         _await(lambda service=service: stack.health(service) == "healthy")
     for service in ("tasktracker1", "tasktracker2", "tasktracker3"):
         _await(lambda service=service: stack.health(service) == "healthy")
-        user = stack.compose("exec", "-T", service, "id", "-u").stdout
-        assert user.strip() == b"10001"
-    _await(lambda: b"DataNodes: 3 live of 3" in stack.mapred("admin", "report").stdout)
+        assert stack.execute(service, "id", "-u").strip() == b"10001"
+    _await(lambda: b"DataNodes: 3 live of 3" in stack.mapred("admin", "report"))
 
 
 def test_a_client_on_the_host_reads_writes_and_submits(stack, tmp_path):
@@ -97,10 +96,8 @@ def test_a_client_on_the_host_reads_writes_and_submits(stack, tmp_path):
     stack.on_host("fs", "put", str(tmp_path / "small.txt"), "/host/small.txt")
     assert stack.on_host("fs", "cat", "/host/small.txt").stdout == b"b a\na\n"
 
-    python = stack.compose(
-        "exec", "-T", "jobtracker", "python", "-c", "import sys; print(sys.version_info[:2])"
-    )
-    if python.stdout.decode().strip() != str(sys.version_info[:2]):
+    python = stack.execute("jobtracker", "python", "-c", "import sys; print(sys.version_info[:2])")
+    if python.decode().strip() != str(sys.version_info[:2]):
         pytest.skip("this Python's minor version isn't the image's")
     (tmp_path / "wordcount.py").write_text(JOB)
     stack.on_host(
@@ -142,7 +139,7 @@ def test_word_count_survives_a_datanode_and_a_tasktracker(loaded, tmp_path):
 
     assert job.returncode == 0, (tmp_path / "stderr").read_text()
     assert json.loads(output)["state"] == JobState.SUCCEEDED.value
-    files = loaded.mapred("fs", "cat", "/out/part-r-*").stdout
+    files = loaded.mapred("fs", "cat", "/out/part-r-*")
     assert _counted(files) == ORACLE
 
 
@@ -152,7 +149,7 @@ def _maps_are_running(progress):
 
 
 def test_files_survive_the_killed_datanode(loaded):
-    assert loaded.mapred("fs", "cat", "/in/text.txt").stdout.decode() == TEXT
+    assert loaded.mapred("fs", "cat", "/in/text.txt").decode() == TEXT
 
 
 def test_a_killed_namenode_comes_back_with_every_file(loaded):
@@ -160,4 +157,4 @@ def test_a_killed_namenode_comes_back_with_every_file(loaded):
     loaded.compose("start", "namenode")
     _await(lambda: loaded.health("namenode") == "healthy")
 
-    assert _counted(loaded.mapred("fs", "cat", "/out/part-r-*").stdout) == ORACLE
+    assert _counted(loaded.mapred("fs", "cat", "/out/part-r-*")) == ORACLE
