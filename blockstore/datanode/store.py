@@ -157,8 +157,16 @@ class ReplicaStore:
                 self._delete(block)
             except (InvalidRequestException, ReplicaNotFoundException) as refusal:
                 log.info("kept: %s", refusal)
+                # Who orders it doesn't know what is here.
+                self._report_held(block)
             except StoreError as error:
                 log.warning("%s could not be deleted: %s", block, error)
+
+    def _report_held(self, block: Block) -> None:
+        with self._lock(block.id), self._guard:
+            held = self._core.get(block.id)
+            absent = held.state is ReplicaState.ABSENT
+            self._report(Replica(block, ReplicaState.DELETED) if absent else held)
 
     def _delete(self, block: Block) -> None:
         with self._lock(block.id):

@@ -24,9 +24,6 @@ from blockstore.runtime.mailbox import Outbox
 from simulator.network import Host, Network
 from simulator.world import Died, Future, World
 
-_ORDER_TIMEOUT = (
-    "order_timeout_s" if "order_timeout_s" in NameNodeConfig.__slots__ else "copy_timeout_s"
-)
 CONFIG = NameNodeConfig(
     heartbeat_interval_s=1.0,
     stale_after_s=4.0,
@@ -37,7 +34,7 @@ CONFIG = NameNodeConfig(
     lease_soft_s=6.0,
     lease_hard_s=15.0,
     recovery_timeout_s=6.0,
-    **{_ORDER_TIMEOUT: 8.0},
+    order_timeout_s=8.0,
     tick_interval_s=0.5,
 )
 

@@ -98,7 +98,15 @@ class StoreScenario:
             return f"safe mode: {core.safe_mode().reply}"
         if core.state.open_files:
             return f"open files: {core.state.open_files}"
+        return self._blocks_unwell(core)
+
+    def _blocks_unwell(self, core: NameNode) -> str:
         nodes = {datanode.name: datanode for datanode in self.datanodes}
+        known = {
+            block.block.id: {node.node_id for node in block.nodes}
+            for file in core.fsck("/").reply.files
+            for block in file.blocks
+        }
         for stored in core.state.blocks.values():
             file = core.state.names.file(stored.inode_id)
             wanted = min(file.replication, len(nodes))
@@ -107,8 +115,11 @@ class StoreScenario:
                 for name, datanode in nodes.items()
                 if datanode.finalised().get(stored.id) == (stored.generation, stored.length)
             ]
-            if len(have) != wanted:
-                return f"{stored} of {file} is on {have}, wanted {wanted}"
+            if len(have) != wanted or known[stored.id] != set(have):
+                return (
+                    f"{stored} of {file} is on {have}, the NameNode knows of "
+                    f"{sorted(known[stored.id])}, wanted {wanted}"
+                )
         for name, datanode in nodes.items():
             extra = set(datanode.finalised()) - set(core.state.blocks)
             if extra:
