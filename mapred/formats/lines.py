@@ -53,8 +53,6 @@ class LineBlocks:
         with file:
             offset = self._first_line(file)
             end = self._split.start + self._split.length
-            if offset >= end:
-                return
             file.seek(offset)
             at, begun = offset, _BegunLine()
             while at < end and (data := file.read(min(self._block_bytes, end - at))):

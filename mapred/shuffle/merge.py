@@ -29,12 +29,15 @@ _FAN_IN_MIN: Final = 2
 def merged(segments: Sequence[Segment], budget: Budget, folder: Path) -> Iterator[Rows]:
     """All rows of all segments, sorted; intermediate runs go to files in `folder`."""
     level = list(segments)
+    runs: set[Path] = set()
     while len(groups := _groups(level, budget)) > 1:
         level = [
             group[0] if len(group) == 1 else _to_disk(group, budget, folder) for group in groups
         ]
+        runs = _without_the_merged(runs, level)
     for group in groups:
         yield from _merge(group)
+    _without_the_merged(runs, [])
 
 
 def _groups(segments: Sequence[Segment], budget: Budget) -> list[list[Segment]]:
@@ -52,13 +55,25 @@ def _groups(segments: Sequence[Segment], budget: Budget) -> list[list[Segment]]:
     return groups
 
 
+class _Run(FileSegment):
+    """An intermediate result, this merge's own."""
+
+
 def _to_disk(segments: list[Segment], budget: Budget, folder: Path) -> Segment:
     with tempfile.NamedTemporaryFile(dir=folder, prefix="run-", delete=False) as file:
         writer = FrameWriter(file, budget.frame_bytes)  # type: ignore[arg-type]
         for rows in _merge(segments):
             writer.write(rows)
         writer.end_segment()
-    return FileSegment(file.name, 0, writer.position)
+    return _Run(Path(file.name), 0, writer.position)
+
+
+def _without_the_merged(runs: set[Path], level: Sequence[Segment]) -> set[Path]:
+    """The runs that a level is made of; removes those of the level before that it isn't."""
+    used = {Path(segment.path) for segment in level if isinstance(segment, _Run)}
+    for path in runs - used:
+        path.unlink()
+    return used
 
 
 class _Cursor:
