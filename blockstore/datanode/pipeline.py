@@ -34,8 +34,6 @@ from blockstore.wire import datanode_pb2
 
 log = logging.getLogger(__name__)
 
-# Every further hop gets more time, so that the node beside the silent one names it first.
-HOP_TIMEOUT_S: Final = 5.0
 CHUNK_BYTES_MAX: Final = 4 * 1024 * 1024
 
 
@@ -49,6 +47,8 @@ class PipelineLimits:
     ack_s: float = 30.0
     # A writer that neither writes nor says that it lives is gone.
     idle_s: float = 120.0
+    # Every further hop gets so much more, so that the node beside the silent one names it first.
+    hop_s: float = 5.0
 
 
 class Pipeline:
@@ -79,7 +79,8 @@ class Pipeline:
         self._acknowledged_below = -1
         self._failure: Ack | None = None
         self._upstream_gone = False
-        self._last_stored = False
+        # The packet that ends the block, once it came.
+        self._last_seq: int | None = None
         # When the writer was heard, and since when an ack from below is overdue.
         self._heard_at = self._waiting_since = clock.monotonic()
         # (seq, end in the block) of packets stored and not yet acknowledged.
@@ -147,7 +148,7 @@ class Pipeline:
             onward,
             str(following),
             on_ack=self._acknowledged,
-            on_end=lambda reason: self._fail(Ack(0, 1, reason)),
+            on_end=self._ended_below,
         )
 
     # --- called by other threads -----------------------------------------------------------
@@ -162,6 +163,11 @@ class Pipeline:
             self._waiting_since = self._clock.monotonic()
             self._changed.notify_all()
 
+    def _ended_below(self, reason: str) -> None:
+        """The next node's stream is over: as it should be once all of it has finished."""
+        if self._last_seq is None or self._acknowledged_below < self._last_seq:
+            self._fail(Ack(0, 1, reason))
+
     def _fail(self, failure: Ack) -> None:
         with self._changed:
             if self._failure is None:
@@ -171,7 +177,7 @@ class Pipeline:
     def _receive(self, writing: Writing, downstream: PacketStream | None) -> None:
         """Until the LAST packet, a failure, or the writer's end."""
         try:
-            for frame in self._frames:
+            for frame in self._incoming():
                 packet = unpack(frame, writing.chunk_bytes)
                 self._take(packet, frame, writing, downstream)
                 if packet.flags & LAST:
@@ -181,11 +187,18 @@ class Pipeline:
                 log.warning("%r: %s", self, error)
             self._fail(Ack(0, 0, str(error)))
         except Exception as error:
-            # gRPC raises a bare Exception into a request iterator whose call has ended.
-            log.debug("%r: the writer is gone: %s", self, error)
+            log.exception("%r", self)
+            self._fail(Ack(0, 0, f"{type(error).__name__}: {error}"))
         with self._changed:
             self._upstream_gone = True
             self._changed.notify_all()
+
+    def _incoming(self) -> Iterator[bytes]:
+        try:
+            yield from self._frames
+        except Exception as error:
+            # gRPC raises a bare Exception into the request iterator of a call that has ended.
+            log.debug("%r: the writer is gone: %s", self, error)
 
     def _take(
         self, packet: Packet, frame: bytes, writing: Writing, downstream: PacketStream | None
@@ -201,6 +214,8 @@ class Pipeline:
             what=f"packet {packet.seq} of {block_from_wire(self._header.block)}",
             offset=packet.offset,
         )
+        if packet.flags & LAST:
+            self._last_seq = packet.seq
         if downstream:
             downstream.send(frame, self._limits.ack_s)
         writing.write(packet.offset, packet.crcs, packet.data)
@@ -212,7 +227,6 @@ class Pipeline:
             if self._stored <= self._acknowledged_below:
                 self._waiting_since = self._clock.monotonic()
             self._stored = packet.seq
-            self._last_stored = bool(packet.flags & LAST)
             self._ends.append((packet.seq, writing.length))
             self._changed.notify_all()
 
@@ -226,7 +240,7 @@ class Pipeline:
                 sent = ready
                 self._show(writing, sent)
                 yield pack_ack(Ack(sent))
-                if self._last_stored and sent == self._stored:
+                if sent == self._last_seq:
                     return
             elif self._failure:
                 yield pack_ack(self._failure)
@@ -255,7 +269,7 @@ class Pipeline:
             return self._ready()
 
     def _ack_limit_s(self) -> float:
-        return self._limits.ack_s + self._below * HOP_TIMEOUT_S
+        return self._limits.ack_s + self._below * self._limits.hop_s
 
     def _silence(self, waiting_below: bool, limit_s: float) -> Ack:
         if waiting_below:
@@ -273,7 +287,7 @@ class Pipeline:
             writing.acknowledged(end)
 
     def _await(self, arrived: Callable[[], bool], timeout_s: float) -> None:
-        limit_s = timeout_s + self._below * HOP_TIMEOUT_S
+        limit_s = timeout_s + self._below * self._limits.hop_s
         with self._changed:
             self._changed.wait_for(lambda: arrived() or self._failure is not None, limit_s)
             if not arrived() and self._failure is None:

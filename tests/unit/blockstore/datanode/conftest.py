@@ -1,0 +1,85 @@
+"""DataNodes without a NameNode: real streams over loopback, inside this process."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from blockstore.datanode.blockfiles import BlockFiles
+from blockstore.datanode.disk import Disk, SystemDisk
+from blockstore.datanode.fence import Fence
+from blockstore.datanode.pipeline import PipelineLimits
+from blockstore.datanode.servicer import DataNodeServicer, DataServicer, StreamLimit
+from blockstore.datanode.store import ReplicaStore
+from blockstore.model import Node, Replica
+from blockstore.peers import Peers
+from blockstore.runtime import rpc
+from blockstore.runtime.clock import SYSTEM_CLOCK, FakeClock
+from blockstore.wire import datanode_pb2_grpc
+
+LIMITS = PipelineLimits(setup_s=5.0, ack_s=5.0, idle_s=30.0)
+
+
+class LoneDataNode:
+    """Streams and control calls over one directory; reports go to a list."""
+
+    def __init__(
+        self, directory: Path, number: int, limits: PipelineLimits, disk: Disk, streams: int
+    ) -> None:
+        self.reports: list[Replica] = []
+        self.files = BlockFiles([str(directory)], disk)
+        self.store = ReplicaStore(self.files, self.reports.append)
+        self.peers = Peers(None)
+        self.streams = StreamLimit(streams)
+        self.fence_clock = FakeClock()
+        self.server = rpc.threaded_server(threads=8)
+        datanode_pb2_grpc.add_DataNodeServicer_to_server(
+            DataNodeServicer(self.store, self.peers.dial), self.server
+        )
+        data = DataServicer(
+            self.store,
+            dial=self.peers.dial,
+            fence=Fence(self.fence_clock, close_after_s=60.0),
+            limits=limits,
+            clock=SYSTEM_CLOCK,
+            streams=self.streams,
+        )
+        self.server.add_generic_rpc_handlers((data.handler(),))
+        self.node = Node(f"dn-{number}", "127.0.0.1", rpc.bind(self.server, "127.0.0.1", 0))
+        self.server.start()
+
+    def close(self) -> None:
+        self.server.stop(0).wait(10)
+        self.peers.close()
+        self.files.close()
+
+
+@pytest.fixture
+def datanodes(tmp_path: Path) -> Iterator[Callable[..., list[LoneDataNode]]]:
+    """Makes so many DataNodes; the first may get a disk of its own kind."""
+    with ExitStack() as stack:
+
+        def make(
+            count: int,
+            *,
+            limits: PipelineLimits = LIMITS,
+            first_disk: Disk | None = None,
+            streams: int = 8,
+        ) -> list[LoneDataNode]:
+            nodes = []
+            for number in range(count):
+                disk = first_disk if first_disk and number == 0 else SystemDisk()
+                nodes.append(LoneDataNode(tmp_path / f"{number}", number, limits, disk, streams))
+                stack.callback(nodes[-1].close)
+            return nodes
+
+        yield make
+
+
+@pytest.fixture
+def peers() -> Iterator[Peers]:
+    """A client's channels."""
+    found = Peers(None)
+    yield found
+    found.close()
