@@ -309,8 +309,8 @@ class JobTracker:
 
     def _ready(self, now: float) -> Ready:
         self._endings.look(now, self._wall_ahead_s + now)
-        self._assign(now)
         self._flow.announce_outputs()
+        self._assign(now)
         self._forget_old()
         return self._draft.take()
 
