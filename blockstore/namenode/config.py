@@ -20,6 +20,8 @@ class NameNodeConfig:
     heartbeat_interval_s: float = 1.0
     stale_after_s: float = 10.0
     dead_after_s: float = 30.0
+    # How often a node is asked for a full report; a million replicas cost some seconds.
+    full_report_interval_s: float = 6 * 3600.0
 
     # Files.
     replication: int = 3

@@ -290,9 +290,10 @@ class NameNode:
         incarnation: int,
         epoch: int,
         replicas: Sequence[Replica],
+        number: int = 0,
         now: float,
     ) -> Ready[None]:
-        self._reporting.full_report(node_id, incarnation, epoch, replicas, now)
+        self._reporting.full_report(node_id, incarnation, epoch, replicas, number, now)
         return self._parts.ready(None)
 
     def incremental_report(
@@ -302,9 +303,10 @@ class NameNode:
         incarnation: int,
         epoch: int,
         replicas: Sequence[Replica],
+        number: int = 0,
         now: float,
     ) -> Ready[None]:
-        self._reporting.incremental_report(node_id, incarnation, epoch, replicas, now)
+        self._reporting.incremental_report(node_id, incarnation, epoch, replicas, number, now)
         return self._parts.ready(None)
 
     def commit_recovery(

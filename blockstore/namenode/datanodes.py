@@ -15,21 +15,29 @@ from blockstore.runtime.liveness import Liveness, State
 class DataNode:
     """What the NameNode knows of one DataNode in this epoch."""
 
-    __slots__ = ("incarnation", "load", "node", "reported", "writing")
+    __slots__ = ("incarnation", "load", "node", "report_due_at", "reports_taken", "writing")
 
     def __init__(self, node: Node, incarnation: int) -> None:
         self.node = node
         self.incarnation = incarnation
         # None until the first heartbeat.
         self.load: NodeLoad | None = None
-        # Its full report has come.
-        self.reported = False
+        # The number of its last report.
+        self.reports_taken = 0
+        # When the next full report is due, monotonic seconds; None before the first.
+        self.report_due_at: float | None = None
         # Open blocks that were given to it.
         self.writing = 0
 
+    def takes(self, number: int) -> bool:
+        """Whether a report with this number is news; it counts as taken then."""
+        if number and number <= self.reports_taken:
+            return False
+        self.reports_taken = max(self.reports_taken, number)
+        return True
+
     def __repr__(self) -> str:
-        reported = "" if self.reported else ", not reported"
-        return f"<{self.node}#{self.incarnation} writing {self.writing}{reported}>"
+        return f"<{self.node}#{self.incarnation} writing {self.writing}>"
 
 
 class DataNodes:
@@ -68,7 +76,7 @@ class DataNodes:
             self._nodes[node.node_id] = DataNode(node, incarnation)
         else:
             known.node = node
-            known.reported = False
+            known.report_due_at = None
         self._buried.discard(node.node_id)
         self._liveness.heard(node.node_id, now)
         return replaced

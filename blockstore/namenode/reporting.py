@@ -3,14 +3,17 @@
 Rules
 - A node of another cluster is refused; a node that is unknown in this epoch, or was declared
   dead, registers again and then sends a full report.
-- What a full report doesn't have is gone; what incremental reports say is added to it.
+- What a full report doesn't have is gone; what incremental reports say is added to it. A report
+  that was overtaken by a later one is ignored.
+- A full report is asked for again from time to time: whatever went wrong with the others, the
+  truth comes out.
 """
 
 import logging
 from collections.abc import Sequence
 
 from blockstore.errors import ConfigException, InvalidRequestException, StaleEpochException
-from blockstore.model import Node, NodeLoad, Replica, ReplicaState
+from blockstore.model import Node, NodeLoad, Replica, ReplicaState, SendReport
 from blockstore.namenode.datanodes import DataNode
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.replication import deletions
@@ -58,23 +61,39 @@ class Reporting:
         return True
 
     def full_report(
-        self, node_id: str, incarnation: int, epoch: int, replicas: Sequence[Replica], now: float
+        self,
+        node_id: str,
+        incarnation: int,
+        epoch: int,
+        replicas: Sequence[Replica],
+        number: int,
+        now: float,
     ) -> None:
         node = self._registered(node_id, incarnation, epoch)
         self._parts.nodes.heard(node_id, now)
+        if not node.takes(number):
+            return
         touched = self._parts.blocks.replace(
             node_id, replicas, allocated_below=self._parts.state.next_block_id
         )
-        node.reported = True
+        node.report_due_at = now + self._parts.config.full_report_interval_s
         log.info("%s reported %d replicas", node.node, len(replicas))
         for block_id in touched:
             self._touched(block_id, node_id)
         self.work(now, WORK_PER_REPORT)
 
     def incremental_report(
-        self, node_id: str, incarnation: int, epoch: int, replicas: Sequence[Replica], now: float
+        self,
+        node_id: str,
+        incarnation: int,
+        epoch: int,
+        replicas: Sequence[Replica],
+        number: int,
+        now: float,
     ) -> None:
-        self._registered(node_id, incarnation, epoch)
+        node = self._registered(node_id, incarnation, epoch)
+        if not node.takes(number):
+            return
         for replica in replicas:
             self._parts.blocks.report(
                 node_id, replica, allocated_below=self._parts.state.next_block_id
@@ -102,6 +121,10 @@ class Reporting:
             silence_s = self._parts.nodes.silence_s(node_id, now)
             log.warning("%s is dead: silent for %.1f s", node_id, silence_s)
             self.lose_replicas(node_id, f"is dead: not heard of for {silence_s:.0f} s")
+        for node in self._parts.nodes.live(now):
+            if node.report_due_at is not None and now > node.report_due_at:
+                node.report_due_at = now + self._parts.config.full_report_interval_s
+                self._parts.order(node.node.node_id, SendReport())
         self.work(now, self._parts.config.replication_work_max)
 
     def lose_replicas(self, node_id: str, reason: str) -> None:

@@ -293,6 +293,7 @@ class DataNodeServicer(services.DataNodeProtocolServicer):
                 incarnation=request.incarnation,
                 epoch=request.epoch,
                 replicas=replicas,
+                number=request.number,
                 now=self._shell.now,
             )
         )
@@ -306,6 +307,7 @@ class DataNodeServicer(services.DataNodeProtocolServicer):
                 incarnation=request.incarnation,
                 epoch=request.epoch,
                 replicas=replicas,
+                number=request.number,
                 now=self._shell.now,
             )
         )

@@ -133,19 +133,24 @@ class Cluster:
             )
         )
 
-    def full_report(self, node_id: str, *replicas: Replica) -> None:
+    def full_report(self, node_id: str, *replicas: Replica, number: int = 0) -> None:
         self.take(
             self.core.full_report(
                 node_id,
                 incarnation=self.incarnations[node_id],
                 epoch=self.state.epoch,
                 replicas=replicas,
+                number=number,
                 now=self.now,
             )
         )
 
     def report(
-        self, node_id: str, block: Block, state: ReplicaState = ReplicaState.FINALIZED
+        self,
+        node_id: str,
+        block: Block,
+        state: ReplicaState = ReplicaState.FINALIZED,
+        number: int = 0,
     ) -> None:
         self.take(
             self.core.incremental_report(
@@ -153,6 +158,7 @@ class Cluster:
                 incarnation=self.incarnations[node_id],
                 epoch=self.state.epoch,
                 replicas=[Replica(block, state)],
+                number=number,
                 now=self.now,
             )
         )

@@ -1,7 +1,8 @@
 import pytest
 
 from blockstore.errors import ConfigException, InvalidRequestException, StaleEpochException
-from blockstore.model import Block, Node, NodeLoad, Replica, ReplicaState
+from blockstore.model import Block, Node, NodeLoad, Replica, ReplicaState, SendReport
+from blockstore.namenode.config import NameNodeConfig
 
 
 def test_a_node_of_another_cluster_is_refused(cluster):
@@ -90,6 +91,39 @@ def test_the_wall_clock_kills_nobody(cluster):
     cluster.add_node("x")
     cluster.take(cluster.core.tick(now=cluster.now, wall=cluster.wall + 1e6))
     assert cluster.beat("x")
+
+
+def test_a_report_that_was_overtaken_is_ignored(cluster):
+    cluster.add_nodes("xy")
+    (block,) = cluster.write("/f", 10)
+    cluster.report("x", block, ReplicaState.DELETED, number=7)
+    cluster.report("x", block, number=6)
+    assert cluster.locations("/f") == [["y"]]
+    cluster.report("x", block, number=8)
+    cluster.full_report("x", number=8)
+    assert cluster.locations("/f") == [["x", "y"]]
+
+
+def test_the_numbers_begin_anew_with_an_incarnation(cluster):
+    cluster.add_nodes("xy")
+    (block,) = cluster.write("/f", 10)
+    cluster.report("x", block, number=100)
+    cluster.incarnations["x"] += 1
+    cluster.register("x")
+    cluster.full_report("x", Replica(block, ReplicaState.FINALIZED), number=1)
+    assert cluster.locations("/f") == [["x", "y"]]
+
+
+def test_a_full_report_is_asked_for_again_from_time_to_time(make_cluster):
+    cluster = make_cluster(NameNodeConfig(full_report_interval_s=60))
+    cluster.add_node("x")
+    cluster.pass_time(59)
+    assert cluster.take_orders() == []
+    cluster.pass_time(59)
+    assert cluster.take_orders() == [("x", SendReport())]
+    cluster.full_report("x")
+    cluster.pass_time(61)
+    assert cluster.take_orders() == [("x", SendReport())]
 
 
 def test_a_pause_of_the_namenode_itself_kills_nobody(cluster):
