@@ -50,7 +50,7 @@ def loaded_job_file(path: Path) -> Iterator[ModuleType]:
         )
     if path.suffix != ".py":
         raise JobDefinitionError(f"job file {path} is no Python file: its name must end in .py")
-    if path.stem in sys.stdlib_module_names or path.stem in sys.modules:
+    if _hides_a_module(path.stem):
         raise JobDefinitionError(
             f"job file {path} has the name of the module '{path.stem}', which it would hide "
             "from everything else. Rename it"
@@ -73,6 +73,14 @@ def loaded_job_file(path: Path) -> Iterator[ModuleType]:
         for name in own_modules(path.parent):
             if name not in before:
                 del sys.modules[name]
+
+
+def _hides_a_module(name: str) -> bool:
+    if name in sys.stdlib_module_names or name in sys.modules:
+        return True
+    # What isn't imported here may be in a task process: numpy, or what user code imports.
+    found = importlib.util.find_spec(name) if name.isidentifier() else None
+    return found is not None and found.origin is not None and _installed(Path(found.origin))
 
 
 def own_modules(folder: Path) -> dict[str, Path]:

@@ -91,11 +91,12 @@ def test_a_file_that_exits_is_refused(tmp_path):
         ("job.txt", "its name must end in .py"),
         ("json.py", "the name of the module 'json', which it would hide"),
         ("pytest.py", "the name of the module 'pytest'"),
+        ("starlette.py", "the name of the module 'starlette'"),
     ],
 )
 def test_what_cannot_be_a_job_file_is_refused(tmp_path, name, message):
     (tmp_path / "folder").mkdir()
-    for existing in ("job.txt", "json.py", "pytest.py"):
+    for existing in ("job.txt", "json.py", "pytest.py", "starlette.py"):
         (tmp_path / existing).write_text(ONE)
     with pytest.raises(JobDefinitionError, match=message), loaded_job_file(tmp_path / name):
         pass
