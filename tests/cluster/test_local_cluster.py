@@ -1,0 +1,64 @@
+"""`mapred cluster`: up, again after deaths, down; and a member that can't start."""
+
+import json
+import os
+import signal
+
+import pytest
+from mapred_cli import processes
+
+from tests.cluster.users import User, free_port, wait_for
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+
+def test_up_again_starts_what_died_and_the_data_stays(tmp_path):
+    user = User(tmp_path)
+    up = ("cluster", "up", "--dir", tmp_path / "c", "--datanodes", 2, "--tasktrackers", 1)
+    ports = ("--namenode-port", free_port(), "--jobtracker-port", free_port())
+    try:
+        user.mapred(*up, *ports)
+        user.mapred("fs", "put", "-", "/kept", typed=b"kept\n")
+        assert "is running already" in user.mapred("cluster", "up")[0]
+        before = _pids(user)
+
+        for name in ("namenode", "datanode-1"):
+            os.kill(before[name], signal.SIGKILL)
+        wait_for(lambda: "dead" in user.start("cluster", "status").communicate()[0].decode())
+        out, err = user.mapred("cluster", "status", code=1)
+        assert out.count("dead (was pid") == 2
+        assert "namenode, datanode-1 are dead" in err
+
+        user.mapred("cluster", "up")
+        after = _pids(user)
+        changed = {name for name in before if before[name] != after[name]}
+        assert changed == {"namenode", "datanode-1"}
+        assert user.mapred("fs", "cat", "/kept")[0] == "kept\n"
+
+        user.mapred("cluster", "down")
+        assert [pid for pid in after.values() if processes.birth(pid)] == []
+        user.mapred("cluster", "status", code=1)
+        user.mapred("cluster", "up")
+        assert user.mapred("fs", "cat", "/kept")[0] == "kept\n"
+    finally:
+        out, err = user.mapred("cluster", "down")
+        assert "had to be killed" not in err
+
+
+def _pids(user):
+    told = json.loads(user.mapred("cluster", "status", "--json")[0])
+    return {member["name"]: member["pid"] for member in told["members"]}
+
+
+def test_a_member_that_cannot_start_ends_all_and_shows_its_log(tmp_path):
+    user = User(tmp_path)
+
+    _, err = user.mapred(
+        *("cluster", "up", "--dir", tmp_path / "c", "--conf", "datanode.no_such_setting=1"),
+        *("--namenode-port", free_port(), "--jobtracker-port", free_port()),
+        code=1,
+    )
+
+    assert "datanode-1 ended with code 2" in err
+    assert "unknown setting 'no_such_setting'" in err
+    assert "No cluster runs" in user.mapred("cluster", "down")[0]
