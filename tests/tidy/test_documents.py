@@ -38,7 +38,7 @@ def test_the_job_of_the_readme_counts_words(tmp_path):
     text = "to be or not to be\nthat is\tthe question\n"
     (tmp_path / "text.txt").write_text(text)
 
-    words = "submit --local wordcount.py text.txt -D minimum=3".split()
+    words = ["submit", "--local", "wordcount.py", "text.txt", "-D", "minimum=3"]
     done = subprocess.run(
         [sys.executable, "-P", "-m", "mapred_cli.main", *words],
         cwd=tmp_path,
