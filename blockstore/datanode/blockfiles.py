@@ -4,6 +4,7 @@ Layout and formats are in layout.py. One block has at most one replica here. Ope
 on different blocks may run at once; store.py keeps those on one block apart.
 """
 
+import contextlib
 import logging
 import os
 import random
@@ -19,7 +20,7 @@ from blockstore.datanode.layout import Place
 from blockstore.datanode.memorydisk import MemoryDisk
 from blockstore.datanode.openfiles import OpenFiles
 from blockstore.datanode.storedfiles import StoredFiles
-from blockstore.datanode.volume import Volume
+from blockstore.datanode.volume import Volume, VolumeFailure
 from blockstore.errors import ConfigException, StoreError
 from blockstore.model import Block, NodeLoad, Replica
 
@@ -98,13 +99,20 @@ class BlockFiles:
         """Empty files: a copy in `tmp/`, else in `rbw/`.
 
         A copy isn't known by its block until `adopt`.
+
+        Raises:
+            StoreError: no volume is well, or the roomiest is full.
         """
-        volume = self._roomiest()
         place = Place.TMP if copy else Place.RBW
-        files = OpenFiles.create(volume, place, block, chunk_bytes)
-        if not copy:
-            self._where[block.id] = (volume, place)
-        return files
+        while True:
+            volume = self._roomiest()
+            try:
+                files = OpenFiles.create(volume, place, block, chunk_bytes)
+            except VolumeFailure:
+                continue
+            if not copy:
+                self._where[block.id] = (volume, place)
+            return files
 
     def adopt(self, files: OpenFiles) -> None:
         """Takes note of where a copy has come to be, or an open replica has moved."""
@@ -143,14 +151,18 @@ class BlockFiles:
 
     def delete(self, block_id: int) -> None:
         """The data goes first: checksums without data are swept at start."""
-        volume, place = self._where.pop(block_id)
+        volume, place = self._where[block_id]
+        data, sums = volume.data_path(place, block_id), volume.crc_path(place, block_id)
         with volume.guard("deleting a replica"):
-            data = volume.data_path(place, block_id)
-            file = volume.disk.open(data)
-            volume.count(-file.size())
-            file.close()
-            volume.disk.unlink(data)
-            volume.disk.unlink(volume.crc_path(place, block_id))
+            with contextlib.suppress(FileNotFoundError):
+                file = volume.disk.open(data)
+                length = file.size()
+                file.close()
+                volume.disk.unlink(data)
+                volume.count(-length)
+            with contextlib.suppress(FileNotFoundError):
+                volume.disk.unlink(sums)
+        del self._where[block_id]
 
     def forget(self, block_id: int) -> None:
         """The replica is gone with its volume."""

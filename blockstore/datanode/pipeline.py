@@ -26,7 +26,7 @@ from blockstore.codec import block_from_wire, node_from_wire
 from blockstore.datanode.fence import Fence
 from blockstore.datanode.store import ReplicaStore, Writing
 from blockstore.datastream import KEEPALIVE, LAST, SYNC, Ack, Packet, pack_ack, unpack
-from blockstore.errors import InvalidRequestException, StoreError
+from blockstore.errors import InvalidRequestException, StoreError, UnreachableException
 from blockstore.model import Node
 from blockstore.packetstream import PacketStream
 from blockstore.runtime.clock import Clock
@@ -217,7 +217,11 @@ class Pipeline:
         if packet.flags & LAST:
             self._last_seq = packet.seq
         if downstream:
-            downstream.send(frame, self._limits.ack_s)
+            try:
+                downstream.send(frame, self._limits.ack_s)
+            except UnreachableException as error:
+                self._fail(Ack(0, 1, str(error)))
+                raise
         writing.write(packet.offset, packet.crcs, packet.data)
         if packet.flags & LAST:
             writing.finish()

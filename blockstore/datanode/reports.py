@@ -76,7 +76,12 @@ class Reporter:
                 self._link = None
                 self._queue.clear()
                 self._full_due = False
-            link.full_report(replicas())
+            try:
+                link.full_report(replicas())
+            except BaseException:
+                # Without it changes can't go either: whoever sends heartbeats tries again.
+                self._full_due = True
+                raise
             with self._changed:
                 self._queue[:0] = damaged()
                 self._link = link
