@@ -51,7 +51,7 @@ def _meant(word: str, default_filesystem: str) -> list[InputFile]:
     except (FileNotFoundError, NotADirectoryError):
         found = storage.glob(uri) if is_pattern(uri) else []
         if not found:
-            raise InputError(_missing(word, uri, default_filesystem)) from None
+            raise InputError(missing_input(word, uri)) from None
     files = [file for info in found for file in _files_of(info)]
     if not files:
         raise InputError(
@@ -77,7 +77,8 @@ def shown(uri: str) -> str:
     return uri
 
 
-def _missing(word: str, uri: str, default_filesystem: str) -> str:
+def missing_input(word: str, uri: str) -> str:
+    """What to tell of a word that means `uri`, where there is nothing."""
     if is_pattern(uri):
         return f"input pattern '{shown(uri)}' matches nothing"
     text = f"input '{shown(uri)}' does not exist"
