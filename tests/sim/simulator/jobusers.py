@@ -1,4 +1,4 @@
-"""Simulated users of the engine: they submit jobs, wait, sometimes kill, and look at the outcome."""
+"""Simulated users of the engine: they submit jobs, wait, kill at times, and look at the outcome."""
 
 from typing import Any
 
