@@ -180,10 +180,11 @@ class ReplicaStore:
         """A finalised replica's bytes don't match their checksums: reported, kept, not served."""
         with self._lock(block.id):
             held = self._core.get(block.id)
-            if held.state is not ReplicaState.FINALIZED or held.block != block:
+            finalized = held.state is ReplicaState.FINALIZED
+            if not finalized or held.block.generation != block.generation:
                 return
             log.error("replica %s is damaged: %s", block, reason)
-            self._apply(Event.ROT, block)
+            self._apply(Event.ROT, held.block)
 
     def drop_failed_volumes(self) -> None:
         """Replicas on volumes that failed are gone."""
