@@ -1,7 +1,8 @@
 """The NameNode as a pure machine: requests, reports and ticks in, `Ready` out.
 
     naming     names: mkdir, rename, delete, list, stat
-    writing    open files: create, blocks, pipelines, complete
+    writing    open files: create, blocks, complete
+    pipelines  open blocks whose pipeline broke
     closing    how files get closed, by their writer or without it
     reporting  DataNodes: registration, heartbeats, replicas, replication
     reading    locations, health
@@ -34,6 +35,7 @@ from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.entries import EpochStarted
 from blockstore.namenode.naming import Naming
 from blockstore.namenode.parts import Parts
+from blockstore.namenode.pipelines import Pipelines
 from blockstore.namenode.reading import Reading
 from blockstore.namenode.ready import Ready
 from blockstore.namenode.replies import (
@@ -71,6 +73,7 @@ class NameNode:
         self._naming = Naming(self._parts)
         self._closing = Closing(self._parts)
         self._writing = Writing(self._parts, self._naming, self._closing)
+        self._pipelines = Pipelines(self._parts)
         self._reporting = Reporting(self._parts)
         self._reading = Reading(self._parts)
 
@@ -203,7 +206,7 @@ class NameNode:
         now: float,
     ) -> Ready[PipelineGrant]:
         self._parts.safe_mode.check(f"rebuilding the pipeline of {block}")
-        grant = self._writing.recover_pipeline(
+        grant = self._pipelines.recover(
             inode_id,
             client_id=client_id,
             block=block,
@@ -225,7 +228,7 @@ class NameNode:
         now: float,
     ) -> Ready[None]:
         self._parts.safe_mode.check(f"rebuilding the pipeline of {old}")
-        self._writing.update_pipeline(
+        self._pipelines.update(
             inode_id, client_id=client_id, old=old, new=new, node_ids=node_ids, now=now
         )
         return self._parts.ready(None)
