@@ -1,7 +1,7 @@
 """A task process without user code: what it does is said in the job's settings.
 
-    mapNNNNNN / reduceNNNNNN / *    how the task of that index behaves: "ok", "fail", "fatal",
-                                    "die", "hang", "fail-once", "spin", "deaf"
+mapNNNNNN / reduceNNNNNN / *    how the task of that index behaves: "ok", "fail", "fatal",
+                                "die", "hang", "fail-once", "spin", "deaf"
 """
 
 import os
