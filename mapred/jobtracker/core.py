@@ -126,7 +126,7 @@ class JobTracker:
             tracker.jobs.add(output.attempt.job_id)
             self._flow.output_found(output)
         for attempt_id in registration.attempts:
-            if self._flow.running(attempt_id) is None:
+            if self._flow.running(attempt_id, tracker.id) is None:
                 self._flow.order(tracker, KillAttempt(attempt_id, "not wanted any more"))
         self._flow.announce_all(tracker)
         for job_id in sorted(tracker.jobs - self.book.jobs.keys()):
@@ -143,8 +143,8 @@ class JobTracker:
         for event in tracker.inbox.take(heartbeat.events):
             self._flow.event(tracker, event, now)
         for progress in heartbeat.progress:
-            found = self._flow.running(progress.attempt)
-            if found is not None and found[2].tracker_id == tracker.id:
+            found = self._flow.running(progress.attempt, tracker.id)
+            if found is not None:
                 job, _, attempt = found
                 news = (min(max(progress.fraction, 0.0), 1.0), progress.phase)
                 if news != (attempt.fraction, attempt.phase):

@@ -105,20 +105,22 @@ class Flow:
                 self._done(tracker, event, now)
             case AttemptFailed():
                 tracker.occupied.pop(event.attempt, None)
-                self._failed(event)
+                self._failed(tracker, event)
             case FetchFailed():
-                self._fetch_failed(event, now)
+                self._fetch_failed(tracker, event, now)
 
-    def running(self, attempt_id: AttemptId) -> tuple[Job, Task, Attempt] | None:
-        """The attempt, if its job is known and it runs."""
+    def running(self, attempt_id: AttemptId, tracker_id: str) -> tuple[Job, Task, Attempt] | None:
+        """The attempt, if its job is known and it runs on that tracker."""
         job = self._book.jobs.get(attempt_id.job_id)
         attempt = job.live.get(attempt_id) if job else None
         if job is None or attempt is None or attempt.state is not State.RUNNING:
             return None
+        if attempt.tracker_id != tracker_id:
+            return None
         return job, job.tasks[attempt_id.kind][attempt_id.index], attempt
 
     def _done(self, tracker: Tracker, event: AttemptDone, now: float) -> None:
-        found = self.running(event.attempt)
+        found = self.running(event.attempt, tracker.id)
         if found is None:
             return
         job, task, attempt = found
@@ -179,8 +181,8 @@ class Flow:
         if tracker is not None and attempt.id in tracker.occupied:
             self.order(tracker, KillAttempt(attempt.id, reason))
 
-    def _failed(self, event: AttemptFailed) -> None:
-        found = self.running(event.attempt)
+    def _failed(self, tracker: Tracker, event: AttemptFailed) -> None:
+        found = self.running(event.attempt, tracker.id)
         if found is None:
             return
         job, _, attempt = found
@@ -193,8 +195,8 @@ class Flow:
 
     # --- map outputs get lost and found
 
-    def _fetch_failed(self, event: FetchFailed, now: float) -> None:
-        found = self.running(event.reduce)
+    def _fetch_failed(self, tracker: Tracker, event: FetchFailed, now: float) -> None:
+        found = self.running(event.reduce, tracker.id)
         if found is None:
             return
         job, _, reduce = found
@@ -241,10 +243,11 @@ class Flow:
     def reannounce(self, now: float) -> None:
         """Sends outputs again to the reduces that complained and should now try again."""
         for reduce_id, map_index in self.reannouncements.due(now):
-            found = self.running(reduce_id)
-            output = found[0].outputs.get(map_index) if found else None
-            if found and output is not None:
-                self._tell(found[2], output)
+            job = self._book.jobs.get(reduce_id.job_id)
+            reduce = job.live.get(reduce_id) if job else None
+            output = job.outputs.get(map_index) if job else None
+            if reduce is not None and output is not None:
+                self._tell(reduce, output)
 
     def _tell(self, reduce: Attempt, output: MapOutput) -> None:
         tracker = self._trackers.live.get(reduce.tracker_id)

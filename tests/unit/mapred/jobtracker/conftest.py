@@ -177,11 +177,14 @@ class Master:
         """Performs the actions asked for so far, and those that follow; their names."""
         names = []
         while self.actions:
-            action = self.actions.pop(0)
-            names.append(type(action).__name__)
-            self.take(self.core.performed(Outcome(action, error), self.now))
+            names.append(self.perform_one(error))
             error = None
         return names
+
+    def perform_one(self, error: MapredError | None = None) -> str:
+        action = self.actions.pop(0)
+        self.take(self.core.performed(Outcome(action, error), self.now))
+        return type(action).__name__
 
     def after(self, seconds: float) -> "Master":
         self.now += seconds

@@ -9,6 +9,7 @@ from typing import Any
 
 from mapred.errors import JobFailedError, OutputExistsError, TrackerStaleError
 from mapred.jobtracker.core import JobTracker
+from mapred.jobtracker.entries import needs_sync
 from mapred.jobtracker.history import MemoryHistory
 from mapred.jobtracker.ready import (
     CommitPart,
@@ -252,8 +253,9 @@ class World:
 
     def take(self, ready: Ready) -> None:
         self.history.append(ready.entries)
-        # The shell syncs before it tells anybody: here nothing comes in between.
-        self.history.sync()
+        # The shell syncs before it tells anybody, what has to be: here nothing comes in between.
+        if any(needs_sync(entry) for entry in ready.entries):
+            self.history.sync()
         for action in ready.actions:
             life = self.master_lives
             self.later(self.rng.uniform(0.01, 0.3), lambda a=action, n=life: self._perform(a, n))

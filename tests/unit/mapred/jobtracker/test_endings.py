@@ -1,0 +1,233 @@
+import json
+
+import pytest
+
+from mapred.errors import JobFailedError
+from mapred.jobtracker.ready import CommitPart, PublishOutput
+from mapred.jobtracker.settings import JobTrackerSettings
+from mapred.model import FailureKind, JobState
+from tests.unit.mapred.jobtracker.conftest import Master
+
+
+def test_a_part_is_renamed_by_the_jobtracker_and_success_comes_last(master: Master) -> None:
+    a = master.tracker("a")
+    job = master.submit(1)
+    a.beat().done("m0.0")
+
+    (commit,) = master.actions
+    assert isinstance(commit, CommitPart)
+    assert commit.target == "file:///out/part-m-00000"
+    assert master.status(job).state is JobState.RUNNING
+    assert master.perform() == ["CommitPart", "PublishOutput"]
+    assert master.status(job).state is JobState.SUCCEEDED
+    assert master.status(job).output_files == ("file:///out/part-m-00000",)
+
+
+def test_the_commit_is_in_the_journal_before_it_is_asked_for(master: Master) -> None:
+    a = master.tracker("a")
+    master.submit(1)
+    a.beat()
+    master.entries.clear()
+
+    a.done("m0.0")
+
+    assert [entry.event.name for entry in master.entries] == ["PART_WRITTEN"]  # type: ignore[union-attr]
+
+
+def test_success_tells_counters_and_files(master: Master) -> None:
+    a = master.tracker("a")
+    job = master.submit(1, reducers=1)
+    a.beat().done("m0.0").done("r0.0")
+    assert master.perform_one() == "CommitPart"
+    (publish,) = master.actions
+
+    assert isinstance(publish, PublishOutput)
+    success = json.loads(publish.success)
+    assert success["job_id"] == job
+    assert success["files"] == ["part-r-00000"]
+    assert success["counters"] == {"n": {"m": 1, "r": 1}}
+
+
+def test_a_job_without_input_succeeds_at_once(master: Master) -> None:
+    job = master.submit(0, prepare=False)
+
+    assert master.perform() == ["PrepareOutput", "PublishOutput"]
+    assert master.status(job).state is JobState.SUCCEEDED
+
+
+def test_a_job_without_input_but_with_reduces_runs_these(master: Master) -> None:
+    a = master.tracker("a")
+    job = master.submit(0, reducers=1)
+
+    assert a.beat().said == ["launch r0.0"]
+    a.done("r0.0")
+    master.perform()
+
+    assert master.status(job).state is JobState.SUCCEEDED
+
+
+def test_four_failures_of_a_task_end_the_job_with_the_cause_first(master: Master) -> None:
+    a = master.tracker("a", slots=2)
+    job = master.submit(2)
+    a.beat()
+    a.failed("m1.0", "another reason")
+    for number in range(4):
+        a.beat().failed(f"m0.{number}", "division by zero")
+
+    a.failed(next(iter(a.running)), "the job has failed", FailureKind.KILLED)
+    assert master.perform() == ["RemoveOutput"]
+    status = master.status(job)
+    assert status.state is JobState.FAILED
+    assert [failure.reason for failure in status.failures] == ["division by zero", "another reason"]
+
+
+def test_a_fatal_failure_ends_the_job_at_the_first_time(master: Master) -> None:
+    a = master.tracker("a")
+    job = master.submit(1)
+
+    a.beat().failed("m0.0", "no module named x", FailureKind.FATAL)
+    master.perform()
+
+    assert master.status(job).state is JobState.FAILED
+    assert master.status(job).attempts_failed == 1
+
+
+def test_killed_attempts_do_not_count(master: Master) -> None:
+    a = master.tracker("a")
+    job = master.submit(1)
+    for number in range(6):
+        a.beat().failed(f"m0.{number}", "ended by its tracker", FailureKind.KILLED)
+
+    assert master.status(job).state is JobState.RUNNING
+
+
+def test_a_kill_ends_attempts_waits_for_them_and_removes_the_output(master: Master) -> None:
+    a = master.tracker("a")
+    job = master.submit(1)
+    a.beat()
+
+    assert master.kill(job, "Ctrl-C")
+    assert "kill m0.0" in a.beat().said
+    assert master.actions == []
+    a.failed("m0.0", "Ctrl-C", FailureKind.KILLED)
+
+    assert master.perform() == ["RemoveOutput"]
+    assert master.status(job).state is JobState.KILLED
+    assert master.status(job).failures[0].reason == "Ctrl-C"
+    assert a.beat().said == ["forget"]
+    assert not master.kill(job)
+
+
+def test_attempts_that_do_not_end_are_waited_for_only_so_long(master: Master) -> None:
+    a = master.tracker("a")
+    job = master.submit(1)
+    a.beat()
+    master.kill(job)
+
+    master.after(5.0)
+    assert master.actions == []
+    master.after(6.0)
+
+    assert master.perform() == ["RemoveOutput"]
+
+
+def test_a_kill_waits_for_the_commit_under_way(master: Master) -> None:
+    a = master.tracker("a")
+    job = master.submit(1)
+    a.beat().done("m0.0")
+    (commit,) = master.actions
+
+    assert master.kill(job)
+    assert master.actions == [commit]
+
+    assert master.perform() == ["CommitPart", "RemoveOutput"]
+    assert master.status(job).state is JobState.KILLED
+
+
+def test_a_job_whose_tasks_are_all_done_is_not_killed_any_more(master: Master) -> None:
+    a = master.tracker("a")
+    job = master.submit(1)
+    a.beat().done("m0.0")
+    publish = master.perform_one()
+    assert publish == "CommitPart"
+
+    assert master.status(job).state is JobState.COMMITTING
+    assert not master.kill(job)
+    master.perform()
+    assert master.status(job).state is JobState.SUCCEEDED
+
+
+def test_a_failed_commit_counts_as_a_failed_attempt(master: Master) -> None:
+    a = master.tracker("a")
+    job = master.submit(1)
+    a.beat().done("m0.0")
+
+    master.perform(JobFailedError("disk full"))
+
+    assert master.status(job).attempts_failed == 1
+    assert "launch m0.1" in a.beat().said
+
+
+def test_output_that_cannot_be_published_fails_the_job(master: Master) -> None:
+    a = master.tracker("a")
+    job = master.submit(1)
+    a.beat().done("m0.0")
+    master.perform_one()
+
+    assert master.perform(JobFailedError("disk full")) == ["PublishOutput", "RemoveOutput"]
+
+    assert master.status(job).state is JobState.FAILED
+    assert "disk full" in master.status(job).failures[0].reason
+
+
+def test_the_loser_of_two_attempts_is_killed_and_publishes_nothing(master: Master) -> None:
+    quick = Master(JobTrackerSettings(dead_after_s=1000.0))
+    a, b = quick.tracker("a"), quick.tracker("b")
+    job = quick.submit([("host-a",), ("host-b",)])
+    a.beat()
+    b.beat().done("m1.0")
+    quick.perform()
+    quick.after(60.0)
+    assert b.beat().said[-1] == "launch m0.1"
+
+    a.done("m0.0")
+    b.done("m0.1")
+
+    assert [type(action).__name__ for action in quick.actions] == ["CommitPart"]
+    assert "kill m0.1" not in b.said
+    assert quick.perform() == ["CommitPart", "PublishOutput"]
+    assert quick.status(job).attempts_killed == 1
+
+
+def test_a_job_that_no_tracker_can_run_fails_with_a_clear_word(master: Master) -> None:
+    job = master.submit(1)
+
+    master.after(1.0)
+    assert "no TaskTracker is registered" in master.status(job).waiting_for
+    master.after(60.0)
+    assert master.status(job).state is JobState.RUNNING
+    master.after(60.0)
+    master.perform()
+
+    assert master.status(job).state is JobState.FAILED
+    assert "no TaskTracker is registered" in master.status(job).failures[0].reason
+
+
+def test_a_job_that_waits_for_slots_says_so(master: Master) -> None:
+    a = master.tracker("a")
+    master.submit(1, reducers=1, request="first", slowstart=0.0)
+    a.beat()
+    master.output = "file:///out2"
+    second = master.submit(1, request="second")
+
+    master.after(1.0)
+
+    assert master.status(second).waiting_for == "no TaskTracker has a free slot"
+
+
+@pytest.mark.parametrize("kept", [1, 3])
+def test_old_jobs_are_forgotten(kept: int) -> None:
+    master = Master(JobTrackerSettings(jobs_kept=kept))
+    jobs = [master.submit(0, request=str(number)) for number in range(5)]
+
+    assert [status.job_id for status in master.core.jobs()] == jobs[::-1][:kept]
