@@ -93,8 +93,8 @@ class JobTracker:
         for job in self.book.jobs.values():
             for attempt in job.live.values():
                 attempt.launched_at = now
-                self.trackers.expect(attempt.tracker_id, now)
-            for tracker_id in job.outputs_on:
+            # Also those of attempts that were killed: the order may not have arrived.
+            for tracker_id in job.trackers:
                 self.trackers.expect(tracker_id, now)
             self._endings.take_up(job, now)
         return self._ready(now)
