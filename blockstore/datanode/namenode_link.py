@@ -26,6 +26,8 @@ class NameNodeLink:
         self.incarnation = incarnation
         self.epoch = 0
         self.heartbeat_interval_s = 1.0
+        # Of this incarnation; only one is under way at a time (reports.py).
+        self._reports_sent = 0
 
     def register(self, cluster_id: str) -> str:
         """Returns the cluster's id.
@@ -67,6 +69,7 @@ class NameNodeLink:
             incarnation=self.incarnation,
             epoch=self.epoch,
             replicas=[replica_to_wire(replica) for replica in replicas],
+            number=self._next_report(),
         )
         self._call(self._stub.FullReport, request, _FULL_REPORT_TIMEOUT_S)
 
@@ -76,8 +79,13 @@ class NameNodeLink:
             incarnation=self.incarnation,
             epoch=self.epoch,
             replicas=[replica_to_wire(replica) for replica in replicas],
+            number=self._next_report(),
         )
         self._call(self._stub.IncrementalReport, request)
+
+    def _next_report(self) -> int:
+        self._reports_sent += 1
+        return self._reports_sent
 
     def commit_recovery(self, old: Block, new: Block | None, nodes: tuple[str, ...]) -> None:
         request = namenode_pb2.CommitRecoveryRequest(

@@ -83,6 +83,7 @@ class DataNodeHost(Host):
         # 0: changes wait for a full report.
         self._linked_epoch = 0
         self.store = ReplicaStore(self.files, self._report)
+        self._reports_sent = 0
         self._heard_at = self.world.now
         self._epoch = 0
         self._orders: Inbox[Order] = Inbox()
@@ -190,6 +191,7 @@ class DataNodeHost(Host):
                 self._identity.incarnation,
                 epoch,
                 tuple(self.store.report()),
+                self._next_report(),
                 within_s=6.0,
             )
             self._reports.extendleft(reversed(self.store.damaged()))
@@ -233,9 +235,20 @@ class DataNodeHost(Host):
         batch, epoch = tuple(self._reports), self._linked_epoch
         if not batch or not epoch:
             return
-        await self._ask("incremental_report", self.name, self._identity.incarnation, epoch, batch)
+        await self._ask(
+            "incremental_report",
+            self.name,
+            self._identity.incarnation,
+            epoch,
+            batch,
+            self._next_report(),
+        )
         for _ in batch:
             self._reports.popleft()
+
+    def _next_report(self) -> int:
+        self._reports_sent += 1
+        return self._reports_sent
 
     async def report_recovery(
         self, old: Block, new: Block | None, node_ids: tuple[str, ...]

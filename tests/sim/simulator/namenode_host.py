@@ -271,21 +271,30 @@ class NameNodeHost(Host):
         orders = tuple((seq, slip[0]) for seq, slip in counter.outbox.pending())
         return HeartbeatReply(epoch, orders=orders)
 
-    async def serve_full_report(
-        self, node_id: str, incarnation: int, epoch: int, replicas: tuple[Replica, ...]
-    ) -> None:
-        await self._call(
-            "full_report", node_id, incarnation=incarnation, epoch=epoch, replicas=replicas,
-            now=self.world.now,
-        )  # fmt: skip
+    async def serve_full_report(self, *report: Any) -> None:
+        await self._report("full_report", *report)
 
-    async def serve_incremental_report(
-        self, node_id: str, incarnation: int, epoch: int, replicas: tuple[Replica, ...]
+    async def serve_incremental_report(self, *report: Any) -> None:
+        await self._report("incremental_report", *report)
+
+    async def _report(
+        self,
+        method: str,
+        node_id: str,
+        incarnation: int,
+        epoch: int,
+        replicas: tuple[Replica, ...],
+        number: int,
     ) -> None:
         await self._call(
-            "incremental_report", node_id, incarnation=incarnation, epoch=epoch,
-            replicas=replicas, now=self.world.now,
-        )  # fmt: skip
+            method,
+            node_id,
+            incarnation=incarnation,
+            epoch=epoch,
+            replicas=replicas,
+            number=number,
+            now=self.world.now,
+        )
 
     async def serve_commit_recovery(
         self, node_id: str, epoch: int, old: Block, new: Block | None, node_ids: tuple[str, ...]
