@@ -25,6 +25,7 @@ from blockstore.runtime.config import (
     NAMENODE_VARIABLE,
     parse_address,
 )
+from blockstore.runtime.retry import RetryPolicy
 
 from . import clusterfile
 from .errors import say
@@ -34,6 +35,8 @@ TASKTRACKER_PORT: Final = 9868
 
 # A person waits: from the command to "not reachable". The promise is 5 s, start-up included.
 REACH_DEADLINE_S: Final = 3.5
+# Somebody listens there; whether he speaks our language must show in the time that is left.
+FIRST_CONTACT: Final = RetryPolicy(deadline_s=2.5, cap_s=0.5)
 
 
 @dataclass(frozen=True, slots=True)

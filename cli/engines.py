@@ -82,7 +82,7 @@ def _cluster(master: Address, namenode: str | None, *, quiet: bool) -> Place:
     from mapred.client import ClusterEngine
     from mapred.storage import dial
 
-    engine = ClusterEngine(str(master))
+    engine = ClusterEngine(str(master), first_contact=addresses.FIRST_CONTACT)
     own = Address(NAMENODE, *parse_address(engine.namenode(), NAMENODE.port), str(master))
     named = addresses.find(NAMENODE, namenode) or own
     addresses.check_reachable(named)

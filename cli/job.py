@@ -40,7 +40,7 @@ def _engine(jobtracker: str | None) -> Iterator["Engine"]:
 
     from mapred.client import ClusterEngine
 
-    engine = ClusterEngine(str(address))
+    engine = ClusterEngine(str(address), first_contact=addresses.FIRST_CONTACT)
     try:
         yield engine
     finally:

@@ -45,9 +45,8 @@ def opened(namenode: str | None, *paths: str) -> Iterator["BlockStore"]:
     addresses.announce(address)
 
     from blockstore import BlockStore
-    from blockstore.runtime.retry import INTERACTIVE
 
-    with BlockStore(str(address), policy=INTERACTIVE) as store:
+    with BlockStore(str(address), policy=addresses.FIRST_CONTACT) as store:
         yield store
 
 
