@@ -50,9 +50,16 @@ class Checkpointer:
             log.error("the checkpoint of transaction %d failed (exit code %d)", through, code)
             return False
         self._transaction = through
-        await self._shell.commit.on_thread(lambda: purge(self._disk, self._journal))
+        await self._shell.commit.on_thread(self._purge)
         log.info("checkpoint of transaction %d", through)
         return True
+
+    def _purge(self) -> None:
+        try:
+            purge(self._disk, self._journal)
+        except OSError as error:
+            # Nothing needs these files any more; the next checkpoint tries again.
+            log.warning("old images and segments in %s stay: %s", self._disk.place, error)
 
     async def stop(self) -> None:
         """Ends a checkpoint that is under way; what it has written is removed at the next start."""
