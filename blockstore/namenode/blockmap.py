@@ -207,11 +207,13 @@ class BlockMap:
         odd = self.odd(block_id).get(node_id)
         replica = odd.replica if odd is not None else self._as_stored(block_id)
         before = odd.kind if odd is not None else Kind.GOOD
+        if odd is not None and before is Kind.LEAVING:
+            before = odd.before
         self._put(block_id, node_id, Odd(replica, Kind.LEAVING, reason, before))
         return replica.block
 
     def take_back(self, block_id: int, node_id: str) -> None:
-        """The node hasn't deleted it in all this time: it is again what it was before."""
+        """The node hasn't deleted it in all this time, and it is needed: as it was before."""
         odd = self.odd(block_id).get(node_id)
         if odd is not None and odd.kind is Kind.LEAVING:
             self._put(block_id, node_id, Odd(odd.replica, odd.before, odd.reason))

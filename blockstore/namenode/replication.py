@@ -7,8 +7,9 @@ Rules
   on the only node that could take a good one. Never before there is a good one.
 - Of too many good replicas on live nodes the surplus is deleted; the last is never.
 - At most `copies_per_source` leave a node and `copies_per_target` reach it at a time.
-- A copy that doesn't arrive, or a deletion that isn't reported, in `order_timeout_s` is given up
-  and decided anew.
+- A copy that doesn't arrive in `order_timeout_s` is given up and decided anew. A deletion that
+  isn't reported by then is ordered again, of the same replica: the order may only be late, and
+  would meet the choice of another. Only when no good replica is left it is taken back.
 - Nothing happens in safe mode. After a start on an old namespace nothing happens before nodes
   that are still coming would count as dead: their replicas aren't missing yet, and orders
   that they had before the start have been carried out.
@@ -87,11 +88,10 @@ class Replication:
 
     def work(self, now: float, most: int) -> list[NodeOrder]:
         """The orders of this moment, within the limits, for up to `most` blocks of each kind."""
-        self._give_up_late(now)
+        orders = self._repeat_late(now)
         if now < self._quiet_until:
-            return []
+            return orders
         live = {node.node.node_id for node in self._nodes.live(now)}
-        orders: list[NodeOrder] = []
         for block_id in list(islice(self._touched, most)):
             del self._touched[block_id]
             orders += self._sort_in(block_id, live, now)
@@ -226,18 +226,26 @@ class Replication:
         )
         return target
 
-    def _give_up_late(self, now: float) -> None:
+    def _repeat_late(self, now: float) -> list[NodeOrder]:
+        orders: list[NodeOrder] = []
         while self._deletions:
             (block_id, node_id), deadline = next(iter(self._deletions.items()))
             if now <= deadline:
                 break
             del self._deletions[block_id, node_id]
-            self._blocks.take_back(block_id, node_id)
-            self.touch(block_id)
+            odd = self._blocks.odd(block_id).get(node_id)
+            if odd is None or odd.kind is not Kind.LEAVING:
+                continue
+            if self._blocks.good(block_id):
+                orders.append((node_id, self._delete(block_id, node_id, odd.reason, now)))
+            else:
+                self._blocks.take_back(block_id, node_id)
+                self.touch(block_id)
         for block_id, copies in list(self._copies.items()):
             for target, copy in list(copies.items()):
                 if now > copy.deadline:
                     self._end_copy(block_id, target)
+        return orders
 
     def _end_copy(self, block_id: int, target: str) -> None:
         copies = self._copies[block_id]

@@ -108,6 +108,22 @@ def test_a_copy_that_does_not_arrive_is_ordered_anew(cluster):
     assert len(copies(cluster)) == 1
 
 
+def test_a_deletion_that_is_not_reported_is_ordered_again_of_the_same_replica(cluster):
+    cluster.add_nodes("xy")
+    (block,) = cluster.write("/f", 10, replication=2)
+    cluster.take(cluster.core.set_replication("/f", 1))
+    ((told, _),) = first = deletions(tick(cluster))
+    cluster.pass_time(119)
+    assert deletions(cluster) == []
+    # The other one is the fuller node by now, and would be chosen if there were a choice.
+    (other,) = {"x", "y"} - {told}
+    cluster.beat(other, free_bytes=10**6)
+    cluster.pass_time(3, beating="")
+    assert deletions(cluster) == first
+    cluster.report(told, block, state=ReplicaState.DELETED)
+    assert cluster.locations("/f") == [[other]]
+
+
 def test_a_copy_to_a_node_that_dies_goes_elsewhere(cluster):
     cluster.add_nodes("x")
     cluster.write("/f", 10, replication=2)
