@@ -211,13 +211,15 @@ class Nemesis:
             others = masters if style < 0.2 else [rng.choice(masters)]
         elif style < 0.7:
             others = rng.sample(others, 2)
-        one_way = rng.random() < 0.3
+        style = rng.random()
         self._world.count("partition", victim.name)
         for other in others:
             if other is victim:
                 continue
-            if one_way:
+            if style < 0.2:
                 self._network.cut_one_way(victim.name, other.name)
+            elif style < 0.4:
+                self._network.cut_one_way(other.name, victim.name)
             else:
                 self._network.cut(victim.name, other.name)
 

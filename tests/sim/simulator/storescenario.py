@@ -1,11 +1,13 @@
 """One run of the block store: a cluster of some shape, users, faults, and the peace after."""
 
+from dataclasses import replace
+
 from blockstore.errors import StoreError
 from blockstore.namenode.core import NameNode
 from simulator.datanode_host import DataNodeHost
 from simulator.invariants import StoreChecker
 from simulator.ledger import Ledger
-from simulator.namenode_host import NameNodeHost
+from simulator.namenode_host import CONFIG, NameNodeHost
 from simulator.nemesis import Nemesis
 from simulator.network import Network
 from simulator.workload import User
@@ -35,7 +37,8 @@ class StoreScenario:
         rng = world.rng("scenario")
         self.network = Network(world, self.refusals)
         self.ledger = Ledger()
-        self.namenode = namenode_type(world, self.network, make_core=make_core)
+        config = replace(CONFIG, order_timeout_s=rng.choice([2.5, 8.0]))
+        self.namenode = namenode_type(world, self.network, config, make_core)
         count = rng.choice([3, 3, 4, 5])
         racks = rng.choice([1, 2])
         self.datanodes = [
