@@ -61,4 +61,4 @@ def test_a_member_that_cannot_start_ends_all_and_shows_its_log(tmp_path):
 
     assert "datanode-1 ended with code 2" in err
     assert "unknown setting 'no_such_setting'" in err
-    assert "No cluster runs" in user.mapred("cluster", "down")[0]
+    assert "no cluster runs" in user.mapred("cluster", "status", "--dir", tmp_path / "c", code=1)[1]
