@@ -12,13 +12,9 @@ in which each process said it; `Gone` comes last, once per process that had a ta
 
 import contextlib
 import itertools
-import json
 import logging
 import os
 import queue
-import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -36,8 +32,8 @@ from mapred.task.messages import (
     TaskFailed,
     TaskProgress,
 )
-from mapred.tasktracker.endwords import how_ended, tail
-from mapred.tasktracker.nursery import MESSAGE_BYTES_MAX
+from mapred.tasktracker.endwords import tail
+from mapred.tasktracker.nurserylink import NurseryLink
 from mapred.tasktracker.settings import TaskTrackerSettings
 
 log = logging.getLogger(__name__)
@@ -48,8 +44,6 @@ DRAIN_S: Final = 2.0
 STOP_S: Final = 1.0
 # What of stderr goes into a failure.
 LAST_WORDS_BYTES: Final = 4096
-# One thread a task: the slots are the parallelism.
-ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,38 +98,14 @@ class Processes:
         self._processes: dict[int, TaskProcess] = {}
         self._families: set[str] = set()
         self._stopped = False
-        self._socket: socket.socket | None = None
-        self._nursery: subprocess.Popen[bytes] | None = None
-        self._listener: threading.Thread | None = None
+        self._link: NurseryLink | None = None
 
     # --- life
 
     def start(self) -> None:
         """Starts the nursery and the spare processes; returns before they are ready."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        package_root = str(Path(__file__).resolve().parents[2])
-        code = (
-            f"import sys; sys.path.append({package_root!r}); "
-            "from mapred.tasktracker.nursery import main; "
-            f"main({theirs.fileno()}, {self._child!r}, {self._preload!r})"
-        )
-        with theirs:
-            self._nursery = subprocess.Popen(
-                # -P: nothing that lies in the working directory is imported by accident.
-                [sys.executable, "-P", "-c", code],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                # Tasks' own output goes to files; whatever else is said is for the log.
-                stdout=sys.stderr.fileno() if _has_fileno(sys.stderr) else subprocess.DEVNULL,
-                env=os.environ | dict.fromkeys(ONE_THREAD, "1"),
-                # Ctrl-C on a terminal and a SIGTERM to the whole group are for the tracker:
-                # it ends the nursery by closing the socket.
-                process_group=0,
-            )
-        self._socket = ours
-        self._listener = threading.Thread(target=self._listen, name="nursery", daemon=True)
-        self._listener.start()
         with self._lock:
+            self._link = NurseryLink(self, self._child, self._preload)
             self._fill_spares()
 
     def report_to(self, report: Callable[[AttemptId, Said], None]) -> None:
@@ -150,20 +120,8 @@ class Processes:
             self._stopped = True
             for process in self._processes.values():
                 process.outgoing.put(None)
-        if self._socket is not None:
-            # The nursery kills what still runs.
-            with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
-        if self._nursery is not None:
-            try:
-                self._nursery.wait(timeout=5.0)
-            except subprocess.TimeoutExpired:
-                self._nursery.kill()
-                self._nursery.wait()
-        if self._listener is not None:
-            self._listener.join(timeout=5.0)
-        if self._socket is not None:
-            self._socket.close()
+        if self._link is not None:
+            self._link.stop()
         for process in list(self._processes.values()):
             if process.reader is not None:
                 process.reader.join(timeout=DRAIN_S)
@@ -244,14 +202,18 @@ class Processes:
             self._spawn()
 
     def _spawn(self) -> TaskProcess:
-        assert self._socket is not None
+        """Raises OSError when there is no nursery just now."""
+        assert self._link is not None
         ours, theirs = Pipe(duplex=True)
         process = TaskProcess(next(self._ids), ours)
+        try:
+            self._link.spawn(process.id, theirs.fileno())
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         self._processes[process.id] = process
-        socket.send_fds(
-            self._socket, [json.dumps({"spawn": process.id}).encode()], [theirs.fileno()]
-        )
-        theirs.close()
         process.reader = threading.Thread(
             target=self._read, args=(process,), name=f"task-{process.id}-reader", daemon=True
         )
@@ -268,15 +230,13 @@ class Processes:
 
     def _end(self, process: TaskProcess, *, after_s: float = 0.0, dump_stack: bool = False) -> None:
         process.ending = True
-        order = {
-            "end": process.id,
-            "after_s": after_s,
-            "grace_s": self._settings.kill_grace_s,
-            "dump": dump_stack,
-        }
-        if self._socket is not None and not self._stopped:
-            with contextlib.suppress(OSError):
-                self._socket.send(json.dumps(order).encode())
+        if self._link is not None and not self._stopped:
+            self._link.end(
+                process.id,
+                after_s=after_s,
+                grace_s=self._settings.kill_grace_s,
+                dump=dump_stack,
+            )
 
     # --- threads
 
@@ -316,29 +276,14 @@ class Processes:
         used_up = process.tasks_done >= self._settings.tasks_per_process and not process.in_family
         return used_up or _resident_bytes(process.pid) > self._settings.idle_process_bytes_max
 
-    def _listen(self) -> None:
-        """What the nursery says, until it or this program ends."""
-        assert self._socket is not None
-        while True:
-            try:
-                data = self._socket.recv(MESSAGE_BYTES_MAX)
-            except OSError:
-                data = b""
-            if not data:
-                break
-            news = json.loads(data)
-            if "spawned" in news:
-                with self._lock:
-                    if process := self._processes.get(news["spawned"]):
-                        process.pid = news["pid"]
-            elif "exited" in news:
-                self._exited(news["exited"], how_ended(news["status"]))
-        if not self._stopped:
-            log.error("the server of task processes has died; this tracker can't run tasks")
-        for process_id in list(self._processes):
-            self._exited(process_id, "its server has died")
+    # --- the nursery's news (nurserylink.Listener)
 
-    def _exited(self, process_id: int, how: str) -> None:
+    def spawned(self, process_id: int, pid: int) -> None:
+        with self._lock:
+            if process := self._processes.get(process_id):
+                process.pid = pid
+
+    def exited(self, process_id: int, how: str) -> None:
         process = self._processes.get(process_id)
         if process is None:
             return
@@ -349,11 +294,25 @@ class Processes:
             self._processes.pop(process_id, None)
             task, process.task = process.task, None
             if not self._stopped:
-                self._fill_spares()
+                # Without a nursery there are none; the next one brings them.
+                with contextlib.suppress(OSError):
+                    self._fill_spares()
         process.pipe.close()
         if task is not None and not self._stopped:
             last_words = tail(f"{task.log_dir}/stderr", LAST_WORDS_BYTES)
             self._report(task.attempt, Gone(how, last_words))
+
+    def nursery_died(self, link: NurseryLink) -> None:
+        """The kernel has killed its children; a new one takes over."""
+        log.error("the server of task processes has died; starting another")
+        with self._lock:
+            orphans = list(self._processes)
+            for process in self._processes.values():
+                process.ending = True
+            if not self._stopped and self._link is link:
+                self._link = NurseryLink(self, self._child, self._preload)
+        for process_id in orphans:
+            self.exited(process_id, "the server of task processes died")
 
 
 def _resident_bytes(pid: int) -> int:
@@ -362,10 +321,3 @@ def _resident_bytes(pid: int) -> int:
     except OSError:
         return 0
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def _has_fileno(stream: Any) -> bool:
-    try:
-        return stream.fileno() >= 0  # type: ignore[no-any-return]
-    except (AttributeError, OSError, ValueError):
-        return False

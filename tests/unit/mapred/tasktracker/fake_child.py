@@ -1,11 +1,12 @@
 """A task process without user code: what it does is said in the job's settings.
 
 mapNNNNNN / reduceNNNNNN / *    how the task of that index behaves: "ok", "fail", "fatal",
-                                "die", "hang", "fail-once", "spin", "deaf"
+                                "die", "hang", "fail-once", "spawn", "deaf"
 """
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from multiprocessing.connection import Connection
@@ -39,7 +40,8 @@ def _task(connection: Connection, task: RunTask) -> TaskDone | TaskFailed:
     kind = "map" if task.attempt.kind is TaskKind.MAP else "reduce"
     settings = task.spec.settings
     behaviour = settings.get(f"{kind}{task.attempt.index}", settings.get("*", "ok"))
-    connection.send(TaskProgress(0.5, kind, f"pid {os.getpid()}"))
+    if behaviour != "spawn":
+        connection.send(TaskProgress(0.5, kind, f"pid {os.getpid()}"))
     match behaviour:
         case "fail":
             return TaskFailed(FailureKind.FAILED, f"{kind} {task.attempt.index} is bad", "trace")
@@ -50,6 +52,10 @@ def _task(connection: Connection, task: RunTask) -> TaskDone | TaskFailed:
             os.kill(os.getpid(), signal.SIGKILL)
         case "fail-once" if task.attempt.number == 0:
             return TaskFailed(FailureKind.FAILED, "the first try is bad", "trace")
+        case "spawn":
+            grandchild = subprocess.Popen(["sleep", "600"])
+            connection.send(TaskProgress(0.6, kind, f"pid {grandchild.pid}"))
+            time.sleep(600)
         case "hang" | "deaf":
             if behaviour == "deaf":
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)

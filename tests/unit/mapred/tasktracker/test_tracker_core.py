@@ -1,0 +1,280 @@
+from dataclasses import replace
+
+import pytest
+
+from mapred.model import (
+    AttemptDone,
+    AttemptFailed,
+    AttemptId,
+    FailureKind,
+    FetchFailed,
+    ForgetJob,
+    JobSpec,
+    KillAttempt,
+    Launch,
+    MapOutput,
+    OutputsReady,
+    Split,
+    TaskId,
+    TrackerEvent,
+    TrackerInfo,
+    TrackerOrder,
+)
+from mapred.task.messages import OutputLost, TaskDone, TaskFailed, TaskProgress
+from mapred.tasktracker.actions import (
+    Action,
+    EndTask,
+    RemoveJob,
+    RemoveWork,
+    SendOutputs,
+    StartTask,
+)
+from mapred.tasktracker.core import TaskTracker
+from mapred.tasktracker.settings import TaskTrackerSettings
+from mapred.tracking import HeartbeatReply, Registered
+
+SPEC = JobSpec("wc", "me", "", "", "m", "J", (), 2, "file:///out")
+M0 = TaskId("job_1", "m", 0).attempt(0)
+R0 = TaskId("job_1", "r", 0).attempt(0)
+OUTPUT = MapOutput(0, 0, "other", "h", 1, "/p", 5)
+
+
+class Played:
+    """A core in session, and the orders of one JobTracker."""
+
+    def __init__(self) -> None:
+        info = TrackerInfo("t", 0, "host", 7, 2, 2)
+        self.core = TaskTracker(info, "/root", TaskTrackerSettings(stall_s=10.0))
+        self.now = 0.0
+        self._seq = 0
+        self.register()
+
+    def register(self) -> None:
+        self.registration = self.core.registration()
+        self.core.registered(self.registration.info.incarnation, Registered(1, 1.0))
+        self._seq = 0
+
+    def told(self, *orders: TrackerOrder, events_seen: int = 0) -> list[Action]:
+        numbered = tuple(enumerate(orders, start=self._seq + 1))
+        self._seq += len(orders)
+        reply = HeartbeatReply(1, False, events_seen, numbered)
+        return self.core.replied(self.core.info.incarnation, reply, self.now)
+
+    def launch(self, attempt: AttemptId, **more: object) -> list[Action]:
+        split = Split("file:///in", 0, 1) if attempt == M0 else None
+        return self.told(replace(Launch(attempt, SPEC, split), **more))
+
+    @property
+    def events(self) -> list[TrackerEvent]:
+        self.core.check_invariants()
+        return [event for _, event in self.core.heartbeat().events]
+
+
+@pytest.fixture
+def played() -> Played:
+    return Played()
+
+
+def test_a_launch_starts_a_task_with_directories_of_its_own(played: Played) -> None:
+    (start,) = played.launch(M0)
+
+    assert isinstance(start, StartTask)
+    assert start.task.work_dir == "/root/job_1/attempt_1_m_000000_0"
+    assert start.task.log_dir == "/root/job_1/logs/attempt_1_m_000000_0"
+    assert played.core.heartbeat().running == (M0,)
+
+
+def test_a_repeated_launch_starts_nothing(played: Played) -> None:
+    played.launch(M0)
+    again = HeartbeatReply(1, False, 0, ((1, Launch(M0, SPEC)),))
+
+    assert played.core.replied(played.core.info.incarnation, again, 0.0) == []
+
+
+def test_a_finished_map_holds_its_output_and_tells_where_it_is(played: Played) -> None:
+    played.launch(M0)
+
+    assert played.core.finished(M0, TaskDone({("g", "n"): 1}, "/root/data", 9)) == []
+
+    output = MapOutput(0, 0, "t", "host", 7, "/root/data", 9)
+    assert played.events == [AttemptDone(M0, {("g", "n"): 1}, output)]
+    assert played.core.registration().held[0].output == output
+
+
+def test_a_finished_reduce_leaves_no_work_directory(played: Played) -> None:
+    played.launch(R0)
+
+    done = TaskDone({}, temporary_uri="file:///out/_temporary/x", final_name="part-r-00000")
+    assert played.core.finished(R0, done) == [RemoveWork(R0)]
+    assert played.events == [AttemptDone(R0, {}, None, "file:///out/_temporary/x", "part-r-00000")]
+
+
+def test_events_are_sent_again_until_they_are_acknowledged(played: Played) -> None:
+    played.launch(M0)
+    played.core.failed(M0, TaskFailed(FailureKind.FAILED, "bad", "trace"))
+    assert len(played.events) == 1
+    assert len(played.events) == 1
+
+    played.told(events_seen=1)
+
+    assert played.events == []
+
+
+def test_a_new_session_takes_unacknowledged_events_along_and_numbers_them_anew(
+    played: Played,
+) -> None:
+    played.launch(M0)
+    played.launch(R0)
+    played.core.failed(M0, TaskFailed(FailureKind.FAILED, "bad"))
+    played.told(events_seen=1)
+    played.core.failed(R0, TaskFailed(FailureKind.FAILED, "worse"))
+    before = played.core.info.incarnation
+
+    played.register()
+
+    assert played.registration.info.incarnation == before + 1
+    assert played.registration.attempts == (R0,)
+    assert [(seq, e.attempt) for seq, e in played.core.heartbeat().events] == [(1, R0)]  # type: ignore[union-attr]
+
+
+def test_a_reply_of_an_older_session_is_ignored(played: Played) -> None:
+    old = played.core.info.incarnation
+    played.register()
+
+    reply = HeartbeatReply(1, False, 0, ((1, Launch(M0, SPEC)),))
+    assert played.core.replied(old, reply, 0.0) == []
+    assert played.core.work == {}
+
+
+@pytest.mark.parametrize(
+    "reply", [HeartbeatReply(1, register_again=True), HeartbeatReply(2, False, 0, ())]
+)
+def test_a_jobtracker_of_another_epoch_is_registered_with(
+    played: Played, reply: HeartbeatReply
+) -> None:
+    assert played.core.in_session
+
+    played.core.replied(played.core.info.incarnation, reply, 0.0)
+
+    assert not played.core.in_session
+
+
+def test_a_kill_is_reported_when_the_process_is_gone(played: Played) -> None:
+    played.launch(M0)
+
+    assert played.told(KillAttempt(M0, "not needed")) == [EndTask(M0)]
+    assert played.events == []
+    assert played.core.process_gone(M0, "killed by SIGTERM", "words") == [RemoveWork(M0)]
+    (event,) = played.events
+    assert isinstance(event, AttemptFailed)
+    assert (event.failure.kind, event.failure.reason) == (FailureKind.KILLED, "not needed")
+
+
+def test_a_result_that_comes_after_the_kill_is_a_kill(played: Played) -> None:
+    played.launch(M0)
+    played.told(KillAttempt(M0, "not needed"))
+
+    played.core.finished(M0, TaskDone({}, "/root/data", 9))
+    played.core.process_gone(M0, "killed by SIGTERM", "")
+
+    (event,) = played.events
+    assert isinstance(event, AttemptFailed)
+    assert event.failure.kind is FailureKind.KILLED
+    assert played.core.held == {}
+
+
+def test_a_process_that_dies_fails_its_attempt_with_its_last_words(played: Played) -> None:
+    played.launch(M0)
+
+    played.core.process_gone(M0, "killed by SIGSEGV", "Fatal Python error")
+
+    (event,) = played.events
+    assert isinstance(event, AttemptFailed)
+    assert event.failure.kind is FailureKind.FAILED
+    assert event.failure.reason == "the task process died: killed by SIGSEGV"
+    assert event.failure.traceback == "Fatal Python error"
+    assert event.failure.host == "host"
+
+
+def test_outputs_go_to_the_running_reduces_of_their_job(played: Played) -> None:
+    other = TaskId("job_2", "r", 0).attempt(0)
+    played.launch(M0)
+    played.launch(R0, maps=2)
+    played.launch(other, maps=2)
+
+    assert played.told(OutputsReady("job_1", (OUTPUT,))) == [SendOutputs(R0, (OUTPUT,))]
+
+
+def test_an_output_that_is_lost_is_told_to_the_jobtracker(played: Played) -> None:
+    played.launch(R0, maps=1, outputs=(OUTPUT,))
+
+    played.core.output_lost(R0, OutputLost(0, 3, "refused"), 0.0)
+
+    assert played.events == [FetchFailed(R0, 0, 3, "refused")]
+
+
+def test_an_attempt_without_progress_is_ended_with_its_stack(played: Played) -> None:
+    played.launch(M0)
+    played.core.progressed(M0, TaskProgress(0.5, "map"), 5.0)
+    played.core.progressed(M0, TaskProgress(0.5, "map"), 14.0)
+    assert played.core.tick(14.9) == []
+
+    assert played.core.tick(15.0) == [EndTask(M0, dump_stack=True)]
+    assert played.core.tick(99.0) == []
+    played.core.process_gone(M0, "killed by SIGTERM", "File x, line 3")
+    (event,) = played.events
+    assert isinstance(event, AttemptFailed)
+    assert event.failure.kind is FailureKind.FAILED
+    assert "no progress for 10 s in phase 'map'" in event.failure.reason
+    assert event.failure.traceback == "File x, line 3"
+
+
+def test_the_job_may_set_its_own_patience(played: Played) -> None:
+    played.told(Launch(M0, replace(SPEC, stall_s=100.0)))
+
+    assert played.core.tick(99.0) == []
+    assert played.core.tick(100.0) == [EndTask(M0, dump_stack=True)]
+
+
+def test_a_reduce_that_waits_for_maps_is_not_stalled(played: Played) -> None:
+    played.launch(R0, maps=1)
+    for now in range(0, 100, 5):
+        assert played.core.tick(float(now)) == []
+    played.now = 100.0
+    played.told(OutputsReady("job_1", (OUTPUT,)))
+
+    assert played.core.tick(109.0) == []
+    assert played.core.tick(110.0) == [EndTask(R0, dump_stack=True)]
+
+
+def test_a_reduce_waits_again_after_it_lost_an_output(played: Played) -> None:
+    played.launch(R0, maps=1, outputs=(OUTPUT,))
+    played.core.output_lost(R0, OutputLost(0, 0, "refused"), 1.0)
+
+    assert played.core.tick(100.0) == []
+
+
+def test_a_forgotten_job_goes_when_its_last_attempt_is_gone(played: Played) -> None:
+    played.launch(M0)
+    played.launch(R0)
+    played.core.finished(M0, TaskDone({}, "/root/data", 9))
+
+    assert played.told(ForgetJob("job_1")) == [EndTask(R0)]
+    assert played.core.held == {}
+    assert played.core.process_gone(R0, "killed", "") == [RemoveWork(R0), RemoveJob("job_1")]
+
+
+def test_a_job_that_nobody_tells_to_forget_goes_by_itself(played: Played) -> None:
+    played.launch(R0)
+    played.core.finished(R0, TaskDone({}, temporary_uri="u", final_name="p"))
+
+    assert played.core.tick(800.0) == []
+    assert played.core.tick(1000.0) == [RemoveJob("job_1")]
+
+
+def test_only_new_progress_is_sent(played: Played) -> None:
+    played.launch(M0)
+    played.core.progressed(M0, TaskProgress(0.5, "map", "half"), 1.0)
+
+    assert [p.fraction for p in played.core.heartbeat().progress] == [0.5]
+    assert played.core.heartbeat().progress == ()

@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+
+from blockstore.errors import ConfigException
+from mapred.model import TaskId
+from mapred.tasktracker.endwords import how_ended, tail
+from mapred.tasktracker.workdirs import WorkDirs, log_dir, work_dir
+
+ATTEMPT = TaskId("job_20260101000000_0001", "m", 3).attempt(1)
+
+
+def test_a_root_belongs_to_one_tracker(tmp_path: Path) -> None:
+    first = WorkDirs(str(tmp_path))
+    first.lock()
+
+    with pytest.raises(ConfigException, match="another tasktracker"):
+        WorkDirs(str(tmp_path)).lock()
+    first.close()
+    again = WorkDirs(str(tmp_path))
+    again.lock()
+    again.close()
+
+
+def test_the_id_stays_and_the_incarnation_rises_with_every_life(tmp_path: Path) -> None:
+    lives = [WorkDirs(str(tmp_path)).identity(wall_s) for wall_s in (1000.0, 2000.0, 500.0)]
+
+    assert len({tracker_id for tracker_id, _ in lives}) == 1
+    incarnations = [incarnation for _, incarnation in lives]
+    assert incarnations == sorted(set(incarnations)), "also when the wall clock is set back"
+
+
+def test_a_sweep_removes_jobs_of_earlier_lives_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("job_20260101000000_0001", "family_0a1b", "my precious", "job_of_mine"):
+        (tmp_path / name).mkdir()
+
+    WorkDirs(str(tmp_path)).sweep()
+
+    assert {path.name for path in tmp_path.iterdir()} == {"my precious", "job_of_mine"}
+
+
+def test_logs_outlive_the_attempts_work_directory(tmp_path: Path) -> None:
+    workdirs = WorkDirs(str(tmp_path))
+    Path(work_dir(str(tmp_path), ATTEMPT)).mkdir(parents=True)
+    logs = Path(log_dir(str(tmp_path), ATTEMPT))
+    logs.mkdir(parents=True)
+    (logs / "stderr").write_text("one\ntwo\n")
+
+    workdirs.remove_attempt(ATTEMPT)
+
+    assert workdirs.logs(ATTEMPT, 100) == ("", "one\ntwo\n")
+    workdirs.remove_job(ATTEMPT.job_id)
+    assert workdirs.logs(ATTEMPT, 100) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("bytes_max", "end"), [(100, "one\ntwo\nthree"), (10, "two\nthree"), (6, "three"), (3, "ree")]
+)
+def test_a_tail_begins_at_a_line(tmp_path: Path, bytes_max: int, end: str) -> None:
+    path = tmp_path / "log"
+    path.write_text("one\ntwo\nthree")
+
+    assert tail(str(path), bytes_max) == end
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (0, "exit code 0"),
+        (3 << 8, "exit code 3"),
+        (11, "killed by SIGSEGV"),
+        (9, "killed by SIGKILL (out of memory?)"),
+    ],
+)
+def test_the_end_of_a_process_is_told_in_words(status: int, words: str) -> None:
+    assert how_ended(status) == words
