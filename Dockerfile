@@ -19,6 +19,8 @@ COPY mapred /src/mapred
 COPY cli /src/cli
 RUN pip install --no-cache-dir --no-deps /src && rm -rf /src
 
+COPY --chown=mapred:mapred mapred/examples /home/mapred/examples
+
 USER mapred
 WORKDIR /home/mapred
 ENTRYPOINT ["mapred"]

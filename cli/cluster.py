@@ -70,7 +70,8 @@ def up(directory: str | None, **options: object) -> None:
     mapred cluster up --conf namenode.block_bytes=4194304
 
     Data of an earlier `up` in the same directory is used again, and so are its options where
-    none are given.
+    none are given. On a machine with other users set MAPRED_SECRET for this and for all later
+    commands: without it anybody here can read the files and run jobs as you.
     """
     started_s = time.monotonic()
     home = clusterfile.directory(directory)

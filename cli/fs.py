@@ -13,7 +13,6 @@ from .store import namenode_option
 ALIASES: Final = {
     "copyFromLocal": "put",
     "copyToLocal": "get",
-    "text": "cat",
     "rmr": "rm -r",
     "lsr": "ls -R",
     "dus": "du -s",

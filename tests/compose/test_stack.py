@@ -90,6 +90,14 @@ def test_every_container_becomes_healthy_and_nobody_is_root(stack):
     _await(lambda: b"DataNodes: 3 live of 3" in stack.mapred("admin", "report"))
 
 
+def test_the_readmes_commands_count_hamlet(stack):
+    stack.mapred("fs", "put", "examples/hamlet.txt", "/books/hamlet.txt")
+    stack.mapred("submit", "examples/wordcount.py", "/books", "-o", "/counts")
+
+    hamlet = (ROOT / "mapred" / "examples" / "hamlet.txt").read_text()
+    assert _counted(stack.mapred("fs", "cat", "/counts/part-*")) == Counter(hamlet.split())
+
+
 def test_a_client_on_the_host_reads_writes_and_submits(stack, tmp_path):
     (tmp_path / "small.txt").write_text("b a\na\n")
 
