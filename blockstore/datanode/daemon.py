@@ -33,6 +33,7 @@ from blockstore.runtime.daemon import (
     configure_logging,
     stop_event_for_threads,
 )
+from blockstore.runtime.heap import keep_freed_memory
 from blockstore.wire import datanode_pb2_grpc, namenode_pb2_grpc
 
 log = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ def run(
     0: ended by a signal. 2: it, or the NameNode, refused, and said why on stderr.
     """
     configure_logging("datanode")
+    keep_freed_memory()
     try:
         secret = config.cluster_secret()
         check_bind("datanode", host, secret=secret, insecure=insecure)

@@ -1,0 +1,29 @@
+"""The C allocator's habits, for processes that move bytes in pieces of a MiB.
+
+By default glibc returns such pieces to the system when they are freed and fetches (and the
+kernel zeroes) new ones for the next: half of the CPU time of a stream. A daemon of ours
+keeps some freed memory instead. Only a process's own root calls this, never a library.
+"""
+
+import ctypes
+from typing import Final
+
+# From malloc.h of glibc; other C libraries have no mallopt, and nothing happens.
+_M_TRIM_THRESHOLD: Final = -1
+_M_MMAP_THRESHOLD: Final = -3
+
+# Freed memory that a heap keeps: the packets of some streams.
+KEPT_BYTES: Final = 64 * 1024 * 1024
+# Larger pieces are rare, and go back to the system at once.
+PIECE_BYTES_MAX: Final = 8 * 1024 * 1024
+
+
+def keep_freed_memory() -> bool:
+    """Whether the allocator has agreed."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    return bool(
+        mallopt(_M_MMAP_THRESHOLD, PIECE_BYTES_MAX) and mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
+    )
