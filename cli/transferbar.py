@@ -24,7 +24,7 @@ def transfer_bar(title: str, total_bytes: int | None) -> Iterator[Callable[[int]
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=40),
-        DownloadColumn(binary_units=True),
+        DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
