@@ -1,7 +1,7 @@
 """A task process without user code: what it does is said in the job's settings.
 
 mapNNNNNN / reduceNNNNNN / *    how the task of that index behaves: "ok", "fail", "fatal",
-                                "die", "hang", "fail-once", "spawn", "deaf"
+                                "die", "hang", "fail-once", "spawn", "slow", "deaf"
 """
 
 import os
@@ -52,6 +52,8 @@ def _task(connection: Connection, task: RunTask) -> TaskDone | TaskFailed:
             os.kill(os.getpid(), signal.SIGKILL)
         case "fail-once" if task.attempt.number == 0:
             return TaskFailed(FailureKind.FAILED, "the first try is bad", "trace")
+        case "slow":
+            time.sleep(1.5)
         case "spawn":
             grandchild = subprocess.Popen(["sleep", "600"])
             connection.send(TaskProgress(0.6, kind, f"pid {grandchild.pid}"))
