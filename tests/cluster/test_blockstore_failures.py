@@ -71,6 +71,28 @@ def test_two_of_three_datanodes_die_one_after_the_other(cluster):
     assert get(store, "/file") == data
 
 
+def test_when_too_few_nodes_are_left_in_a_pipeline_another_joins(cluster):
+    cluster.start(5)
+    store = cluster.client()
+    data = random.Random(9).randbytes(3 * BLOCK)
+    with store.open("/file", "wb", block_bytes=8 * BLOCK) as file:
+        file.write(data[: BLOCK + 12_345])
+        file.flush()
+        first, second, third = pipeline(cluster, store, "/file")
+        cluster.datanodes[first].kill()
+        cluster.datanodes[third].kill()
+        file.write(data[BLOCK + 12_345 : 2 * BLOCK])
+        file.flush()
+        now = pipeline(cluster, store, "/file")
+        assert second in now
+        assert set(now) - {first, second, third}
+        assert not {first, third} & set(now)
+        file.write(data[2 * BLOCK :])
+    # What joined has all of it, from the first byte.
+    cluster.datanodes[second].kill()
+    assert get(store, "/file") == data
+
+
 def test_a_frozen_datanode_is_left_behind(cluster):
     cluster.start(3)
     store = cluster.client()
@@ -212,3 +234,25 @@ def test_a_second_datanode_on_one_directory_is_refused(cluster):
     with pytest.raises(AssertionError, match="another DataNode uses"):
         second.ready()
     assert second.stop() == 2
+
+
+def test_a_datanode_of_another_cluster_is_refused(cluster):
+    cluster.start(1)
+    cluster.datanodes[0].stop()
+    cluster.namenode.kill()
+    (cluster.root / "namenode").rename(cluster.root / "another")
+    cluster.start_namenode()
+    cluster.spawn_datanode(0)
+    with pytest.raises(AssertionError, match="cluster"):
+        cluster.datanodes[0].ready()
+    assert cluster.datanodes[0].stop() == 2
+
+
+def test_a_datanode_may_be_started_before_its_namenode(cluster):
+    cluster.start(1)
+    cluster.datanodes[0].stop()
+    cluster.namenode.kill()
+    cluster.spawn_datanode(0)
+    cluster.start_namenode()
+    cluster.await_datanode(0)
+    put(cluster.client(), "/file", b"x", replication=1)
