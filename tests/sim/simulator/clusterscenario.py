@@ -22,6 +22,7 @@ class ClusterScenario(StoreScenario):
     faults_s = 40.0
     peace_s = 240.0
     store_users = 1
+    jobtracker_type = JobTrackerHost
 
     def __init__(
         self,
@@ -37,7 +38,7 @@ class ClusterScenario(StoreScenario):
         )
         rng = world.rng("engine")
         self.plans = Plans(world.rng("plans"))
-        self.jobtracker = JobTrackerHost(world, self.network, self.ledger, jobtracker_core)
+        self.jobtracker = self.jobtracker_type(world, self.network, self.ledger, jobtracker_core)
         slow = rng.random() < 0.3
         self.trackers = [
             TaskTrackerHost(

@@ -61,10 +61,12 @@ class WriteHeader:
 class DataNodeHost(Host):
     """One DataNode."""
 
+    disk_type = SimDisk
+
     def __init__(self, world: World, network: Network, name: str, rack: str) -> None:
         super().__init__(world, network, name)
         self.node = Node(name, name, 1, rack)
-        self.disk = SimDisk(name, self._power_gone)
+        self.disk = self.disk_type(name, self._power_gone)
         self._rng = world.rng(name)
         volume_owner = BlockFiles([DIRECTORY], self.disk)
         identity.keep(volume_owner.volumes, identity.Identity(1, name, "", 0))

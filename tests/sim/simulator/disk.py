@@ -87,6 +87,10 @@ class SimDisk:
                 self._power_gone()
                 raise Died
 
+    def sync_file(self, file: Any) -> None:
+        self._count()
+        file.sync()
+
     # --- the port
 
     def make_directory(self, path: str) -> None:
@@ -148,8 +152,7 @@ class _SimFile:
         self._file.start_writeback(offset, length)
 
     def sync(self) -> None:
-        self._disk._count()
-        self._file.sync()
+        self._disk.sync_file(self._file)
 
     def close(self) -> None:
         self._file.close()

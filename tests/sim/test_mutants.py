@@ -1,0 +1,120 @@
+"""Proof that the simulator can fail: shells and cores that break one rule each are caught.
+
+A mutant that lives would mean that the checker doesn't look, or that the faults never come.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from simulator.clusterscenario import ClusterScenario
+from simulator.datanode_host import DataNodeHost
+from simulator.disk import SimDisk
+from simulator.jobtracker_host import JobTrackerHost
+from simulator.namenode_host import NameNodeHost
+from simulator.storescenario import StoreScenario
+from simulator.world import Broken, Future, World
+
+from blockstore.model import Block, Replica
+from blockstore.namenode.core import NameNode
+from mapred.jobtracker.core import JobTracker
+
+pytestmark = pytest.mark.sim
+
+
+def caught(make: Callable[[World], StoreScenario], seeds: Sequence[int]) -> str:
+    """What the checker says of the first seed that shows the mutant."""
+    for seed in seeds:
+        try:
+            make(World(seed)).run()
+        except Broken as broken:
+            return str(broken)
+    return "nothing"
+
+
+class HastyNameNode(NameNodeHost):
+    """Answers before its journal is on the disk."""
+
+    async def _everything_durable(self) -> None:
+        self._waiting.append((self._journal.last, Future()))
+        if not self._syncing:
+            self.world.spawn(self._sync(), self.life)
+
+
+def test_a_namenode_that_answers_before_the_fsync_is_caught() -> None:
+    story = caught(lambda world: StoreScenario(world, namenode_type=HastyNameNode), range(40))
+    assert story != "nothing"
+
+
+class ForgetfulDisk(SimDisk):
+    """Says that it has synced."""
+
+    def sync_file(self, file: Any) -> None:
+        pass
+
+
+class ForgetfulDataNode(DataNodeHost):
+    disk_type = ForgetfulDisk
+
+
+def test_a_datanode_that_acknowledges_before_the_fsync_is_caught() -> None:
+    story = caught(lambda world: StoreScenario(world, datanode_type=ForgetfulDataNode), range(20))
+    assert "no disk has it whole" in story
+
+
+class StampBlindNameNode(NameNode):
+    """Takes every replica for one of the newest generation."""
+
+    def incremental_report(self, node_id: str, *, replicas: Sequence[Replica], **named: Any) -> Any:
+        newest = [replace(replica, block=self._newest(replica.block)) for replica in replicas]
+        return super().incremental_report(node_id, replicas=newest, **named)
+
+    def full_report(self, node_id: str, *, replicas: Sequence[Replica], **named: Any) -> Any:
+        newest = [replace(replica, block=self._newest(replica.block)) for replica in replicas]
+        return super().full_report(node_id, replicas=newest, **named)
+
+    def _newest(self, block: Block) -> Block:
+        stored = self.state.blocks.get(block.id)
+        return replace(block, generation=stored.generation) if stored else block
+
+
+def test_a_namenode_that_ignores_generation_stamps_is_caught() -> None:
+    story = caught(lambda world: StoreScenario(world, make_core=StampBlindNameNode), range(60))
+    assert story != "nothing"
+
+
+class HastyJobTracker(JobTrackerHost):
+    """Tells users and acts before its history is on its disk, which is slow."""
+
+    async def _settled(self) -> None:
+        pass
+
+    async def _save(self) -> None:
+        self._saving = True
+        await self.world.sleep(2.0)
+        await super()._save()
+
+
+class HastyCluster(ClusterScenario):
+    jobtracker_type = HastyJobTracker
+
+
+def test_a_jobtracker_that_answers_before_the_history_is_durable_is_caught() -> None:
+    assert caught(HastyCluster, range(20)) != "nothing"
+
+
+class DoubleCountingJobTracker(JobTracker):
+    """Adds to counters what no attempt has counted."""
+
+    def heartbeat(self, heartbeat: Any, now: float) -> Any:
+        for job in self.book.jobs.values():
+            job.counters.update(list(job.counters)[:1])
+        return super().heartbeat(heartbeat, now)
+
+
+def test_a_jobtracker_that_counts_twice_is_caught() -> None:
+    story = caught(
+        lambda world: ClusterScenario(world, jobtracker_core=DoubleCountingJobTracker), range(10)
+    )
+    assert "counted" in story
