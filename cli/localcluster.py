@@ -28,8 +28,8 @@ from .errors import CommandError
 
 # A daemon imports gRPC and replays its journal; a busy machine takes its time.
 READY_DEADLINE_S: Final = 60.0
-# A daemon ends within its own 3 s; then it is killed.
-STOP_GRACE_S: Final = 6.0
+# A daemon cuts itself off after 8 s (blockstore/runtime/daemon.py); then it is killed.
+STOP_GRACE_S: Final = 10.0
 LOG_LINES_SHOWN: Final = 20
 
 _READY_LINE: Final = re.compile(rb"^.* ready on (\S+:\d+)\s*$", re.MULTILINE)

@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import logging
+import os
 import signal
 import sys
 import threading
@@ -10,8 +11,14 @@ from typing import Final
 
 from blockstore.errors import ConfigException
 
-# From the signal to the end of the process; what isn't done by then is cut off.
+log = logging.getLogger(__name__)
+
+# What a daemon gives its open calls and last writes, from the signal on.
 STOP_GRACE_S: Final = 3.0
+# A daemon that still runs then waits for somebody who won't come (a JobTracker for a block
+# store that was stopped before it) and is cut off. All of ours may be killed at any moment.
+CUT_OFF_S: Final = 8.0
+CUT_OFF_CODE: Final = 1
 
 
 def check_bind(role: str, host: str, *, secret: str | None, insecure: bool) -> None:
@@ -56,14 +63,36 @@ def stop_event_for_loop() -> asyncio.Event:
     """Set by SIGTERM or SIGINT; for daemons on an event loop."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        stop.set()
+        _cut_off_later()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, on_signal)
     return stop
 
 
 def stop_event_for_threads() -> threading.Event:
     """Set by SIGTERM or SIGINT; for daemons on threads. Call it on the main thread."""
     stop = threading.Event()
+
+    def on_signal(*_: object) -> None:
+        stop.set()
+        _cut_off_later()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, on_signal)
     return stop
+
+
+def _cut_off_later() -> None:
+    def cut_off() -> None:
+        log.error("not ended %.0f s after the signal: cut off", CUT_OFF_S)
+        logging.shutdown()
+        os._exit(CUT_OFF_CODE)
+
+    # A thread of no consequence: the process ends before it where all goes well.
+    timer = threading.Timer(CUT_OFF_S, cut_off)
+    timer.daemon = True
+    timer.start()
