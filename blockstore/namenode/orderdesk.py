@@ -1,8 +1,10 @@
 """Orders on their way to DataNodes, and the one heartbeat that each node holds open.
 
 Rules
-- Orders are numbered from 1 per registration of a node, and are in every reply until they are
-  acknowledged (runtime/mailbox.py). A node that registers again starts with none.
+- Orders are numbered from 1 per incarnation of a node, and are in every reply until they are
+  acknowledged (runtime/mailbox.py).
+- When a node registers again, what it wasn't told yet is taken back: it was decided before the
+  report that follows. The numbers stay, with empty orders.
 - A heartbeat is answered at once when there is an order, when a newer heartbeat of the node
   came, or after the interval.
 """
@@ -10,18 +12,31 @@ Rules
 import asyncio
 from typing import Final
 
-from blockstore.model import Order
+from blockstore.model import DeleteReplicas, Order
 from blockstore.runtime.mailbox import Outbox
 
 # A reply stays small; the rest comes with the next, which follows at once.
 ORDERS_PER_REPLY: Final = 256
 
 
-class _Counter:
-    """One registration's."""
+_NOTHING: Final = DeleteReplicas(())
 
-    def __init__(self) -> None:
-        self.outbox: Outbox[Order] = Outbox()
+
+class _Slip:
+    """An order that can still be taken back."""
+
+    __slots__ = ("order",)
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+
+
+class _Counter:
+    """One incarnation's."""
+
+    def __init__(self, incarnation: int) -> None:
+        self.incarnation = incarnation
+        self.outbox: Outbox[_Slip] = Outbox()
         # Set to wake the heartbeat that is held open; a newer heartbeat brings a new one.
         self.bell = asyncio.Event()
 
@@ -32,16 +47,20 @@ class OrderDesk:
     def __init__(self) -> None:
         self._counters: dict[str, _Counter] = {}
 
-    def registered(self, node_id: str) -> None:
-        old = self._counters.get(node_id)
-        self._counters[node_id] = _Counter()
-        if old is not None:
-            old.bell.set()
+    def registered(self, node_id: str, incarnation: int) -> None:
+        counter = self._counters.get(node_id)
+        if counter is not None and counter.incarnation == incarnation:
+            for _, slip in counter.outbox.pending():
+                slip.order = _NOTHING
+            return
+        self._counters[node_id] = _Counter(incarnation)
+        if counter is not None:
+            counter.bell.set()
 
     def put(self, node_id: str, order: Order) -> None:
         counter = self._counters.get(node_id)
         if counter is not None:
-            counter.outbox.put(order)
+            counter.outbox.put(_Slip(order))
             counter.bell.set()
 
     def close(self) -> None:
@@ -66,4 +85,4 @@ class OrderDesk:
                 return []
             if counter.bell is not bell or self._counters[node_id] is not counter:
                 return []
-        return counter.outbox.pending()[:ORDERS_PER_REPLY]
+        return [(seq, slip.order) for seq, slip in counter.outbox.pending()[:ORDERS_PER_REPLY]]

@@ -251,7 +251,7 @@ class DataNodeServicer(services.DataNodeProtocolServicer):
                 now=self._shell.now,
             )
         )
-        self._shell.desk.registered(request.node.node_id)
+        self._shell.desk.registered(request.node.node_id, request.incarnation)
         return pb.RegisterReply(
             cluster_id=registration.cluster_id,
             epoch=registration.epoch,

@@ -195,8 +195,9 @@ Global___FileStatus: _TypeAlias = FileStatus  # noqa: Y015
 
 @_typing.final
 class Order(_message.Message):
-    """An order of the NameNode to one DataNode. Orders are numbered per registration
-    from 1, sent again until acknowledged, and performed once.
+    """An order of the NameNode to one DataNode. Orders are numbered per (NameNode
+    epoch, DataNode incarnation) from 1, sent again until acknowledged, and
+    performed once. A node that registers again within both goes on counting.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -30,7 +30,7 @@ class House:
         await self.shell.perform(
             lambda core: core.register(Node("x", "h", 1), incarnation=1, now=self.clock.monotonic())
         )
-        self.shell.desk.registered("x")
+        self.shell.desk.registered("x", 1)
         await self.shell.perform(
             lambda core: core.heartbeat(
                 "x",
