@@ -24,7 +24,8 @@ import grpc
 from blockstore import checksum
 from blockstore.codec import block_from_wire, node_from_wire
 from blockstore.datanode.fence import Fence
-from blockstore.datanode.store import ReplicaStore, Writing
+from blockstore.datanode.store import ReplicaStore
+from blockstore.datanode.writing import Writing
 from blockstore.datastream import KEEPALIVE, LAST, SYNC, Ack, Packet, pack_ack, unpack
 from blockstore.errors import InvalidRequestException, StoreError, UnreachableException
 from blockstore.model import Node

@@ -18,6 +18,7 @@ from blockstore.datanode.blockfiles import BlockFiles, LocalPaths
 from blockstore.datanode.core import Event, Replicas
 from blockstore.datanode.openfiles import OpenFiles
 from blockstore.datanode.storedfiles import StoredFiles
+from blockstore.datanode.writing import BlockLock, Writing
 from blockstore.errors import (
     InvalidRequestException,
     NotReadyException,
@@ -38,7 +39,7 @@ class ReplicaStore:
         self._core = Replicas(files.load())
         # Guards the core and the tables below; held for a few lines only.
         self._guard = threading.Lock()
-        self._locks: WeakValueDictionary[int, _BlockLock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[int, BlockLock] = WeakValueDictionary()
         self._held: dict[int, Writing] = {}
         # What readers of an open replica may see: bytes that its pipeline acknowledged.
         self._acknowledged: dict[int, int] = {}
@@ -49,30 +50,30 @@ class ReplicaStore:
 
     # --- writing ---------------------------------------------------------------------
 
-    def create(self, block: Block, chunk_bytes: int) -> "Writing":
+    def create(self, block: Block, chunk_bytes: int) -> Writing:
         """An empty open replica.
 
         Raises:
             InvalidRequestException: the block is here already.
         """
         block = Block(block.id, block.generation)
-        with self._lock(block.id):
+        with self.lock(block.id):
             self._check(Event.CREATE, block)
             files = self._files.create(block, chunk_bytes, copy=False)
             self._apply(Event.CREATE, block)
             return self._hold(files)
 
-    def resume(self, block: Block) -> "Writing":
+    def resume(self, block: Block) -> Writing:
         """Goes on with an open replica that was stamped for it.
 
         Raises:
             ReplicaNotFoundException, InvalidRequestException: it isn't here, or isn't so.
         """
-        with self._lock(block.id):
+        with self.lock(block.id):
             self._check(Event.RESUME, block)
             return self._hold(self._take(block.id))
 
-    def copy(self, block: Block, chunk_bytes: int, *, keep_open: bool) -> "Writing":
+    def copy(self, block: Block, chunk_bytes: int, *, keep_open: bool) -> Writing:
         """A copy of a whole replica; nobody sees it before its `finish`.
 
         Raises:
@@ -80,7 +81,7 @@ class ReplicaStore:
         """
         event = Event.JOIN if keep_open else Event.COPY
         block = Block(block.id, block.generation)
-        with self._lock(block.id):
+        with self.lock(block.id):
             held = self._core.get(block.id)
             if held.state is ReplicaState.FINALIZED and held.block.generation >= block.generation:
                 # Who asks for it doesn't know that it's here.
@@ -101,7 +102,7 @@ class ReplicaStore:
 
     def info(self, block_id: int) -> Replica:
         """What a reader may see of the block here."""
-        with self._lock(block_id):
+        with self.lock(block_id):
             held = self._core.get(block_id)
             if held.state is not ReplicaState.RBW:
                 return held
@@ -114,7 +115,7 @@ class ReplicaStore:
         Raises:
             InvalidRequestException: a later recovery was here already.
         """
-        with self._lock(block.id):
+        with self.lock(block.id):
             with self._guard:
                 held = self._core.promise(block, recovery)
             self._end_hold(block.id)
@@ -128,7 +129,7 @@ class ReplicaStore:
         """
         event = Event.UPDATE_FINAL if finalize else Event.UPDATE
         wanted = ReplicaState.FINALIZED if finalize else ReplicaState.RBW
-        with self._lock(new.id):
+        with self.lock(new.id):
             held = self._core.get(new.id)
             grown = not finalize and held.block.length > new.length
             if held.state is wanted and (held.block == new or (grown and _same_stamp(held, new))):
@@ -154,7 +155,7 @@ class ReplicaStore:
         """Removes replicas of these stamps or older ones; what isn't here is no error."""
         for block in blocks:
             try:
-                self._delete(block)
+                self.remove(block)
             except (InvalidRequestException, ReplicaNotFoundException) as refusal:
                 log.info("kept: %s", refusal)
                 # Who orders it doesn't know what is here.
@@ -163,13 +164,13 @@ class ReplicaStore:
                 log.warning("%s could not be deleted: %s", block, error)
 
     def _report_held(self, block: Block) -> None:
-        with self._lock(block.id), self._guard:
+        with self.lock(block.id), self._guard:
             held = self._core.get(block.id)
             absent = held.state is ReplicaState.ABSENT
             self._report(Replica(block, ReplicaState.DELETED) if absent else held)
 
-    def _delete(self, block: Block) -> None:
-        with self._lock(block.id):
+    def remove(self, block: Block) -> None:
+        with self.lock(block.id):
             self._check(Event.DELETE, block)
             self._end_hold(block.id)
             self._files.delete(block.id)
@@ -178,7 +179,7 @@ class ReplicaStore:
 
     def rotten(self, block: Block, reason: str) -> None:
         """A finalised replica's bytes don't match their checksums: reported, kept, not served."""
-        with self._lock(block.id):
+        with self.lock(block.id):
             held = self._core.get(block.id)
             finalized = held.state is ReplicaState.FINALIZED
             if not finalized or held.block.generation != block.generation:
@@ -189,7 +190,7 @@ class ReplicaStore:
     def drop_failed_volumes(self) -> None:
         """Replicas on volumes that failed are gone."""
         for block_id in self._files.on_failed_volumes():
-            with self._lock(block_id):
+            with self.lock(block_id):
                 held = self._core.get(block_id)
                 self._end_hold(block_id)
                 self._files.forget(block_id)
@@ -205,7 +206,7 @@ class ReplicaStore:
             ReplicaNotFoundException: it isn't here, is older than that, or is damaged.
             NotReadyException: it waits for recovery.
         """
-        with self._lock(block.id):
+        with self.lock(block.id):
             held = self._core.get(block.id)
             if held.state in (ReplicaState.ABSENT, ReplicaState.CORRUPT):
                 raise ReplicaNotFoundException(f"this DataNode has no readable replica of {block}")
@@ -222,7 +223,7 @@ class ReplicaStore:
 
     def local_paths(self, block: Block) -> LocalPaths:
         """Raises ReplicaNotFoundException when no finalised replica of that stamp is here."""
-        with self._lock(block.id):
+        with self.lock(block.id):
             held = self._core.get(block.id)
             finalized = held.state is ReplicaState.FINALIZED
             if not finalized or held.block.generation < block.generation:
@@ -240,11 +241,11 @@ class ReplicaStore:
 
     # --- inside ------------------------------------------------------------------------
 
-    def _lock(self, block_id: int) -> "_BlockLock":
+    def lock(self, block_id: int) -> BlockLock:
         with self._guard:
             lock = self._locks.get(block_id)
             if lock is None:
-                lock = self._locks[block_id] = _BlockLock()
+                lock = self._locks[block_id] = BlockLock()
             return lock
 
     def _check(self, event: Event, block: Block) -> None:
@@ -256,7 +257,7 @@ class ReplicaStore:
             for replica in self._core.apply(event, block):
                 self._report(replica)
 
-    def _hold(self, files: OpenFiles) -> "Writing":
+    def _hold(self, files: OpenFiles) -> Writing:
         writing = self._held[files.block.id] = Writing(self, files, Event.FINALIZE)
         self._acknowledged.setdefault(files.block.id, files.length)
         return writing
@@ -280,11 +281,13 @@ class ReplicaStore:
         finally:
             files.close()
 
-    def _grew(self, block: Block) -> None:
+    # --- what a Writing calls ------------------------------------------------------------
+
+    def grew(self, block: Block) -> None:
         with self._guard:
             self._core.grow(block)
 
-    def _finish(self, writing: "Writing") -> None:
+    def finish(self, writing: Writing) -> None:
         """The end of a stream: finalised, or a copy that others go on writing."""
         files, block = writing.files, writing.files.block
         self._check(writing.event, block)
@@ -307,13 +310,19 @@ class ReplicaStore:
             self._acknowledged.pop(block.id, None)
         self._apply(writing.event, block)
 
+    def show(self, block_id: int, length: int) -> None:
+        """Readers may see so many bytes of an open replica."""
+        self._acknowledged[block_id] = max(self._acknowledged.get(block_id, 0), length)
+
     def _replace(self, block: Block) -> None:
         """Makes room for a newer whole copy."""
-        if self._core.get(block.id).state is not ReplicaState.ABSENT:
+        held = self._core.get(block.id)
+        if held.state is not ReplicaState.ABSENT:
             self._end_hold(block.id)
             self._files.delete(block.id)
+            self._apply(Event.DELETE, held.block)
 
-    def _release(self, writing: "Writing") -> None:
+    def let_go(self, writing: Writing) -> None:
         if writing.event is Event.FINALIZE:
             self._held.pop(writing.files.block.id, None)
         else:
@@ -322,107 +331,3 @@ class ReplicaStore:
 
 def _same_stamp(held: Replica, block: Block) -> bool:
     return held.block.generation == block.generation
-
-
-class _BlockLock:
-    """A reentrant lock that a WeakValueDictionary can hold."""
-
-    __slots__ = ("__weakref__", "_lock")
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-
-class Writing:
-    """One stream's hold on an open replica, until `finish`, `release` or `discard`."""
-
-    def __init__(self, store: ReplicaStore, files: OpenFiles, event: Event) -> None:
-        self.files = files
-        self.event = event
-        self._store = store
-        # Taken while bytes are written: who ends the hold waits for that.
-        self._lock = store._lock(files.block.id)
-        self._ended = False
-
-    @property
-    def length(self) -> int:
-        return self.files.length
-
-    @property
-    def chunk_bytes(self) -> int:
-        return self.files.chunk_bytes
-
-    def write(self, offset: int, crcs: memoryview | bytes, data: memoryview | bytes) -> None:
-        """Takes over bytes that were checked against their checksums.
-
-        Raises:
-            InvalidRequestException: they don't go on from here, or the hold was lost.
-            StoreError: the disk refused.
-        """
-        with self._lock:
-            self._must_hold()
-            if len(data):
-                self.files.write(offset, crcs, data)
-                if self.event is Event.FINALIZE:
-                    self._store._grew(self.files.block)
-
-    def sync(self) -> None:
-        with self._lock:
-            self._must_hold()
-            self.files.sync()
-
-    def finish(self) -> None:
-        """Durable and named."""
-        with self._lock:
-            self._must_hold()
-            self._store._finish(self)
-            self._ended = True
-
-    def acknowledged(self, length: int) -> None:
-        """The pipeline acknowledged so many bytes: readers may see them."""
-        block_id = self.files.block.id
-        with self._lock:
-            if not self._ended and self.event is Event.FINALIZE:
-                seen = self._store._acknowledged
-                seen[block_id] = max(seen.get(block_id, 0), length)
-
-    def release(self) -> None:
-        """The stream broke: an open replica stays as it is, half a copy goes."""
-        with self._lock:
-            if self._ended:
-                return
-            self._ended = True
-            self._store._release(self)
-            if self.event is Event.FINALIZE:
-                self.files.close()
-            else:
-                self.files.discard()
-
-    def discard(self) -> None:
-        """The pipeline never stood: nobody has written to it, so it goes."""
-        with self._lock:
-            if self._ended:
-                return
-            if self.event is Event.FINALIZE and self.length == 0:
-                self._store._delete(self.files.block)
-            else:
-                self.release()
-
-    def lose(self) -> None:
-        """Somebody else takes the replica over."""
-        with self._lock:
-            if not self._ended:
-                self._ended = True
-                self.files.close()
-
-    def _must_hold(self) -> None:
-        if self._ended:
-            raise InvalidRequestException(
-                f"{self.files.block} was taken from this stream by a recovery or another stream"
-            )
