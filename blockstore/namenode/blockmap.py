@@ -10,6 +10,8 @@ Kinds of replicas
 Rules
 - A replica of a block that the namespace allocated and dropped is doomed: to be deleted.
   One with an id that was never allocated is left alone: it isn't ours to judge.
+- A node that is lost and returns may still carry out an old order to delete: its leaving
+  replicas don't become good by that.
 - Who held a replica last, and why it's gone, is kept while the block has no good replica.
 """
 
@@ -38,6 +40,10 @@ class Odd:
     reason: str
     # A leaving one's: what it was before.
     before: Kind = Kind.GOOD
+
+    @property
+    def is_leaving(self) -> bool:
+        return self.kind is Kind.LEAVING
 
 
 def judge(stored: StoredBlock, replica: Replica) -> Odd:
@@ -90,6 +96,8 @@ class BlockMap:
         self._odd: dict[int, dict[str, Odd]] = {}
         self._of_node: dict[str, set[int]] = {}
         self._gone: dict[int, dict[str, str]] = {}
+        # Per node that was lost: what it had been told to delete, until its next full report.
+        self._told_to: dict[str, dict[int, Odd]] = {}
         # Per node: replicas to delete, of blocks that are no more.
         self.doomed: dict[str, dict[int, Block]] = {}
 
@@ -138,14 +146,13 @@ class BlockMap:
             if block_id < allocated_below:
                 self.doomed.setdefault(node_id, {})[block_id] = replica.block
             return
-        if block_id not in self._odd and _is_good(stored, replica):
+        plain = block_id not in self._odd and node_id not in self._told_to
+        if plain and _is_good(stored, replica):
             self._add_good(block_id, node_id)
             return
-        before = self.odd(block_id).get(node_id)
+        before = self.odd(block_id).get(node_id) or self._told_to.get(node_id, {}).get(block_id)
         odd = judge(stored, replica)
-        if before is not None and self._sticks(before, odd):
-            return
-        self._put(block_id, node_id, odd)
+        self._put(block_id, node_id, before if before and self._sticks(before, odd) else odd)
 
     @staticmethod
     def _sticks(before: Odd, now: Odd) -> bool:
@@ -169,11 +176,20 @@ class BlockMap:
             self.report(node_id, replica, allocated_below=allocated_below)
         for block_id in before - seen:
             self.remove(block_id, node_id, "is up but doesn't have it any more")
+        self._told_to.pop(node_id, None)
         return before | seen
 
-    def lose_node(self, node_id: str, reason: str) -> list[int]:
-        """The node is dead or another: none of its replicas counts. Returns their blocks."""
+    def lose_node(self, node_id: str, reason: str, *, process_ended: bool) -> list[int]:
+        """The node is dead or another: none of its replicas counts. Returns their blocks.
+
+        Unless its process is known to have ended, it may come back and still do as it was told.
+        """
         lost = list(self.of_node(node_id))
+        told = {b: odd for b in lost if (odd := self.odd(b).get(node_id)) and odd.is_leaving}
+        if process_ended:
+            self._told_to.pop(node_id, None)
+        elif told:
+            self._told_to.setdefault(node_id, {}).update(told)
         for block_id in lost:
             self.remove(block_id, node_id, reason)
         self._of_node.pop(node_id, None)

@@ -113,6 +113,10 @@ class Replication:
             return []
         if not stored.committed:
             return []
+        for node_id, odd in self._blocks.odd(block_id).items():
+            if odd.is_leaving and (block_id, node_id) not in self._deletions:
+                # It returned from the dead and hasn't obeyed: it's told again when that's late.
+                self._deletions[block_id, node_id] = now + self._config.order_timeout_s
         wanted, good = self._wanted(stored), len(self._blocks.good(block_id))
         if good < wanted:
             self.short.add(block_id)
@@ -234,7 +238,7 @@ class Replication:
                 break
             del self._deletions[block_id, node_id]
             odd = self._blocks.odd(block_id).get(node_id)
-            if odd is None or odd.kind is not Kind.LEAVING:
+            if odd is None or not odd.is_leaving:
                 continue
             if self._blocks.good(block_id):
                 orders.append((node_id, self._delete(block_id, node_id, odd.reason, now)))

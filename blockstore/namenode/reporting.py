@@ -43,7 +43,8 @@ class Reporting:
                 "empty directory"
             )
         for node_id in self._parts.nodes.register(node, incarnation, now):
-            self.lose_replicas(node_id, "was replaced: its DataNode started anew")
+            reason = "was replaced: its DataNode started anew"
+            self._lose_replicas(node_id, reason, process_ended=True)
         log.info("%s registered (incarnation %d)", node, incarnation)
         return Registration(state.cluster_id, state.epoch, self._parts.config.heartbeat_interval_s)
 
@@ -120,17 +121,19 @@ class Reporting:
         for node_id in self._parts.nodes.bury(now):
             silence_s = self._parts.nodes.silence_s(node_id, now)
             log.warning("%s is dead: silent for %.1f s", node_id, silence_s)
-            self.lose_replicas(node_id, f"is dead: not heard of for {silence_s:.0f} s")
+            reason = f"is dead: not heard of for {silence_s:.0f} s"
+            self._lose_replicas(node_id, reason, process_ended=False)
         for node in self._parts.nodes.live(now):
             if node.report_due_at is not None and now > node.report_due_at:
                 node.report_due_at = now + self._parts.config.full_report_interval_s
                 self._parts.order(node.node.node_id, SendReport())
         self.work(now, self._parts.config.replication_work_max)
 
-    def lose_replicas(self, node_id: str, reason: str) -> None:
-        self._parts.replication.lost_node(node_id)
-        for block_id in self._parts.blocks.lose_node(node_id, reason):
-            self._parts.replication.touch(block_id)
+    def _lose_replicas(self, node_id: str, reason: str, *, process_ended: bool) -> None:
+        parts = self._parts
+        parts.replication.lost_node(node_id)
+        for block_id in parts.blocks.lose_node(node_id, reason, process_ended=process_ended):
+            parts.replication.touch(block_id)
 
     def work(self, now: float, most: int) -> None:
         """Safe mode's end, copies and deletions, as far as they are due."""

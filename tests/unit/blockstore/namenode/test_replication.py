@@ -124,6 +124,34 @@ def test_a_deletion_that_is_not_reported_is_ordered_again_of_the_same_replica(cl
     assert cluster.locations("/f") == [[other]]
 
 
+def test_a_node_that_returns_may_still_obey_an_old_order_to_delete(cluster):
+    cluster.add_nodes("xy")
+    (block,) = cluster.write("/f", 10, replication=2)
+    cluster.take(cluster.core.set_replication("/f", 1))
+    ((told, _),) = first = deletions(tick(cluster))
+    (other,) = {"x", "y"} - {told}
+    cluster.pass_time(200, beating=other)
+    cluster.register(told)
+    cluster.full_report(told, Replica(block, ReplicaState.FINALIZED))
+    # Were it good, one of the two would be too many, and perhaps the other.
+    assert cluster.locations("/f") == [[other]]
+    assert deletions(cluster) == []
+    cluster.pass_time(121)
+    assert deletions(cluster) == first
+
+
+def test_a_node_whose_process_ended_forgets_its_orders(cluster):
+    cluster.add_nodes("xy")
+    (block,) = cluster.write("/f", 10, replication=2)
+    cluster.take(cluster.core.set_replication("/f", 1))
+    ((told, _),) = deletions(tick(cluster))
+    cluster.take(cluster.core.set_replication("/f", 2))
+    cluster.incarnations[told] += 1
+    cluster.register(told)
+    cluster.full_report(told, Replica(block, ReplicaState.FINALIZED))
+    assert cluster.locations("/f") == [["x", "y"]]
+
+
 def test_a_copy_to_a_node_that_dies_goes_elsewhere(cluster):
     cluster.add_nodes("x")
     cluster.write("/f", 10, replication=2)
