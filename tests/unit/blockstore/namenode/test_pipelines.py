@@ -105,3 +105,16 @@ def test_a_replica_of_the_old_stamp_never_counts(cluster):
     cluster.report("y", new)
     assert cluster.complete(inode_id, new).done
     assert cluster.locations("/f") == [["x", "y"]]
+
+
+def test_readers_and_recovery_look_where_the_rebuilt_pipeline_writes(cluster):
+    cluster.add_nodes("xyz")
+    inode_id = cluster.create("/f")
+    located = cluster.add_block(inode_id)
+    generation = broken(cluster, inode_id, located, ["x", "y"]).new_generation
+    rebuilt(cluster, inode_id, located, generation, ["x", "y"])
+    assert cluster.locations("/f") == [["x", "y"]]
+    cluster.recover_lease("/f")
+    ((_, order),) = cluster.take_orders()
+    assert {node.node_id for node in order.nodes} == {"x", "y"}
+    assert order.block.generation == generation

@@ -124,6 +124,18 @@ def test_a_deletion_that_is_not_reported_is_ordered_again_of_the_same_replica(cl
     assert cluster.locations("/f") == [[other]]
 
 
+def test_a_replica_that_was_told_to_go_is_good_again_when_it_is_the_last(cluster):
+    cluster.add_nodes("xy")
+    (block,) = cluster.write("/f", 10, replication=2)
+    cluster.take(cluster.core.set_replication("/f", 1))
+    ((told, _),) = deletions(tick(cluster))
+    (other,) = {"x", "y"} - {told}
+    cluster.report(other, block, ReplicaState.CORRUPT)
+    cluster.pass_time(121)
+    assert cluster.locations("/f") == [[told]]
+    assert told not in dict(deletions(cluster))
+
+
 def test_a_node_that_returns_may_still_obey_an_old_order_to_delete(cluster):
     cluster.add_nodes("xy")
     (block,) = cluster.write("/f", 10, replication=2)
