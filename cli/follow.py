@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Final
 
+from blockstore.errors import StoreError, UnreachableException
 from mapred.engine import Engine
+from mapred.errors import MapredError
 from mapred.model import JobStatus
 
-from .errors import Terminated
+from .errors import CommandError, Terminated
 from .output import tell
 from .progress import Progress
 
@@ -25,25 +27,43 @@ KILL_DEADLINE_S: Final = 15.0
 
 
 def to_the_end(engine: Engine, job_id: str, progress: Progress) -> JobStatus:
-    """Shows the job until it has ended."""
+    """Shows the job until it has ended.
+
+    Raises:
+        CommandError: the JobTracker is gone, and hasn't come back in time.
+    """
     version = 0
     with progress:
         while True:
-            status, version = engine.status(job_id, known_version=version, wait_s=NEWS_WAIT_S)
+            try:
+                status, version = engine.status(job_id, known_version=version, wait_s=NEWS_WAIT_S)
+            except UnreachableException as error:
+                raise CommandError(
+                    f"{error}\n  {job_id} goes on when the JobTracker is back. "
+                    f"Ask then:  mapred job status {job_id}"
+                ) from None
             progress.show(status)
             if status.state.ended:
                 return status
 
 
 @contextlib.contextmanager
-def killed_on_interrupt(engine: Engine, job_id: str) -> Iterator[None]:
-    """Whatever ends the block early (Ctrl-C, SIGTERM, an error of ours) ends the job, too."""
+def killed_on_interrupt(engine: Engine, output_uri: str) -> Iterator[None]:
+    """Ctrl-C and SIGTERM inside the block kill the job that writes to `output_uri`.
+
+    The output says which job is meant, for the block may end before a submit has told its id.
+    """
     try:
         yield
     except (KeyboardInterrupt, Terminated) as interrupt:
         why = "Ctrl-C" if isinstance(interrupt, KeyboardInterrupt) else "SIGTERM"
-        tell(f"mapred: {why}: killing {job_id}")
-        _kill(engine, job_id, f"{why} in mapred submit")
+        try:
+            for status in engine.jobs():
+                if status.output_uri == output_uri and not status.state.ended:
+                    tell(f"mapred: {why}: killing {status.job_id}")
+                    _kill(engine, status.job_id, f"{why} in mapred submit")
+        except (MapredError, StoreError) as error:
+            tell(f"mapred: the job can't be killed: {error}")
         raise
 
 

@@ -141,11 +141,11 @@ def submit(
         with _scratch(spec.output_uri, needed=output is None):
             runner = _runner(engine, spec, detach=detach, resume=resume)
             started_s = time.monotonic()
-            job_id = runner.submit(spec)
-            if detach:
-                click.echo(job_id)
-                return 0
-            with killed_on_interrupt(runner, job_id):
+            with killed_on_interrupt(runner, spec.output_uri):
+                job_id = runner.submit(spec)
+                if detach:
+                    click.echo(job_id)
+                    return 0
                 status = to_the_end(runner, job_id, progress_for(quiet=quiet))
             took_s = time.monotonic() - started_s
             return _tell(status, took_s, to_stdout=output is None, quiet=quiet, as_json=as_json)
