@@ -69,7 +69,7 @@ class ClusterFile(msgspec.Struct, frozen=True):
         return tuple(member for member in self.members if member.alive)
 
     def having(self, member: Member) -> "ClusterFile":
-        """The same with `member` in place of the one of that name, in order of name's start."""
+        """The same with `member`, in place of one of its name if there is one."""
         others = tuple(other for other in self.members if other.name != member.name)
         return msgspec.structs.replace(self, members=(*others, member))
 

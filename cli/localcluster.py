@@ -124,13 +124,15 @@ class LocalCluster:
 
     def _undo(self, state: ClusterFile, started: list[Starting]) -> None:
         # A second Ctrl-C must not leave anybody behind.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        births = [(one.process.pid, processes.birth(one.process.pid)) for one in started]
-        processes.end([(pid, born) for pid, born in births if born], grace_s=STOP_GRACE_S)
-        ended = {one.name for one in started}
-        left = tuple(member for member in state.members if member.name not in ended)
-        state = msgspec.structs.replace(state, members=left)
-        clusterfile.write(state)
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            births = [(one.process.pid, processes.birth(one.process.pid)) for one in started]
+            processes.end([(pid, born) for pid, born in births if born], grace_s=STOP_GRACE_S)
+            ended = {one.name for one in started}
+            left = tuple(member for member in state.members if member.name not in ended)
+            clusterfile.write(msgspec.structs.replace(state, members=left))
+        finally:
+            signal.signal(signal.SIGINT, handler)
 
     # --- down ------------------------------------------------------------------------
 
