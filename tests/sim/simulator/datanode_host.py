@@ -8,14 +8,13 @@ until it was taken, orders are numbered, an ack says that every hop has the pack
 import random
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Any
 
 from blockstore import checksum, checksumfile
 from blockstore.datanode import identity, layout
 from blockstore.datanode.blockfiles import BlockFiles
-from blockstore.datanode.store import ReplicaStore, Writing
-from blockstore.datastream import LAST, SYNC, Ack, Packet
+from blockstore.datanode.store import ReplicaStore
+from blockstore.datastream import LAST, Packet
 from blockstore.errors import (
     ChecksumException,
     StaleEpochException,
@@ -36,26 +35,14 @@ from blockstore.model import (
 from blockstore.runtime.mailbox import Inbox
 from simulator.disk import SimDisk
 from simulator.network import Host, Network, Stream, StreamBroken
+from simulator.pipeline import CHUNK_BYTES, PACKET_BYTES, Receiver, WriteHeader, expect, try_send
 from simulator.recovery import recover_block
 from simulator.world import Future, Lock, World
 
-CHUNK_BYTES = 32
-PACKET_BYTES = 96
 # Silence of the NameNode after which a node takes no writes, less than its time to be dead.
 FENCE_S = 6.0
 DIRECTORY = "/disk"
 SCAN_S = 25.0
-
-
-@dataclass(frozen=True, slots=True)
-class WriteHeader:
-    """The first frame of a write stream, as in protos/blockstore/datanode.proto."""
-
-    block: Block
-    # "create", "resume" or "transfer".
-    stage: str
-    downstream: tuple[Node, ...] = ()
-    keep_open: bool = False
 
 
 class DataNodeHost(Host):
@@ -271,7 +258,7 @@ class DataNodeHost(Host):
             await self.world.sleep(self._rng.uniform(0.5, 1.5) * SCAN_S)
             for replica in self.store.report():
                 if replica.state is ReplicaState.FINALIZED:
-                    await self._disk_time()
+                    await self.disk_time()
                     self._verify(replica.block)
 
     def _verify(self, block: Block) -> None:
@@ -295,7 +282,7 @@ class DataNodeHost(Host):
                 for target in order.targets:
                     await self._replicate(order.block, target)
             case DeleteReplicas():
-                await self._disk_time()
+                await self.disk_time()
                 self.store.delete(order.blocks)
                 self.world.figures["replicas ordered to go"] += len(order.blocks)
             case RecoverBlock():
@@ -321,7 +308,7 @@ class DataNodeHost(Host):
         header = WriteHeader(stored.block, "transfer", keep_open=keep_open)
         stream = await self.network.open_stream(self, target.node_id, "write", header)
         try:
-            await _expect(stream)
+            await expect(stream)
             length, seq = stored.block.length, 0
             for offset in range(0, length, PACKET_BYTES):
                 wanted = min(PACKET_BYTES, length - offset)
@@ -329,10 +316,10 @@ class DataNodeHost(Host):
                 checksum.verify(data, crcs, CHUNK_BYTES, what=str(block), offset=offset)
                 seq += 1
                 stream.send(Packet(offset, seq, 0, crcs, data))
-                await self._disk_time(0.2)
+                await self.disk_time(0.2)
             stream.send(Packet(length, seq + 1, LAST, b"", b""))
             for _ in range(seq + 1):
-                await _expect(stream)
+                await expect(stream)
         finally:
             stream.close()
 
@@ -347,7 +334,7 @@ class DataNodeHost(Host):
     async def serve_update(
         self, old: Block, new: Block, finalize: bool, copy_to: tuple[Node, ...] = ()
     ) -> Replica:
-        await self._disk_time(2.0)
+        await self.disk_time(2.0)
         replica = self.store.update(old, new, finalize=finalize)
         for target in copy_to:
             await self.copy_to(new, target, keep_open=True)
@@ -363,171 +350,25 @@ class DataNodeHost(Host):
                 crcs, data = stored.run(at, PACKET_BYTES)
                 stream.send(Packet(at, 0, 0, crcs, data))
                 at += len(data)
-                await self._disk_time(0.1)
+                await self.disk_time(0.1)
             stream.send(Packet(at, 0, LAST, b"", b""))
         except StreamBroken:
             pass
         except StoreError as error:
             if isinstance(error, ChecksumException):
                 self.store.rotten(block, str(error))
-            _try_send(stream, error)
+            try_send(stream, error)
 
     async def serve_write(self, stream: Stream, header: WriteHeader) -> None:
-        await _Receiver(self, stream, header).run()
+        await Receiver(self, stream, header).run()
 
     # --- inside
 
-    def _fence(self) -> None:
+    def fence(self) -> None:
         if self.world.now - self._heard_at > FENCE_S:
             self.world.figures["write fenced off"] += 1
             raise StaleEpochException(f"{self.name} has not reached its NameNode")
 
-    async def _disk_time(self, factor: float = 1.0) -> None:
+    async def disk_time(self, factor: float = 1.0) -> None:
         slow = 20.0 if self._rng.random() < 0.01 else 1.0
         await self.world.sleep(self._rng.uniform(0.0005, 0.01) * factor * slow)
-
-
-class _Receiver:
-    """One node's part of a pipeline, as blockstore/datanode/pipeline.py does it."""
-
-    def __init__(self, host: DataNodeHost, stream: Stream, header: WriteHeader) -> None:
-        self._host = host
-        self._stream = stream
-        self._header = header
-        self._below: Stream | None = None
-        # Highest packet stored here, acknowledged below, and acknowledged upwards.
-        self._stored = self._acknowledged = 0
-        self._sent = 0
-        self._last = -1
-        self._ends: deque[tuple[int, int]] = deque()
-        self._over = False
-
-    async def run(self) -> None:
-        try:
-            self._host._fence()
-            writing = self._open()
-        except StoreError as error:
-            _try_send(self._stream, Ack(0, 0, str(error)))
-            self._stream.close()
-            return
-        try:
-            failure = await self._connect()
-            if failure is not None:
-                writing.discard()
-                _try_send(self._stream, failure)
-                return
-            self._stream.send(Ack(0))
-            if self._below is not None:
-                self._host.world.spawn(self._acks(writing), self._host.life)
-            while not self._over:
-                await self._take(await self._stream.receive(10.0), writing)
-        except StreamBroken:
-            pass
-        except StoreError as error:
-            self._fail(Ack(0, 0, str(error)))
-        finally:
-            if self._sent != self._last:
-                writing.release()
-            if self._below is not None and self._sent != self._last:
-                self._below.close()
-
-    def _open(self) -> Writing:
-        store, block = self._host.store, self._header.block
-        if self._header.stage == "create":
-            return store.create(block, CHUNK_BYTES)
-        if self._header.stage == "transfer":
-            return store.copy(block, CHUNK_BYTES, keep_open=self._header.keep_open)
-        return store.resume(block)
-
-    async def _connect(self) -> Ack | None:
-        if not self._header.downstream:
-            return None
-        following, *rest = self._header.downstream
-        onward = replace(self._header, downstream=tuple(rest))
-        try:
-            self._below = await self._host.network.open_stream(
-                self._host, following.node_id, "write", onward
-            )
-            ack: Ack = await self._below.receive(4.0 + 2.0 * len(rest))
-        except UnreachableException as error:
-            return Ack(0, 1, str(error))
-        return None if ack.failed_hop < 0 else replace(ack, failed_hop=ack.failed_hop + 1)
-
-    async def _take(self, packet: Packet, writing: Writing) -> None:
-        host = self._host
-        host._fence()
-        checksum.verify(
-            packet.data,
-            packet.crcs,
-            CHUNK_BYTES,
-            what=str(self._header.block),
-            offset=packet.offset,
-        )
-        if self._below is not None:
-            try:
-                self._below.send(packet)
-            except StreamBroken as error:
-                self._fail(Ack(0, 1, str(error)))
-                return
-        await host._disk_time(0.3)
-        if self._over:
-            return
-        writing.write(packet.offset, packet.crcs, packet.data)
-        if packet.flags & LAST:
-            await host._disk_time()
-            writing.finish()
-            host.world.figures["replica finalised"] += 1
-        elif packet.flags & SYNC:
-            await host._disk_time()
-            writing.sync()
-        self._stored = packet.seq
-        self._ends.append((packet.seq, writing.length))
-        if packet.flags & LAST:
-            self._last = packet.seq
-        self._acknowledge(writing)
-
-    async def _acks(self, writing: Writing) -> None:
-        assert self._below is not None
-        try:
-            while not self._over:
-                ack: Ack = await self._below.receive(8.0 + 2.0 * len(self._header.downstream))
-                if ack.failed_hop >= 0:
-                    self._fail(replace(ack, failed_hop=ack.failed_hop + 1))
-                    return
-                self._acknowledged = ack.seq
-                self._acknowledge(writing)
-        except StreamBroken as error:
-            self._fail(Ack(0, 1, str(error)))
-
-    def _acknowledge(self, writing: Writing) -> None:
-        ready = self._stored if self._below is None else min(self._stored, self._acknowledged)
-        while self._ends and self._ends[0][0] <= ready:
-            self._sent, end = self._ends.popleft()
-            writing.acknowledged(end)
-            _try_send(self._stream, Ack(self._sent))
-        if self._sent == self._last:
-            self._over = True
-            if self._below is not None:
-                self._below.close()
-
-    def _fail(self, failure: Ack) -> None:
-        if not self._over:
-            self._over = True
-            _try_send(self._stream, failure)
-            self._stream.close()
-
-
-async def _expect(stream: Stream) -> None:
-    """One good ack.
-
-    Raises:
-        UnreachableException: none came, or it says that a hop failed.
-    """
-    ack: Ack = await stream.receive(8.0)
-    if ack.failed_hop >= 0:
-        raise UnreachableException(f"hop {ack.failed_hop}: {ack.reason}")
-
-
-def _try_send(stream: Stream, frame: Any) -> None:
-    with suppress(StreamBroken):
-        stream.send(frame)

@@ -50,6 +50,8 @@ class StoreChecker:
         # What the durable entries make.
         self._shadow = State()
         self._closed: dict[int, tuple[Block, ...]] = {}
+        # Who ever held the lease of a file: one client, for the file's whole life.
+        self._writers: dict[int, str] = {}
         self._looked_at: tuple[int, int] = (-1, -1)
         self._core: Any = None
 
@@ -111,6 +113,9 @@ class StoreChecker:
         if known is not None and isinstance(file, File):
             now = tuple(block.value() for block in file.blocks)
             self._must(now == known, f"{entry} changed a closed file from {known} to {now}")
+        if isinstance(file, File) and file.writer:
+            holder = self._writers.setdefault(inode_id, file.writer)
+            self._must(holder == file.writer, f"{entry}: the lease went from {holder} to {file}")
         if isinstance(entry, FileClosed) and isinstance(file, File):
             self._closed[inode_id] = tuple(block.value() for block in file.blocks)
             self._check_close(file)

@@ -58,6 +58,8 @@ class JobChecker:
         self._launched: set[AttemptId] = set()
         self._committed: dict[TaskId, AttemptId] = {}
         self._failed: Counter[TaskId] = Counter()
+        # Failures of no task process: commits, outputs out of reach, waiting for the store.
+        self._excused: Counter[TaskId] = Counter()
         self._fatal: set[str] = set()
         self._over: dict[str, JobState] = {}
         self._accepted: dict[str, Plan] = {}
@@ -100,6 +102,7 @@ class JobChecker:
             case AttemptLaunched():
                 self._must(entry.attempt not in self._launched, f"{entry} for the second time")
                 self._launched.add(entry.attempt)
+                self._count_rivals(entry)
                 self._not_over(entry.attempt.job_id, entry)
             case AttemptMoved():
                 self._not_over(entry.attempt.job_id, entry)
@@ -132,8 +135,7 @@ class JobChecker:
             self._committed[task] = entry.attempt
         if entry.event is Event.FAILED:
             self._failed[task] += 1
-            if entry.failure is not None and entry.failure.kind is FailureKind.FATAL:
-                self._fatal.add(entry.attempt.job_id)
+            self._blame(entry)
         if entry.event is Event.OUTPUT_LOST:
             self._world.count("map output lost", entry.attempt)
             if entry.failure is not None and entry.failure.kind is FailureKind.FAILED:
@@ -142,6 +144,19 @@ class JobChecker:
             self._world.count("map output found again", entry.attempt)
         if entry.event is Event.NODE_LOST:
             self._world.count("attempt lost with its tracker", entry.attempt)
+
+    def _blame(self, entry: AttemptMoved) -> None:
+        if entry.failure is None:
+            return
+        if entry.failure.kind is FailureKind.FATAL:
+            self._fatal.add(entry.attempt.job_id)
+        if entry.failure.reason.startswith(("commit:", "this reduce alone", "no progress")):
+            self._excused[entry.attempt.task] += 1
+
+    def _count_rivals(self, entry: AttemptLaunched) -> None:
+        task = self._shadow.jobs[entry.attempt.job_id].task(entry.attempt.task)
+        if task is not None and task.live_attempts:
+            self._world.count("second attempt of a slow task", entry.attempt)
 
     def _not_over(self, job_id: str, entry: Entry) -> None:
         self._must(job_id not in self._over, f"{entry} after the end of {job_id}")
@@ -163,6 +178,7 @@ class JobChecker:
 
     def ended(self, job_id: str, status: JobStatus, plan: Plan) -> None:
         state = status.state
+        self._check_blame(job_id, plan)
         self._must(
             self._over.get(job_id) is state,
             f"{job_id} is shown as {state.value}; the history has {self._over.get(job_id)}",
@@ -171,6 +187,16 @@ class JobChecker:
             self._check_success(job_id, status, plan.spec)
         if state is JobState.FAILED:
             self._check_failure(job_id, status, plan)
+
+    def _check_blame(self, job_id: str, plan: Plan) -> None:
+        """What was lost or killed never counts as a failure."""
+        for task, failed in self._failed.items():
+            if task.job_id == job_id:
+                deserved = plan.failures.get(task, 0) + self._excused[task]
+                self._must(
+                    failed <= deserved,
+                    f"{task} is said to have failed {failed} times, {deserved} attempts did",
+                )
 
     def _check_success(self, job_id: str, status: JobStatus, spec: JobSpec) -> None:
         expected: Counter[tuple[str, str]] = Counter()

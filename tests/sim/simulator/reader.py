@@ -5,7 +5,7 @@ from blockstore.datastream import LAST, Packet
 from blockstore.errors import BlockMissingException, ChecksumException, StoreError
 from blockstore.model import LocatedBlock, Node
 from simulator.client import StoreSession
-from simulator.datanode_host import CHUNK_BYTES
+from simulator.pipeline import CHUNK_BYTES
 
 
 async def read_file(client: StoreSession, path: str) -> bytes:

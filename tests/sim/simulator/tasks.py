@@ -60,8 +60,7 @@ class SimulatedTask:
             self._count_failure()
             host.gone(attempt, "exit code 139")
         except _Failed as failure:
-            if failure.kind is FailureKind.FAILED:
-                self._count_failure()
+            self._count_failure()
             self._world.count(f"attempt failed: {failure.kind.value}", attempt)
             host.failed(attempt, TaskFailed(failure.kind, str(failure), "Traceback …"))
         except (StoreError, GaveUp) as error:

@@ -13,8 +13,8 @@ from blockstore.datastream import LAST, SYNC, Ack, Packet
 from blockstore.errors import PlacementException, StoreError, UnreachableException
 from blockstore.model import Block, Excluded, FileStatus, LocatedBlock, Node
 from simulator.client import GaveUp, StoreSession
-from simulator.datanode_host import CHUNK_BYTES, PACKET_BYTES, WriteHeader
 from simulator.network import Stream, StreamBroken
+from simulator.pipeline import CHUNK_BYTES, PACKET_BYTES, WriteHeader
 
 # Unacknowledged packets of one stream.
 WINDOW = 4
