@@ -80,6 +80,25 @@ def test_a_job_on_the_cluster_gives_the_same_bytes_as_here(user):
         assert there == (user.home / "out" / part).read_text()
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["wordcount.py", "/nowhere"], "'bs:///nowhere' does not exist"),
+        (["wordcount.py", "/", "-o", "/"], "exists, and nothing is overwritten"),
+        (["wordcount.py", "/", "--workers", "2"], "--workers is for jobs on this machine"),
+        (["wordcount.py", "text.txt"], "Put it into the block store first"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_is_wrong_is_refused_before_anything_runs(user, words, said):
+    jobs = json.loads(user.mapred("job", "list", "--json")[0])
+
+    _, err = user.mapred("submit", *words, code=2)
+
+    assert said in err
+    assert json.loads(user.mapred("job", "list", "--json")[0]) == jobs
+
+
 def test_a_job_without_output_directory_leaves_nothing_on_the_cluster(user):
     user.mapred("fs", "put", "-f", "text.txt", "/plain.txt")
     out, _ = user.mapred("submit", "-q", "wordcount.py", "/plain.txt")

@@ -98,6 +98,9 @@ def fill(home):
     (home / "failing.py").write_text(FAILING)
     (home / "text.txt").write_text(WORDS)
     (home / "broken.py").write_text("def nothing(:\n")
+    (home / "nojob.py").write_text("class WordCount:\n    pass\n")
+    (home / "twojobs.py").write_text(WORD_COUNT + "\n\nclass Again(Job):\n    mapper = Words\n")
+    (home / "imports.py").write_text("import no_such_module\n" + WORD_COUNT)
 
 
 def free_port():
