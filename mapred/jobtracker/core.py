@@ -119,6 +119,7 @@ class JobTracker:
             )
         tracker = Tracker(info, registration.attempts)
         self.trackers.begin(tracker, now)
+        self._draft.slots_freed = True
         held = frozenset(held.attempt for held in registration.held)
         keeps = frozenset(registration.attempts) | held
         self._flow.lost_from(tracker.id, keeps, f"tracker {tracker.id} came back without it")
@@ -266,7 +267,7 @@ class JobTracker:
             self._flow.lost_from(tracker_id, frozenset(), silent)
         self._flow.reannounce(now)
         self._look_for_stranded(now)
-        return self._ready(now)
+        return self._ready(now, at_tick=True)
 
     def performed(self, outcome: Outcome, now: float) -> Ready:
         """An action is done, or can't be done."""
@@ -307,10 +308,11 @@ class JobTracker:
 
     # --- every method ends here
 
-    def _ready(self, now: float) -> Ready:
+    def _ready(self, now: float, *, at_tick: bool = False) -> Ready:
         self._endings.look(now, self._wall_ahead_s + now)
         self._flow.announce_outputs()
-        self._assign(now)
+        if self._draft.entries or self._draft.slots_freed or at_tick:
+            self._assign(now, speculate=at_tick and self.settings.speculation)
         self._forget_old()
         return self._draft.take()
 
@@ -322,38 +324,39 @@ class JobTracker:
         while len(self.book.ended) > self.settings.jobs_kept:
             self._flow.record(JobForgotten(next(iter(self.book.ended))))
 
-    def _assign(self, now: float) -> None:
+    def _assign(self, now: float, *, speculate: bool) -> None:
         """Fills free slots, one task a tracker and round, so that work spreads."""
         jobs = [job for job in self.book.jobs.values() if job.phase is Phase.RUNNING]
-        if not jobs or not self.trackers.live:
+        if not jobs:
             return
         field = Field(self.trackers)
         for kind in TaskKind:
-            while self._assign_round(jobs, kind, field, now):
+            while in_turn(jobs, kind) and self._assign_round(jobs, kind, field, now):
                 pass
+        if speculate:
+            self._speculate(jobs, field, now)
 
     def _assign_round(self, jobs: list[Job], kind: TaskKind, field: Field, now: float) -> bool:
         launched = False
         free = [tracker for tracker in field.trackers if tracker.free(kind) > 0]
         for tracker in sorted(free, key=lambda t: (-t.free(kind), t.id)):
-            launched |= self._assign_one(jobs, kind, tracker, field, now)
-        return launched
-
-    def _assign_one(
-        self, jobs: list[Job], kind: TaskKind, tracker: Tracker, field: Field, now: float
-    ) -> bool:
-        for job in in_turn(jobs, kind):
-            task = choose(job, kind, tracker, field, now)
-            if task is not None:
-                self._flow.launch(job, task, tracker, now)
-                return True
-        if self.settings.speculation:
-            for job in jobs:
-                task = choose_speculative(job, kind, tracker, field, now)
+            for job in in_turn(jobs, kind):
+                task = choose(job, kind, tracker, field, now)
                 if task is not None:
                     self._flow.launch(job, task, tracker, now)
-                    return True
-        return False
+                    launched = True
+                    break
+        return launched
+
+    def _speculate(self, jobs: list[Job], field: Field, now: float) -> None:
+        """Whatever slots are still free may serve second attempts, one a tracker and tick."""
+        for kind in TaskKind:
+            for tracker in [t for t in field.trackers if t.free(kind) > 0]:
+                for job in jobs:
+                    task = choose_speculative(job, kind, tracker, field, now)
+                    if task is not None:
+                        self._flow.launch(job, task, tracker, now)
+                        break
 
     def check_invariants(self) -> None:
         """Raises AssertionError, with the story, when the state contradicts itself."""

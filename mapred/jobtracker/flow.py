@@ -85,7 +85,7 @@ class Flow:
         attempt_id = task.id.attempt(job.next_number(task, self._book.epoch))
         self.record(AttemptLaunched(attempt_id, tracker.id, tracker.info.host))
         task.attempts[attempt_id.number].launched_at = now
-        tracker.occupied[attempt_id] = None
+        tracker.occupy(attempt_id)
         tracker.jobs.add(job.id)
         if task.id.kind is TaskKind.MAP:
             order = Launch(attempt_id, job.launch_spec, split=job.spec.splits[task.id.index])
@@ -101,13 +101,17 @@ class Flow:
     def event(self, tracker: Tracker, event: TrackerEvent, now: float) -> None:
         match event:
             case AttemptDone():
-                tracker.occupied.pop(event.attempt, None)
+                self._vacate(tracker, event.attempt)
                 self._done(tracker, event, now)
             case AttemptFailed():
-                tracker.occupied.pop(event.attempt, None)
+                self._vacate(tracker, event.attempt)
                 self._failed(tracker, event)
             case FetchFailed():
                 self._fetch_failed(tracker, event, now)
+
+    def _vacate(self, tracker: Tracker, attempt_id: AttemptId) -> None:
+        tracker.vacate(attempt_id)
+        self._draft.slots_freed = True
 
     def running(self, attempt_id: AttemptId, tracker_id: str) -> tuple[Job, Task, Attempt] | None:
         """The attempt, if its job is known and it runs on that tracker."""

@@ -86,6 +86,7 @@ class Job:
         }
         self.done = {TaskKind.MAP: 0, TaskKind.REDUCE: 0}
         self.live: dict[AttemptId, Attempt] = {}
+        self._live_of = dict.fromkeys(TaskKind, 0)
         # Wherever an attempt was ever launched.
         self.trackers: set[str] = set()
         # Outputs of won maps, for the reduces; and who holds them.
@@ -136,7 +137,7 @@ class Job:
         return self.done[TaskKind.MAP] >= min(self.spec.slowstart, 1.0) * maps
 
     def running_of(self, kind: TaskKind) -> int:
-        return sum(1 for attempt_id in self.live if attempt_id.kind is kind)
+        return self._live_of[kind]
 
     def next_number(self, task: Task, epoch: int) -> int:
         first = (epoch - self._first_epoch) * NUMBERS_PER_EPOCH
@@ -174,6 +175,7 @@ class Job:
         self.tasks[entry.attempt.kind][entry.attempt.index].launch(attempt)
         self.pending[entry.attempt.kind].remove(entry.attempt.index)
         self.live[entry.attempt] = attempt
+        self._live_of[entry.attempt.kind] += 1
         self.trackers.add(entry.tracker_id)
 
     def _moved(self, entry: AttemptMoved) -> None:
@@ -201,6 +203,7 @@ class Job:
             case _:
                 pass
         if not attempt.live and self.live.pop(attempt.id, None) is not None:
+            self._live_of[kind] -= 1
             self.ended_attempts[attempt.state] += 1
         if task.winner is not won_before:
             self._lost_win(kind, won_before) if won_before else self._won(kind, task.winner)

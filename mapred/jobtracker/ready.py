@@ -82,6 +82,8 @@ class Draft:
         self.actions: list[Action] = []
         self.wakes: set[str] = set()
         self.changed: set[str] = set()
+        # Without an entry: a tracker registered, or a killed attempt is gone.
+        self.slots_freed = False
         # Map outputs to tell the reduces of each job, together.
         self.outputs: defaultdict[str, list[MapOutput]] = defaultdict(list)
 
@@ -94,4 +96,5 @@ class Draft:
         )
         self.entries, self.actions = [], []
         self.wakes, self.changed = set(), set()
+        self.slots_freed = False
         return ready

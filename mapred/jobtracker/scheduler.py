@@ -34,12 +34,17 @@ class Field:
     def __init__(self, trackers: Iterable[Tracker]) -> None:
         self.trackers = list(trackers)
         self.names = frozenset(name for t in self.trackers for name in t.names)
+        self._usable: dict[str, list[Tracker]] = {}
 
     def usable(self, job: Job) -> list[Tracker]:
         """Trackers that may run tasks of the job."""
-        fitting = [tracker for tracker in self.trackers if tracker.fits(job.spec)]
-        trusted = [t for t in fitting if job.failures_on[t.id] < FAILURES_TO_AVOID_TRACKER]
-        return trusted or fitting
+        if job.id not in self._usable:
+            fitting = [tracker for tracker in self.trackers if tracker.fits(job.spec)]
+            trusted = [
+                t for t in fitting if job.failures_on.get(t.id, 0) < FAILURES_TO_AVOID_TRACKER
+            ]
+            self._usable[job.id] = trusted or fitting
+        return self._usable[job.id]
 
 
 def in_turn(jobs: Iterable[Job], kind: TaskKind) -> list[Job]:

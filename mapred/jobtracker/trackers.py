@@ -30,7 +30,10 @@ class Tracker:
         self.info = info
         self.outbox: Outbox[TrackerOrder] = Outbox()
         self.inbox: Inbox[TrackerEvent] = Inbox()
-        self.occupied: dict[AttemptId, None] = dict.fromkeys(attempts)
+        self.occupied: dict[AttemptId, None] = {}
+        self._running = dict.fromkeys(TaskKind, 0)
+        for attempt in attempts:
+            self.occupy(attempt)
         # Hosts under which splits may name this machine.
         self.names = (info.host, *(a for a in info.host_aliases if a != info.host))
         # Jobs it was told of and not yet told to forget.
@@ -46,8 +49,18 @@ class Tracker:
     def slots(self, kind: TaskKind) -> int:
         return self.info.map_slots if kind is TaskKind.MAP else self.info.reduce_slots
 
+    def occupy(self, attempt: AttemptId) -> None:
+        if attempt not in self.occupied:
+            self.occupied[attempt] = None
+            self._running[attempt.kind] += 1
+
+    def vacate(self, attempt: AttemptId) -> None:
+        if attempt in self.occupied:
+            del self.occupied[attempt]
+            self._running[attempt.kind] -= 1
+
     def running(self, kind: TaskKind) -> int:
-        return sum(1 for attempt in self.occupied if attempt.kind is kind)
+        return self._running[kind]
 
     def free(self, kind: TaskKind) -> int:
         return self.slots(kind) - self.running(kind)
