@@ -23,8 +23,9 @@ SLOTS_SHARE_MAX: Final = 0.1
 SLOW_SHARE: Final = 0.25
 # Estimates of younger attempts are noise; shorter tasks aren't worth a second attempt.
 AGE_MIN_S: Final = 10.0
-# How many times slower than the median counts as slow, so that even fields have no stragglers.
-SLOWER_THAN_MEDIAN: Final = 2.0
+# How many times slower than the median task, or the mean tracker, counts as slow: an even
+# field has no stragglers.
+SLOWER_THAN_REST: Final = 2.0
 
 
 def choose_speculative(
@@ -72,7 +73,7 @@ def _slow_bound(job: Job, kind: TaskKind, rates: list[tuple[Attempt, float]]) ->
     everything = sorted([rate for _, rate in rates] + finished)
     quarter = everything[int(SLOW_SHARE * (len(everything) - 1))]
     median = everything[len(everything) // 2]
-    return min(quarter, median / SLOWER_THAN_MEDIAN)
+    return min(quarter, median / SLOWER_THAN_REST)
 
 
 def _is_slow(tracker: Tracker, rates: list[tuple[Attempt, float]]) -> bool:
@@ -82,9 +83,9 @@ def _is_slow(tracker: Tracker, rates: list[tuple[Attempt, float]]) -> bool:
     if tracker.id not in by_tracker:
         return False
     means = {name: sum(values) / len(values) for name, values in by_tracker.items()}
-    ranked = sorted(means.values())
-    median = ranked[len(ranked) // 2]
-    return means[tracker.id] < median / SLOWER_THAN_MEDIAN
+    # The mean, not the median: of three trackers one has the straggler, and is the slowest.
+    mean = sum(means.values()) / len(means)
+    return means[tracker.id] < mean / SLOWER_THAN_REST
 
 
 def _single(job: Job, attempt: Attempt, now: float) -> bool:
