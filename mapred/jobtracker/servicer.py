@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mapred import codec
+from mapred import codec, trackercodec
 from mapred.jobtracker.desk import Desk
 from mapred.wire import jobtracker_pb2 as pb
 from mapred.wire import jobtracker_pb2_grpc
@@ -51,8 +51,10 @@ class TrackerServicer(jobtracker_pb2_grpc.TrackerProtocolServicer):
         self._desk = desk
 
     async def Register(self, request: pb.RegisterTrackerRequest, _: Any) -> pb.RegisterTrackerReply:
-        registered = await self._desk.register(codec.registration_from_wire(request))
-        return codec.registered_to_wire(registered)
+        registered = await self._desk.register(trackercodec.registration_from_wire(request))
+        return trackercodec.registered_to_wire(registered)
 
     async def Heartbeat(self, request: pb.TrackerHeartbeat, _: Any) -> pb.TrackerOrders:
-        return codec.reply_to_wire(await self._desk.heartbeat(codec.heartbeat_from_wire(request)))
+        return trackercodec.reply_to_wire(
+            await self._desk.heartbeat(trackercodec.heartbeat_from_wire(request))
+        )

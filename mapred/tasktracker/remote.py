@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 import grpc
 
 from blockstore.runtime import rpc
-from mapred import codec, wireerrors
+from mapred import trackercodec, wireerrors
 from mapred.tracking import Heartbeat, HeartbeatReply, Registered, Registration
 from mapred.wire import jobtracker_pb2_grpc
 
@@ -38,16 +38,16 @@ class RemoteJobTracker:
                 self._interval_s = answer.heartbeat_interval_s
             reply(answer)
 
-        request = codec.registration_to_wire(registration)
+        request = trackercodec.registration_to_wire(registration)
         call = self._stub.Register.future(request, timeout=REGISTER_TIMEOUT_S)
-        self._when_done(call, codec.registered_from_wire, keep_interval)
+        self._when_done(call, trackercodec.registered_from_wire, keep_interval)
 
     def heartbeat(
         self, heartbeat: Heartbeat, reply: Callable[[HeartbeatReply | Exception], None]
     ) -> None:
-        request = codec.heartbeat_to_wire(heartbeat)
+        request = trackercodec.heartbeat_to_wire(heartbeat)
         call = self._stub.Heartbeat.future(request, timeout=self._interval_s + HEARTBEAT_SLACK_S)
-        self._when_done(call, codec.reply_from_wire, reply)
+        self._when_done(call, trackercodec.reply_from_wire, reply)
 
     def _when_done(
         self,
