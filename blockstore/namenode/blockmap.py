@@ -2,9 +2,9 @@
 
 Kinds of replicas
 - good: finalised, of the committed stamp and length. Only these count.
-- open: being written, or finalised before the NameNode has heard the block's final length.
+- open: of a block that isn't committed yet, be it finalised or not.
 - corrupt: its bytes or its length are wrong (says its node, a reader, or the length).
-- stale: of an older stamp, or left half-written by a restart of its node.
+- stale: of an older stamp, or left half-written by a restart of its node or by its pipeline.
 - leaving: its node was told to delete it (one too many, or bad and replaced).
 
 Rules
@@ -69,7 +69,8 @@ def judge(stored: StoredBlock, replica: Replica) -> Odd:
     if state is ReplicaState.RWR:
         return Odd(replica, Kind.STALE, "was being written when its node restarted")
     if state is ReplicaState.RBW:
-        return Odd(replica, Kind.OPEN, f"{block.length} bytes, not finalised")
+        # Every node of the pipeline that ended the block has finalised it before it was committed.
+        return Odd(replica, Kind.STALE, "was left open by a pipeline that went on without it")
     if _is_good(stored, replica):
         return Odd(replica, Kind.GOOD, "")
     return Odd(replica, Kind.CORRUPT, f"has {block.length} bytes, the block has {stored.length}")
@@ -156,13 +157,12 @@ class BlockMap:
 
     @staticmethod
     def _sticks(before: Odd, now: Odd) -> bool:
-        """A replica that was called corrupt, or was told to go, stays so while it's the same."""
-        return (
-            before.kind in (Kind.CORRUPT, Kind.LEAVING)
-            and now.kind is Kind.GOOD
-            and before.replica.block.generation == now.replica.block.generation
-            and before.replica.block.length == now.replica.block.length
-        )
+        """A replica that was called corrupt stays so while it's the same; one that was told to
+        go, while it has the stamp it was told to go with: that order will be carried out."""
+        was, is_now = before.replica.block, now.replica.block
+        if before.is_leaving:
+            return is_now.generation <= was.generation
+        return before.kind is Kind.CORRUPT and now.kind is Kind.GOOD and was == is_now
 
     def replace(
         self, node_id: str, replicas: Iterable[Replica], *, allocated_below: int

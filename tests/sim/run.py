@@ -14,6 +14,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", default="0:100", help="FROM:TO, or one seed")
     parser.add_argument("--kind", default="", help="store or cluster; by seed by default")
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no seed after these")
     parser.add_argument("--trace", action="store_true", help="print every event")
     parser.add_argument("--keep-going", action="store_true", help="don't stop at a failing seed")
     options = parser.parse_args()
@@ -23,7 +24,11 @@ def main() -> int:
     figures: Counter[str] = Counter()
     failed = []
     started = time.perf_counter()
+    runs = 0
     for seed in seeds:
+        if time.perf_counter() - started > options.minutes * 60:
+            break
+        runs += 1
         try:
             report = run_seed(seed, kind=options.kind, trace=options.trace)
         except Exception:
@@ -39,7 +44,7 @@ def main() -> int:
     took = time.perf_counter() - started
     for name, count in sorted(figures.items()):
         print(f"{count:>10}  {name}")
-    print(f"{len(seeds)} seeds, {took:.1f} s, {took / len(seeds):.3f} s a seed; failed: {failed}")
+    print(f"{runs} seeds, {took:.1f} s, {took / max(1, runs):.3f} s a seed; failed: {failed}")
     return 1 if failed else 0
 
 

@@ -359,3 +359,26 @@ def test_numbers_of_short_and_missing_blocks_are_known(cluster):
         ("x", "dead"),
         ("y", "live"),
     ]
+
+
+def left_open(block):
+    """What a node has when its pipeline went on without it."""
+    return Replica(Block(block.id, block.generation, block.length - 1), ReplicaState.RBW)
+
+
+def test_a_replica_left_open_by_its_pipeline_makes_room_on_the_only_place(cluster):
+    cluster.add_node("x")
+    (block,) = cluster.write("/f", 10, replication=2)
+    cluster.add_node("y", replicas=(left_open(block),))
+    assert deletions(tick(cluster)) == [("y", block.id)]
+    cluster.report("y", block, state=ReplicaState.DELETED)
+    assert copies(tick(cluster)) == [("x", block.id, ["y"])]
+
+
+def test_a_replica_that_was_told_to_go_does_not_count_again_before_it_is_gone(cluster):
+    cluster.add_node("x")
+    (block,) = cluster.write("/f", 10, replication=2)
+    cluster.add_node("y", replicas=(left_open(block),))
+    assert deletions(tick(cluster)) == [("y", block.id)]
+    cluster.report("y", block)
+    assert cluster.locations("/f") == [["x"]]
