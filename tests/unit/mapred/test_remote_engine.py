@@ -210,7 +210,7 @@ def test_a_wrong_address_is_told_soon() -> None:
     policy = RetryPolicy(deadline_s=0.3)
     with (
         ClusterEngine("127.0.0.1:1", first_contact=policy) as engine,
-        pytest.raises(UnreachableException, match="doesn.t answer"),
+        pytest.raises(UnreachableException, match=r"doesn.t answer"),
     ):
         engine.jobs()
 
