@@ -29,13 +29,14 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any, Final, NoReturn
 
+from mapred.tasktracker.nurserylink import MESSAGE_BYTES_MAX
+
 # From the request for stacks to the end: faulthandler writes them in microseconds.
 DUMP_S: Final = 0.3
-MESSAGE_BYTES_MAX: Final = 4096
 _PR_SET_PDEATHSIG: Final = 1
 
 
-class Nursery:
+class Server:
     """Serves one socket until the other side closes it."""
 
     def __init__(self, tracker: socket.socket, child: str) -> None:
@@ -189,4 +190,6 @@ def main(fd: int, child: str, preload: list[str]) -> None:
     # What is there now is never garbage; children share it as long as nobody touches it.
     gc.disable()
     gc.freeze()
-    Nursery(tracker, child).serve()
+    Server(tracker, child).serve()
+    # Taking numpy and pyarrow apart takes longer than all of the above, and the tracker waits.
+    os._exit(0)

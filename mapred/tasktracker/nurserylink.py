@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from mapred.tasktracker.endwords import how_ended
-from mapred.tasktracker.nursery import MESSAGE_BYTES_MAX
+
+# Of what tracker and nursery tell each other.
+MESSAGE_BYTES_MAX: Final = 4096
 
 # The nursery kills its children and ends within milliseconds.
 STOP_TIMEOUT_S: Final = 5.0
@@ -22,6 +24,15 @@ SHORT_LIFE_S: Final = 2.0
 PAUSE_S: Final = 0.5
 # One thread a task: the slots are the parallelism.
 ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Nursery:
+    """A nursery that has been started, before anybody listens to it."""
+
+    def __init__(self, child: str, preload: Sequence[str] = ()) -> None:
+        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self.process = _start(theirs.fileno(), child, list(preload))
 
 
 class Listener(Protocol):
@@ -37,15 +48,13 @@ class Listener(Protocol):
 
 
 class NurseryLink:
-    """Thread-safe. Starts in the constructor, and returns before the nursery is ready."""
+    """Thread-safe. The nursery may still be importing."""
 
-    def __init__(self, listener: Listener, child: str, preload: Sequence[str]) -> None:
+    def __init__(self, listener: Listener, nursery: Nursery) -> None:
         self._listener = listener
         self._stopped = False
         self._started_at = time.monotonic()
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = _start(theirs.fileno(), child, list(preload))
+        self._socket, self._process = nursery.socket, nursery.process
         self._thread = threading.Thread(target=self._listen, name="nursery", daemon=True)
         self._thread.start()
 

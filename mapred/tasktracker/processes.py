@@ -33,7 +33,7 @@ from mapred.task.messages import (
     TaskProgress,
 )
 from mapred.tasktracker.endwords import tail
-from mapred.tasktracker.nurserylink import NurseryLink
+from mapred.tasktracker.nurserylink import Nursery, NurseryLink
 from mapred.tasktracker.settings import TaskTrackerSettings
 
 log = logging.getLogger(__name__)
@@ -102,10 +102,11 @@ class Processes:
 
     # --- life
 
-    def start(self) -> None:
-        """Starts the nursery and the spare processes; returns before they are ready."""
+    def start(self, nursery: Nursery | None = None) -> None:
+        """Starts the spare processes, and the nursery if it isn't given; returns before they
+        are ready."""
         with self._lock:
-            self._link = NurseryLink(self, self._child, self._preload)
+            self._link = NurseryLink(self, nursery or Nursery(self._child, self._preload))
             self._fill_spares()
 
     def report_to(self, report: Callable[[AttemptId, Said], None]) -> None:
@@ -310,7 +311,7 @@ class Processes:
             for process in self._processes.values():
                 process.ending = True
             if not self._stopped and self._link is link:
-                self._link = NurseryLink(self, self._child, self._preload)
+                self._link = NurseryLink(self, Nursery(self._child, self._preload))
         for process_id in orphans:
             self.exited(process_id, "the server of task processes died")
 
