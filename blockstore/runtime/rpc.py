@@ -77,7 +77,8 @@ def _channel_options() -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
         # A master that comes back is found within half a second, not after gRPC's two minutes.
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        # gRPC takes this for the time that one attempt may need, too: a busy server needs some.
+        ("grpc.min_reconnect_backoff_ms", 2_000),
         ("grpc.max_reconnect_backoff_ms", 500),
         # A peer whose machine vanished closes nothing: ask it while calls are open.
         ("grpc.keepalive_time_ms", 10_000),
