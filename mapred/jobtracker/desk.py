@@ -271,6 +271,10 @@ class Desk:
                 position = await self._begin_again()
             self._durable = position
             self._saved.set()
+            if self._history.overgrown:
+                log.info("the history is long: a new segment begins with a snapshot")
+                self._durable = await self._begin_again()
+                self._saved.set()
 
     def _save(self, batch: list[Entry]) -> None:
         assert self._history is not None
@@ -283,7 +287,6 @@ class Desk:
         loop = asyncio.get_running_loop()
         give_up_at = self._now() + JOURNAL_OUTAGE_MAX_S
         while True:
-            await asyncio.sleep(JOURNAL_RETRY_S)
             position, snapshot = self._appended, self.core.snapshot()
             self._unsaved = []
             try:
@@ -292,6 +295,7 @@ class Desk:
                 log.warning("the history still can't be written: %s", error)
                 if self._now() >= give_up_at:
                     raise JobFailedError(f"the history can't be written: {error}") from error
+                await asyncio.sleep(JOURNAL_RETRY_S)
             else:
                 return position
 

@@ -52,6 +52,11 @@ class History(Protocol):
 
     def sync(self) -> None: ...
 
+    @property
+    def overgrown(self) -> bool:
+        """Whether a new segment would be worth its snapshot."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -75,26 +80,15 @@ class MemoryHistory:
     def sync(self) -> None:
         self._durable = list(self._appended)
 
+    @property
+    def overgrown(self) -> bool:
+        return False
+
     def crash(self) -> None:
         self._appended = list(self._durable)
 
     def close(self) -> None:
         self.sync()
-
-
-class NoHistory:
-    """Keeps nothing: for an engine that ends with its program."""
-
-    def load(self) -> list[Entry]:
-        return []
-
-    def begin(self, snapshot: Iterable[Entry]) -> None: ...
-
-    def append(self, entries: Iterable[Entry]) -> None: ...
-
-    def sync(self) -> None: ...
-
-    def close(self) -> None: ...
 
 
 # --- the format ------------------------------------------------------------------------

@@ -22,6 +22,8 @@ from mapred.jobtracker.history import (
 
 # Where the JobTracker keeps its history in the block store.
 HISTORY_DIRECTORY: Final = "/system/mapred/jobtracker"
+# A start replays at most this and a snapshot as large again: some seconds.
+ROLL_BYTES: Final = 64 * 1024 * 1024
 
 
 class ReplacedError(MapredError):
@@ -69,6 +71,7 @@ class SegmentedHistory:
         self._folder = folder
         self._file: SegmentFile | None = None
         self._number = 0
+        self._snapshot_bytes = self._appended_bytes = 0
 
     def load(self) -> list[Entry]:
         for number in reversed(self._numbers()):
@@ -91,8 +94,10 @@ class SegmentedHistory:
             )
         self._number = newest + 1
         fresh = self._folder.create(segment_name(self._number))
-        fresh.write(encode_segment_start(snapshot))
+        start = encode_segment_start(snapshot)
+        fresh.write(start)
         fresh.sync()
+        self._snapshot_bytes, self._appended_bytes = len(start), 0
         broken, self._file = self._file, fresh
         if broken is not None:
             with contextlib.suppress(OSError):
@@ -101,10 +106,16 @@ class SegmentedHistory:
             self._folder.delete(segment_name(number))
 
     def append(self, entries: Iterable[Entry]) -> None:
-        self._open_file().write(encode(entries))
+        data = encode(entries)
+        self._appended_bytes += len(data)
+        self._open_file().write(data)
 
     def sync(self) -> None:
         self._open_file().sync()
+
+    @property
+    def overgrown(self) -> bool:
+        return self._appended_bytes > max(ROLL_BYTES, self._snapshot_bytes)
 
     def _open_file(self) -> SegmentFile:
         if self._file is None:

@@ -301,7 +301,7 @@ class TaskTracker:
                 where = f" in phase '{work.progress.phase}'" if work.progress.phase else ""
                 reason = (
                     f"no progress for {work.stall_s:g} s{where} on {self.info.host}; "
-                    "a longer limit: -D mapred.stall_s=SECONDS"
+                    "a longer limit: stall_s = SECONDS in the Job class"
                 )
                 failure = Failure(FailureKind.FAILED, reason, host=self.info.host)
                 self._end(attempt, failure, dump_stack=True)

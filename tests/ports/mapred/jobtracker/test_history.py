@@ -150,6 +150,22 @@ def test_a_replaced_jobtracker_cannot_begin_again(tmp_path: Path) -> None:
     new.close()
 
 
+def test_a_long_segment_is_overgrown_until_a_new_one_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mapred.jobtracker.segments.ROLL_BYTES", 100)
+    history = SegmentedHistory(LocalFolder(str(tmp_path)))
+    history.begin(EVERY_KIND[:1])
+    assert not history.overgrown
+
+    history.append(EVERY_KIND)
+    assert history.overgrown
+    history.begin(EVERY_KIND)
+
+    assert not history.overgrown
+    history.close()
+
+
 def test_beginning_again_after_a_failure_loses_nothing(tmp_path: Path) -> None:
     history = SegmentedHistory(LocalFolder(str(tmp_path)))
     history.begin(EVERY_KIND[:1])
