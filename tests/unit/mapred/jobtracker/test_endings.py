@@ -199,6 +199,35 @@ def test_the_loser_of_two_attempts_is_killed_and_publishes_nothing(master: Maste
     assert quick.status(job).attempts_killed == 1
 
 
+def test_the_winner_ends_the_attempt_that_still_runs(master: Master) -> None:
+    quick = Master(JobTrackerSettings(dead_after_s=1000.0))
+    a, b = quick.tracker("a"), quick.tracker("b")
+    quick.submit([("host-a",), ("host-b",), ("host-b",)])
+    a.beat()
+    b.beat().done("m1.0").done("m2.0")
+    quick.perform()
+    quick.after(60.0)
+    assert b.beat().said[-1] == "launch m0.1"
+
+    b.done("m0.1")
+    quick.perform_one()
+
+    assert a.beat().said[-1] == "kill m0.0"
+
+
+def test_what_decided_comes_before_what_happened_more_often(master: Master) -> None:
+    a = master.tracker("a", slots=3)
+    job = master.submit(3, attempts_max=3)
+    a.beat()
+    for name in ("m0.0", "m1.0", "m0.1", "m1.1"):
+        a.failed(name, "the network is slow")
+    for number in range(3):
+        a.beat().failed(f"m2.{number}", f"bad record, try {number}")
+
+    reasons = [failure.reason for failure in master.status(job).failures]
+    assert reasons[:2] == ["bad record, try 2", "the network is slow"]
+
+
 def test_a_job_that_no_tracker_can_run_fails_with_a_clear_word(master: Master) -> None:
     job = master.submit(1)
 

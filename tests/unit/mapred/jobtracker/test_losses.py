@@ -80,6 +80,7 @@ def test_a_tracker_that_comes_back_with_its_outputs_saves_the_maps(master: Maste
 
     assert master.status(job).maps_done == 1
     assert "kill m0.1" in b.beat().said
+    assert not master.core.book.jobs[job].live.keys() & {b.running["m0.1"]}
 
 
 def test_a_tracker_declared_dead_must_register_before_it_counts(master: Master) -> None:
