@@ -1,6 +1,7 @@
 """The stack of docker-compose.yml, brought up once for all tests and torn down after them."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -10,14 +11,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECT = "mapred-test"
-IMAGE = "mapred:latest"
+# With the pid: two runs on one machine don't touch each other's containers.
+PROJECT = f"mapred-test-{os.getpid()}"
+IMAGE = "mapred:test"
 UP_TIMEOUT_S = 240
-SERVICES = (
-    "namenode",
-    "jobtracker",
-    *(f"{worker}{number}" for worker in ("datanode", "tasktracker") for number in (1, 2, 3)),
-)
 
 
 def _free_port():
@@ -34,6 +31,7 @@ class Stack:
         self.ports = {"namenode": _free_port(), "jobtracker": _free_port()}
         self._environment = {
             **os.environ,
+            "MAPRED_IMAGE": IMAGE,
             "MAPRED_NAMENODE_PORT": str(self.ports["namenode"]),
             "MAPRED_JOBTRACKER_PORT": str(self.ports["jobtracker"]),
         }
@@ -130,6 +128,34 @@ def _why_not():
     return "docker-compose is not installed" if version.returncode else ""
 
 
+def _remove_leftovers():
+    """Ends the stacks of test runs that were killed."""
+    label = "com.docker.compose.project"
+    listed = subprocess.run(
+        [
+            "docker",
+            "ps",
+            "-a",
+            "--filter",
+            f"label={label}",
+            "--format",
+            f'{{{{.Label "{label}"}}}}',
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for project in set(listed.stdout.split()):
+        left = re.fullmatch(r"mapred-test-(\d+)", project)
+        if left and not Path(f"/proc/{left[1]}").exists():
+            subprocess.run(
+                [*_compose_command(), "-p", project, "down", "-v", "--remove-orphans", "-t", "1"],
+                cwd=ROOT,
+                capture_output=True,
+                timeout=UP_TIMEOUT_S,
+            )
+
+
 @pytest.fixture(scope="session")
 def stack():
     if reason := _why_not():
@@ -139,8 +165,8 @@ def stack():
         check=True,
         stdout=subprocess.DEVNULL,
     )
+    _remove_leftovers()
     stack = Stack()
-    stack.compose("down", "-v", "--remove-orphans")
     try:
         stack.compose("up", "-d", "--no-build")
         yield stack
