@@ -5,7 +5,8 @@ import pytest
 from mapred.errors import JobFailedError
 from mapred.jobtracker.ready import CommitPart, PublishOutput
 from mapred.jobtracker.settings import JobTrackerSettings
-from mapred.model import FailureKind, JobState
+from mapred.model import FailureKind, JobState, Progress
+from mapred.tracking import Heartbeat
 from tests.unit.mapred.jobtracker.conftest import Master
 
 
@@ -199,20 +200,28 @@ def test_the_loser_of_two_attempts_is_killed_and_publishes_nothing(master: Maste
     assert quick.status(job).attempts_killed == 1
 
 
-def test_the_winner_ends_the_attempt_that_still_runs(master: Master) -> None:
-    quick = Master(JobTrackerSettings(dead_after_s=1000.0))
-    a, b = quick.tracker("a"), quick.tracker("b")
-    quick.submit([("host-a",), ("host-b",), ("host-b",)])
-    a.beat()
-    b.beat().done("m1.0").done("m2.0")
-    quick.perform()
-    quick.after(60.0)
-    assert b.beat().said[-1] == "launch m0.1"
+@pytest.mark.parametrize("letter", ["m", "r"])
+def test_the_winner_ends_the_attempt_that_still_runs(letter: str) -> None:
+    master = Master(JobTrackerSettings(dead_after_s=1000.0))
+    a, b = master.tracker("a", slots=2), master.tracker("b", slots=2)
+    if letter == "m":
+        master.submit([("host-a",), ("host-b",)], reducers=1, slowstart=1.0)
+    else:
+        master.submit(0, reducers=2)
+    assert a.beat().said == [f"launch {letter}0.0"]
+    assert b.beat().said == [f"launch {letter}1.0"]
+    master.now += 60.0
+    half = Progress(b.running[f"{letter}1.0"], 0.5)
+    beat = Heartbeat("b", b.info.incarnation, master.core.epoch, 9, progress=(half,))
+    master.take(master.core.heartbeat(beat, master.now))
+    master.after(0.1)
+    assert b.beat().said == [f"launch {letter}0.1"]
 
-    b.done("m0.1")
-    quick.perform_one()
+    b.done(f"{letter}0.1")
+    if letter == "r":
+        master.perform_one()
 
-    assert a.beat().said[-1] == "kill m0.0"
+    assert a.beat().said == [f"kill {letter}0.0"]
 
 
 def test_what_decided_comes_before_what_happened_more_often(master: Master) -> None:
