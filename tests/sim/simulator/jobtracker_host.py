@@ -22,7 +22,7 @@ from simulator.bridgedstorage import BridgedStorage
 from simulator.client import StoreSession
 from simulator.ledger import Ledger
 from simulator.network import Host, Network
-from simulator.world import Future, World
+from simulator.world import Died, Future, World
 
 SETTINGS = JobTrackerSettings(
     heartbeat_interval_s=1.0,
@@ -115,6 +115,7 @@ class JobTrackerHost(Host):
         self._make_core = make_core
         self._rng = world.rng("jobtracker")
         self._lives = 0
+        self._power_goes = False
 
     # --- lives
 
@@ -150,7 +151,7 @@ class JobTrackerHost(Host):
             self._take(core.tick(self.world.now))
 
     def crash(self, *, power_loss: bool, rng: random.Random) -> None:
-        self.core = None
+        self.core, self._power_goes = None, False
         self.end_life()
         if power_loss:
             if self.folder.crash(rng):
@@ -161,8 +162,18 @@ class JobTrackerHost(Host):
     def _waiting_to_write(self) -> bool:
         return bool(getattr(self, "_batch", None))
 
+    def arm(self) -> None:
+        """The power goes between the next write to the history and its sync."""
+        self._power_goes = True
+
     def disarm(self) -> None:
-        pass
+        self._power_goes = False
+
+    def _lose_power(self) -> None:
+        self.world.count("jobtracker lost power in a write")
+        self.life.alive = False
+        self.world.soon(lambda: self.crash(power_loss=True, rng=self._rng))
+        raise Died
 
     # --- effects, in order
 
@@ -195,6 +206,8 @@ class JobTrackerHost(Host):
             position = self._appended
             await self.world.sleep(self._rng.uniform(0.0005, 0.01))
             self._history.append(batch)
+            if self._power_goes:
+                self._lose_power()
             await self.world.sleep(self._rng.uniform(0.0005, 0.02))
             self._history.sync()
             self.durable = position

@@ -169,7 +169,10 @@ class Nemesis:
 
     def _crash_engine(self) -> None:
         victim = self._rng.choice(self.engine)
-        if victim.up:
+        if victim.up and isinstance(victim, JobTrackerHost) and self._rng.random() < 0.4:
+            victim.arm()
+            self._start_when_dead(victim)
+        elif victim.up:
             power_loss = self._rng.random() < 0.5
             self._world.count(f"{victim.name.partition('-')[0]} killed")
             victim.crash(power_loss=power_loss, rng=self._rng)
