@@ -6,11 +6,9 @@ Everything that can be refused is refused here, before anything runs.
 import getpass
 import json
 import os
-import sys
 import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +23,7 @@ from mapred.model import JobSpec
 from mapred.params import set_parameters
 from mapred.storage import storage_for
 from mapred.storage.uris import BLOCK_STORE, join, local_uri, parent_of, qualified, scheme_of
+from mapred.versions import engine_version, python_version
 
 # What a cluster gets when nobody says: files of a size people can handle, on a few trackers.
 _CLUSTER_REDUCERS: Final = 4
@@ -87,17 +86,10 @@ def plan(
         slowstart=settings["slowstart"],
         memory_bytes=settings["memory_bytes"],
         stall_s=settings["stall_s"],
-        python_version=f"{sys.version_info.major}.{sys.version_info.minor}",
+        python_version=python_version(),
         engine_version=engine_version(),
         settings=dict(job.settings),
     )
-
-
-def engine_version() -> str:
-    try:
-        return version("mapred")
-    except PackageNotFoundError:
-        return ""
 
 
 def _split_job_word(word: str) -> tuple[Path, str | None]:
