@@ -119,7 +119,9 @@ def _start(fd: int, child: str, preload: list[str]) -> "subprocess.Popen[bytes]"
         stdin=subprocess.DEVNULL,
         # Tasks' own output goes to files; whatever else is said is for the log.
         stdout=sys.stderr.fileno() if _has_fileno(sys.stderr) else subprocess.DEVNULL,
-        env=os.environ | dict.fromkeys(ONE_THREAD, "1"),
+        # One hash seed everywhere: user code that goes over a set yields in the same order
+        # in every attempt, on every machine.
+        env=os.environ | dict.fromkeys(ONE_THREAD, "1") | {"PYTHONHASHSEED": "0"},
         # Ctrl-C on a terminal and a SIGTERM to the whole group are for the tracker:
         # it ends the nursery by closing the socket.
         process_group=0,
