@@ -153,8 +153,10 @@ class Desk:
         reply = self.core.reply(*session)
         if not reply.orders and not reply.register_again:
             await self._hold(heartbeat.tracker_id)
+            reply = self.core.reply(*session)
+        # What comes in while this waits isn't durable yet: it's for the next reply.
         await self._settled()
-        return self.core.reply(*session)
+        return reply
 
     async def _hold(self, tracker_id: str) -> None:
         event = self._held[tracker_id] = asyncio.Event()
