@@ -23,6 +23,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._said: queue.SimpleQueue[tuple[AttemptId, object]] = queue.SimpleQueue()
+        self._pids: dict[AttemptId, str] = {}
         self.processes = Processes(
             SETTINGS, spares=1, child="tests.unit.mapred.tasktracker.fake_child"
         )
@@ -50,10 +51,11 @@ class Bench:
 
     def pid(self, attempt: AttemptId) -> str:
         """Of the process that has done the attempt."""
-        while True:
+        while attempt not in self._pids:
             about, said = self._said.get(timeout=WAIT_S)
-            if about == attempt and isinstance(said, TaskDone):
-                return next(name for group, name in said.counters if group == "pids")
+            if isinstance(said, TaskDone):
+                self._pids[about] = next(n for group, n in said.counters if group == "pids")
+        return self._pids[attempt]
 
     def run(self, job: str, index: int, family: str = "") -> str:
         return self.pid(self.start(job, index, family))
@@ -76,7 +78,7 @@ def test_the_next_job_of_a_family_finds_its_process(bench):
 
 def test_a_map_goes_to_the_process_that_has_run_it_before(bench):
     attempts = [bench.start("job_1_1", index, "loop") for index in (0, 1)]
-    pids = [bench.pid(attempt) for attempt in attempts]
+    pids = [bench.pid(attempt) for attempt in reversed(attempts)][::-1]
     assert len(set(pids)) == 2
     bench.processes.dismiss_job("job_1_1", 100.0)
     assert bench.run("job_1_2", 1, "loop") == pids[1]
