@@ -1,26 +1,65 @@
-"""`mapred fs`: the block store's files, with the words of `hadoop fs` (`-ls` works like `ls`)."""
+"""`mapred fs`: the block store's files, with the words of `hdfs dfs` (`-ls` works like `ls`).
 
+To add a verb, write its command in a module of verbs/ and name it in VERBS.
+"""
+
+import difflib
+import importlib
 from typing import Final
 
 import click
 
-from .fs_change import mkdir, mv, rm, setrep
-from .fs_copy import cat, get, put
-from .fs_show import du, ls, stat, test
 from .store import namenode_option
 
-# Hadoop's other names for the same.
-ALIASES: Final = {
-    "copyFromLocal": "put",
-    "copyToLocal": "get",
-    "rmr": "rm -r",
-    "lsr": "ls -R",
-    "dus": "du -s",
+# Verb → "module:object" in verbs/, which is imported when the verb is used: `ls` must feel instant.
+VERBS: Final[dict[str, str]] = {
+    "cat": "transfer:cat",
+    "copyFromLocal": "transfer:copy_from_local",
+    "copyToLocal": "transfer:copy_to_local",
+    "du": "show:du",
+    "get": "transfer:get",
+    "ls": "show:ls",
+    "mkdir": "change:mkdir",
+    "mv": "change:mv",
+    "put": "transfer:put",
+    "rm": "change:rm",
+    "setrep": "change:setrep",
+    "stat": "show:stat",
+    "test": "show:test",
 }
 
+# Hadoop's old words for a verb with an option.
+ALIASES: Final = {"rmr": ("rm", "-r"), "lsr": ("ls", "-R"), "dus": ("du", "-s")}
 
-class HadoopGroup(click.Group):
-    """Takes `-ls` for `ls`, and Hadoop's aliases."""
+
+class VerbGroup(click.Group):
+    """Takes `-ls` for `ls`, and Hadoop's old words; says what somebody may have meant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module, _, name = VERBS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(f".verbs.{module}", __package__), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in VERBS:
+            ctx.fail(f"'{args[0]}': no such verb; {self._nearest(args[0])}")
+        return super().resolve_command(ctx, args)
+
+    @staticmethod
+    def _nearest(word: str) -> str:
+        by_lower = {verb.lower(): verb for verb in VERBS}
+        near = difflib.get_close_matches(word.strip("-").lower(), by_lower, n=1)
+        if near:
+            return f"did you mean '{by_lower[near[0]]}'? All verbs:  mapred fs --help"
+        return "see them all:  mapred fs --help"
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, self._in_our_words(list(args)))
@@ -33,13 +72,15 @@ class HadoopGroup(click.Group):
         if position >= len(args):
             return args
         word = args[position].removeprefix("-")
-        words = ALIASES.get(word, word).split()
-        if words[0] not in self.commands:
-            return args
-        return [*args[:position], *words, *args[position + 1 :]]
+        if word in ALIASES:
+            return [*args[:position], *ALIASES[word], *args[position + 1 :]]
+        if word not in VERBS:
+            # Whatever it is, it's no option: the group has only long ones.
+            return [*args[:position], "--", *args[position:]]
+        return [*args[:position], word, *args[position + 1 :]]
 
 
-@click.group(cls=HadoopGroup)
+@click.group(cls=VerbGroup)
 @namenode_option
 @click.pass_context
 def fs(ctx: click.Context, namenode: str | None) -> None:
@@ -55,7 +96,3 @@ def fs(ctx: click.Context, namenode: str | None) -> None:
     bs://HOST:PORT/books.
     """
     ctx.obj = namenode
-
-
-for command in (ls, put, get, cat, mkdir, mv, rm, stat, du, setrep, test):
-    fs.add_command(command)

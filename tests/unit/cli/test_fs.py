@@ -5,8 +5,8 @@ import io
 import click
 import pytest
 from mapred_cli.copying import Download, Upload
-from mapred_cli.errors import CommandError
-from mapred_cli.fs import fs
+from mapred_cli.errors import CommandError, run
+from mapred_cli.fs import VERBS, fs
 from mapred_cli.store import absolute, expand
 
 from blockstore.errors import FileNotFoundException
@@ -22,15 +22,30 @@ from blockstore.model import FileStatus
         (["-rmr", "/x"], ["rm", "-r", "/x"]),
         (["-mkdir", "-p", "/x"], ["mkdir", "-p", "/x"]),
         (["-du", "-s", "-h", "/x"], ["du", "-s", "-h", "/x"]),
-        (["-copyFromLocal", "a", "/x"], ["put", "a", "/x"]),
+        (["-copyFromLocal", "a", "/x"], ["copyFromLocal", "a", "/x"]),
         (["--namenode", "a:1", "-ls"], ["--namenode", "a:1", "ls"]),
         (["--namenode=a:1", "-cat", "/x"], ["--namenode=a:1", "cat", "/x"]),
         (["--help"], ["--help"]),
+        (["-nothing", "/x"], ["--", "-nothing", "/x"]),
         ([], []),
     ],
 )
 def test_hadoops_words_are_understood(typed, meant):
     assert fs._in_our_words(typed) == meant
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("lss", "ls"), ("-copyfromlocal", "copyFromLocal"), ("-mkdri", "mkdir")]
+)
+def test_an_unknown_verb_is_refused_with_the_nearest_one(typed, meant, capsys):
+    assert run(fs, [typed, "/x"]) == 2
+    assert f"'{typed}': no such verb; did you mean '{meant}'?" in capsys.readouterr().err
+
+
+def test_every_verb_is_there_and_has_its_help(capsys):
+    for verb in VERBS:
+        assert run(fs, [verb, "--help"]) == 0
+        assert verb in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from .errors import CommandError
-from .store import absolute, below, expand, namenode_option, opened
+from ..errors import CommandError
+from ..store import absolute, below, expand, namenode_option, opened
 
 if TYPE_CHECKING:
     from blockstore import BlockStore
@@ -41,7 +41,7 @@ def mv(sources: tuple[str, ...], target: str, namenode: str | None) -> None:
     \b
     mapred fs mv /counts /counts-2026
     """
-    from .copying import status_or_none
+    from ..copying import status_or_none
 
     with opened(namenode, *sources, target) as store:
         place = absolute(target)

@@ -4,8 +4,8 @@ import json
 
 import click
 
-from .errors import FAILED
-from .store import absolute, below, expand, namenode_option, opened
+from ..errors import FAILED
+from ..store import absolute, below, expand, namenode_option, opened
 
 human_option = click.option("-h", "readable", is_flag=True, help="Sizes as 1.5 K, 128 M.")
 
@@ -31,7 +31,7 @@ def ls(
     mapred fs ls /
     mapred fs ls -R -h '/logs/2026-*'
     """
-    from .listing import as_object, listing
+    from ..listing import as_object, listing
 
     with opened(namenode, *paths) as store:
         entries = [
@@ -57,7 +57,7 @@ def stat(paths: tuple[str, ...], as_json: bool, namenode: str | None) -> None:
     \b
     mapred fs stat /books/moby.txt
     """
-    from .listing import as_object, details
+    from ..listing import as_object, details
 
     with opened(namenode, *paths) as store:
         entries = [entry for path in paths for entry in expand(store, path)]
@@ -79,7 +79,7 @@ def du(paths: tuple[str, ...], summarise: bool, readable: bool, namenode: str | 
     \b
     mapred fs du -s -h /logs
     """
-    from .listing import usage
+    from ..listing import usage
 
     with opened(namenode, *paths) as store:
         found = [entry for path in paths or ("/",) for entry in expand(store, path)]
@@ -107,7 +107,7 @@ def test(path: str, wanted: str, namenode: str | None) -> int:
     \b
     mapred fs test -d /books && echo there
     """
-    from .copying import status_or_none
+    from ..copying import status_or_none
 
     with opened(namenode, path) as store:
         entry = status_or_none(store, absolute(path))

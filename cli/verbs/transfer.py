@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from .errors import FAILED, CommandError
-from .store import absolute, expand, namenode_option, opened
+from ..errors import FAILED, CommandError
+from ..store import absolute, expand, namenode_option, opened
 
 
 @click.command()
@@ -35,8 +35,8 @@ def put(
     Missing directories above the target are made. A file appears under its name when it is
     whole.
     """
-    from .copying import Upload
-    from .transferbar import transfer_bar
+    from ..copying import Upload
+    from ..transferbar import transfer_bar
 
     for source in sources:
         if source != "-" and not os.path.exists(source):
@@ -71,8 +71,8 @@ def get(sources: tuple[str, ...], target: str, force: bool, namenode: str | None
     mapred fs get /counts/part-r-00000 counts.tsv
     mapred fs get /counts .
     """
-    from .copying import STANDARD_STREAM, Download
-    from .transferbar import transfer_bar
+    from ..copying import STANDARD_STREAM, Download
+    from ..transferbar import transfer_bar
 
     with opened(namenode, *sources) as store:
         found = [entry for source in sources for entry in expand(store, source)]
@@ -93,10 +93,19 @@ def cat(paths: tuple[str, ...], namenode: str | None) -> None:
     \b
     mapred fs cat '/counts/part-*' | sort -k2 -n
     """
-    from .copying import Download
+    from ..copying import Download
 
     with opened(namenode, *paths) as store:
         download = Download(store, lambda _: None)
         for path in paths:
             for entry in expand(store, path):
                 download.write_to(entry, sys.stdout.buffer)
+
+
+def _by_another_name(command: click.Command, name: str) -> click.Command:
+    words = (command.help or "").replace(f"mapred fs {command.name}", f"mapred fs {name}")
+    return click.Command(name, callback=command.callback, params=command.params, help=words)
+
+
+copy_from_local = _by_another_name(put, "copyFromLocal")
+copy_to_local = _by_another_name(get, "copyToLocal")

@@ -1,0 +1,1 @@
+"""What `mapred fs` can do: each module has the commands of one kind, and imports no other."""
