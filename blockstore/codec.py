@@ -15,6 +15,7 @@ from blockstore.model import (
     Node,
     NodeReport,
     Order,
+    Permission,
     RecoverBlock,
     Replica,
     ReplicaState,
@@ -95,6 +96,16 @@ def located_from_wire(wire: types_pb2.LocatedBlock) -> LocatedBlock:
     )
 
 
+def permission_to_wire(permission: Permission) -> types_pb2.Permission:
+    return types_pb2.Permission(
+        owner=permission.owner, group=permission.group, mode=permission.mode
+    )
+
+
+def permission_from_wire(wire: types_pb2.Permission) -> Permission:
+    return Permission(wire.owner, wire.group, wire.mode)
+
+
 def status_to_wire(status: FileStatus) -> types_pb2.FileStatus:
     return types_pb2.FileStatus(
         path=status.path,
@@ -106,6 +117,8 @@ def status_to_wire(status: FileStatus) -> types_pb2.FileStatus:
         inode_id=status.inode_id,
         under_construction=status.under_construction,
         children=status.children,
+        permission=permission_to_wire(status.permission),
+        accessed_at_s=status.accessed_at_s,
     )
 
 
@@ -120,6 +133,8 @@ def status_from_wire(wire: types_pb2.FileStatus) -> FileStatus:
         inode_id=wire.inode_id,
         under_construction=wire.under_construction,
         children=wire.children,
+        permission=permission_from_wire(wire.permission),
+        accessed_at_s=wire.accessed_at_s,
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -63,6 +63,35 @@ class LocatedBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class Permission:
+    """Whose an inode is and who may do what with it."""
+
+    owner: str
+    group: str
+    # rwx for owner, group and others, as in POSIX; 0o1000 is the sticky bit.
+    mode: int
+
+    @property
+    def letters(self) -> str:
+        """The mode as `ls` shows it: rwxr-x---, with t or T at the end for the sticky bit."""
+        letters = "".join(
+            letter if self.mode >> (8 - place) & 1 else "-"
+            for place, letter in enumerate("rwxrwxrwx")
+        )
+        if not self.mode & STICKY:
+            return letters
+        return letters[:-1] + ("t" if self.mode & 1 else "T")
+
+    def __str__(self) -> str:
+        return f"{self.owner}:{self.group}:{self.letters}"
+
+
+# Of a directory: only its owner and an entry's owner may remove or rename the entry.
+STICKY: Final = 0o1000
+MODE_MAX: Final = 0o1777
+
+
+@dataclass(frozen=True, slots=True)
 class FileStatus:
     """What `stat` and `list` tell of one path."""
 
@@ -78,6 +107,9 @@ class FileStatus:
     under_construction: bool = False
     # Entries of a directory.
     children: int = 0
+    permission: Permission = Permission("", "", 0)
+    # Files: the last reading, to the NameNode's precision; 0 for directories.
+    accessed_at_s: float = 0.0
 
     @property
     def name(self) -> str:

@@ -229,6 +229,35 @@ class BlockStore:
         """How many replicas the file's blocks should have; they come and go in the background."""
         self._connected().namenode.set_replication(path, replication)
 
+    def chmod(self, path: str, mode: int) -> None:
+        """Permission bits and 0o1000, the sticky bit.
+
+        Raises:
+            FileNotFoundException, InvalidRequestException
+        """
+        self._connected().namenode.set_mode(path, mode)
+
+    def chown(self, path: str, owner: str = "", group: str = "") -> None:
+        """Empty: stays.
+
+        Raises:
+            FileNotFoundException
+        """
+        self._connected().namenode.set_owner(path, owner, group)
+
+    def set_times(
+        self,
+        path: str,
+        modified_at_s: float | None = None,
+        accessed_at_s: float | None = None,
+    ) -> None:
+        """Seconds since the epoch; None: stays. Directories have no access time.
+
+        Raises:
+            FileNotFoundException, InvalidRequestException
+        """
+        self._connected().namenode.set_times(path, modified_at_s, accessed_at_s)
+
     def summary(self, path: str) -> Summary:
         """What lies below a path."""
         return self._connected().namenode.summarise(path)

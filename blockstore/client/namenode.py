@@ -107,6 +107,28 @@ class NameNodeClient:
         request = namenode_pb2.SetReplicationRequest(path=path, replication=replication)
         self._call("SetReplication", request)
 
+    def set_mode(self, path: str, mode: int) -> None:
+        request = namenode_pb2.SetModeRequest(path=path, mode=mode, request_id=_request_id())
+        self._call("SetMode", request)
+
+    def set_owner(self, path: str, owner: str, group: str) -> None:
+        """Empty: stays."""
+        request = namenode_pb2.SetOwnerRequest(
+            path=path, owner=owner, group=group, request_id=_request_id()
+        )
+        self._call("SetOwner", request)
+
+    def set_times(
+        self, path: str, modified_at_s: float | None, accessed_at_s: float | None
+    ) -> None:
+        request = namenode_pb2.SetTimesRequest(
+            path=path,
+            modified_at_s=modified_at_s,
+            accessed_at_s=accessed_at_s,
+            request_id=_request_id(),
+        )
+        self._call("SetTimes", request)
+
     def summarise(self, path: str) -> Summary:
         request = namenode_pb2.PathRequest(path=path)
         reply = self._call("Summarise", request, timeout_s=_TREE_TIMEOUT_S)

@@ -23,6 +23,11 @@ class NameNodeConfig:
     # How often a node is asked for a full report; a million replicas cost some seconds.
     full_report_interval_s: float = 6 * 3600.0
 
+    # Who may do everything. Default: the user that runs the NameNode.
+    superuser: str = "root"
+    # The group of a new namespace's root; its members may do everything, too.
+    supergroup: str = "supergroup"
+
     # Files.
     replication: int = 3
     replication_max: int = 512

@@ -1,6 +1,7 @@
 """The NameNode as a pure machine: requests, reports and ticks in, `Ready` out.
 
     naming     names: mkdir, rename, delete, list, stat
+    attributes owner, group, mode, times
     writing    open files: create, blocks, complete
     pipelines  open blocks whose pipeline broke
     closing    how files get closed, by their writer or without it
@@ -30,6 +31,8 @@ from blockstore.model import (
     Replica,
     Summary,
 )
+from blockstore.namenode.access import DEFAULT_MODES, Modes
+from blockstore.namenode.attributes import Attributes
 from blockstore.namenode.closing import Closing
 from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.entries import EpochStarted
@@ -71,6 +74,7 @@ class NameNode:
         self.state = state
         self._parts = Parts(config, rng, state, now)
         self._naming = Naming(self._parts)
+        self._attributes = Attributes(self._parts)
         self._closing = Closing(self._parts)
         self._writing = Writing(self._parts, self._naming, self._closing)
         self._pipelines = Pipelines(self._parts)
@@ -104,9 +108,11 @@ class NameNode:
     def summarise(self, path: str) -> Ready[Summary]:
         return Ready(self._naming.summarise(path))
 
-    def mkdirs(self, path: str, *, parents: bool = True, wall: float) -> Ready[None]:
+    def mkdirs(
+        self, path: str, *, parents: bool = True, modes: Modes = DEFAULT_MODES, wall: float
+    ) -> Ready[None]:
         self._parts.safe_mode.check(f"making the directory '{path}'")
-        self._naming.mkdirs(path, parents=parents, wall=wall)
+        self._naming.mkdirs(path, parents=parents, modes=modes, wall=wall)
         return self._parts.ready(None)
 
     def rename(
@@ -135,6 +141,32 @@ class NameNode:
         self._naming.set_replication(path, replication)
         return self._parts.ready(None)
 
+    # --- attributes -----------------------------------------------------------
+
+    def set_mode(self, path: str, mode: int, *, request_id: str = "") -> Ready[None]:
+        self._parts.safe_mode.check(f"changing the mode of '{path}'")
+        self._attributes.set_mode(path, mode, request_id)
+        return self._parts.ready(None)
+
+    def set_owner(
+        self, path: str, *, owner: str = "", group: str = "", request_id: str = ""
+    ) -> Ready[None]:
+        self._parts.safe_mode.check(f"changing the owner of '{path}'")
+        self._attributes.set_owner(path, owner, group, request_id)
+        return self._parts.ready(None)
+
+    def set_times(
+        self,
+        path: str,
+        *,
+        modified_at_s: float | None = None,
+        accessed_at_s: float | None = None,
+        request_id: str = "",
+    ) -> Ready[None]:
+        self._parts.safe_mode.check(f"changing the times of '{path}'")
+        self._attributes.set_times(path, modified_at_s, accessed_at_s, request_id)
+        return self._parts.ready(None)
+
     # --- writers --------------------------------------------------------------
 
     def create(
@@ -146,6 +178,7 @@ class NameNode:
         block_bytes: int = 0,
         overwrite: bool = False,
         parents: bool = True,
+        modes: Modes = DEFAULT_MODES,
         request_id: str = "",
         now: float,
         wall: float,
@@ -158,6 +191,7 @@ class NameNode:
             block_bytes=block_bytes,
             overwrite=overwrite,
             parents=parents,
+            modes=modes,
             request_id=request_id,
             now=now,
             wall=wall,

@@ -9,17 +9,20 @@ from collections.abc import Sequence
 from typing import Final
 
 from blockstore.errors import ConfigException, JournalCorruptException
+from blockstore.model import Permission
 from blockstore.namenode.checkpointer import Checkpointer
 from blockstore.namenode.config import NameNodeConfig
+from blockstore.namenode.datanodeservicer import DataNodeServicer
 from blockstore.namenode.directory import prepare
 from blockstore.namenode.disk import RealDisk
+from blockstore.namenode.entries import OPEN_ROOT
 from blockstore.namenode.recovery import recover
-from blockstore.namenode.servicer import ClientServicer, DataNodeServicer
+from blockstore.namenode.servicer import ClientServicer
 from blockstore.namenode.shell import Shell
 from blockstore.runtime import config as settings_of
 from blockstore.runtime import rpc
 from blockstore.runtime.clock import SYSTEM_CLOCK
-from blockstore.runtime.config import cluster_secret
+from blockstore.runtime.config import cluster_secret, os_user
 from blockstore.runtime.daemon import announce, check_bind, configure_logging, stop_event_for_loop
 from blockstore.wire import namenode_pb2_grpc as services
 
@@ -49,7 +52,8 @@ def run(
     """
     configure_logging("namenode")
     try:
-        config = settings_of.settings(NameNodeConfig, settings)
+        words = [f"superuser={os_user()}", *settings]
+        config = settings_of.settings(NameNodeConfig, words)
         secret = cluster_secret()
         check_bind("namenode", host, secret=secret, insecure=insecure)
         disk, lock = prepare(directory, format_wanted=format)
@@ -80,7 +84,9 @@ async def _serve(
     disk: RealDisk, host: str, port: int, config: NameNodeConfig, secret: str | None
 ) -> int:
     stop = stop_event_for_loop()
-    state, journal = recover(disk, wall=SYSTEM_CLOCK.wall())
+    # Open to all, as /tmp is: a fresh cluster refuses nobody his first directory.
+    root = Permission(config.superuser, config.supergroup, OPEN_ROOT.mode)
+    state, journal = recover(disk, wall=SYSTEM_CLOCK.wall(), root=root)
     # What was recovered stays: the collector needn't look at millions of inodes again and again.
     gc.freeze()
     shell = Shell(config, state, journal, SYSTEM_CLOCK, _stop_at_once)

@@ -10,9 +10,12 @@ gets the first one's answer.
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from blockstore.model import Block, Node
+from blockstore.model import Block, Node, Permission
+
+# A root without a word on it: everybody may make entries, and remove only his own.
+OPEN_ROOT: Final = Permission("root", "supergroup", 0o1777)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +23,10 @@ class Formatted:
     """The first transaction of a namespace."""
 
     cluster_id: str
-    # Seconds since the epoch, wall clock; so are all `at_s` below.
+    # Seconds since the epoch, wall clock; so are all times below.
     at_s: float
+    # The root's.
+    permission: Permission = OPEN_ROOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class DirectoryMade:
     parent_id: int
     name: str
     at_s: float
+    permission: Permission
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class FileCreated:
     block_bytes: int
     client_id: str
     at_s: float
+    permission: Permission
     # The file that stood at this name and is gone now; 0: none.
     replaced_id: int = 0
     request_id: str = ""
@@ -146,6 +153,25 @@ class ReplicationSet:
     replication: int
 
 
+@dataclass(frozen=True, slots=True)
+class PermissionSet:
+    """Owner, group and mode of an inode, all three as they are now."""
+
+    inode_id: int
+    permission: Permission
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimesSet:
+    """Both times of an inode as they are now; a directory has no access time: 0."""
+
+    inode_id: int
+    modified_at_s: float
+    accessed_at_s: float
+    request_id: str = ""
+
+
 Entry: TypeAlias = (
     Formatted
     | EpochStarted
@@ -162,4 +188,6 @@ Entry: TypeAlias = (
     | Renamed
     | Deleted
     | ReplicationSet
+    | PermissionSet
+    | TimesSet
 )

@@ -7,9 +7,16 @@ from typing import Any, Final, get_args, get_type_hints
 
 from google.protobuf.message import DecodeError
 
-from blockstore.codec import block_from_wire, block_to_wire, nodes_from_wire, nodes_to_wire
+from blockstore.codec import (
+    block_from_wire,
+    block_to_wire,
+    nodes_from_wire,
+    nodes_to_wire,
+    permission_from_wire,
+    permission_to_wire,
+)
 from blockstore.errors import JournalCorruptException
-from blockstore.model import Block, Node
+from blockstore.model import Block, Node, Permission
 from blockstore.namenode.entries import Entry
 from blockstore.wire import journal_pb2
 
@@ -35,6 +42,14 @@ def _get_nodes(message: Any, name: str) -> tuple[Node, ...]:
     return nodes_from_wire(getattr(message, name))
 
 
+def _put_permission(message: Any, name: str, value: Permission) -> None:
+    getattr(message, name).CopyFrom(permission_to_wire(value))
+
+
+def _get_permission(message: Any, name: str) -> Permission:
+    return permission_from_wire(getattr(message, name))
+
+
 _Field = tuple[str, Callable[[Any, str, Any], None], Callable[[Any, str], Any]]
 
 
@@ -46,6 +61,8 @@ def _fields_of(kind: type) -> tuple[_Field, ...]:
             return _put_block, _get_block
         if Node in get_args(hint):
             return _put_nodes, _get_nodes
+        if hint is Permission:
+            return _put_permission, _get_permission
         return setattr, getattr
 
     return tuple((field.name, *converters(hints[field.name])) for field in fields(kind))

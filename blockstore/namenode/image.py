@@ -7,7 +7,7 @@ Files
 
 Format (little-endian)
 
-    magic "BSIMAGE1" | records | SHA-256 of all before
+    magic "BSIMAGE2" | records | SHA-256 of all before
 
     record     payload bytes u32 | payload
     payloads   one ImageHeader; its number of ImageInodes, by rising id; its number of
@@ -28,17 +28,26 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
-from blockstore.codec import block_from_wire, block_to_wire, nodes_from_wire, nodes_to_wire
+from blockstore.codec import (
+    block_from_wire,
+    block_to_wire,
+    nodes_from_wire,
+    nodes_to_wire,
+    permission_from_wire,
+    permission_to_wire,
+)
 from blockstore.errors import JournalCorruptException
+from blockstore.model import Permission
 from blockstore.namenode import entrycodec
 from blockstore.namenode.disk import Disk
+from blockstore.namenode.formatversion import check_version
 from blockstore.namenode.namespace import ROOT_ID, Directory, File, Inode, StoredBlock
 from blockstore.namenode.state import State
 from blockstore.wire import journal_pb2
 
 log = logging.getLogger(__name__)
 
-MAGIC: Final = b"BSIMAGE1"
+MAGIC: Final = b"BSIMAGE2"
 PREFIX: Final = "image-"
 PART: Final = ".part-"
 # The older one is for the day on which the newer can't be read.
@@ -90,6 +99,10 @@ def write(disk: Disk, state: State, unique: int) -> None:
 
 def encode(state: State) -> Iterator[bytes]:
     """The bytes of an image but for the digest, in pieces."""
+    inodes = [inode for _, inode in sorted(state.names.inodes.items())]
+    places: dict[Permission, int] = {}
+    for inode in inodes:
+        places.setdefault(inode.permission, len(places))
     header = journal_pb2.ImageHeader(
         cluster_id=state.cluster_id,
         epoch=state.epoch,
@@ -97,13 +110,15 @@ def encode(state: State) -> Iterator[bytes]:
         next_inode_id=state.next_inode_id,
         next_block_id=state.next_block_id,
         next_generation=state.next_generation,
-        inodes=len(state.names.inodes),
+        inodes=len(inodes),
         requests=len(state.requests),
+        permissions=[permission_to_wire(permission) for permission in places],
     )
     yield MAGIC
     yield _record(header.SerializeToString(deterministic=True))
-    for _, inode in sorted(state.names.inodes.items()):
-        yield _record(_inode_to_wire(inode).SerializeToString(deterministic=True))
+    for inode in inodes:
+        wire = _inode_to_wire(inode, places[inode.permission])
+        yield _record(wire.SerializeToString(deterministic=True))
     for entry in state.requests.values():
         yield _record(entrycodec.encode(entry))
 
@@ -112,15 +127,17 @@ def _record(payload: bytes) -> bytes:
     return _SIZE.pack(len(payload)) + payload
 
 
-def _inode_to_wire(inode: Inode) -> journal_pb2.ImageInode:
+def _inode_to_wire(inode: Inode, permission: int) -> journal_pb2.ImageInode:
     wire = journal_pb2.ImageInode(
         inode_id=inode.id,
         parent_id=inode.parent.id if inode.parent is not None else 0,
         name=inode.name,
         modified_at_s=inode.modified_at_s,
         is_directory=isinstance(inode, Directory),
+        permission=permission,
     )
     if isinstance(inode, File):
+        wire.accessed_at_s = inode.accessed_at_s
         wire.replication = inode.replication
         wire.block_bytes = inode.block_bytes
         if inode.writer is not None:
@@ -142,13 +159,14 @@ def newest(disk: Disk) -> State:
 
     Raises:
         JournalCorruptException: there are images, but none can be read.
+        ConfigException: another version wrote one.
     """
     damaged = []
     for transaction in reversed(images(disk)):
+        place = f"{disk.place}/{image_name(transaction)}"
         try:
-            return decode(disk.read(image_name(transaction)))
+            return decode(disk.read(image_name(transaction)), place)
         except JournalCorruptException as error:
-            place = f"{disk.place}/{image_name(transaction)}"
             damaged.append(f"{place}: {error}")
             log.warning("image %s is damaged (%s): trying the one before it", place, error)
     if damaged:
@@ -159,20 +177,22 @@ def newest(disk: Disk) -> State:
     return State()
 
 
-def decode(data: bytes) -> State:
+def decode(data: bytes, place: str = "the image") -> State:
     """The state in an image's bytes.
 
     Raises:
         JournalCorruptException: they aren't what was written.
+        ConfigException: another version wrote them.
     """
     digest_at = len(data) - hashlib.sha256().digest_size
-    if digest_at < len(MAGIC) or data[: len(MAGIC)] != MAGIC:
-        raise JournalCorruptException("it is no image of this version")
+    if digest_at < len(MAGIC):
+        raise JournalCorruptException("it is no image")
     if hashlib.sha256(memoryview(data)[:digest_at]).digest() != data[digest_at:]:
         raise JournalCorruptException("its bytes don't match its digest")
+    check_version(place, data, MAGIC)
     try:
         return _state_from(_payloads(data, digest_at))
-    except (DecodeError, StopIteration) as error:
+    except (DecodeError, IndexError, StopIteration) as error:
         raise JournalCorruptException(f"it can't be decoded: {error}") from None
 
 
@@ -194,12 +214,14 @@ def _state_from(payloads: Iterator[bytes]) -> State:
     state.next_inode_id = header.next_inode_id
     state.next_block_id = header.next_block_id
     state.next_generation = header.next_generation
+    permissions = [state.names.shared(permission_from_wire(p)) for p in header.permissions]
     parents: list[tuple[Inode, int]] = []
     for _ in range(header.inodes):
         wire = journal_pb2.ImageInode.FromString(next(payloads))
-        inode = _inode_from_wire(wire)
+        inode = _inode_from_wire(wire, permissions[wire.permission])
         if inode.id == ROOT_ID:
             state.names.root.modified_at_s = inode.modified_at_s
+            state.names.root.permission = inode.permission
         else:
             # A directory that was moved may have a higher id than what lies in it.
             parents.append((inode, wire.parent_id))
@@ -213,17 +235,19 @@ def _state_from(payloads: Iterator[bytes]) -> State:
     return state
 
 
-def _inode_from_wire(wire: journal_pb2.ImageInode) -> Inode:
+def _inode_from_wire(wire: journal_pb2.ImageInode, permission: Permission) -> Inode:
     if wire.is_directory:
-        return Directory(wire.inode_id, wire.name, wire.modified_at_s)
+        return Directory(wire.inode_id, wire.name, wire.modified_at_s, permission)
     file = File(
         wire.inode_id,
         wire.name,
         wire.modified_at_s,
+        permission,
         replication=wire.replication,
         block_bytes=wire.block_bytes,
         writer=wire.writer if wire.HasField("writer") else None,
     )
+    file.accessed_at_s = wire.accessed_at_s
     file.blocks = [
         StoredBlock(
             block_from_wire(block.block),

@@ -6,7 +6,7 @@ Files (in one directory; numbers are decimal, 20 digits, so that names sort)
 
 Format (little-endian)
 
-    segment   magic "BSJRNL01" | first transaction u64 | CRC32C of these u32 | records
+    segment   magic "BSJRNL02" | first transaction u64 | CRC32C of these u32 | records
     record    payload bytes u32 | CRC32C u32 | transaction u64 | durable u64 | payload
 
     - The CRC covers the record but for itself. Payloads are entrycodec.py's.
@@ -37,8 +37,9 @@ from blockstore.errors import JournalCorruptException
 from blockstore.namenode import entrycodec
 from blockstore.namenode.disk import AppendFile, Disk
 from blockstore.namenode.entries import Entry
+from blockstore.namenode.formatversion import check_version
 
-MAGIC: Final = b"BSJRNL01"
+MAGIC: Final = b"BSJRNL02"
 PREFIX: Final = "journal-"
 
 _SEGMENT = struct.Struct("<8sQI")
@@ -231,7 +232,10 @@ class _SegmentReader:
             return False
         magic, first, crc = _SEGMENT.unpack_from(self._data)
         head = self._data[: _SEGMENT.size - 4]
-        return bool(magic == MAGIC and first == self._first and crc == crc32c(head))
+        if crc != crc32c(head):
+            return False
+        check_version(self._place, self._data, MAGIC)
+        return bool(magic == MAGIC and first == self._first)
 
     def _record_at(self, offset: int) -> tuple[int, int, bytes] | None:
         """Transaction, durable and payload of a whole and right record, or None."""

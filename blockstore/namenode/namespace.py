@@ -3,6 +3,9 @@
 Rules
 - An inode knows its parent and its name; its path is found by climbing, so renaming a
   directory costs the same whatever lies below it.
+- Owner, group and mode are one `Permission`, and inodes with equal ones share the object: a
+  million inodes have a handful. ACLs belong there, too, since they are as few; extended
+  attributes and quotas are rare and belong into tables of `State` by inode id.
 - Mutators are mechanical and trust their arguments; `State.apply` alone calls them, and the
   core has checked before it wrote the entry.
 """
@@ -11,8 +14,9 @@ from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 from blockstore.errors import FileNotFoundException, ParentNotDirectoryException
-from blockstore.model import Block, FileStatus, Node, Summary
+from blockstore.model import Block, FileStatus, Node, Permission, Summary
 from blockstore.namenode import paths
+from blockstore.namenode.entries import OPEN_ROOT
 
 ROOT_ID: Final = 1
 # A file whose lease was revoked and that the NameNode itself is closing.
@@ -52,12 +56,13 @@ class StoredBlock:
 class Directory:
     """A directory; `children` by name."""
 
-    __slots__ = ("_sorted", "children", "id", "modified_at_s", "name", "parent")
+    __slots__ = ("_sorted", "children", "id", "modified_at_s", "name", "parent", "permission")
 
-    def __init__(self, inode_id: int, name: str, at_s: float) -> None:
+    def __init__(self, inode_id: int, name: str, at_s: float, permission: Permission) -> None:
         self.id = inode_id
         self.name = name
         self.modified_at_s = at_s
+        self.permission = permission
         self.parent: Directory | None = None
         self.children: dict[str, Inode] = {}
         self._sorted: list[str] | None = None
@@ -86,12 +91,14 @@ class File:
     """A file; `writer` is the lease holder, None when closed, NAMENODE_WRITES when revoked."""
 
     __slots__ = (
+        "accessed_at_s",
         "block_bytes",
         "blocks",
         "id",
         "modified_at_s",
         "name",
         "parent",
+        "permission",
         "replication",
         "writer",
     )
@@ -101,6 +108,7 @@ class File:
         inode_id: int,
         name: str,
         at_s: float,
+        permission: Permission,
         *,
         replication: int,
         block_bytes: int,
@@ -109,6 +117,8 @@ class File:
         self.id = inode_id
         self.name = name
         self.modified_at_s = at_s
+        self.accessed_at_s = at_s
+        self.permission = permission
         self.parent: Directory | None = None
         self.replication = replication
         self.block_bytes = block_bytes
@@ -134,9 +144,10 @@ Inode: TypeAlias = Directory | File
 class Namespace:
     """All inodes, by id and by path."""
 
-    def __init__(self, formatted_at_s: float = 0.0) -> None:
-        self.root = Directory(ROOT_ID, "", formatted_at_s)
+    def __init__(self) -> None:
+        self.root = Directory(ROOT_ID, "", 0.0, OPEN_ROOT)
         self.inodes: dict[int, Inode] = {ROOT_ID: self.root}
+        self._permissions: dict[Permission, Permission] = {}
 
     # --- looking --------------------------------------------------------------
 
@@ -206,7 +217,15 @@ class Namespace:
         path = self.path_of(inode) if path is None else path
         if isinstance(inode, Directory):
             return FileStatus(
-                path, True, 0, 0, 0, inode.modified_at_s, inode.id, children=len(inode.children)
+                path,
+                True,
+                0,
+                0,
+                0,
+                inode.modified_at_s,
+                inode.id,
+                children=len(inode.children),
+                permission=inode.permission,
             )
         return FileStatus(
             path,
@@ -217,6 +236,8 @@ class Namespace:
             inode.modified_at_s,
             inode.id,
             under_construction=inode.is_open,
+            permission=inode.permission,
+            accessed_at_s=inode.accessed_at_s,
         )
 
     def walk(self, top: Inode) -> Iterator[Inode]:
@@ -240,6 +261,10 @@ class Namespace:
         return Summary(directories, files, size, replicated)
 
     # --- changing: only State.apply -------------------------------------------
+
+    def shared(self, permission: Permission) -> Permission:
+        """The one object for all equal permissions."""
+        return self._permissions.setdefault(permission, permission)
 
     def add(self, inode: Inode, parent_id: int, at_s: float) -> None:
         parent = self.directory(parent_id)

@@ -18,7 +18,8 @@ from blockstore.errors import (
     ParentNotDirectoryException,
     PathIsNotEmptyDirectoryException,
 )
-from blockstore.model import FileStatus, Summary
+from blockstore.model import FileStatus, Permission, Summary
+from blockstore.namenode.access import Modes, of_directory_above, of_new_directory
 from blockstore.namenode.entries import Deleted, DirectoryMade, Renamed, ReplicationSet
 from blockstore.namenode.namespace import Directory, File, Inode
 from blockstore.namenode.parts import Parts
@@ -62,7 +63,7 @@ class Naming:
 
     # --- directories ----------------------------------------------------------
 
-    def mkdirs(self, path: str, *, parents: bool, wall: float) -> None:
+    def mkdirs(self, path: str, *, parents: bool, modes: Modes, wall: float) -> None:
         inode = self._names.find(path)
         if inode is not None:
             if parents and isinstance(inode, Directory):
@@ -74,22 +75,30 @@ class Naming:
                 f"'{path}' can't be made: the directory '{missing[0]}' does not exist in "
                 f"'{self._names.path_of(directory)}'"
             )
-        self.make(directory, missing, wall)
+        directory = self.make_above(directory, missing[:-1], modes, wall)
+        permission = of_new_directory(self._parts.caller, directory, modes)
+        self._make(directory, missing[-1], permission, wall)
 
-    def make(self, directory: Directory, names: list[str], wall: float) -> Directory:
+    def make_above(
+        self, directory: Directory, names: list[str], modes: Modes, wall: float
+    ) -> Directory:
         """A chain of new directories below `directory`; returns the last."""
         for name in names:
-            inode_id = self._parts.state.next_inode_id
-            self._parts.record(DirectoryMade(inode_id, directory.id, name, wall))
-            directory = self._names.directory(inode_id)
+            permission = of_directory_above(self._parts.caller, directory, modes)
+            directory = self._make(directory, name, permission, wall)
         return directory
+
+    def _make(self, parent: Directory, name: str, permission: Permission, wall: float) -> Directory:
+        inode_id = self._parts.state.next_inode_id
+        self._parts.record(DirectoryMade(inode_id, parent.id, name, wall, permission))
+        return self._names.directory(inode_id)
 
     # --- rename and delete ----------------------------------------------------
 
     def rename(
         self, source: str, target: str, *, overwrite: bool, request_id: str, wall: float
     ) -> None:
-        if isinstance(self._parts.state.requests.get(request_id), Renamed):
+        if self._parts.is_repeated(request_id, Renamed):
             return
         moving = self._names.get(source)
         if moving is self._names.root:
@@ -136,7 +145,7 @@ class Naming:
             raise ParentNotDirectoryException(f"'{target}' is a file, a directory can't replace it")
 
     def delete(self, path: str, *, recursive: bool, request_id: str, wall: float) -> bool:
-        if isinstance(self._parts.state.requests.get(request_id), Deleted):
+        if self._parts.is_repeated(request_id, Deleted):
             return True
         inode = self._names.find(path)
         if inode is None:

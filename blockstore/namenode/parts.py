@@ -8,6 +8,7 @@ import random
 
 from blockstore.errors import LeaseExpiredException
 from blockstore.model import Block, Order
+from blockstore.namenode.access import Caller
 from blockstore.namenode.blockmap import BlockMap
 from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.datanodes import DataNodes
@@ -31,6 +32,8 @@ class Parts:
         self.rng = rng
         self.state = state
         self.names = state.names
+        # Who is asking now.
+        self.caller = Caller(config.superuser)
         self.blocks = BlockMap(state.blocks)
         self.nodes = DataNodes(stale_after_s=config.stale_after_s, dead_after_s=config.dead_after_s)
         self.targets = Targets(self.nodes, rng)
@@ -73,6 +76,10 @@ class Parts:
         return done
 
     # --- what several parts need ----------------------------------------------
+
+    def is_repeated(self, request_id: str, kind: type[Entry]) -> bool:
+        """Whether a request with this id has been done already."""
+        return isinstance(self.state.requests.get(request_id), kind)
 
     def commit(self, stored: StoredBlock, block: Block) -> None:
         """Gives the last block its final stamp and length, if it hasn't got them yet."""

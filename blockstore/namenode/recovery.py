@@ -8,9 +8,10 @@ import logging
 import uuid
 
 from blockstore.errors import JournalCorruptException
+from blockstore.model import Permission
 from blockstore.namenode import image, journal
 from blockstore.namenode.disk import Disk
-from blockstore.namenode.entries import Formatted
+from blockstore.namenode.entries import OPEN_ROOT, Formatted
 from blockstore.namenode.journal import Journal
 from blockstore.namenode.state import State
 
@@ -21,10 +22,10 @@ def is_formatted(disk: Disk) -> bool:
     return bool(image.images(disk) or journal.segments(disk))
 
 
-def recover(disk: Disk, *, wall: float) -> tuple[State, Journal]:
+def recover(disk: Disk, *, wall: float, root: Permission = OPEN_ROOT) -> tuple[State, Journal]:
     """The state, and the journal open for what follows.
 
-    An empty directory becomes a new namespace. Raises:
+    An empty directory becomes a new namespace, with this `root`. Raises:
         JournalCorruptException: the directory is damaged; says where and what to do.
     """
     image.remove_parts(disk)
@@ -34,7 +35,7 @@ def recover(disk: Disk, *, wall: float) -> tuple[State, Journal]:
     writing = Journal(disk)
     writing.open(state.transaction)
     if not state.transaction:
-        _format(state, writing, wall)
+        _format(state, writing, wall, root)
     log.info(
         "recovered %d inodes and %d blocks: image of transaction %d, then %d transactions",
         len(state.names.inodes),
@@ -55,8 +56,8 @@ def _newest(disk: Disk) -> State:
         return State()
 
 
-def _format(state: State, writing: Journal, wall: float) -> None:
-    entry = Formatted(f"cluster-{uuid.uuid4()}", wall)
+def _format(state: State, writing: Journal, wall: float, root: Permission) -> None:
+    entry = Formatted(f"cluster-{uuid.uuid4()}", wall, root)
     state.apply(entry)
     writing.append(entry)
     writing.sync()

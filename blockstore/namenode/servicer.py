@@ -6,13 +6,11 @@ from blockstore.codec import (
     block_from_wire,
     excluded_from_wire,
     located_to_wire,
-    node_from_wire,
     node_to_wire,
-    order_to_wire,
-    replica_from_wire,
     status_to_wire,
 )
-from blockstore.model import Block, NodeLoad
+from blockstore.model import Block
+from blockstore.namenode.access import Modes
 from blockstore.namenode.adminwire import cluster_to_wire, health_to_wire, safe_mode_to_wire
 from blockstore.namenode.shell import Shell
 from blockstore.wire import namenode_pb2 as pb
@@ -27,6 +25,14 @@ _SAFE_MODE = {
 
 def _optional(request: Any, name: str) -> Block | None:
     return block_from_wire(getattr(request, name)) if request.HasField(name) else None
+
+
+def _given(request: Any, name: str) -> Any:
+    return getattr(request, name) if request.HasField(name) else None
+
+
+def _modes(request: pb.CreateRequest | pb.MkdirsRequest) -> Modes:
+    return Modes(_given(request, "mode"), _given(request, "mode_above"))
 
 
 class ClientServicer(services.NameNodeServicer):
@@ -44,6 +50,7 @@ class ClientServicer(services.NameNodeServicer):
                 block_bytes=request.block_bytes,
                 overwrite=request.overwrite,
                 parents=request.parents,
+                modes=_modes(request),
                 request_id=request.request_id,
                 now=self._shell.now,
                 wall=self._shell.wall,
@@ -172,7 +179,12 @@ class ClientServicer(services.NameNodeServicer):
 
     async def Mkdirs(self, request: pb.MkdirsRequest, _: Any) -> pb.Empty:
         await self._shell.perform(
-            lambda core: core.mkdirs(request.path, parents=request.parents, wall=self._shell.wall)
+            lambda core: core.mkdirs(
+                request.path,
+                parents=request.parents,
+                modes=_modes(request),
+                wall=self._shell.wall,
+            )
         )
         return pb.Empty()
 
@@ -205,6 +217,34 @@ class ClientServicer(services.NameNodeServicer):
         )
         return pb.Empty()
 
+    async def SetMode(self, request: pb.SetModeRequest, _: Any) -> pb.Empty:
+        await self._shell.perform(
+            lambda core: core.set_mode(request.path, request.mode, request_id=request.request_id)
+        )
+        return pb.Empty()
+
+    async def SetOwner(self, request: pb.SetOwnerRequest, _: Any) -> pb.Empty:
+        await self._shell.perform(
+            lambda core: core.set_owner(
+                request.path,
+                owner=request.owner,
+                group=request.group,
+                request_id=request.request_id,
+            )
+        )
+        return pb.Empty()
+
+    async def SetTimes(self, request: pb.SetTimesRequest, _: Any) -> pb.Empty:
+        await self._shell.perform(
+            lambda core: core.set_times(
+                request.path,
+                modified_at_s=_given(request, "modified_at_s"),
+                accessed_at_s=_given(request, "accessed_at_s"),
+                request_id=request.request_id,
+            )
+        )
+        return pb.Empty()
+
     async def Summarise(self, request: pb.PathRequest, _: Any) -> pb.SummaryReply:
         summary = await self._shell.perform(lambda core: core.summarise(request.path))
         return pb.SummaryReply(
@@ -234,94 +274,3 @@ class ClientServicer(services.NameNodeServicer):
 
     async def Fsck(self, request: pb.PathRequest, _: Any) -> pb.FsckReply:
         return health_to_wire(await self._shell.perform(lambda core: core.fsck(request.path)))
-
-
-class DataNodeServicer(services.DataNodeProtocolServicer):
-    """For DataNodes."""
-
-    def __init__(self, shell: Shell) -> None:
-        self._shell = shell
-
-    async def Register(self, request: pb.RegisterRequest, _: Any) -> pb.RegisterReply:
-        registration = await self._shell.perform(
-            lambda core: core.register(
-                node_from_wire(request.node),
-                incarnation=request.incarnation,
-                cluster_id=request.cluster_id,
-                now=self._shell.now,
-            )
-        )
-        self._shell.desk.registered(request.node.node_id, request.incarnation)
-        return pb.RegisterReply(
-            cluster_id=registration.cluster_id,
-            epoch=registration.epoch,
-            heartbeat_interval_s=registration.heartbeat_interval_s,
-        )
-
-    async def Heartbeat(self, request: pb.HeartbeatRequest, _: Any) -> pb.HeartbeatReply:
-        load = NodeLoad(
-            request.capacity_bytes,
-            request.used_bytes,
-            request.free_bytes,
-            request.streams,
-            tuple(request.failed_volumes),
-        )
-        known = await self._shell.perform(
-            lambda core: core.heartbeat(
-                request.node_id,
-                incarnation=request.incarnation,
-                epoch=request.epoch,
-                load=load,
-                now=self._shell.now,
-            )
-        )
-        epoch = self._shell.core.state.epoch
-        if not known:
-            return pb.HeartbeatReply(epoch=epoch, register_again=True)
-        orders = await self._shell.desk.wait(
-            request.node_id, request.orders_seen, self._shell.config.heartbeat_interval_s
-        )
-        return pb.HeartbeatReply(
-            epoch=epoch, orders=[order_to_wire(seq, order) for seq, order in orders]
-        )
-
-    async def FullReport(self, request: pb.FullReportRequest, _: Any) -> pb.Empty:
-        replicas = [replica_from_wire(replica) for replica in request.replicas]
-        await self._shell.perform(
-            lambda core: core.full_report(
-                request.node_id,
-                incarnation=request.incarnation,
-                epoch=request.epoch,
-                replicas=replicas,
-                number=request.number,
-                now=self._shell.now,
-            )
-        )
-        return pb.Empty()
-
-    async def IncrementalReport(self, request: pb.IncrementalReportRequest, _: Any) -> pb.Empty:
-        replicas = [replica_from_wire(replica) for replica in request.replicas]
-        await self._shell.perform(
-            lambda core: core.incremental_report(
-                request.node_id,
-                incarnation=request.incarnation,
-                epoch=request.epoch,
-                replicas=replicas,
-                number=request.number,
-                now=self._shell.now,
-            )
-        )
-        return pb.Empty()
-
-    async def CommitRecovery(self, request: pb.CommitRecoveryRequest, _: Any) -> pb.Empty:
-        await self._shell.perform(
-            lambda core: core.commit_recovery(
-                request.node_id,
-                epoch=request.epoch,
-                old=block_from_wire(request.old),
-                new=_optional(request, "new"),
-                node_ids=tuple(request.nodes),
-                wall=self._shell.wall,
-            )
-        )
-        return pb.Empty()

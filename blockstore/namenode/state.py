@@ -26,9 +26,11 @@ from blockstore.namenode.entries import (
     Formatted,
     GenerationTaken,
     LeaseRevoked,
+    PermissionSet,
     PipelineUpdated,
     Renamed,
     ReplicationSet,
+    TimesSet,
 )
 from blockstore.namenode.namespace import (
     NAMENODE_WRITES,
@@ -70,6 +72,7 @@ class State:
             case Formatted():
                 self.cluster_id = entry.cluster_id
                 self.names.root.modified_at_s = entry.at_s
+                self.names.root.permission = self.names.shared(entry.permission)
             case EpochStarted():
                 self.epoch = entry.epoch
             case DirectoryMade():
@@ -100,12 +103,18 @@ class State:
                 dropped = self._removed(entry.inode_id, entry.at_s)
             case ReplicationSet():
                 self.names.file(entry.inode_id).replication = entry.replication
+            case PermissionSet():
+                inode = self.names.inodes[entry.inode_id]
+                inode.permission = self.names.shared(entry.permission)
+            case TimesSet():
+                self._times_set(entry)
         self.transaction += 1
         self.remember(entry)
         return dropped
 
     def _directory_made(self, entry: DirectoryMade) -> None:
-        directory = Directory(entry.inode_id, entry.name, entry.at_s)
+        permission = self.names.shared(entry.permission)
+        directory = Directory(entry.inode_id, entry.name, entry.at_s, permission)
         self.names.add(directory, entry.parent_id, entry.at_s)
         self.next_inode_id = entry.inode_id + 1
 
@@ -115,6 +124,7 @@ class State:
             entry.inode_id,
             entry.name,
             entry.at_s,
+            self.names.shared(entry.permission),
             replication=entry.replication,
             block_bytes=entry.block_bytes,
             writer=entry.client_id,
@@ -147,6 +157,12 @@ class State:
         file.modified_at_s = entry.at_s
         if file.blocks:
             file.blocks[-1].pipeline = ()
+
+    def _times_set(self, entry: TimesSet) -> None:
+        inode = self.names.inodes[entry.inode_id]
+        inode.modified_at_s = entry.modified_at_s
+        if isinstance(inode, File):
+            inode.accessed_at_s = entry.accessed_at_s
 
     def _renamed(self, entry: Renamed) -> tuple[StoredBlock, ...]:
         dropped = self._removed(entry.replaced_id, entry.at_s)

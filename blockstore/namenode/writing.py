@@ -19,6 +19,7 @@ from blockstore.errors import (
     IsADirectoryException,
 )
 from blockstore.model import Block, Excluded, FileStatus, LocatedBlock
+from blockstore.namenode.access import Modes, of_new_file
 from blockstore.namenode.closing import Closing
 from blockstore.namenode.entries import (
     BlockAbandoned,
@@ -51,6 +52,7 @@ class Writing:
         block_bytes: int,
         overwrite: bool,
         parents: bool,
+        modes: Modes,
         request_id: str,
         now: float,
         wall: float,
@@ -73,7 +75,7 @@ class Writing:
                     f"'{path}' can't be created: the directory '{missing[0]}' does not exist in "
                     f"'{self._parts.names.path_of(directory)}'"
                 )
-            directory = self._naming.make(directory, missing[:-1], wall)
+            directory = self._naming.make_above(directory, missing[:-1], modes, wall)
         entry = FileCreated(
             self._parts.state.next_inode_id,
             directory.id,
@@ -82,6 +84,7 @@ class Writing:
             block_bytes,
             client_id,
             wall,
+            of_new_file(self._parts.caller, directory, modes),
             standing.id if standing else 0,
             request_id,
         )
@@ -240,6 +243,8 @@ def _status_at_creation(entry: FileCreated, path: str) -> FileStatus:
         entry.at_s,
         entry.inode_id,
         under_construction=True,
+        permission=entry.permission,
+        accessed_at_s=entry.at_s,
     )
 
 

@@ -3,6 +3,7 @@
 Order of precedence: the command's option, the environment, the default.
 """
 
+import getpass
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
@@ -46,6 +47,14 @@ def settings(kind: type[Settings], words: Iterable[str]) -> Settings:
         return msgspec.convert(values, kind, strict=False)
     except (msgspec.ValidationError, ValueError) as error:
         raise ConfigException(f"settings {' '.join(words)}: {error}") from None
+
+
+def os_user() -> str:
+    """Who runs this process; the number where there's no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def cluster_secret(environment: Mapping[str, str] = os.environ) -> str | None:

@@ -45,6 +45,8 @@ class JournalEntry(_message.Message):
     RENAMED_FIELD_NUMBER: _builtins.int
     DELETED_FIELD_NUMBER: _builtins.int
     REPLICATION_SET_FIELD_NUMBER: _builtins.int
+    PERMISSION_SET_FIELD_NUMBER: _builtins.int
+    TIMES_SET_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def formatted(self) -> Global___Formatted: ...
     @_builtins.property
@@ -75,6 +77,10 @@ class JournalEntry(_message.Message):
     def deleted(self) -> Global___Deleted: ...
     @_builtins.property
     def replication_set(self) -> Global___ReplicationSet: ...
+    @_builtins.property
+    def permission_set(self) -> Global___PermissionSet: ...
+    @_builtins.property
+    def times_set(self) -> Global___TimesSet: ...
     def __init__(
         self,
         *,
@@ -93,12 +99,14 @@ class JournalEntry(_message.Message):
         renamed: Global___Renamed | None = ...,
         deleted: Global___Deleted | None = ...,
         replication_set: Global___ReplicationSet | None = ...,
+        permission_set: Global___PermissionSet | None = ...,
+        times_set: Global___TimesSet | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["block_abandoned", b"block_abandoned", "block_added", b"block_added", "block_committed", b"block_committed", "block_synced", b"block_synced", "deleted", b"deleted", "directory_made", b"directory_made", "epoch_started", b"epoch_started", "file_closed", b"file_closed", "file_created", b"file_created", "formatted", b"formatted", "generation_taken", b"generation_taken", "kind", b"kind", "lease_revoked", b"lease_revoked", "pipeline_updated", b"pipeline_updated", "renamed", b"renamed", "replication_set", b"replication_set"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["block_abandoned", b"block_abandoned", "block_added", b"block_added", "block_committed", b"block_committed", "block_synced", b"block_synced", "deleted", b"deleted", "directory_made", b"directory_made", "epoch_started", b"epoch_started", "file_closed", b"file_closed", "file_created", b"file_created", "formatted", b"formatted", "generation_taken", b"generation_taken", "kind", b"kind", "lease_revoked", b"lease_revoked", "permission_set", b"permission_set", "pipeline_updated", b"pipeline_updated", "renamed", b"renamed", "replication_set", b"replication_set", "times_set", b"times_set"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_abandoned", b"block_abandoned", "block_added", b"block_added", "block_committed", b"block_committed", "block_synced", b"block_synced", "deleted", b"deleted", "directory_made", b"directory_made", "epoch_started", b"epoch_started", "file_closed", b"file_closed", "file_created", b"file_created", "formatted", b"formatted", "generation_taken", b"generation_taken", "kind", b"kind", "lease_revoked", b"lease_revoked", "pipeline_updated", b"pipeline_updated", "renamed", b"renamed", "replication_set", b"replication_set"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_abandoned", b"block_abandoned", "block_added", b"block_added", "block_committed", b"block_committed", "block_synced", b"block_synced", "deleted", b"deleted", "directory_made", b"directory_made", "epoch_started", b"epoch_started", "file_closed", b"file_closed", "file_created", b"file_created", "formatted", b"formatted", "generation_taken", b"generation_taken", "kind", b"kind", "lease_revoked", b"lease_revoked", "permission_set", b"permission_set", "pipeline_updated", b"pipeline_updated", "renamed", b"renamed", "replication_set", b"replication_set", "times_set", b"times_set"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["formatted", "epoch_started", "directory_made", "file_created", "block_added", "block_abandoned", "generation_taken", "pipeline_updated", "block_synced", "block_committed", "file_closed", "lease_revoked", "renamed", "deleted", "replication_set"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["formatted", "epoch_started", "directory_made", "file_created", "block_added", "block_abandoned", "generation_taken", "pipeline_updated", "block_synced", "block_committed", "file_closed", "lease_revoked", "renamed", "deleted", "replication_set", "permission_set", "times_set"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -112,18 +120,24 @@ class Formatted(_message.Message):
 
     CLUSTER_ID_FIELD_NUMBER: _builtins.int
     AT_S_FIELD_NUMBER: _builtins.int
+    PERMISSION_FIELD_NUMBER: _builtins.int
     cluster_id: _builtins.str
     at_s: _builtins.float
     """Seconds since the epoch, wall clock; so are all `at_s` below."""
+    @_builtins.property
+    def permission(self) -> _types_pb2.Permission:
+        """The root's."""
+
     def __init__(
         self,
         *,
         cluster_id: _builtins.str = ...,
         at_s: _builtins.float = ...,
+        permission: _types_pb2.Permission | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["permission", b"permission"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_s", b"at_s", "cluster_id", b"cluster_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_s", b"at_s", "cluster_id", b"cluster_id", "permission", b"permission"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -158,10 +172,13 @@ class DirectoryMade(_message.Message):
     PARENT_ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     AT_S_FIELD_NUMBER: _builtins.int
+    PERMISSION_FIELD_NUMBER: _builtins.int
     inode_id: _builtins.int
     parent_id: _builtins.int
     name: _builtins.str
     at_s: _builtins.float
+    @_builtins.property
+    def permission(self) -> _types_pb2.Permission: ...
     def __init__(
         self,
         *,
@@ -169,10 +186,11 @@ class DirectoryMade(_message.Message):
         parent_id: _builtins.int = ...,
         name: _builtins.str = ...,
         at_s: _builtins.float = ...,
+        permission: _types_pb2.Permission | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["permission", b"permission"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_s", b"at_s", "inode_id", b"inode_id", "name", b"name", "parent_id", b"parent_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_s", b"at_s", "inode_id", b"inode_id", "name", b"name", "parent_id", b"parent_id", "permission", b"permission"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -191,6 +209,7 @@ class FileCreated(_message.Message):
     AT_S_FIELD_NUMBER: _builtins.int
     REPLACED_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PERMISSION_FIELD_NUMBER: _builtins.int
     inode_id: _builtins.int
     parent_id: _builtins.int
     name: _builtins.str
@@ -201,6 +220,8 @@ class FileCreated(_message.Message):
     replaced_id: _builtins.int
     """The file that stood at this name and is gone now; 0: none."""
     request_id: _builtins.str
+    @_builtins.property
+    def permission(self) -> _types_pb2.Permission: ...
     def __init__(
         self,
         *,
@@ -213,10 +234,11 @@ class FileCreated(_message.Message):
         at_s: _builtins.float = ...,
         replaced_id: _builtins.int = ...,
         request_id: _builtins.str = ...,
+        permission: _types_pb2.Permission | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["permission", b"permission"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_s", b"at_s", "block_bytes", b"block_bytes", "client_id", b"client_id", "inode_id", b"inode_id", "name", b"name", "parent_id", b"parent_id", "replaced_id", b"replaced_id", "replication", b"replication", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_s", b"at_s", "block_bytes", b"block_bytes", "client_id", b"client_id", "inode_id", b"inode_id", "name", b"name", "parent_id", b"parent_id", "permission", b"permission", "replaced_id", b"replaced_id", "replication", b"replication", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -508,6 +530,64 @@ class ReplicationSet(_message.Message):
 Global___ReplicationSet: _TypeAlias = ReplicationSet  # noqa: Y015
 
 @_typing.final
+class PermissionSet(_message.Message):
+    """Owner, group and mode of an inode, all three as they are now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INODE_ID_FIELD_NUMBER: _builtins.int
+    PERMISSION_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    inode_id: _builtins.int
+    request_id: _builtins.str
+    @_builtins.property
+    def permission(self) -> _types_pb2.Permission: ...
+    def __init__(
+        self,
+        *,
+        inode_id: _builtins.int = ...,
+        permission: _types_pb2.Permission | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["permission", b"permission"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["inode_id", b"inode_id", "permission", b"permission", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PermissionSet: _TypeAlias = PermissionSet  # noqa: Y015
+
+@_typing.final
+class TimesSet(_message.Message):
+    """Both times of an inode as they are now; a directory has no access time: 0."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INODE_ID_FIELD_NUMBER: _builtins.int
+    MODIFIED_AT_S_FIELD_NUMBER: _builtins.int
+    ACCESSED_AT_S_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    inode_id: _builtins.int
+    modified_at_s: _builtins.float
+    accessed_at_s: _builtins.float
+    request_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        inode_id: _builtins.int = ...,
+        modified_at_s: _builtins.float = ...,
+        accessed_at_s: _builtins.float = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accessed_at_s", b"accessed_at_s", "inode_id", b"inode_id", "modified_at_s", b"modified_at_s", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TimesSet: _TypeAlias = TimesSet  # noqa: Y015
+
+@_typing.final
 class ImageHeader(_message.Message):
     """The first record of an image."""
 
@@ -521,6 +601,7 @@ class ImageHeader(_message.Message):
     NEXT_GENERATION_FIELD_NUMBER: _builtins.int
     INODES_FIELD_NUMBER: _builtins.int
     REQUESTS_FIELD_NUMBER: _builtins.int
+    PERMISSIONS_FIELD_NUMBER: _builtins.int
     cluster_id: _builtins.str
     epoch: _builtins.int
     transaction: _builtins.int
@@ -530,6 +611,10 @@ class ImageHeader(_message.Message):
     next_generation: _builtins.int
     inodes: _builtins.int
     requests: _builtins.int
+    @_builtins.property
+    def permissions(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Permission]:
+        """All that inodes have, in the order of their first use: few, whatever the number of inodes."""
+
     def __init__(
         self,
         *,
@@ -541,10 +626,11 @@ class ImageHeader(_message.Message):
         next_generation: _builtins.int = ...,
         inodes: _builtins.int = ...,
         requests: _builtins.int = ...,
+        permissions: _abc.Iterable[_types_pb2.Permission] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "epoch", b"epoch", "inodes", b"inodes", "next_block_id", b"next_block_id", "next_generation", b"next_generation", "next_inode_id", b"next_inode_id", "requests", b"requests", "transaction", b"transaction"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "epoch", b"epoch", "inodes", b"inodes", "next_block_id", b"next_block_id", "next_generation", b"next_generation", "next_inode_id", b"next_inode_id", "permissions", b"permissions", "requests", b"requests", "transaction", b"transaction"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -565,6 +651,8 @@ class ImageInode(_message.Message):
     BLOCK_BYTES_FIELD_NUMBER: _builtins.int
     WRITER_FIELD_NUMBER: _builtins.int
     BLOCKS_FIELD_NUMBER: _builtins.int
+    PERMISSION_FIELD_NUMBER: _builtins.int
+    ACCESSED_AT_S_FIELD_NUMBER: _builtins.int
     inode_id: _builtins.int
     parent_id: _builtins.int
     """0 for the root."""
@@ -575,6 +663,9 @@ class ImageInode(_message.Message):
     block_bytes: _builtins.int
     writer: _builtins.str
     """Absent for a closed file; empty while the NameNode closes it."""
+    permission: _builtins.int
+    """A place in the header's permissions."""
+    accessed_at_s: _builtins.float
     @_builtins.property
     def blocks(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImageBlock]: ...
     def __init__(
@@ -589,10 +680,12 @@ class ImageInode(_message.Message):
         block_bytes: _builtins.int = ...,
         writer: _builtins.str | None = ...,
         blocks: _abc.Iterable[Global___ImageBlock] | None = ...,
+        permission: _builtins.int = ...,
+        accessed_at_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_writer", b"_writer", "writer", b"writer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_writer", b"_writer", "block_bytes", b"block_bytes", "blocks", b"blocks", "inode_id", b"inode_id", "is_directory", b"is_directory", "modified_at_s", b"modified_at_s", "name", b"name", "parent_id", b"parent_id", "replication", b"replication", "writer", b"writer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_writer", b"_writer", "accessed_at_s", b"accessed_at_s", "block_bytes", b"block_bytes", "blocks", b"blocks", "inode_id", b"inode_id", "is_directory", b"is_directory", "modified_at_s", b"modified_at_s", "name", b"name", "parent_id", b"parent_id", "permission", b"permission", "replication", b"replication", "writer", b"writer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__writer: _TypeAlias = _typing.Literal["writer"]  # noqa: Y015
     _WhichOneofArgType__writer: _TypeAlias = _typing.Literal["_writer", b"_writer"]  # noqa: Y015

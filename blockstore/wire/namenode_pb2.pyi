@@ -65,6 +65,8 @@ class CreateRequest(_message.Message):
     PARENTS_FIELD_NUMBER: _builtins.int
     CLIENT_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    MODE_ABOVE_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     replication: _builtins.int
     """0: the NameNode's default."""
@@ -77,6 +79,12 @@ class CreateRequest(_message.Message):
     """Lease holder: one per client object."""
     request_id: _builtins.str
     """Repeats of one request carry one id and get one answer."""
+    mode: _builtins.int
+    """Absent: 0644."""
+    mode_above: _builtins.int
+    """Of missing directories above the file, whose owner may write and enter them in any case.
+    Absent: 0755.
+    """
     def __init__(
         self,
         *,
@@ -87,12 +95,21 @@ class CreateRequest(_message.Message):
         parents: _builtins.bool = ...,
         client_id: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        mode: _builtins.int | None = ...,
+        mode_above: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "_mode_above", b"_mode_above", "mode", b"mode", "mode_above", b"mode_above"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_bytes", b"block_bytes", "client_id", b"client_id", "overwrite", b"overwrite", "parents", b"parents", "path", b"path", "replication", b"replication", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "_mode_above", b"_mode_above", "block_bytes", b"block_bytes", "client_id", b"client_id", "mode", b"mode", "mode_above", b"mode_above", "overwrite", b"overwrite", "parents", b"parents", "path", b"path", "replication", b"replication", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
+    _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
+    _WhichOneofReturnType__mode_above: _TypeAlias = _typing.Literal["mode_above"]  # noqa: Y015
+    _WhichOneofArgType__mode_above: _TypeAlias = _typing.Literal["_mode_above", b"_mode_above"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mode_above) -> _WhichOneofReturnType__mode_above | None: ...
 
 Global___CreateRequest: _TypeAlias = CreateRequest  # noqa: Y015
 
@@ -495,20 +512,37 @@ class MkdirsRequest(_message.Message):
 
     PATH_FIELD_NUMBER: _builtins.int
     PARENTS_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    MODE_ABOVE_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     parents: _builtins.bool
     """Without it the parent must exist and the path must not."""
+    mode: _builtins.int
+    """Absent: 0755."""
+    mode_above: _builtins.int
+    """Of missing directories above it, whose owner may write and enter them in any case.
+    Absent: 0755.
+    """
     def __init__(
         self,
         *,
         path: _builtins.str = ...,
         parents: _builtins.bool = ...,
+        mode: _builtins.int | None = ...,
+        mode_above: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "_mode_above", b"_mode_above", "mode", b"mode", "mode_above", b"mode_above"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parents", b"parents", "path", b"path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "_mode_above", b"_mode_above", "mode", b"mode", "mode_above", b"mode_above", "parents", b"parents", "path", b"path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
+    _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
+    _WhichOneofReturnType__mode_above: _TypeAlias = _typing.Literal["mode_above"]  # noqa: Y015
+    _WhichOneofArgType__mode_above: _TypeAlias = _typing.Literal["_mode_above", b"_mode_above"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mode_above) -> _WhichOneofReturnType__mode_above | None: ...
 
 Global___MkdirsRequest: _TypeAlias = MkdirsRequest  # noqa: Y015
 
@@ -606,6 +640,97 @@ class SetReplicationRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetReplicationRequest: _TypeAlias = SetReplicationRequest  # noqa: Y015
+
+@_typing.final
+class SetModeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    mode: _builtins.int
+    """Permission bits and 01000, the sticky bit."""
+    request_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        mode: _builtins.int = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode", "path", b"path", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetModeRequest: _TypeAlias = SetModeRequest  # noqa: Y015
+
+@_typing.final
+class SetOwnerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    owner: _builtins.str
+    """Empty: stays."""
+    group: _builtins.str
+    request_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        group: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "owner", b"owner", "path", b"path", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetOwnerRequest: _TypeAlias = SetOwnerRequest  # noqa: Y015
+
+@_typing.final
+class SetTimesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    MODIFIED_AT_S_FIELD_NUMBER: _builtins.int
+    ACCESSED_AT_S_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    modified_at_s: _builtins.float
+    """Seconds since the epoch; absent: stays."""
+    accessed_at_s: _builtins.float
+    request_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        modified_at_s: _builtins.float | None = ...,
+        accessed_at_s: _builtins.float | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_accessed_at_s", b"_accessed_at_s", "_modified_at_s", b"_modified_at_s", "accessed_at_s", b"accessed_at_s", "modified_at_s", b"modified_at_s"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_accessed_at_s", b"_accessed_at_s", "_modified_at_s", b"_modified_at_s", "accessed_at_s", b"accessed_at_s", "modified_at_s", b"modified_at_s", "path", b"path", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__accessed_at_s: _TypeAlias = _typing.Literal["accessed_at_s"]  # noqa: Y015
+    _WhichOneofArgType__accessed_at_s: _TypeAlias = _typing.Literal["_accessed_at_s", b"_accessed_at_s"]  # noqa: Y015
+    _WhichOneofReturnType__modified_at_s: _TypeAlias = _typing.Literal["modified_at_s"]  # noqa: Y015
+    _WhichOneofArgType__modified_at_s: _TypeAlias = _typing.Literal["_modified_at_s", b"_modified_at_s"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__accessed_at_s) -> _WhichOneofReturnType__accessed_at_s | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__modified_at_s) -> _WhichOneofReturnType__modified_at_s | None: ...
+
+Global___SetTimesRequest: _TypeAlias = SetTimesRequest  # noqa: Y015
 
 @_typing.final
 class SummaryReply(_message.Message):

@@ -116,6 +116,21 @@ class NameNodeStub(object):
                 request_serializer=blockstore_dot_wire_dot_namenode__pb2.SetReplicationRequest.SerializeToString,
                 response_deserializer=blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
                 _registered_method=True)
+        self.SetMode = channel.unary_unary(
+                '/blockstore.NameNode/SetMode',
+                request_serializer=blockstore_dot_wire_dot_namenode__pb2.SetModeRequest.SerializeToString,
+                response_deserializer=blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+                _registered_method=True)
+        self.SetOwner = channel.unary_unary(
+                '/blockstore.NameNode/SetOwner',
+                request_serializer=blockstore_dot_wire_dot_namenode__pb2.SetOwnerRequest.SerializeToString,
+                response_deserializer=blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+                _registered_method=True)
+        self.SetTimes = channel.unary_unary(
+                '/blockstore.NameNode/SetTimes',
+                request_serializer=blockstore_dot_wire_dot_namenode__pb2.SetTimesRequest.SerializeToString,
+                response_deserializer=blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+                _registered_method=True)
         self.Summarise = channel.unary_unary(
                 '/blockstore.NameNode/Summarise',
                 request_serializer=blockstore_dot_wire_dot_namenode__pb2.PathRequest.SerializeToString,
@@ -254,6 +269,24 @@ class NameNodeServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetMode(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetOwner(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetTimes(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Summarise(self, request, context):
         """Directories, files, bytes and replicated bytes below a path.
         """
@@ -368,6 +401,21 @@ def add_NameNodeServicer_to_server(servicer, server):
             'SetReplication': grpc.unary_unary_rpc_method_handler(
                     servicer.SetReplication,
                     request_deserializer=blockstore_dot_wire_dot_namenode__pb2.SetReplicationRequest.FromString,
+                    response_serializer=blockstore_dot_wire_dot_namenode__pb2.Empty.SerializeToString,
+            ),
+            'SetMode': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetMode,
+                    request_deserializer=blockstore_dot_wire_dot_namenode__pb2.SetModeRequest.FromString,
+                    response_serializer=blockstore_dot_wire_dot_namenode__pb2.Empty.SerializeToString,
+            ),
+            'SetOwner': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetOwner,
+                    request_deserializer=blockstore_dot_wire_dot_namenode__pb2.SetOwnerRequest.FromString,
+                    response_serializer=blockstore_dot_wire_dot_namenode__pb2.Empty.SerializeToString,
+            ),
+            'SetTimes': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetTimes,
+                    request_deserializer=blockstore_dot_wire_dot_namenode__pb2.SetTimesRequest.FromString,
                     response_serializer=blockstore_dot_wire_dot_namenode__pb2.Empty.SerializeToString,
             ),
             'Summarise': grpc.unary_unary_rpc_method_handler(
@@ -828,6 +876,87 @@ class NameNode(object):
             target,
             '/blockstore.NameNode/SetReplication',
             blockstore_dot_wire_dot_namenode__pb2.SetReplicationRequest.SerializeToString,
+            blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetMode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blockstore.NameNode/SetMode',
+            blockstore_dot_wire_dot_namenode__pb2.SetModeRequest.SerializeToString,
+            blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetOwner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blockstore.NameNode/SetOwner',
+            blockstore_dot_wire_dot_namenode__pb2.SetOwnerRequest.SerializeToString,
+            blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetTimes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blockstore.NameNode/SetTimes',
+            blockstore_dot_wire_dot_namenode__pb2.SetTimesRequest.SerializeToString,
             blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
             options,
             channel_credentials,

@@ -62,6 +62,9 @@ class NameNodeStub:
     Delete: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.DeleteRequest, _namenode_pb2.DeleteReply]
     """`deleted` is false when the path did not exist."""
     SetReplication: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.SetReplicationRequest, _namenode_pb2.Empty]
+    SetMode: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.SetModeRequest, _namenode_pb2.Empty]
+    SetOwner: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.SetOwnerRequest, _namenode_pb2.Empty]
+    SetTimes: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.SetTimesRequest, _namenode_pb2.Empty]
     Summarise: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.PathRequest, _namenode_pb2.SummaryReply]
     """Directories, files, bytes and replicated bytes below a path."""
     ReportBadReplica: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.ReportBadReplicaRequest, _namenode_pb2.Empty]
@@ -104,6 +107,9 @@ class NameNodeAsyncStub(NameNodeStub):
     Delete: _aio.UnaryUnaryMultiCallable[_namenode_pb2.DeleteRequest, _namenode_pb2.DeleteReply]  # type: ignore[assignment]
     """`deleted` is false when the path did not exist."""
     SetReplication: _aio.UnaryUnaryMultiCallable[_namenode_pb2.SetReplicationRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
+    SetMode: _aio.UnaryUnaryMultiCallable[_namenode_pb2.SetModeRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
+    SetOwner: _aio.UnaryUnaryMultiCallable[_namenode_pb2.SetOwnerRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
+    SetTimes: _aio.UnaryUnaryMultiCallable[_namenode_pb2.SetTimesRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
     Summarise: _aio.UnaryUnaryMultiCallable[_namenode_pb2.PathRequest, _namenode_pb2.SummaryReply]  # type: ignore[assignment]
     """Directories, files, bytes and replicated bytes below a path."""
     ReportBadReplica: _aio.UnaryUnaryMultiCallable[_namenode_pb2.ReportBadReplicaRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
@@ -237,6 +243,27 @@ class NameNodeServicer(metaclass=_abc_1.ABCMeta):
     def SetReplication(
         self,
         request: _namenode_pb2.SetReplicationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namenode_pb2.Empty, _abc.Awaitable[_namenode_pb2.Empty]]: ...
+
+    @_abc_1.abstractmethod
+    def SetMode(
+        self,
+        request: _namenode_pb2.SetModeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namenode_pb2.Empty, _abc.Awaitable[_namenode_pb2.Empty]]: ...
+
+    @_abc_1.abstractmethod
+    def SetOwner(
+        self,
+        request: _namenode_pb2.SetOwnerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namenode_pb2.Empty, _abc.Awaitable[_namenode_pb2.Empty]]: ...
+
+    @_abc_1.abstractmethod
+    def SetTimes(
+        self,
+        request: _namenode_pb2.SetTimesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_namenode_pb2.Empty, _abc.Awaitable[_namenode_pb2.Empty]]: ...
 

@@ -147,6 +147,34 @@ class Excluded(_message.Message):
 Global___Excluded: _TypeAlias = Excluded  # noqa: Y015
 
 @_typing.final
+class Permission(_message.Message):
+    """Whose an inode is and who may do what with it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    group: _builtins.str
+    mode: _builtins.int
+    """rwx for owner, group and others; 01000 is the sticky bit."""
+    def __init__(
+        self,
+        *,
+        owner: _builtins.str = ...,
+        group: _builtins.str = ...,
+        mode: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "mode", b"mode", "owner", b"owner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Permission: _TypeAlias = Permission  # noqa: Y015
+
+@_typing.final
 class FileStatus(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -159,6 +187,8 @@ class FileStatus(_message.Message):
     INODE_ID_FIELD_NUMBER: _builtins.int
     UNDER_CONSTRUCTION_FIELD_NUMBER: _builtins.int
     CHILDREN_FIELD_NUMBER: _builtins.int
+    PERMISSION_FIELD_NUMBER: _builtins.int
+    ACCESSED_AT_S_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     is_directory: _builtins.bool
     length: _builtins.int
@@ -172,6 +202,10 @@ class FileStatus(_message.Message):
     """True while a writer holds the file's lease."""
     children: _builtins.int
     """Directories: how many entries they have."""
+    accessed_at_s: _builtins.float
+    """Files: the last reading, to the NameNode's precision; 0 for directories."""
+    @_builtins.property
+    def permission(self) -> Global___Permission: ...
     def __init__(
         self,
         *,
@@ -184,10 +218,12 @@ class FileStatus(_message.Message):
         inode_id: _builtins.int = ...,
         under_construction: _builtins.bool = ...,
         children: _builtins.int = ...,
+        permission: Global___Permission | None = ...,
+        accessed_at_s: _builtins.float = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["permission", b"permission"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_bytes", b"block_bytes", "children", b"children", "inode_id", b"inode_id", "is_directory", b"is_directory", "length", b"length", "modified_at_s", b"modified_at_s", "path", b"path", "replication", b"replication", "under_construction", b"under_construction"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accessed_at_s", b"accessed_at_s", "block_bytes", b"block_bytes", "children", b"children", "inode_id", b"inode_id", "is_directory", b"is_directory", "length", b"length", "modified_at_s", b"modified_at_s", "path", b"path", "permission", b"permission", "replication", b"replication", "under_construction", b"under_construction"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

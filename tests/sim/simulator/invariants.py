@@ -243,12 +243,20 @@ def dump(state: State) -> list[object]:
         parent = inode.parent.id if inode.parent is not None else 0
         if isinstance(inode, Directory):
             lines.append(
-                (inode.id, parent, inode.name, inode.modified_at_s, sorted(inode.children))
+                (
+                    inode.id,
+                    parent,
+                    inode.name,
+                    inode.modified_at_s,
+                    inode.permission,
+                    sorted(inode.children),
+                )
             )
         else:
             blocks = [(b.value(), b.committed, b.pipeline) for b in inode.blocks]
             lines.append(
-                (inode.id, parent, inode.name, inode.modified_at_s, inode.replication,
+                (inode.id, parent, inode.name, inode.modified_at_s, inode.accessed_at_s,
+                 inode.permission, inode.replication,
                  inode.block_bytes, inode.writer, blocks)
             )  # fmt: skip
     return lines

@@ -1,12 +1,16 @@
 """Files as they are printed."""
 
 import pytest
-from mapred_cli.listing import details, human, listing, usage
+from mapred_cli.listing import as_object, details, human, listing, usage
 
-from blockstore.model import FileStatus, Summary
+from blockstore.model import FileStatus, Permission, Summary
 
-FILE = FileStatus("/a/b.txt", False, 5_000_000, 3, 4 << 20, 0.0, 17)
-DIRECTORY = FileStatus("/a", True, 0, 0, 0, 0.0, 16, children=1)
+FILE = FileStatus(
+    "/a/b.txt", False, 5_000_000, 3, 4 << 20, 0.0, 17, permission=Permission("ana", "lab", 0o640)
+)
+DIRECTORY = FileStatus(
+    "/a", True, 0, 0, 0, 0.0, 16, children=1, permission=Permission("root", "wheel", 0o1777)
+)
 
 
 @pytest.mark.parametrize(
@@ -27,8 +31,8 @@ def test_sizes_for_people(size, shown):
 def test_columns_line_up():
     lines = listing([DIRECTORY, FILE], readable=True)
 
-    assert lines[0].split()[:3] == ["d", "-", "-"]
-    assert lines[1].split()[:4] == ["-", "3", "4.8", "M"]
+    assert lines[0].split()[:3] == ["drwxrwxrwt", "-", "root"]
+    assert lines[1].split()[:6] == ["-rw-r-----", "3", "ana", "lab", "4.8", "M"]
     assert lines[0].index("/a") == lines[1].index("/a/b.txt")
 
 
@@ -42,3 +46,9 @@ def test_usage_has_both_sums():
 
 def test_details_count_blocks():
     assert "  blocks       2 of 4.0 M" in details(FILE)
+
+
+def test_details_and_json_tell_whose_it_is():
+    assert "  owner        ana:lab" in details(FILE)
+    assert "  mode         drwxrwxrwt (1777)" in details(DIRECTORY)
+    assert (as_object(FILE)["owner"], as_object(FILE)["mode"]) == ("ana", "0640")

@@ -4,11 +4,15 @@ import random
 
 import pytest
 
-from blockstore.errors import JournalCorruptException
+from blockstore.checksum import crc32c
+from blockstore.errors import ConfigException, JournalCorruptException
+from blockstore.model import Permission
 from blockstore.namenode import journal
 from blockstore.namenode.disk import MemoryDisk, RealDisk
 from blockstore.namenode.entries import DirectoryMade
 from blockstore.namenode.journal import Journal, segment_name
+
+ANAS = Permission("ana", "lab", 0o755)
 
 
 @pytest.fixture(params=["real", "memory"])
@@ -17,7 +21,7 @@ def disk(request, tmp_path):
 
 
 def entry(number):
-    return DirectoryMade(number, 1, f"name-{number}" * (number % 7 + 1), 1.5)
+    return DirectoryMade(number, 1, f"name-{number}" * (number % 7 + 1), 1.5, ANAS)
 
 
 def begin(disk, last=0):
@@ -252,3 +256,17 @@ def test_after_a_crash_at_any_moment_what_was_synced_is_there_and_nothing_is_wro
         assert found == expected(1, len(found))
         assert len(found) >= promised
         last = len(found)
+
+
+def test_a_journal_of_another_version_is_refused_not_cut_as_torn(disk):
+    writing = begin(disk)
+    append(writing, 3)
+    head = b"BSJRNL01" + (1).to_bytes(8, "little")
+    old = head + crc32c(head).to_bytes(4, "little") + disk.read(segment_name(1))[20:]
+    disk.remove(segment_name(1))
+    file = disk.create(segment_name(1))
+    file.write(old)
+    file.sync()
+    with pytest.raises(ConfigException, match="is in format 1, this version of mapred reads"):
+        list(journal.read(disk, 0, repair=True))
+    assert disk.read(segment_name(1)) == old

@@ -2,10 +2,13 @@ import asyncio
 
 import pytest
 
+from blockstore.model import Permission
 from blockstore.namenode.commit import GroupCommit
 from blockstore.namenode.disk import MemoryDisk
 from blockstore.namenode.entries import DirectoryMade
 from blockstore.namenode.journal import Journal
+
+ANAS = Permission("ana", "lab", 0o755)
 
 
 class SlowDisk(MemoryDisk):
@@ -24,7 +27,7 @@ class SlowDisk(MemoryDisk):
 
 
 def entries(count):
-    return [DirectoryMade(number, 1, f"d{number}", 1.0) for number in range(count)]
+    return [DirectoryMade(number, 1, f"d{number}", 1.0, ANAS) for number in range(count)]
 
 
 def begin(disk, failures=None):

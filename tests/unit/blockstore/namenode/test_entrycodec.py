@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockstore.errors import JournalCorruptException
-from blockstore.model import Block, Node
+from blockstore.model import Block, Node, Permission
 from blockstore.namenode.entries import Entry
 from blockstore.namenode.entrycodec import decode, encode
 
@@ -18,6 +18,7 @@ VALUES = {
     str: st.text(),
     Block: blocks,
     Block | None: st.none() | blocks,
+    Permission: st.builds(Permission, st.text(), st.text(), numbers),
     tuple[Node, ...]: st.lists(nodes).map(tuple),
 }
 

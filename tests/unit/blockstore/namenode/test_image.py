@@ -1,6 +1,8 @@
+import hashlib
+
 import pytest
 
-from blockstore.errors import JournalCorruptException
+from blockstore.errors import ConfigException, JournalCorruptException
 from blockstore.namenode import image
 from blockstore.namenode.disk import MemoryDisk
 from blockstore.namenode.state import State
@@ -20,6 +22,9 @@ def lively(cluster):
     cluster.delete("/a/empty", request_id="r3")
     cluster.take(cluster.core.set_replication("/late/b/f", 3))
     cluster.recover_lease("/open")
+    cluster.take(cluster.core.set_owner("/late", owner="ana", group="lab", request_id="r4"))
+    cluster.take(cluster.core.set_mode("/late/b/f", 0o600))
+    cluster.take(cluster.core.set_times("/late/b/f", modified_at_s=5.0, accessed_at_s=6.0))
     return cluster
 
 
@@ -31,7 +36,8 @@ def test_a_state_comes_back_as_it_was(lively, image_of):
     assert set(again.open_files) == set(lively.state.open_files)
     assert set(again.blocks) == set(lively.state.blocks)
     assert again.committed_blocks == lively.state.committed_blocks
-    assert list(again.requests) == ["r1", "r2", "r3"]
+    assert list(again.requests) == ["r1", "r2", "r3", "r4"]
+    assert again.names.get("/late/b").permission is again.names.get("/a").permission
     assert again.names.get("/late/b/f").length == 1010
 
 
@@ -87,3 +93,14 @@ def test_a_half_written_image_has_no_name_and_is_removed(lively):
     assert disk.names() != []
     image.remove_parts(disk)
     assert disk.names() == []
+
+
+def test_an_image_of_another_version_is_refused_by_name_not_as_damaged(lively):
+    disk = MemoryDisk()
+    image.write(disk, lively.state, unique=1)
+    name = image.image_name(lively.state.transaction)
+    old = b"BSIMAGE1" + disk.read(name)[len(image.MAGIC) : -32]
+    file = disk.create(name)
+    file.write(old + hashlib.sha256(old).digest())
+    with pytest.raises(ConfigException, match="is in format 1, this version of mapred reads"):
+        image.newest(disk)
