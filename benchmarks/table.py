@@ -14,27 +14,54 @@ class Row:
 
     what: str
     peer: str
-    ours_s: float
-    peer_s: float | None = None
-    # Peer's time over ours, median over the pairs: above 1 we are faster.
+    # Ours and the peer's, in `unit`: seconds, or something per second.
+    ours: float
+    its: float | None = None
+    # Of speeds, median over the pairs: above 1 we are faster.
     ratio: float | None = None
     runs: int = 0
     note: str = ""
+    unit: str = "s"
+    # The ratio that we hold ourselves to, and the one that we want.
+    floor: float | None = None
+    aim: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        if self.ratio is None or self.floor is None:
+            return ""
+        if self.aim is not None and self.ratio >= self.aim:
+            return "aim"
+        return "floor" if self.ratio >= self.floor else "missed"
 
 
 def markdown(rows: Sequence[Row]) -> str:
     lines = [
-        "| what | ours, s | against | its, s | ratio | runs |",
-        "|---|---|---|---|---|---|",
+        "| what | ours | against | its | ratio | at least | aim | met | runs |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        peer_s = "" if row.peer_s is None else f"{row.peer_s:.2f}"
-        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
         what = f"{row.what} ({row.note})" if row.note else row.what
-        lines.append(
-            f"| {what} | {row.ours_s:.2f} | {row.peer} | {peer_s} | {ratio} | {row.runs} |"
+        cells = (
+            what,
+            _figure(row.ours, f" {row.unit}"),
+            row.peer,
+            _figure(row.its, f" {row.unit}"),
+            _figure(row.ratio),
+            _figure(row.floor),
+            _figure(row.aim),
+            row.verdict,
+            str(row.runs),
         )
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _figure(value: float | None, unit: str = "") -> str:
+    if value is None:
+        return ""
+    words = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return words + unit
 
 
 def save(name: str, rows: Sequence[Row], folder: Path) -> None:

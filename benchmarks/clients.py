@@ -1,0 +1,160 @@
+"""python -m benchmarks.clients STORE ECHO NUMBER: one client process, driven over a pipe.
+
+A line `OPERATION COUNT ROUND` on stdin does that operation COUNT times on names of its own;
+the answer is the seconds it took. Operations are the functions of `OPERATIONS`; those of one
+round build on each other in the order in which they stand there.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psutil
+
+from benchmarks.cluster import cpu_s
+from benchmarks.echo import UNARY
+from blockstore import BlockStore
+from blockstore.runtime import rpc
+
+KILOBYTE: Final = bytes(range(256)) * 4
+
+
+class _Client:
+    def __init__(self, store: BlockStore, echo: str, number: str) -> None:
+        self.store = store
+        self.home = f"/bench/{number}"
+        channel: Any = rpc.channel(echo)
+        self.unary: Any = channel.unary_unary(UNARY)
+
+    def path(self, turn: str, kind: str, number: int) -> str:
+        return f"{self.home}/{turn}-{kind}-{number}"
+
+
+def _echo(client: _Client, turn: str, number: int) -> None:
+    client.unary(client.path(turn, "echo", number).encode(), timeout=10)
+
+
+def _mkdir(client: _Client, turn: str, number: int) -> None:
+    client.store.mkdir(client.path(turn, "directory", number))
+
+
+def _create(client: _Client, turn: str, number: int) -> None:
+    client.store.open(client.path(turn, "file", number), "wb").close()
+
+
+def _stat(client: _Client, turn: str, number: int) -> None:
+    client.store.stat(client.path(turn, "file", number))
+
+
+def _rename(client: _Client, turn: str, number: int) -> None:
+    client.store.rename(client.path(turn, "file", number), client.path(turn, "moved", number))
+
+
+def _delete(client: _Client, turn: str, number: int) -> None:
+    client.store.delete(client.path(turn, "moved", number))
+
+
+def _small(client: _Client, turn: str, number: int) -> None:
+    with client.store.open(client.path(turn, "small", number), "wb", replication=3) as file:
+        file.write(KILOBYTE)
+
+
+OPERATIONS: Final[dict[str, Callable[[_Client, str, int], None]]] = {
+    "echo": _echo,
+    "mkdir": _mkdir,
+    "create": _create,
+    "stat": _stat,
+    "rename": _rename,
+    "delete": _delete,
+    "small": _small,
+}
+
+
+def _serve(address: str, echo: str, number: str) -> None:
+    with BlockStore(address) as store:
+        client = _Client(store, echo, number)
+        store.mkdir(client.home)
+        print("ready", flush=True)
+        for line in sys.stdin:
+            name, count, turn = line.split()
+            operation = OPERATIONS[name]
+            started = time.perf_counter()
+            for at in range(int(count)):
+                operation(client, turn, at)
+            print(time.perf_counter() - started, flush=True)
+
+
+# --- the side that drives them -------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a turn of all clients did."""
+
+    per_s: float
+    # Processor time an operation, of all clients and of the server.
+    client_cpu_s: float
+    server_cpu_s: float
+
+
+class Clients:
+    """Client processes that start together on a word."""
+
+    def __init__(self, processes: Sequence["subprocess.Popen[str]"]) -> None:
+        self._processes = processes
+        self._watched = [psutil.Process(process.pid) for process in processes]
+
+    def turn(self, operation: str, count: int, number: int, server: psutil.Process) -> Load:
+        """Each client does the operation `count` times."""
+        before = sum(map(cpu_s, self._watched)), cpu_s(server)
+        started = time.perf_counter()
+        for process in self._processes:
+            assert process.stdin is not None
+            process.stdin.write(f"{operation} {count} {number}\n")
+            process.stdin.flush()
+        for process in self._processes:
+            _answer(process)
+        wall_s = time.perf_counter() - started
+        total = count * len(self._processes)
+        client_s = sum(map(cpu_s, self._watched)) - before[0]
+        return Load(total / wall_s, client_s / total, (cpu_s(server) - before[1]) / total)
+
+
+def _answer(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    answer = process.stdout.readline()
+    if not answer:
+        raise AssertionError(f"client process {process.pid} has ended")
+    return answer
+
+
+@contextmanager
+def clients(count: int, address: str, echo: str) -> Iterator[Clients]:
+    command = [sys.executable, "-m", "benchmarks.clients", address, echo]
+    processes = [
+        subprocess.Popen(
+            [*command, f"{count}-{number}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(count)
+    ]
+    try:
+        for process in processes:
+            _answer(process)
+        yield Clients(processes)
+    finally:
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.close()
+        for process in processes:
+            process.wait(30)
+
+
+if __name__ == "__main__":
+    _serve(*sys.argv[1:])

@@ -1,0 +1,127 @@
+"""Operations on names per second, durable, against an empty gRPC echo; small files, too.
+
+Clients are processes; echo and operation take turns, so that the machine's noise hits both.
+The processor times in the notes are per operation: of all clients, and of the server.
+"""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from benchmarks.clients import Clients, Load, clients
+from benchmarks.cluster import Cluster, cluster
+from benchmarks.table import Row
+
+NAMES: Final = ("mkdir", "create", "stat", "rename", "delete")
+# Real HDFS 2.7.3 on a machine of our kind, over RPC with 8 Java clients, per second.
+HDFS: Final = {"mkdir": 4300, "create": 2250, "stat": 9700, "rename": 4200, "delete": 5100}
+HDFS_SMALL_FILES: Final = 70
+WHAT: Final = {"create": "create + close empty", "small": "1 KB file"}
+
+
+@dataclass(frozen=True)
+class _Goal:
+    floor: float
+    aim: float
+
+
+OF_ECHO: Final = _Goal(0.5, 0.9)
+OF_HDFS: Final = _Goal(0.3, 0.6)
+SMALL: Final = _Goal(5, 20)
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """Where operations are measured."""
+
+    store: Cluster
+    echo: psutil.Process
+    runs: int
+    count: int
+
+
+def run(*, runs: int, count: int = 800) -> list[Row]:
+    """`count` operations a turn, shared by the clients."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        cluster(Path(folder), datanodes=3) as store,
+        _echo() as (echo, address),
+    ):
+        stage = _Stage(store, echo, runs, count)
+        rows: list[Row] = []
+        for number in (1, 8):
+            with clients(number, store.address, address) as team:
+                rows += _rows(stage, team, number)
+        return rows
+
+
+def _rows(stage: _Stage, team: Clients, number: int) -> Iterator[Row]:
+    taken: dict[str, list[tuple[Load, Load]]] = {name: [] for name in NAMES}
+    each = max(1, stage.count // 4 if number == 1 else stage.count // number)
+    team.turn("echo", each, 0, stage.echo)
+    for turn in range(stage.runs + 1):
+        for name in NAMES:
+            echo = team.turn("echo", each, turn, stage.echo)
+            ours = team.turn(name, each, turn, stage.store.namenode)
+            if turn:
+                taken[name].append((ours, echo))
+    who = "1 client" if number == 1 else f"{number} clients"
+    for name, pairs in taken.items():
+        yield _against_echo(f"{WHAT.get(name, name)}, {who}", pairs)
+    if number > 1:
+        for name, pairs in taken.items():
+            rates = [ours.per_s for ours, _ in pairs]
+            yield _against_hdfs(f"{WHAT.get(name, name)}, {who}", rates, HDFS[name], OF_HDFS)
+        small = [
+            team.turn("small", max(1, each // 4), turn, stage.store.namenode).per_s
+            for turn in range(stage.runs + 1)
+        ]
+        what = f"{WHAT['small']}, {who}, replication 3, durable"
+        yield _against_hdfs(what, small[1:], HDFS_SMALL_FILES, SMALL)
+
+
+def _against_echo(what: str, pairs: Sequence[tuple[Load, Load]]) -> Row:
+    ours, echo = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    return Row(
+        what,
+        "empty gRPC echo",
+        statistics.median(load.per_s for load in ours),
+        statistics.median(load.per_s for load in echo),
+        statistics.median(mine.per_s / its.per_s for mine, its in pairs),
+        len(pairs),
+        f"CPU ms: client {_cpu_ms(ours, 'client')}, server {_cpu_ms(ours, 'server')}; "
+        f"echo {_cpu_ms(echo, 'client')}, {_cpu_ms(echo, 'server')}",
+        "/s",
+        OF_ECHO.floor,
+        OF_ECHO.aim,
+    )
+
+
+def _cpu_ms(loads: Sequence[Load], side: str) -> str:
+    return f"{1000 * statistics.median(getattr(load, f'{side}_cpu_s') for load in loads):.2f}"
+
+
+def _against_hdfs(what: str, rates: Sequence[float], hdfs: int, goal: _Goal) -> Row:
+    rate = statistics.median(rates)
+    peer = "HDFS 2.7.3, measured before"
+    return Row(what, peer, rate, hdfs, rate / hdfs, len(rates), "", "/s", goal.floor, goal.aim)
+
+
+@contextmanager
+def _echo() -> Iterator[tuple[psutil.Process, str]]:
+    command = [sys.executable, "-m", "benchmarks.echo"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        yield psutil.Process(server.pid), server.stdout.readline().rpartition(" ")[2].strip()
+    finally:
+        server.terminate()
+        server.wait(30)

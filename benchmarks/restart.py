@@ -1,0 +1,141 @@
+"""A NameNode with many files: seconds from its start to the first read served, and its memory.
+
+Directories of 1,000 files of one block with three replicas. The image is written by the
+NameNode's own writer, without a server. No DataNode has the blocks, so the server stays
+in safe mode; reads of names are served in it. The first read is a `stat`.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from benchmarks.cluster import cluster
+from benchmarks.table import Row
+from blockstore import BlockStore
+
+FILES_PER_DIRECTORY: Final = 1000
+LIMIT_S: Final = 15.0
+WANTED_S: Final = 5.0
+
+# In a process of its own: what it takes doesn't stay in the one that measures.
+MAKE: Final = """
+import sys
+from benchmarks.restart import make
+make(sys.argv[1], int(sys.argv[2]))
+"""
+WEIGH: Final = """
+import sys
+from benchmarks.restart import weigh
+print(*weigh(int(sys.argv[1])))
+"""
+
+
+def run(*, runs: int, files: int = 1_000_000) -> list[Row]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "name").mkdir()
+        _python(MAKE, str(folder / "name"), str(files))
+        taken, resident = [], []
+        for _ in range(runs):
+            seconds, size = _restart(folder, files)
+            taken.append(seconds)
+            resident.append(size)
+        ours = statistics.median(taken)
+        image = sum(path.stat().st_size for path in (folder / "name").glob("image-*"))
+    per_file, per_replica_block = map(float, _python(WEIGH, str(files)).split())
+    note = f"image {image / files:.0f} B a file, resident {statistics.median(resident):.0f} MB"
+    what = f"restart with {files:,} files of one block, until the first read"
+    return [
+        Row(
+            what, "the limit", ours, LIMIT_S, LIMIT_S / ours, runs, note, "s", 1, LIMIT_S / WANTED_S
+        ),
+        Row("memory of an empty file", "–", per_file, runs=1, unit="B"),
+        Row("memory of a block with three replicas", "–", per_replica_block, runs=1, unit="B"),
+    ]
+
+
+def _python(program: str, *words: str) -> str:
+    command = [sys.executable, "-c", program, *words]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def _restart(folder: Path, files: int) -> tuple[float, float]:
+    """Seconds until a stat is answered, and the server's resident megabytes."""
+    started = time.perf_counter()
+    with cluster(folder, datanodes=0) as store, BlockStore(store.address) as client:
+        client.stat(f"/d{files // 2 // FILES_PER_DIRECTORY}/file-{files // 2}")
+        return time.perf_counter() - started, store.namenode.memory_info().rss / 2**20
+
+
+# --- inside the processes of their own -----------------------------------------------------
+
+
+def make(directory: str, files: int) -> None:
+    """An image of a namespace with so many files of one block."""
+    from blockstore.namenode import image
+    from blockstore.namenode.disk import RealDisk
+
+    image.write(RealDisk(directory), namespace(files, blocks=True), os.getpid())
+
+
+def namespace(files: int, *, blocks: bool) -> "object":
+    from blockstore.model import Block
+    from blockstore.namenode.entries import (
+        BlockAdded,
+        BlockCommitted,
+        DirectoryMade,
+        FileClosed,
+        FileCreated,
+        Formatted,
+    )
+    from blockstore.namenode.state import State
+
+    state = State()
+    state.apply(Formatted("cluster-benchmark", 0.0))
+    directory = 0
+    for number in range(files):
+        if number % FILES_PER_DIRECTORY == 0:
+            directory = state.next_inode_id
+            name = f"d{number // FILES_PER_DIRECTORY}"
+            state.apply(DirectoryMade(directory, 1, name, 1.0))
+        inode = state.next_inode_id
+        state.apply(
+            FileCreated(inode, directory, f"file-{number}", 3, 2**27, "client", 1.0 + number)
+        )
+        if blocks:
+            block = Block(state.next_block_id, state.next_generation)
+            state.apply(BlockAdded(inode, None, block, 0, ()))
+            state.apply(BlockCommitted(inode, Block(block.id, block.generation, 1000 + number)))
+        state.apply(FileClosed(inode, 1.0 + number))
+    return state
+
+
+def weigh(files: int) -> tuple[float, float]:
+    """Bytes of an empty file, and bytes that a block with three replicas adds."""
+    from blockstore.model import Block, Replica, ReplicaState
+    from blockstore.namenode.blockmap import BlockMap
+
+    process = psutil.Process()
+    before = process.memory_info().rss
+    empty = namespace(files, blocks=False)
+    per_file = (process.memory_info().rss - before) / files
+    del empty
+    before = process.memory_info().rss
+    state = namespace(files, blocks=True)
+    replicas = BlockMap(state.blocks)
+    for node in ("dn-1", "dn-2", "dn-3"):
+        reported = [
+            Replica(Block(block.id, block.generation, block.length), ReplicaState.FINALIZED)
+            for block in state.blocks.values()
+        ]
+        replicas.replace(node, reported, allocated_below=state.next_block_id)
+        del reported
+    after = process.memory_info().rss
+    return per_file, (after - before) / files - per_file
