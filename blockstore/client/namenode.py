@@ -78,7 +78,8 @@ class NameNodeClient:
         return [status_from_wire(entry) for entry in reply.entries], bool(reply.has_more)
 
     def mkdir(self, path: str, parents: bool) -> None:
-        self._call("Mkdirs", namenode_pb2.MkdirsRequest(path=path, parents=parents))
+        request = namenode_pb2.MkdirsRequest(path=path, parents=parents, request_id=_request_id())
+        self._call("Mkdirs", request)
 
     def rename(self, source: str, target: str, overwrite: bool) -> None:
         request = namenode_pb2.RenameRequest(
@@ -104,7 +105,9 @@ class NameNodeClient:
             self._reach("Delete", removal, rpc.CALL_TIMEOUT_S, INTERACTIVE)
 
     def set_replication(self, path: str, replication: int) -> None:
-        request = namenode_pb2.SetReplicationRequest(path=path, replication=replication)
+        request = namenode_pb2.SetReplicationRequest(
+            path=path, replication=replication, request_id=_request_id()
+        )
         self._call("SetReplication", request)
 
     def set_mode(self, path: str, mode: int) -> None:

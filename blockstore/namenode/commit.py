@@ -1,8 +1,8 @@
 """Group commit: between the event loop and the journal's fsync.
 
 Rules
-- Entries are appended in the order of the calls; one fsync serves all that came before it, and
-  while one runs the next batch gathers.
+- Entries are appended in the order of the calls, those of one call as one group; one fsync
+  serves all that came before it, and while one runs the next batch gathers.
 - Actions wait for a transaction and run on the loop, in the order in which they were given.
 - A journal that failed once never acknowledges anything again: `on_failure` is called, once,
   and must end the process.
@@ -38,8 +38,9 @@ class GroupCommit:
         return self._journal.last
 
     def append(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            self._journal.append(entry)
+        """The entries of one request: durable together or not at all."""
+        if entries:
+            self._journal.append(*entries)
 
     def then(self, action: Callable[[], None]) -> None:
         """Runs the action when everything appended up to now is durable: maybe at once."""

@@ -109,10 +109,16 @@ class NameNode:
         return Ready(self._naming.summarise(path))
 
     def mkdirs(
-        self, path: str, *, parents: bool = True, modes: Modes = DEFAULT_MODES, wall: float
+        self,
+        path: str,
+        *,
+        parents: bool = True,
+        modes: Modes = DEFAULT_MODES,
+        request_id: str = "",
+        wall: float,
     ) -> Ready[None]:
         self._parts.safe_mode.check(f"making the directory '{path}'")
-        self._naming.mkdirs(path, parents=parents, modes=modes, wall=wall)
+        self._naming.mkdirs(path, parents=parents, modes=modes, request_id=request_id, wall=wall)
         return self._parts.ready(None)
 
     def rename(
@@ -136,9 +142,9 @@ class NameNode:
         deleted = self._naming.delete(path, recursive=recursive, request_id=request_id, wall=wall)
         return self._parts.ready(deleted)
 
-    def set_replication(self, path: str, replication: int) -> Ready[None]:
+    def set_replication(self, path: str, replication: int, *, request_id: str = "") -> Ready[None]:
         self._parts.safe_mode.check(f"setting the replication of '{path}'")
-        self._naming.set_replication(path, replication)
+        self._naming.set_replication(path, replication, request_id)
         return self._parts.ready(None)
 
     # --- attributes -----------------------------------------------------------

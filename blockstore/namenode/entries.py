@@ -43,6 +43,8 @@ class DirectoryMade:
     name: str
     at_s: float
     permission: Permission
+    # The last of one request has it.
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,7 @@ class Deleted:
 class ReplicationSet:
     inode_id: int
     replication: int
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,17 @@ Files (in one directory; numbers are decimal, 20 digits, so that names sort)
 Format (little-endian)
 
     segment   magic "BSJRNL02" | first transaction u64 | CRC32C of these u32 | records
-    record    payload bytes u32 | CRC32C u32 | transaction u64 | durable u64 | payload
+    record    payload bytes u32 | CRC32C u32 | transaction u64 | durable u64 | more u8 | payload
 
     - The CRC covers the record but for itself. Payloads are entrycodec.py's.
     - Transactions count up by one, over all segments.
     - `durable` is the last transaction that was known to be on disk when this one was written.
+    - `more` is 1 when the group goes on with the next record. A group is what one request has
+      done; it lies in one segment.
 
 Rules
+- A group is there as a whole or not at all: at the end of the journal an unfinished one is cut
+  off as a torn record is.
 - append only gathers; `sync` writes what was gathered and makes it durable with one fsync.
 - After an error of `sync` the journal is dead: what is on disk is unknown, and nobody may
   be told anything that rests on it.
@@ -29,6 +33,7 @@ transactions become durable.
 import struct
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
@@ -43,7 +48,7 @@ MAGIC: Final = b"BSJRNL02"
 PREFIX: Final = "journal-"
 
 _SEGMENT = struct.Struct("<8sQI")
-_RECORD = struct.Struct("<IIQQ")
+_RECORD = struct.Struct("<IIQQB")
 _CRC_AT: Final = 4
 _CRC_END: Final = 8
 # One entry has a few hundred bytes; a length beyond this is no length.
@@ -86,12 +91,14 @@ class Journal:
         self._last = self._written = self._durable = last
         self._begin_segment()
 
-    def append(self, entry: Entry) -> int:
-        """Gathers an entry; returns its transaction."""
-        payload = entrycodec.encode(entry)
+    def append(self, *group: Entry) -> int:
+        """Gathers entries that are durable together or not at all; returns the last transaction."""
+        payloads = [entrycodec.encode(entry) for entry in group]
         with self._lock:
-            self._last += 1
-            self._gathered.append(_record(self._last, self._durable, payload))
+            for place, payload in enumerate(payloads, start=1):
+                self._last += 1
+                more = place < len(payloads)
+                self._gathered.append(_record(self._last, self._durable, payload, more=more))
             return self._last
 
     def sync(self) -> int:
@@ -139,10 +146,17 @@ class Journal:
             self._file = None
 
 
-def _record(transaction: int, durable: int, payload: bytes) -> bytes:
-    head = _RECORD.pack(len(payload), 0, transaction, durable)
+@dataclass(frozen=True, slots=True)
+class _Record:
+    transaction: int
+    more: bool
+    payload: bytes
+
+
+def _record(transaction: int, durable: int, payload: bytes, *, more: bool) -> bytes:
+    head = _RECORD.pack(len(payload), 0, transaction, durable, more)
     crc = crc32c(head[:_CRC_AT] + head[_CRC_END:] + payload)
-    return _RECORD.pack(len(payload), crc, transaction, durable) + payload
+    return _RECORD.pack(len(payload), crc, transaction, durable, more) + payload
 
 
 # --- reading -----------------------------------------------------------------------------
@@ -153,7 +167,8 @@ def read(
 ) -> Iterator[tuple[int, Entry]]:
     """Transactions `after` + 1, + 2, … up to `through` (None: to the end) with their entries.
 
-    With `repair` the torn end of the last segment is cut off the file, else only left out.
+    Groups come whole. With `repair` the torn end of the last segment is cut off the file, else
+    only left out.
 
     Raises:
         JournalCorruptException: a hole or damage before the end; the message has file, offset
@@ -194,6 +209,8 @@ class _SegmentReader:
         self._first = first
         self._is_last = is_last
         self._offset = 0
+        # Where the group begins that the record at the offset belongs to.
+        self._group_at = 0
         self.torn_at: int | None = None
 
     def refuse(self, offset: int, transaction: int, why: str) -> None:
@@ -206,25 +223,33 @@ class _SegmentReader:
         )
 
     def records(self) -> Iterator[tuple[int, bytes]]:
+        """The records of all whole groups."""
         transaction = self._first
         if not self._head_is_good():
             self._end(transaction)
             return
-        self._offset = _SEGMENT.size
+        self._offset = self._group_at = _SEGMENT.size
+        group: list[tuple[int, bytes]] = []
         while self._offset < len(self._data):
             found = self._record_at(self._offset)
-            if found is None or found[0] != transaction:
+            if found is None or found.transaction != transaction:
                 self._end(transaction)
                 return
-            yield found[0], found[2]
-            self._offset += _RECORD.size + len(found[2])
+            group.append((transaction, found.payload))
+            self._offset += _RECORD.size + len(found.payload)
             transaction += 1
+            if not found.more:
+                yield from group
+                group.clear()
+                self._group_at = self._offset
+        if group:
+            self._end(transaction)
 
     def decoded(self, transaction: int, payload: bytes) -> Entry:
         try:
             return entrycodec.decode(payload)
         except JournalCorruptException as error:
-            self.refuse(self._offset, transaction, str(error))
+            self.refuse(self._group_at, transaction, str(error))
             raise
 
     def _head_is_good(self) -> bool:
@@ -237,19 +262,19 @@ class _SegmentReader:
         check_version(self._place, self._data, MAGIC)
         return bool(magic == MAGIC and first == self._first)
 
-    def _record_at(self, offset: int) -> tuple[int, int, bytes] | None:
-        """Transaction, durable and payload of a whole and right record, or None."""
+    def _record_at(self, offset: int) -> "_Record | None":
+        """The record there, if it is whole and right."""
         data = self._data
         if offset + _RECORD.size > len(data):
             return None
-        size, crc, transaction, durable = _RECORD.unpack_from(data, offset)
+        size, crc, transaction, _, more = _RECORD.unpack_from(data, offset)
         end = offset + _RECORD.size + size
         if size > _PAYLOAD_BYTES_MAX or end > len(data) or transaction < self._first:
             return None
         covered = data[offset : offset + _CRC_AT] + data[offset + _CRC_END : end]
         if crc32c(covered) != crc:
             return None
-        return transaction, durable, data[offset + _RECORD.size : end]
+        return _Record(transaction, bool(more), data[offset + _RECORD.size : end])
 
     def _end(self, transaction: int) -> None:
         """The record at the offset, which should be `transaction`, is bad: torn or damaged?"""
@@ -260,14 +285,14 @@ class _SegmentReader:
             self.refuse(
                 self._offset, transaction, f"a record is bad that transaction {knowing} knew good"
             )
-        self.torn_at = self._offset
+        self.torn_at = self._group_at
 
     def _record_that_knew(self, transaction: int) -> int | None:
         """A later whole record that says `transaction` was durable before it was written."""
         # Blocks of a file that were reserved and never written are zeros: no record starts there.
         last_start = min(len(self._data.rstrip(b"\0")), len(self._data) - _RECORD.size)
         for offset in range(self._offset + 1, last_start + 1):
-            _, _, later, durable = _RECORD.unpack_from(self._data, offset)
+            _, _, later, durable, _ = _RECORD.unpack_from(self._data, offset)
             # The cheap test first: nearly every offset fails it.
             if transaction <= durable < later and self._record_at(offset) is not None:
                 return int(later)

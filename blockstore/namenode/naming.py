@@ -63,7 +63,11 @@ class Naming:
 
     # --- directories ----------------------------------------------------------
 
-    def mkdirs(self, path: str, *, parents: bool, modes: Modes, wall: float) -> None:
+    def mkdirs(
+        self, path: str, *, parents: bool, modes: Modes, request_id: str, wall: float
+    ) -> None:
+        if self._parts.is_repeated(request_id, DirectoryMade):
+            return
         inode = self._names.find(path)
         if inode is not None:
             if parents and isinstance(inode, Directory):
@@ -77,7 +81,7 @@ class Naming:
             )
         directory = self.make_above(directory, missing[:-1], modes, wall)
         permission = of_new_directory(self._parts.caller, directory, modes)
-        self._make(directory, missing[-1], permission, wall)
+        self._make(directory, missing[-1], permission, wall, request_id)
 
     def make_above(
         self, directory: Directory, names: list[str], modes: Modes, wall: float
@@ -88,9 +92,16 @@ class Naming:
             directory = self._make(directory, name, permission, wall)
         return directory
 
-    def _make(self, parent: Directory, name: str, permission: Permission, wall: float) -> Directory:
+    def _make(
+        self,
+        parent: Directory,
+        name: str,
+        permission: Permission,
+        wall: float,
+        request_id: str = "",
+    ) -> Directory:
         inode_id = self._parts.state.next_inode_id
-        self._parts.record(DirectoryMade(inode_id, parent.id, name, wall, permission))
+        self._parts.record(DirectoryMade(inode_id, parent.id, name, wall, permission, request_id))
         return self._names.directory(inode_id)
 
     # --- rename and delete ----------------------------------------------------
@@ -159,12 +170,14 @@ class Naming:
         self._parts.record(Deleted(inode.id, wall, request_id))
         return True
 
-    def set_replication(self, path: str, replication: int) -> None:
+    def set_replication(self, path: str, replication: int, request_id: str) -> None:
+        if self._parts.is_repeated(request_id, ReplicationSet):
+            return
         file = self.file(path)
         self.check_replication(replication)
         if file.replication == replication:
             return
-        self._parts.record(ReplicationSet(file.id, replication))
+        self._parts.record(ReplicationSet(file.id, replication, request_id))
         for block in file.blocks:
             self._parts.replication.touch(block.id)
 

@@ -183,6 +183,7 @@ class ClientServicer(services.NameNodeServicer):
                 request.path,
                 parents=request.parents,
                 modes=_modes(request),
+                request_id=request.request_id,
                 wall=self._shell.wall,
             )
         )
@@ -213,7 +214,9 @@ class ClientServicer(services.NameNodeServicer):
 
     async def SetReplication(self, request: pb.SetReplicationRequest, _: Any) -> pb.Empty:
         await self._shell.perform(
-            lambda core: core.set_replication(request.path, request.replication)
+            lambda core: core.set_replication(
+                request.path, request.replication, request_id=request.request_id
+            )
         )
         return pb.Empty()
 

@@ -173,10 +173,13 @@ class DirectoryMade(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     AT_S_FIELD_NUMBER: _builtins.int
     PERMISSION_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     inode_id: _builtins.int
     parent_id: _builtins.int
     name: _builtins.str
     at_s: _builtins.float
+    request_id: _builtins.str
+    """The last of one request has it."""
     @_builtins.property
     def permission(self) -> _types_pb2.Permission: ...
     def __init__(
@@ -187,10 +190,11 @@ class DirectoryMade(_message.Message):
         name: _builtins.str = ...,
         at_s: _builtins.float = ...,
         permission: _types_pb2.Permission | None = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["permission", b"permission"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_s", b"at_s", "inode_id", b"inode_id", "name", b"name", "parent_id", b"parent_id", "permission", b"permission"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_s", b"at_s", "inode_id", b"inode_id", "name", b"name", "parent_id", b"parent_id", "permission", b"permission", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -513,17 +517,20 @@ class ReplicationSet(_message.Message):
 
     INODE_ID_FIELD_NUMBER: _builtins.int
     REPLICATION_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     inode_id: _builtins.int
     replication: _builtins.int
+    request_id: _builtins.str
     def __init__(
         self,
         *,
         inode_id: _builtins.int = ...,
         replication: _builtins.int = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["inode_id", b"inode_id", "replication", b"replication"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["inode_id", b"inode_id", "replication", b"replication", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -514,6 +514,7 @@ class MkdirsRequest(_message.Message):
     PARENTS_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
     MODE_ABOVE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     parents: _builtins.bool
     """Without it the parent must exist and the path must not."""
@@ -523,6 +524,7 @@ class MkdirsRequest(_message.Message):
     """Of missing directories above it, whose owner may write and enter them in any case.
     Absent: 0755.
     """
+    request_id: _builtins.str
     def __init__(
         self,
         *,
@@ -530,10 +532,11 @@ class MkdirsRequest(_message.Message):
         parents: _builtins.bool = ...,
         mode: _builtins.int | None = ...,
         mode_above: _builtins.int | None = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "_mode_above", b"_mode_above", "mode", b"mode", "mode_above", b"mode_above"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "_mode_above", b"_mode_above", "mode", b"mode", "mode_above", b"mode_above", "parents", b"parents", "path", b"path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "_mode_above", b"_mode_above", "mode", b"mode", "mode_above", b"mode_above", "parents", b"parents", "path", b"path", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
     _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
@@ -625,17 +628,20 @@ class SetReplicationRequest(_message.Message):
 
     PATH_FIELD_NUMBER: _builtins.int
     REPLICATION_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     replication: _builtins.int
+    request_id: _builtins.str
     def __init__(
         self,
         *,
         path: _builtins.str = ...,
         replication: _builtins.int = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "replication", b"replication"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "replication", b"replication", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -173,14 +173,7 @@ class JobChecker:
         self._accepted[job_id] = plan
 
     def refused(self, spec: JobSpec) -> None:
-        """Every simulated job has an output of its own: there is nothing to refuse it for.
-
-        But for one case: the power went in the middle of the mkdirs that claims the output, and
-        its first half was durable. A directory without a mark is somebody else's, then.
-        """
-        if self._world.figures["journal entries found that nobody waited for"]:
-            self._world.count("job refused after half a mkdirs", spec.name)
-            return
+        """Every simulated job has an output of its own: there is nothing to refuse it for."""
         raise Broken(f"{spec.name} was refused")
 
     def ended(self, job_id: str, status: JobStatus, plan: Plan) -> None:

@@ -171,9 +171,8 @@ class NameNodeHost(Host):
     # --- durable first, then send
 
     async def _finish(self, ready: Ready[Any]) -> Any:
-        for entry in ready.entries:
-            self._journal.append(entry)
-            self.written.append(entry)
+        self._journal.append(*ready.entries)
+        self.written += ready.entries
         await self._everything_durable()
         for node_id in sorted(getattr(ready, "lost", ())):
             self._lost(node_id)

@@ -221,7 +221,7 @@ def record_ends(disk, name):
     """Where records end, found by the format's own words."""
     data, at, ends = disk.read(name), 20, []
     while at < len(data):
-        at += 24 + int.from_bytes(data[at : at + 4], "little")
+        at += 25 + int.from_bytes(data[at : at + 4], "little")
         ends.append(at)
     return ends
 
@@ -234,6 +234,7 @@ def test_after_a_crash_at_any_moment_what_was_synced_is_there_and_nothing_is_wro
     last = 0
     for _ in range(4):
         promised = last
+        group_ends = {last}
         steps = rng.randint(0, 40)
 
         def step():
@@ -247,7 +248,9 @@ def test_after_a_crash_at_any_moment_what_was_synced_is_there_and_nothing_is_wro
             writing = begin(disk, last)
             while True:
                 for _ in range(rng.randint(0, 5)):
-                    writing.append(entry(writing.last + 1))
+                    size = rng.randint(1, 4)
+                    group_ends.add(writing.last + size)
+                    writing.append(*(entry(writing.last + 1 + n) for n in range(size)))
                 promised = writing.roll() if rng.random() < 0.1 else writing.sync()
         except KeyboardInterrupt:
             pass
@@ -255,7 +258,31 @@ def test_after_a_crash_at_any_moment_what_was_synced_is_there_and_nothing_is_wro
         found = read(disk, repair=True)
         assert found == expected(1, len(found))
         assert len(found) >= promised
+        assert len(found) in group_ends, "half of a request's entries are there"
         last = len(found)
+
+
+def test_an_unfinished_group_at_the_end_is_cut_off_as_a_whole(disk):
+    writing = begin(disk)
+    writing.append(entry(1))
+    writing.append(entry(2), entry(3), entry(4))
+    writing.sync()
+    name = segment_name(1)
+    ends = record_ends(disk, name)
+    for cut in (ends[1], ends[2], ends[3] - 1, ends[0] + 3):
+        disk.truncate(name, cut)
+        assert read(disk) == expected(1, 1)
+    assert read(disk, repair=True) == expected(1, 1)
+    assert len(disk.read(name)) == ends[0]
+
+
+def test_an_unfinished_group_before_another_segment_is_damage(disk):
+    writing = begin(disk)
+    writing.append(entry(1), entry(2))
+    writing.roll()
+    disk.truncate(segment_name(1), record_ends(disk, segment_name(1))[0])
+    with pytest.raises(JournalCorruptException, match="transaction 2"):
+        read(disk)
 
 
 def test_a_journal_of_another_version_is_refused_not_cut_as_torn(disk):

@@ -185,3 +185,27 @@ def test_replication_is_for_files_and_within_limits(cluster):
         cluster.core.set_replication("/f", 0)
     cluster.take(cluster.core.set_replication("/f", 7))
     assert cluster.core.stat("/f").reply.replication == 7
+
+
+def test_the_directories_of_one_request_are_one_group(cluster):
+    entries = cluster.core.mkdirs("/a/b/c", request_id="r", wall=1.0).entries
+    assert [(entry.name, entry.request_id) for entry in entries] == [
+        ("a", ""),
+        ("b", ""),
+        ("c", "r"),
+    ]
+
+
+def test_a_repeated_mkdir_is_no_refusal(cluster):
+    for _ in range(2):
+        cluster.take(cluster.core.mkdirs("/a", parents=False, request_id="r", wall=1.0))
+    cluster.restart()
+    cluster.take(cluster.core.mkdirs("/a", parents=False, request_id="r", wall=1.0))
+    assert cluster.paths() == ["/a"]
+
+
+def test_a_repeated_setrep_does_not_undo_what_came_between(cluster):
+    cluster.create("/f")
+    for copies, request_id in ((2, "first"), (4, "second"), (2, "first")):
+        cluster.take(cluster.core.set_replication("/f", copies, request_id=request_id))
+    assert cluster.core.stat("/f").reply.replication == 4
