@@ -5,27 +5,44 @@ To add a verb, write its command in a module of verbs/ and name it in VERBS.
 
 import difflib
 import importlib
-from typing import Final
+import os
+from typing import Any, Final
 
 import click
 
+from blockstore.errors import UnreachableException
+
+from . import complaints
+from .errors import DEBUG_VARIABLE, CommandError, explain
 from .store import namenode_option
 
 # Verb → "module:object" in verbs/, which is imported when the verb is used: `ls` must feel instant.
 VERBS: Final[dict[str, str]] = {
-    "cat": "transfer:cat",
+    "cat": "read:cat",
     "copyFromLocal": "transfer:copy_from_local",
     "copyToLocal": "transfer:copy_to_local",
-    "du": "show:du",
+    "count": "usage:count",
+    "cp": "copy:cp",
+    "df": "usage:df",
+    "du": "usage:du",
+    "find": "find:find",
     "get": "transfer:get",
+    "getmerge": "transfer:getmerge",
+    "head": "read:head",
+    "help": "help:help_",
     "ls": "show:ls",
     "mkdir": "change:mkdir",
+    "moveFromLocal": "transfer:move_from_local",
     "mv": "change:mv",
     "put": "transfer:put",
     "rm": "change:rm",
-    "setrep": "change:setrep",
+    "rmdir": "change:rmdir",
+    "setrep": "replication:setrep",
     "stat": "show:stat",
     "test": "show:test",
+    "text": "read:text",
+    "touchz": "change:touchz",
+    "usage": "help:usage",
 }
 
 # Hadoop's old words for a verb with an option.
@@ -60,6 +77,17 @@ class VerbGroup(click.Group):
         if near:
             return f"did you mean '{by_lower[near[0]]}'? All verbs:  mapred fs --help"
         return "see them all:  mapred fs --help"
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (BrokenPipeError, UnreachableException):
+            raise
+        except (OSError, CommandError) as error:
+            if os.environ.get(DEBUG_VARIABLE):
+                raise
+            complaints.tell("", error)
+            return explain(error)[1]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, self._in_our_words(list(args)))

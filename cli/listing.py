@@ -1,9 +1,15 @@
-"""Files as `ls`, `stat` and `du` print them."""
+"""Files as `ls`, `stat`, `du`, `count` and `df` print them."""
 
+import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final
 
 from blockstore.model import FileStatus, Summary
+
+# So many lines of `ls` have columns of one width: a long listing begins at once.
+PAGE_LINES: Final = 1000
 
 _UNITS = ("", "K", "M", "G", "T", "P", "E")
 
@@ -48,12 +54,92 @@ def when(at_s: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(at_s))
 
 
-def usage(summaries: Iterable[tuple[str, Summary]], *, readable: bool) -> list[str]:
+def in_pages(entries: Iterable[FileStatus]) -> Iterator[list[FileStatus]]:
+    entries = iter(entries)
+    while page := list(islice(entries, PAGE_LINES)):
+        yield page
+
+
+def in_order(
+    *, by_time: bool, by_size: bool, backwards: bool
+) -> Callable[[Iterable[FileStatus]], Iterator[FileStatus]]:
+    """What puts the entries of one directory, which come by name, in order."""
+
+    def sort(entries: Iterable[FileStatus]) -> Iterator[FileStatus]:
+        if by_time:
+            entries = sorted(entries, key=lambda entry: entry.modified_at_s, reverse=True)
+        elif by_size:
+            entries = sorted(entries, key=lambda entry: entry.length, reverse=True)
+        return iter(list(entries)[::-1] if backwards else entries)
+
+    return sort
+
+
+def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Columns that line up: numbers at their right, the last one as it is."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join([*(f"{cell:>{w}}" for cell, w in zip(row, widths[:-1], strict=False)), row[-1]])
+        for row in rows
+    ]
+
+
+def usage(
+    summaries: Iterable[tuple[str, Summary]], *, readable: bool, with_head: bool = False
+) -> list[str]:
     """One line a path: bytes, bytes with replication, path."""
     shown = size_format(readable=readable)
+    head = [("SIZE", "WITH_COPIES", "PATH")] if with_head else []
     rows = [(shown(sum_.bytes), shown(sum_.replicated_bytes), path) for path, sum_ in summaries]
-    widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
-    return [f"{size:<{widths[0]}}  {total:<{widths[1]}}  {path}" for size, total, path in rows]
+    return table(head + rows)
+
+
+def counts(
+    summaries: Iterable[tuple[str, Summary]], *, readable: bool, quotas: bool, with_head: bool
+) -> list[str]:
+    """One line a path: quotas and what is left of them, directories, files, bytes, path."""
+    shown = size_format(readable=readable)
+    titles = ("QUOTA", "REM_QUOTA", "SPACE_QUOTA", "REM_SPACE_QUOTA") if quotas else ()
+    # As Hadoop shows a directory without quotas.
+    limits = ("none", "inf", "none", "inf") if quotas else ()
+    head = [(*titles, "DIR_COUNT", "FILE_COUNT", "CONTENT_SIZE", "PATHNAME")] if with_head else []
+    rows = [
+        (*limits, str(sum_.directories), str(sum_.files), shown(sum_.bytes), path)
+        for path, sum_ in summaries
+    ]
+    return table([*head, *rows])
+
+
+def room(name: str, *, capacity: int, used: int, free: int, readable: bool) -> list[str]:
+    """Bytes of a whole store: size, used, available, used of size."""
+    shown = size_format(readable=readable)
+    share = f"{used / capacity:.0%}" if capacity else "0%"
+    return table(
+        [
+            ("Size", "Used", "Available", "Use%", "Filesystem"),
+            (shown(capacity), shown(used), shown(free), share, name),
+        ]
+    )
+
+
+def formatted(entry: FileStatus, form: str) -> str:
+    """Hadoop's `stat FORMAT`; an unknown % sequence stays as it is."""
+    values = _values(entry)
+    return re.sub(r"%(.)", lambda found: values.get(found[1], found[0]), form)
+
+
+def _values(entry: FileStatus) -> dict[str, str]:
+    changed = time.gmtime(entry.modified_at_s)
+    return {
+        "%": "%",
+        "b": str(entry.length),
+        "F": "directory" if entry.is_directory else "regular file",
+        "n": entry.name,
+        "o": str(entry.block_bytes),
+        "r": str(entry.replication),
+        "y": time.strftime("%Y-%m-%d %H:%M:%S", changed),
+        "Y": str(round(entry.modified_at_s * 1000)),
+    }
 
 
 def details(entry: FileStatus) -> list[str]:

@@ -4,22 +4,23 @@ Paths (`/logs/today`) may name their store: `bs://HOST:PORT/logs/today`.
 """
 
 import contextlib
-import fnmatch
-from collections.abc import Callable, Iterator
+import posixpath
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from . import addresses
 from .addresses import NAMENODE
+from .complaints import Complaints
 from .errors import REFUSED, CommandError
+from .globbing import is_glob, matches
 
 if TYPE_CHECKING:
     from blockstore import BlockStore
     from blockstore.model import FileStatus
 
 SCHEME: Final = "bs://"
-_WILD: Final = frozenset("*?[")
 
 namenode_option: Final[Callable[[Callable[..., Any]], Callable[..., Any]]] = (
     addresses.namenode_option
@@ -58,41 +59,46 @@ def absolute(path: str) -> str:
     """The path inside its store; as in job inputs, a relative one is taken from `/`."""
     if is_uri(path):
         path = path.removeprefix(SCHEME).partition("/")[2]
-    return "/" + path.strip("/")
+    return posixpath.normpath("/" + path.strip("/"))
 
 
 def expand(store: "BlockStore", pattern: str) -> list["FileStatus"]:
-    """What the path or glob names (*, ? and [] within one name), in order.
+    """What the path or glob names (see globbing.py), in order.
 
     Raises:
         FileNotFoundException: a plain path that doesn't exist.
         CommandError: a glob that matches nothing.
     """
     path = absolute(pattern)
-    if not _WILD & set(path):
+    if not is_glob(path):
         return [store.stat(path)]
-    found = [store.stat("/")]
-    for name in path.strip("/").split("/"):
-        found = [
-            entry
-            for directory in found
-            if directory.is_directory
-            for entry in store.list(directory.path)
-            if fnmatch.fnmatchcase(entry.name, name)
-        ]
+    found = matches(store, path)
     if not found:
         raise CommandError(f"{path}: nothing matches")
     return found
 
 
-def below(
-    store: "BlockStore", entry: "FileStatus", *, recursive: bool, itself: bool
+def each(
+    store: "BlockStore", patterns: Iterable[str], complaints: Complaints
 ) -> Iterator["FileStatus"]:
-    """A file or, of a directory, its entries; `itself`: the directory alone."""
-    if not entry.is_directory or itself:
-        yield entry
-        return
-    for child in store.list(entry.path):
-        yield child
-        if recursive and child.is_directory:
-            yield from below(store, child, recursive=True, itself=False)
+    """What all of them name; one that names nothing is complained about."""
+    for pattern in patterns:
+        with complaints.about(absolute(pattern)):
+            yield from expand(store, pattern)
+
+
+def status_or_none(store: "BlockStore", path: str) -> "FileStatus | None":
+    from blockstore.errors import FileNotFoundException
+
+    try:
+        return store.stat(path)
+    except FileNotFoundException:
+        return None
+
+
+def walk(store: "BlockStore", entry: "FileStatus") -> Iterator["FileStatus"]:
+    """The entry and all below it: a directory before what is in it."""
+    yield entry
+    if entry.is_directory:
+        for child in store.list(entry.path):
+            yield from walk(store, child)

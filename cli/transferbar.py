@@ -6,8 +6,13 @@ from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def transfer_bar(title: str, total_bytes: int | None) -> Iterator[Callable[[int], None]]:
-    """A function to call with every number of bytes moved; `None`: the total isn't known."""
+def transfer_bar(
+    title: str, total_bytes: Callable[[], int] | None
+) -> Iterator[Callable[[int], None]]:
+    """A function to call with every number of bytes moved, from any thread.
+
+    The total is asked for only when there is a bar; `None`: it isn't known.
+    """
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -29,5 +34,5 @@ def transfer_bar(title: str, total_bytes: int | None) -> Iterator[Callable[[int]
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=total_bytes)
+        task = bar.add_task(title, total=total_bytes() if total_bytes else None)
         yield lambda moved: bar.advance(task, moved)

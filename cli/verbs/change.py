@@ -1,57 +1,52 @@
-"""`mapred fs` commands that change names and copies: mkdir, mv, rm, setrep."""
-
-import time
-from typing import TYPE_CHECKING, Final
+"""`mapred fs` commands that change names: mkdir, mv, rm, rmdir, touchz."""
 
 import click
 
+from ..complaints import Complaints
 from ..errors import CommandError
-from ..store import absolute, below, expand, namenode_option, opened
-
-if TYPE_CHECKING:
-    from blockstore import BlockStore
-
-# How long `setrep -w` waits for the copies.
-REPLICATION_DEADLINE_S: Final = 300.0
-_PAUSE_S: Final = 0.25
+from ..store import absolute, each, expand, namenode_option, opened, status_or_none
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("-p", "parents", is_flag=True, help="Also those above; no error if it exists.")
 @namenode_option
-def mkdir(paths: tuple[str, ...], parents: bool, namenode: str | None) -> None:
+def mkdir(paths: tuple[str, ...], parents: bool, namenode: str | None) -> int:
     """Make directories.
 
     \b
     mapred fs mkdir -p /logs/2026
     """
+    complaints = Complaints()
     with opened(namenode, *paths) as store:
         for path in paths:
-            store.mkdir(absolute(path), parents=parents)
+            with complaints.about(absolute(path)):
+                store.mkdir(absolute(path), parents=parents)
+    return complaints.code
 
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.argument("target", metavar="TARGET")
 @namenode_option
-def mv(sources: tuple[str, ...], target: str, namenode: str | None) -> None:
+def mv(sources: tuple[str, ...], target: str, namenode: str | None) -> int:
     """Rename files and directories, or move them into a directory.
 
     \b
     mapred fs mv /counts /counts-2026
     """
-    from ..copying import status_or_none
-
+    complaints = Complaints()
     with opened(namenode, *sources, target) as store:
         place = absolute(target)
         there = status_or_none(store, place)
         inside = there is not None and there.is_directory
-        found = [entry for source in sources for entry in expand(store, source)]
+        found = list(each(store, sources, complaints))
         if (len(found) > 1 or target.endswith("/")) and not inside:
-            raise CommandError(f"{place} is no directory")
+            raise CommandError(f"'{place}': no directory; make it first:  mapred fs mkdir {place}")
         for entry in found:
-            store.rename(entry.path, f"{place.rstrip('/')}/{entry.name}" if inside else place)
+            with complaints.about(entry.path):
+                store.rename(entry.path, f"{place.rstrip('/')}/{entry.name}" if inside else place)
+    return complaints.code
 
 
 @click.command()
@@ -60,7 +55,7 @@ def mv(sources: tuple[str, ...], target: str, namenode: str | None) -> None:
 @click.option("-f", "force", is_flag=True, help="No error when there is nothing to remove.")
 @click.option("-skipTrash", is_flag=True, hidden=True, expose_value=False)
 @namenode_option
-def rm(paths: tuple[str, ...], recursive: bool, force: bool, namenode: str | None) -> None:
+def rm(paths: tuple[str, ...], recursive: bool, force: bool, namenode: str | None) -> int:
     """Remove files, and directories with -r. There is no way back.
 
     \b
@@ -68,59 +63,65 @@ def rm(paths: tuple[str, ...], recursive: bool, force: bool, namenode: str | Non
     """
     from blockstore.errors import FileNotFoundException
 
+    complaints = Complaints()
     with opened(namenode, *paths) as store:
         for path in paths:
-            try:
-                found = expand(store, path)
-            except (FileNotFoundException, CommandError):
-                if force:
-                    continue
-                raise
-            for entry in found:
-                if entry.is_directory and not recursive:
-                    raise CommandError(f"{entry.path} is a directory: give -r to remove it")
-                store.delete(entry.path, recursive=recursive)
+            with complaints.about(absolute(path)):
+                try:
+                    found = expand(store, path)
+                except (FileNotFoundException, CommandError):
+                    if force:
+                        continue
+                    raise
+                for entry in found:
+                    with complaints.about(entry.path):
+                        if entry.is_directory and not recursive:
+                            raise CommandError("is a directory; rm -r removes it with all in it")
+                        store.delete(entry.path, recursive=recursive)
+    return complaints.code
 
 
 @click.command()
-@click.argument("replication", type=click.IntRange(1, 512), metavar="COPIES")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("-w", "wait", is_flag=True, help="Wait until the copies are there.")
-@click.option("-R", "_recursive", is_flag=True, help="As in Hadoop: no effect.", hidden=True)
+@click.option("--ignore-fail-on-non-empty", "lenient", is_flag=True, help="Keep what has entries.")
 @namenode_option
-def setrep(
-    replication: int, paths: tuple[str, ...], wait: bool, _recursive: bool, namenode: str | None
-) -> None:
-    """Set how many copies files have; a directory means every file below it.
+def rmdir(paths: tuple[str, ...], lenient: bool, namenode: str | None) -> int:
+    """Remove empty directories.
 
     \b
-    mapred fs setrep -w 2 /books
+    mapred fs rmdir /books/english
     """
+    from blockstore.errors import PathIsNotEmptyDirectoryException
+
+    complaints = Complaints()
     with opened(namenode, *paths) as store:
-        found = [entry for path in paths for entry in expand(store, path)]
-        files = [
-            file
-            for entry in found
-            for file in below(store, entry, recursive=True, itself=False)
-            if not file.is_directory
-        ]
-        for file in files:
-            store.set_replication(file.path, replication)
-        if wait:
-            _wait_for_copies(store, [file.path for file in files])
+        for entry in each(store, paths, complaints):
+            with complaints.about(entry.path):
+                if not entry.is_directory:
+                    raise CommandError("is no directory; rm removes files")
+                try:
+                    store.delete(entry.path)
+                except PathIsNotEmptyDirectoryException:
+                    if not lenient:
+                        raise
+    return complaints.code
 
 
-def _wait_for_copies(store: "BlockStore", paths: list[str]) -> None:
-    deadline = time.monotonic() + REPLICATION_DEADLINE_S
-    for path in paths:
-        while any(
-            block.state == "under-replicated"
-            for file in store.fsck(path).files
-            for block in file.blocks
-        ):
-            if time.monotonic() > deadline:
-                raise CommandError(
-                    f"{path} hasn't its copies after {REPLICATION_DEADLINE_S:.0f} s. "
-                    "See why:  mapred admin report"
-                )
-            time.sleep(_PAUSE_S)
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@namenode_option
+def touchz(paths: tuple[str, ...], namenode: str | None) -> int:
+    """Make files of no bytes; one that exists must have none.
+
+    \b
+    mapred fs touchz /counts/_DONE
+    """
+    complaints = Complaints()
+    with opened(namenode, *paths) as store:
+        for path in map(absolute, paths):
+            with complaints.about(path):
+                there = status_or_none(store, path)
+                if there is not None and (there.is_directory or there.length):
+                    raise CommandError("is no empty file; take another name, or rm it first")
+                store.open(path, "wb").close()
+    return complaints.code

@@ -1,20 +1,31 @@
-"""`mapred fs` commands that look: ls, stat, du, test."""
+"""`mapred fs` commands that look at files: ls, stat, test."""
 
 import json
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from ..complaints import Complaints
 from ..errors import FAILED
-from ..store import absolute, below, expand, namenode_option, opened
+from ..store import absolute, each, namenode_option, opened, status_or_none
+
+if TYPE_CHECKING:
+    from blockstore import BlockStore
+    from blockstore.model import FileStatus
 
 human_option = click.option("-h", "readable", is_flag=True, help="Sizes as 1.5 K, 128 M.")
 
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="PATH...")
-@click.option("-R", "-r", "recursive", is_flag=True, help="With everything below.")
+@click.option("-R", "recursive", is_flag=True, help="With everything below.")
 @click.option("-d", "itself", is_flag=True, help="Directories themselves, not what is in them.")
 @human_option
+@click.option("-t", "by_time", is_flag=True, help="The newest first.")
+@click.option("-S", "by_size", is_flag=True, help="The largest first.")
+@click.option("-r", "backwards", is_flag=True, help="The other way round.")
+@click.option("-C", "only_paths", is_flag=True, help="Paths and nothing else.")
 @click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
 @namenode_option
 def ls(
@@ -22,101 +33,120 @@ def ls(
     recursive: bool,
     itself: bool,
     readable: bool,
+    by_time: bool,
+    by_size: bool,
+    backwards: bool,
+    only_paths: bool,
     as_json: bool,
     namenode: str | None,
-) -> None:
+) -> int:
     """List files: kind, replication, bytes, time, path.
 
     \b
     mapred fs ls /
     mapred fs ls -R -h '/logs/2026-*'
+    mapred fs ls -t -r /logs            (the newest last)
     """
-    from ..listing import as_object, listing
+    from ..listing import as_object, in_order, in_pages, listing
 
+    complaints = Complaints()
+    order = in_order(by_time=by_time, by_size=by_size, backwards=backwards)
     with opened(namenode, *paths) as store:
-        entries = [
-            entry
-            for path in paths or ("/",)
-            for found in expand(store, path)
-            for entry in below(store, found, recursive=recursive, itself=itself)
-        ]
-    if as_json:
-        click.echo(json.dumps([as_object(entry) for entry in entries], ensure_ascii=False))
-        return
-    for line in listing(entries, readable=readable):
-        click.echo(line)
+        entries = _listed(
+            store, each(store, paths or ("/",), complaints), order, recursive, itself, complaints
+        )
+        if as_json:
+            objects = [as_object(entry) for entry in entries]
+            click.echo(json.dumps(objects, ensure_ascii=False))
+            return complaints.code
+        for page in in_pages(entries):
+            lines = [e.path for e in page] if only_paths else listing(page, readable=readable)
+            click.echo("\n".join(lines))
+    return complaints.code
+
+
+def _listed(
+    store: "BlockStore",
+    entries: Iterator["FileStatus"],
+    order: Callable[[Iterator["FileStatus"]], Iterator["FileStatus"]],
+    recursive: bool,
+    itself: bool,
+    complaints: Complaints,
+) -> Iterator["FileStatus"]:
+    """Files, and of directories what is in them, each in its order."""
+    for entry in order(entries) if itself else entries:
+        if itself or not entry.is_directory:
+            yield entry
+            continue
+        with complaints.about(entry.path):
+            for child in order(store.list(entry.path)):
+                yield child
+                if recursive and child.is_directory:
+                    below = iter([child])
+                    yield from _listed(store, below, order, True, False, complaints)
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("words", nargs=-1, required=True, metavar="[FORMAT] PATH...")
 @click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
 @namenode_option
-def stat(paths: tuple[str, ...], as_json: bool, namenode: str | None) -> None:
-    """Show all that is known of files.
+def stat(words: tuple[str, ...], as_json: bool, namenode: str | None) -> int:
+    """Show all that is known of files, or what FORMAT asks for.
 
     \b
     mapred fs stat /books/moby.txt
-    """
-    from ..listing import as_object, details
-
-    with opened(namenode, *paths) as store:
-        entries = [entry for path in paths for entry in expand(store, path)]
-    if as_json:
-        click.echo(json.dumps([as_object(entry) for entry in entries], ensure_ascii=False))
-        return
-    for entry in entries:
-        click.echo("\n".join(details(entry)))
-
-
-@click.command()
-@click.argument("paths", nargs=-1, metavar="PATH...")
-@click.option("-s", "summarise", is_flag=True, help="One line for each path given.")
-@human_option
-@namenode_option
-def du(paths: tuple[str, ...], summarise: bool, readable: bool, namenode: str | None) -> None:
-    """Show bytes, and bytes with all copies, of files and of what is below directories.
+    mapred fs stat '%n %b bytes, %r copies, changed %y' '/books/*'
 
     \b
-    mapred fs du -s -h /logs
+    %b bytes            %n name             %r copies
+    %F kind of file     %o bytes a block    %y, %Y time of change: UTC, ms since 1970
     """
-    from ..listing import usage
+    from ..listing import as_object, details, formatted
 
+    form = words[0] if "%" in words[0] and len(words) > 1 else ""
+    paths = words[1:] if form else words
+    complaints = Complaints()
     with opened(namenode, *paths) as store:
-        found = [entry for path in paths or ("/",) for entry in expand(store, path)]
-        if not summarise:
-            found = [
-                child
-                for entry in found
-                for child in (store.list(entry.path) if entry.is_directory else (entry,))
-            ]
-        summaries = [(entry.path, store.summary(entry.path)) for entry in found]
-    for line in usage(summaries, readable=readable):
-        click.echo(line)
+        entries = list(each(store, paths, complaints))
+    if as_json:
+        click.echo(json.dumps([as_object(entry) for entry in entries], ensure_ascii=False))
+        return complaints.code
+    for entry in entries:
+        click.echo(formatted(entry, form) if form else "\n".join(details(entry)))
+    return complaints.code
+
+
+_TESTS: Final[dict[str, Callable[["FileStatus"], bool]]] = {
+    "exists": lambda _: True,
+    "directory": lambda entry: entry.is_directory,
+    "file": lambda entry: not entry.is_directory,
+    "empty": lambda entry: not entry.is_directory and entry.length == 0,
+    "filled": lambda entry: entry.length > 0,
+}
+
+
+def _tests(command: Callable[..., Any]) -> Callable[..., Any]:
+    for flag, wanted, words in (
+        ("-z", "empty", "It is a file of no bytes."),
+        ("-s", "filled", "It is a file of some bytes."),
+        ("-f", "file", "It is a file."),
+        ("-d", "directory", "It is a directory."),
+        ("-e", "exists", "It exists [default]."),
+    ):
+        command = click.option(flag, "wanted", flag_value=wanted, help=words)(command)
+    return command
 
 
 @click.command()
 @click.argument("path")
-@click.option("-e", "wanted", flag_value="exists", default=True, help="It exists [default].")
-@click.option("-d", "wanted", flag_value="directory", help="It is a directory.")
-@click.option("-f", "wanted", flag_value="file", help="It is a file.")
-@click.option("-z", "wanted", flag_value="empty", help="It is a file of no bytes.")
+@_tests
 @namenode_option
-def test(path: str, wanted: str, namenode: str | None) -> int:
+def test(path: str, wanted: str | None, namenode: str | None) -> int:
     """Answer with the exit code: 0 for yes, 1 for no.
 
     \b
     mapred fs test -d /books && echo there
     """
-    from ..copying import status_or_none
-
     with opened(namenode, path) as store:
         entry = status_or_none(store, absolute(path))
-    if entry is None:
-        return FAILED
-    yes = {
-        "exists": True,
-        "directory": entry.is_directory,
-        "file": not entry.is_directory,
-        "empty": not entry.is_directory and entry.length == 0,
-    }[wanted]
-    return 0 if yes else FAILED
+    return 0 if entry is not None and _TESTS[wanted or "exists"](entry) else FAILED

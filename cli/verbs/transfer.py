@@ -1,30 +1,52 @@
-"""`mapred fs` commands that move bytes: put, get, cat."""
+"""`mapred fs` commands between this machine and the block store: put, get and their kin."""
 
+import contextlib
 import os
+import shlex
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
+from ..complaints import tell
+from ..copying import STANDARD_STREAM, THREADS_DEFAULT, THREADS_MAX, Tally
 from ..errors import FAILED, CommandError
-from ..store import absolute, expand, namenode_option, opened
+from ..store import absolute, each, namenode_option, opened
+
+force_option: Final = click.option("-f", "force", is_flag=True, help="Replace files that exist.")
+resume_option: Final = click.option(
+    "--resume", is_flag=True, help="Go on where an interrupted copy stopped."
+)
+threads_option: Final = click.option(
+    "-t",
+    "threads",
+    type=click.IntRange(1, THREADS_MAX),
+    default=THREADS_DEFAULT,
+    show_default=True,
+    help="Files copied at a time.",
+)
+
+
+def _upload_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        namenode_option,
+        click.option("--block-bytes", type=click.IntRange(1), help="Size of the blocks."),
+        click.option("--replication", type=click.IntRange(1, 512), help="Copies of every block."),
+        threads_option,
+        resume_option,
+        force_option,
+        click.argument("target", metavar="TARGET"),
+        click.argument("sources", nargs=-1, required=True, metavar="LOCAL..."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="LOCAL...")
-@click.argument("target", metavar="TARGET")
-@click.option("-f", "force", is_flag=True, help="Replace files that exist.")
-@click.option("--replication", type=click.IntRange(1, 512), help="Copies of every block.")
-@click.option("--block-bytes", type=click.IntRange(1), help="Size of the blocks.")
-@namenode_option
-def put(
-    sources: tuple[str, ...],
-    target: str,
-    force: bool,
-    replication: int | None,
-    block_bytes: int | None,
-    namenode: str | None,
-) -> None:
+@_upload_options
+def put(sources: tuple[str, ...], target: str, namenode: str | None, **options: Any) -> int:
     """Copy files and directories of this machine into the block store; "-" is stdin.
 
     \b
@@ -33,73 +55,136 @@ def put(
     zcat big.gz | mapred fs put - /big.txt
 
     Missing directories above the target are made. A file appears under its name when it is
-    whole.
+    whole. What can't be read is told, the rest is copied.
     """
-    from ..copying import Upload
+    return _put("put", sources, target, namenode, **options)
+
+
+@click.command("moveFromLocal")
+@_upload_options
+def move_from_local(
+    sources: tuple[str, ...], target: str, namenode: str | None, **options: Any
+) -> int:
+    """Copy files and directories of this machine, and remove each here when it is there.
+
+    \b
+    mapred fs moveFromLocal logs/2026 /logs/
+    """
+    return _put("moveFromLocal", sources, target, namenode, remove_source=True, **options)
+
+
+def _put(
+    verb: str, sources: tuple[str, ...], target: str, namenode: str | None, **options: Any
+) -> int:
     from ..transferbar import transfer_bar
+    from ..upload import Upload
 
     for source in sources:
-        if source != "-" and not os.path.exists(source):
-            raise CommandError(f"{source}: no such file on this machine", FAILED)
-    total = None if "-" in sources else sum(_local_bytes(Path(source)) for source in sources)
-    with opened(namenode, target) as store, transfer_bar("put", total) as advance:
-        upload = Upload(
-            store,
-            advance,
-            force=force,
-            replication=replication or 0,
-            block_bytes=block_bytes or 0,
-        )
-        upload.put(list(sources), absolute(target), into_directory=target.endswith("/"))
+        if source != STANDARD_STREAM and not os.path.exists(source):
+            raise CommandError(f"'{source}': no such file on this machine", FAILED)
+    total = None if STANDARD_STREAM in sources else lambda: sum(map(_local_bytes, sources))
+    with opened(namenode, target) as store, transfer_bar(verb, total) as advance:
+        tally = Tally(advance)
+        with _telling_how_to_resume(verb, (*sources, target), tally):
+            upload = Upload(store, tally, **options)
+            upload.put(list(sources), absolute(target), into_directory=target.endswith("/"))
+    return tally.complaints.code
 
 
-def _local_bytes(path: Path) -> int:
+@contextlib.contextmanager
+def _telling_how_to_resume(verb: str, paths: tuple[str, ...], tally: Tally) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        words = shlex.join(["mapred", "fs", verb, "--resume", *paths])
+        tell("", CommandError(f"stopped; {tally}. Go on:  {words}"))
+        raise
+
+
+def _local_bytes(source: str) -> int:
+    path = Path(source)
     if not path.is_dir():
         return path.stat().st_size
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    total = 0
+    for file in path.rglob("*"):
+        # What can't be seen now is told when it is its turn.
+        with contextlib.suppress(OSError):
+            total += file.stat().st_size if file.is_file() else 0
+    return total
 
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="PATH...")
 @click.argument("target", metavar="LOCAL")
-@click.option("-f", "force", is_flag=True, help="Replace files that exist.")
+@force_option
+@resume_option
+@threads_option
 @namenode_option
-def get(sources: tuple[str, ...], target: str, force: bool, namenode: str | None) -> None:
+def get(
+    sources: tuple[str, ...],
+    target: str,
+    force: bool,
+    resume: bool,
+    threads: int,
+    namenode: str | None,
+) -> int:
     """Copy files and directories of the block store to this machine; "-" is stdout.
 
     \b
     mapred fs get /counts/part-r-00000 counts.tsv
     mapred fs get /counts .
+
+    A file appears under its name when it is whole, and every byte of it was verified.
     """
-    from ..copying import STANDARD_STREAM, Download
+    from ..download import Download
     from ..transferbar import transfer_bar
 
     with opened(namenode, *sources) as store:
-        found = [entry for source in sources for entry in expand(store, source)]
-        total = sum(store.summary(entry.path).bytes for entry in found)
-        if target == STANDARD_STREAM:
-            Download(store, lambda _: None).get(found, target)
-            return
-        with transfer_bar("get", total) as advance:
-            Download(store, advance, force=force).get(found, target)
+        tally = Tally()
+        found = list(each(store, sources, tally.complaints))
+        bar = transfer_bar("get", lambda: sum(store.summary(entry.path).bytes for entry in found))
+        with contextlib.nullcontext() if target == STANDARD_STREAM else bar as advance:
+            tally.advance = advance or tally.advance
+            with _telling_how_to_resume("get", (*sources, target), tally):
+                download = Download(store, tally, force=force, resume=resume, threads=threads)
+                download.get(found, target)
+    return tally.complaints.code
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("sources", nargs=-1, required=True, metavar="PATH...")
+@click.argument("target", metavar="LOCAL")
+@click.option("-nl", "newlines", is_flag=True, help="A newline after each file.")
+@click.option("-skip-empty-file", "skip_empty", is_flag=True, help="None after an empty one.")
+@force_option
 @namenode_option
-def cat(paths: tuple[str, ...], namenode: str | None) -> None:
-    """Write files to stdout.
+def getmerge(
+    sources: tuple[str, ...],
+    target: str,
+    newlines: bool,
+    skip_empty: bool,
+    force: bool,
+    namenode: str | None,
+) -> int:
+    """Copy files, and the files in directories, into one file of this machine.
 
     \b
-    mapred fs cat '/counts/part-*' | sort -k2 -n
+    mapred fs getmerge /counts counts.tsv
     """
-    from ..copying import Download
+    from ..download import Download
 
-    with opened(namenode, *paths) as store:
-        download = Download(store, lambda _: None)
-        for path in paths:
-            for entry in expand(store, path):
-                download.write_to(entry, sys.stdout.buffer)
+    tally = Tally()
+    with opened(namenode, *sources) as store:
+        files = [
+            file
+            for entry in each(store, sources, tally.complaints)
+            for file in (store.list(entry.path) if entry.is_directory else [entry])
+            if not file.is_directory and (file.length or not skip_empty)
+        ]
+        download = Download(store, tally, force=force)
+        download.merge(files, target, b"\n" if newlines else b"")
+    return tally.complaints.code
 
 
 def _by_another_name(command: click.Command, name: str) -> click.Command:

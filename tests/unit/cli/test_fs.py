@@ -4,10 +4,12 @@ import io
 
 import click
 import pytest
-from mapred_cli.copying import Download, Upload
+from mapred_cli.copying import Tally
+from mapred_cli.download import Download
 from mapred_cli.errors import CommandError, run
 from mapred_cli.fs import VERBS, fs
 from mapred_cli.store import absolute, expand
+from mapred_cli.upload import Upload
 
 from blockstore.errors import FileNotFoundException
 from blockstore.model import FileStatus
@@ -91,20 +93,21 @@ class FakeStore:
         store = self
 
         class File(io.BytesIO):
+            def close(self):
+                store.files[path] = self.getvalue()
+                super().close()
+
+            def discard(self):
+                super().close()
+
             def __exit__(self, kind, *rest):
-                if kind is None:
-                    store.files[path] = self.getvalue()
-                super().__exit__(kind, *rest)
+                self.close() if kind is None else self.discard()
 
         return File()
 
     def rename(self, source, target, *, overwrite):
         assert overwrite or target not in self.files
         self.files[target] = self.files.pop(source)
-
-
-def _ignore(_):
-    pass
 
 
 def test_a_glob_matches_name_by_name():
@@ -121,19 +124,21 @@ def test_put_copies_a_directory_with_all_in_it(tmp_path):
     (tmp_path / "logs" / "deep" / "b").write_bytes(b"2")
     store = FakeStore()
 
-    Upload(store, _ignore).put([str(tmp_path / "logs")], "/in", into_directory=True)
+    Upload(store, Tally()).put([str(tmp_path / "logs")], "/in", into_directory=True)
 
     assert store.files == {"/in/logs/a": b"1", "/in/logs/deep/b": b"2"}
 
 
-def test_put_replaces_only_when_told(tmp_path):
+def test_put_replaces_only_when_told(tmp_path, capsys):
     (tmp_path / "a").write_bytes(b"new")
     store = FakeStore(**{"/a": b"old"})
 
-    with pytest.raises(CommandError, match="/a exists: give -f"):
-        Upload(store, _ignore).put([str(tmp_path / "a")], "/a", into_directory=False)
+    tally = Tally()
+    Upload(store, tally).put([str(tmp_path / "a")], "/a", into_directory=False)
+    assert "/a exists: give -f" in capsys.readouterr().err
+    assert tally.complaints.code == 1
     assert store.files == {"/a": b"old"}
-    Upload(store, _ignore, force=True).put([str(tmp_path / "a")], "/a", into_directory=False)
+    Upload(store, Tally(), force=True).put([str(tmp_path / "a")], "/a", into_directory=False)
     assert store.files == {"/a": b"new"}
 
 
@@ -145,7 +150,7 @@ def test_a_put_that_breaks_shows_nothing(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Upload(store, broken).put([str(tmp_path / "a")], "/a", into_directory=False)
+        Upload(store, Tally(broken)).put([str(tmp_path / "a")], "/a", into_directory=False)
 
     assert store.files == {}
 
@@ -155,7 +160,7 @@ def test_several_sources_need_a_directory(tmp_path):
         (tmp_path / name).touch()
 
     with pytest.raises(CommandError, match="/x is no directory"):
-        Upload(FakeStore(), _ignore).put(
+        Upload(FakeStore(), Tally()).put(
             [str(tmp_path / "a"), str(tmp_path / "b")], "/x", into_directory=False
         )
 
@@ -163,7 +168,7 @@ def test_several_sources_need_a_directory(tmp_path):
 def test_get_copies_a_directory_with_all_in_it(tmp_path):
     store = FakeStore(**{"/out/part-r-00000": b"1", "/out/deep/x": b"2"})
 
-    Download(store, _ignore).get([store.stat("/out")], str(tmp_path))
+    Download(store, Tally()).get([store.stat("/out")], str(tmp_path))
 
     assert (tmp_path / "out" / "part-r-00000").read_bytes() == b"1"
     assert (tmp_path / "out" / "deep" / "x").read_bytes() == b"2"
@@ -176,18 +181,18 @@ def test_a_get_that_breaks_leaves_nothing(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Download(store, broken).get([store.stat("/a")], str(tmp_path / "a"))
+        Download(store, Tally(broken)).get([store.stat("/a")], str(tmp_path / "a"))
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_get_replaces_only_when_told(tmp_path):
+def test_get_replaces_only_when_told(tmp_path, capsys):
     store = FakeStore(**{"/a": b"new"})
     (tmp_path / "a").write_bytes(b"old")
 
-    with pytest.raises(CommandError, match="exists: give -f"):
-        Download(store, _ignore).get([store.stat("/a")], str(tmp_path / "a"))
-    Download(store, _ignore, force=True).get([store.stat("/a")], str(tmp_path / "a"))
+    Download(store, Tally()).get([store.stat("/a")], str(tmp_path / "a"))
+    assert "exists: give -f" in capsys.readouterr().err
+    Download(store, Tally(), force=True).get([store.stat("/a")], str(tmp_path / "a"))
 
     assert (tmp_path / "a").read_bytes() == b"new"
 

@@ -1,0 +1,134 @@
+"""`get`: files and whole directories of the block store to this machine.
+
+A file is written as `NAME._COPYING_` beside its place and renamed when it is whole.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from .copying import STANDARD_STREAM, THREADS_DEFAULT, UNFINISHED, Tally, check_free, copy
+from .crew import Crew
+from .errors import CommandError
+
+if TYPE_CHECKING:
+    from blockstore import BlockStore
+    from blockstore.model import FileStatus
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    source: "FileStatus"
+    target: Path
+
+
+class Download:
+    """One `get`; `tally` has what became of it."""
+
+    def __init__(
+        self,
+        store: "BlockStore",
+        tally: Tally,
+        *,
+        force: bool = False,
+        resume: bool = False,
+        threads: int = THREADS_DEFAULT,
+    ) -> None:
+        self._store = store
+        self._tally = tally
+        self._force = force
+        self._resume = resume
+        self._crew: Crew[_File] = Crew(threads, self._get_file)
+
+    def get(self, sources: list["FileStatus"], target: str) -> None:
+        """Copies as `cp -r` would; "-" is stdout.
+
+        Raises:
+            CommandError: several sources, and the target is no directory.
+        """
+        if target == STANDARD_STREAM:
+            for source in sources:
+                with self._tally.complaints.about(source.path):
+                    self._write_to(source, sys.stdout.buffer)
+            return
+        place = Path(target)
+        inside = place.is_dir() or target.endswith("/")
+        if len(sources) > 1 and not inside:
+            raise CommandError(f"{target} is no directory: several sources need one")
+        self._crew.run(self._files(sources, place, inside=inside))
+
+    def merge(self, sources: Iterable["FileStatus"], target: str, between: bytes) -> None:
+        """All files, one after the other, as one; each followed by `between`."""
+        place = Path(target)
+        check_free(target, exists=place.exists(), is_directory=place.is_dir(), force=self._force)
+        with _Unfinished(place) as file:
+            for source in sources:
+                self._write_to(source, file)
+                file.write(between)
+
+    def _files(
+        self, sources: Iterable["FileStatus"], target: Path, *, inside: bool
+    ) -> Iterator[_File]:
+        for source in sources:
+            with self._tally.complaints.about(source.path):
+                yield from self._files_of(source, target / source.name if inside else target)
+
+    def _files_of(self, source: "FileStatus", target: Path) -> Iterator[_File]:
+        if not source.is_directory:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield _File(source, target)
+            return
+        target.mkdir(parents=True, exist_ok=True)
+        yield from self._files(self._store.list(source.path), target, inside=True)
+
+    def _get_file(self, item: _File) -> None:
+        with self._tally.complaints.about(item.source.path):
+            if self._resume and self._is_copy(item):
+                self._tally.advance(item.source.length)
+                self._tally.add(found=1)
+                return
+            target = item.target
+            check_free(
+                str(target),
+                exists=target.exists(),
+                is_directory=target.is_dir(),
+                force=self._force,
+            )
+            with _Unfinished(target) as file:
+                self._write_to(item.source, file)
+            self._tally.add(copied=1)
+
+    @staticmethod
+    def _is_copy(item: _File) -> bool:
+        """As long, and not older than what is to be copied."""
+        if not item.target.is_file():
+            return False
+        there = item.target.stat()
+        return there.st_size == item.source.length and there.st_mtime >= item.source.modified_at_s
+
+    def _write_to(self, source: "FileStatus", output: BinaryIO) -> None:
+        with self._store.open(source.path, "rb") as file:
+            copy(file, output, self._tally.advance, self._crew.stopped)
+        output.flush()
+
+
+class _Unfinished:
+    """A local file that has its name when the `with` block has ended well."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._path = target.with_name(target.name + UNFINISHED)
+
+    def __enter__(self) -> BinaryIO:
+        self._file = self._path.open("wb")
+        return self._file
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._file.close()
+        if kind is None:
+            os.replace(self._path, self._target)
+        else:
+            self._path.unlink(missing_ok=True)

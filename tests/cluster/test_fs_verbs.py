@@ -1,0 +1,233 @@
+"""Verbs of `mapred fs` on a real store, run in this process."""
+
+import bz2
+import gzip
+import lzma
+import os
+import re
+
+import pyarrow
+import pytest
+from mapred_cli.errors import run
+from mapred_cli.fs import fs
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture
+def hdfs(shared_cluster, capfdbinary, tmp_path, monkeypatch):
+    """Runs a command line in an empty directory, on a store with an empty /t; its stdout."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(line, *, code=0, err=""):
+        words = line if isinstance(line, list) else line.split()
+        found = run(fs, ["--namenode", shared_cluster.address, *words])
+        out, told = capfdbinary.readouterr()
+        assert found == code, told.decode()
+        assert err in told.decode()
+        return out.decode()
+
+    command("rm -r -f /t")
+    command("mkdir /t")
+    return command
+
+
+@pytest.fixture
+def store(shared_cluster):
+    with shared_cluster.client() as store:
+        yield store
+
+
+def fill(store, **files):
+    for name, data in files.items():
+        with store.open(f"/t/{name.replace('__', '/')}", "wb") as file:
+            file.write(data)
+
+
+def test_listings_are_sorted_and_deep_as_asked(hdfs, store):
+    fill(store, b=b"12", a=b"123", d__c=b"1")
+
+    assert hdfs("ls -C /t").split() == ["/t/a", "/t/b", "/t/d"]
+    assert hdfs("-ls -C -r /t").split() == ["/t/d", "/t/b", "/t/a"]
+    assert hdfs("ls -C -S /t").split() == ["/t/a", "/t/b", "/t/d"]
+    assert hdfs("ls -C -S -r /t").split() == ["/t/d", "/t/b", "/t/a"]
+    assert hdfs("ls -C -t /t").split() == ["/t/d", "/t/a", "/t/b"]
+    assert hdfs("lsr -C /t").split() == ["/t/a", "/t/b", "/t/d", "/t/d/c"]
+    assert hdfs("ls -C -d /t").split() == ["/t"]
+    assert hdfs("ls -C /t/{a,d}").split() == ["/t/a", "/t/d/c"]
+
+
+def test_one_missing_path_doesnt_keep_a_verb_from_the_others(hdfs, store):
+    fill(store, a=b"1", b=b"2")
+
+    missing = "mapred fs: '/t/x': does not exist"
+    assert hdfs("cat /t/a /t/x /t/b", code=1, err=missing) == "12"
+    assert hdfs("ls -C /t/x /t/b", code=1, err=missing) == "/t/b\n"
+    hdfs("rm /t/x /t/a", code=1, err=missing)
+    assert hdfs("ls -C /t") == "/t/b\n"
+    hdfs("rm -f /t/x /t/z*")
+
+
+def test_sums(hdfs, store):
+    fill(store, a=b"12345", d__b=b"123")
+
+    assert hdfs("du -s /t").split() == ["8", "24", "/t"]
+    assert [line.split() for line in hdfs("du /t").splitlines()] == [
+        ["5", "15", "/t/a"],
+        ["3", "9", "/t/d"],
+    ]
+    assert hdfs("count /t").split() == ["2", "2", "8", "/t"]
+    assert hdfs("count -q /t").split()[:5] == ["none", "inf", "none", "inf", "2"]
+    titles, sizes = hdfs("df").splitlines()
+    assert titles.split() == ["Size", "Used", "Available", "Use%", "Filesystem"]
+    assert sizes.split()[-1].startswith("bs://")
+
+
+def test_find_by_name_and_kind(hdfs, store):
+    fill(store, a__x=b"", a__X1=b"", b__x2=b"")
+
+    assert hdfs("find /t -name x*").split() == ["/t/a/x", "/t/b/x2"]
+    assert hdfs("find /t -iname x*").split() == ["/t/a/X1", "/t/a/x", "/t/b/x2"]
+    assert hdfs("find /t -type d -print0") == "/t\0/t/a\0/t/b\0"
+
+
+def test_directories_are_made_and_removed_when_they_are_empty(hdfs, store):
+    hdfs("mkdir /t/a/b", code=1, err="'/t/a/b': can't be made")
+    hdfs("mkdir -p /t/a/b")
+    hdfs("mkdir /t/a", code=1, err="'/t/a': exists already")
+    hdfs("rmdir /t/a", code=1, err="'/t/a': has 1 entries")
+    hdfs("rmdir --ignore-fail-on-non-empty /t/a")
+    hdfs("rm /t/a", code=1, err="'/t/a': is a directory")
+    hdfs("rmdir /t/a/b /t/a")
+    assert hdfs("ls /t") == ""
+
+
+def test_copies_inside_the_store_are_deep_and_replace_only_when_told(hdfs, store):
+    fill(store, d__a=b"1", d__e__b=b"2", f=b"3")
+
+    hdfs("cp /t/d /t/copy")
+    assert hdfs("find /t/copy -type f").split() == ["/t/copy/a", "/t/copy/e/b"]
+    hdfs("cp /t/d/a /t/f", code=1, err="exists: give -f")
+    hdfs("cp -f /t/d/a /t/f")
+    assert hdfs("cat /t/f") == "1"
+    hdfs("cp /t/f /t/d /t/copy")
+    assert hdfs("cat /t/copy/f /t/copy/d/e/b") == "12"
+    hdfs("cp /t/d /t/d/e", code=1, err="can't be copied into itself")
+
+
+def test_empty_files_are_made_and_asked_for(hdfs, store):
+    fill(store, full=b"1")
+
+    hdfs("touchz /t/empty")
+    hdfs("touchz /t/empty")
+    hdfs("touchz /t/full", code=1, err="is no empty file")
+    for line, code in (
+        ("-e /t/empty", 0),
+        ("-z /t/empty", 0),
+        ("-s /t/empty", 1),
+        ("-s /t/full", 0),
+        ("-f /t", 1),
+        ("-d /t", 0),
+        ("-e /t/no", 1),
+    ):
+        hdfs(f"test {line}", code=code)
+
+
+def test_stat_says_what_the_format_asks_for(hdfs, store):
+    fill(store, a=b"123")
+
+    out = hdfs(["stat", "%n %b %r %F|%%|%z", "/t/a", "/t"])
+    assert out.splitlines() == ["a 3 3 regular file|%|%z", "t 0 0 directory|%|%z"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \d{13}\n", hdfs(["stat", "%y %Y", "/t/a"]))
+
+
+def test_text_unpacks_what_is_packed(hdfs, store):
+    plain = b"one\ntwo\n" * 10_000
+    packed = {
+        "gzip": gzip.compress(plain[:8]) + gzip.compress(plain[8:]),
+        "bzip2": bz2.compress(plain),
+        "xz": lzma.compress(plain),
+        **{form: pyarrow.compress(plain, form, asbytes=True) for form in ("zstd",)},
+        "plain": plain,
+        "empty": b"",
+    }
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.CompressedOutputStream(sink, "lz4") as stream:
+        stream.write(plain)
+    packed["lz4"] = sink.getvalue().to_pybytes()
+    fill(store, **packed)
+
+    for name in packed:
+        assert hdfs(f"text /t/{name}") == ("" if name == "empty" else plain.decode()), name
+    fill(store, cut=packed["gzip"][:40])
+    hdfs("text /t/cut", code=1, err="damaged gzip data")
+
+
+def test_the_head_of_a_file(hdfs, store):
+    fill(store, a=b"x" * 5000, b=b"short")
+
+    assert hdfs("head /t/a /t/b") == "x" * 1024 + "short"
+
+
+def test_many_files_become_one(hdfs, store, tmp_path):
+    fill(store, d__a=b"1", d__b=b"", d__c=b"3")
+
+    hdfs("getmerge /t/d one")
+    hdfs("getmerge -nl /t/d two")
+    hdfs("getmerge -nl -skip-empty-file /t/d three")
+    assert [(tmp_path / name).read_text() for name in ("one", "two", "three")] == [
+        "13",
+        "1\n\n3\n",
+        "1\n3\n",
+    ]
+    hdfs("getmerge /t/d one", code=1, err="one exists: give -f")
+
+
+def test_a_tree_goes_in_and_comes_out_with_all_that_can_be_read(hdfs, tmp_path):
+    tree = tmp_path / "tree"
+    for number in range(30):
+        (tree / f"{number % 3}").mkdir(parents=True, exist_ok=True)
+        (tree / f"{number % 3}" / f"{number}").write_text(str(number))
+    (tree / "loop").symlink_to(tree)
+    (tree / "gone").symlink_to(tree / "nothing")
+
+    assert hdfs("put -t 8 tree /t", code=1, err="tree/loop': is a link to a directory") == ""
+    assert len(hdfs("find /t/tree -type f").split()) == 30
+    hdfs("get -t 8 /t/tree back")
+    assert {f.name: f.read_text() for f in (tmp_path / "back").rglob("*") if f.is_file()} == {
+        str(number): str(number) for number in range(30)
+    }
+
+
+def test_a_repeated_put_copies_what_is_missing_or_older(hdfs, store, tmp_path):
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in "abc":
+        (tree / name).write_text(name)
+    hdfs("put tree /t")
+    hdfs("rm /t/tree/b")
+    inodes = {name: store.stat(f"/t/tree/{name}").inode_id for name in "ac"}
+    (tree / "c").write_text("changed")
+
+    hdfs("put --resume -f tree /t")
+
+    assert hdfs("cat /t/tree/*") == "abchanged"
+    assert store.stat("/t/tree/a").inode_id == inodes["a"]
+    assert store.stat("/t/tree/c").inode_id != inodes["c"]
+
+
+def test_moved_files_are_gone_here(hdfs, tmp_path):
+    (tmp_path / "d" / "e").mkdir(parents=True)
+    (tmp_path / "d" / "e" / "f").write_text("1")
+
+    hdfs("moveFromLocal d /t")
+
+    assert hdfs("cat /t/d/e/f") == "1"
+    assert os.listdir(tmp_path) == []
+
+
+def test_help_for_each_verb(hdfs):
+    assert "Usage: " in hdfs("help put")
+    assert "mapred fs help put" not in hdfs("help put")
+    assert len(hdfs("usage").splitlines()) > 20
+    hdfs("help ptu", code=2, err="did you mean 'put'?")
