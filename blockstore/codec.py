@@ -162,9 +162,10 @@ def replica_info_from_wire(wire: datanode_pb2.ReplicaInfoReply) -> Replica:
 def order_to_wire(seq: int, order: Order) -> types_pb2.Order:
     wire = types_pb2.Order(seq=seq)
     match order:
-        case Replicate(block, targets):
+        case Replicate(block, targets, bytes_per_s):
             wire.replicate.block.CopyFrom(block_to_wire(block))
             wire.replicate.targets.extend(nodes_to_wire(targets))
+            wire.replicate.bytes_per_s = bytes_per_s
         case DeleteReplicas(blocks):
             wire.delete.blocks.extend(block_to_wire(block) for block in blocks)
         case RecoverBlock(block, new_generation, nodes):
@@ -181,7 +182,9 @@ def order_from_wire(wire: types_pb2.Order) -> tuple[int, Order]:
     match wire.WhichOneof("order"):
         case "replicate":
             order = Replicate(
-                block_from_wire(wire.replicate.block), nodes_from_wire(wire.replicate.targets)
+                block_from_wire(wire.replicate.block),
+                nodes_from_wire(wire.replicate.targets),
+                wire.replicate.bytes_per_s,
             )
         case "delete":
             order = DeleteReplicas(tuple(block_from_wire(b) for b in wire.delete.blocks))

@@ -154,6 +154,8 @@ class Replicate:
 
     block: Block
     targets: tuple[Node, ...]
+    # What all copies with such a limit may take of the node together; 0: the node's own limit.
+    bytes_per_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

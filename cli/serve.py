@@ -81,12 +81,19 @@ advertise_option = click.option(
     is_flag=True,
     help="Make a new namespace beside files that are no namespace; never erases one.",
 )
+@click.option(
+    "--topology-script",
+    type=click.Path(exists=True, dir_okay=False, executable=True, resolve_path=True),
+    help="A program that is called with DataNodes' hosts and prints the rack of each, a line "
+    "each. Without it each DataNode's --rack counts.",
+)
 @_bind_options(NAMENODE_PORT)
 def namenode(directory: str, host: str, port: int, **options: Any) -> int:
     """Run the server that knows every file's name and place.
 
     \b
     mapred namenode --dir /data/namenode
+    mapred namenode --dir /data/namenode --topology-script /etc/mapred/racks.sh
 
     An empty directory becomes a new namespace.
     """
@@ -106,7 +113,13 @@ def namenode(directory: str, host: str, port: int, **options: Any) -> int:
 )
 @_master_option(NAMENODE)
 @advertise_option
-@click.option("--rack", default="/default", show_default=True, help="Where the machine stands.")
+@click.option(
+    "--rack",
+    default="/default",
+    show_default=True,
+    help="Where the machine stands, a path such as /room-2/rack-7: copies of a block are spread "
+    "over racks.",
+)
 @_bind_options(DATANODE_PORT)
 def datanode(
     directories: tuple[str, ...], namenode: str, host: str, port: int, **options: Any

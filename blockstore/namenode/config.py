@@ -53,6 +53,8 @@ class NameNodeConfig:
     tick_interval_s: float = 0.5
     copies_per_source: int = 2
     copies_per_target: int = 4
+    # A node may rest (maintenance) when so many serving nodes have each of its blocks.
+    rest_replicas: int = 1
     # A copy or deletion that isn't reported by then is decided anew.
     order_timeout_s: float = 120.0
     # Blocks looked at and deletions ordered per tick, so that a tick takes milliseconds.

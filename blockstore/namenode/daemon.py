@@ -19,6 +19,7 @@ from blockstore.namenode.entries import OPEN_ROOT
 from blockstore.namenode.recovery import recover
 from blockstore.namenode.servicer import ClientServicer
 from blockstore.namenode.shell import Shell
+from blockstore.namenode.topology import Topology
 from blockstore.runtime import config as settings_of
 from blockstore.runtime import rpc
 from blockstore.runtime.clock import SYSTEM_CLOCK
@@ -42,6 +43,7 @@ def run(
     port: int,
     *,
     format: bool = False,  # noqa: A002 - the option's name
+    topology_script: str | None = None,
     insecure: bool = False,
     settings: Sequence[str] = (),
 ) -> int:
@@ -61,7 +63,7 @@ def run(
         print(f"namenode: {error}", file=sys.stderr)
         return EXIT_REFUSED
     try:
-        return asyncio.run(_serve(disk, host, port, config, secret))
+        return asyncio.run(_serve(disk, host, port, config, secret, topology_script))
     except (ConfigException, JournalCorruptException) as error:
         print(f"namenode: {error}", file=sys.stderr)
         return EXIT_REFUSED
@@ -81,7 +83,12 @@ def _stop_at_once(error: OSError) -> None:
 
 
 async def _serve(
-    disk: RealDisk, host: str, port: int, config: NameNodeConfig, secret: str | None
+    disk: RealDisk,
+    host: str,
+    port: int,
+    config: NameNodeConfig,
+    secret: str | None,
+    topology_script: str | None,
 ) -> int:
     stop = stop_event_for_loop()
     # Open to all, as /tmp is: a fresh cluster refuses nobody his first directory.
@@ -95,7 +102,9 @@ async def _serve(
     checkpointer = Checkpointer(shell, disk, journal)
     server = rpc.aio_server(secret=secret)
     services.add_NameNodeServicer_to_server(ClientServicer(shell), server)
-    services.add_DataNodeProtocolServicer_to_server(DataNodeServicer(shell), server)
+    services.add_DataNodeProtocolServicer_to_server(
+        DataNodeServicer(shell, Topology(topology_script)), server
+    )
     real_port = rpc.bind(server, host, port)
     await server.start()
     loops = [

@@ -5,6 +5,7 @@ from typing import Any
 from blockstore.codec import block_from_wire, node_from_wire, order_to_wire, replica_from_wire
 from blockstore.model import NodeLoad
 from blockstore.namenode.shell import Shell
+from blockstore.namenode.topology import Topology
 from blockstore.wire import namenode_pb2 as pb
 from blockstore.wire import namenode_pb2_grpc as services
 
@@ -12,13 +13,15 @@ from blockstore.wire import namenode_pb2_grpc as services
 class DataNodeServicer(services.DataNodeProtocolServicer):
     """For DataNodes."""
 
-    def __init__(self, shell: Shell) -> None:
+    def __init__(self, shell: Shell, topology: Topology) -> None:
         self._shell = shell
+        self._topology = topology
 
     async def Register(self, request: pb.RegisterRequest, _: Any) -> pb.RegisterReply:
+        node = await self._topology.placed(node_from_wire(request.node))
         registration = await self._shell.perform(
             lambda core: core.register(
-                node_from_wire(request.node),
+                node,
                 incarnation=request.incarnation,
                 cluster_id=request.cluster_id,
                 now=self._shell.now,

@@ -175,6 +175,35 @@ class TimesSet:
     request_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class NodeEntered:
+    """A DataNode registered for the first time, or under another address or rack."""
+
+    node_id: str
+    host: str
+    port: int
+    rack: str
+
+
+@dataclass(frozen=True, slots=True)
+class DutyAssigned:
+    """What an administrator wants of a DataNode from now on."""
+
+    node_id: str
+    # A value of roster.Duty.
+    duty: str
+    at_s: float
+    # When a rest ends; 0 for other duties.
+    until_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeForgotten:
+    """A DataNode is not waited for any more."""
+
+    node_id: str
+
+
 Entry: TypeAlias = (
     Formatted
     | EpochStarted
@@ -193,4 +222,7 @@ Entry: TypeAlias = (
     | ReplicationSet
     | PermissionSet
     | TimesSet
+    | NodeEntered
+    | DutyAssigned
+    | NodeForgotten
 )

@@ -31,6 +31,8 @@ from google.protobuf.message import DecodeError
 from blockstore.codec import (
     block_from_wire,
     block_to_wire,
+    node_from_wire,
+    node_to_wire,
     nodes_from_wire,
     nodes_to_wire,
     permission_from_wire,
@@ -42,6 +44,7 @@ from blockstore.namenode import entrycodec
 from blockstore.namenode.disk import Disk
 from blockstore.namenode.formatversion import check_version
 from blockstore.namenode.namespace import ROOT_ID, Directory, File, Inode, StoredBlock
+from blockstore.namenode.roster import Duty, Member
 from blockstore.namenode.state import State
 from blockstore.wire import journal_pb2
 
@@ -113,6 +116,7 @@ def encode(state: State) -> Iterator[bytes]:
         inodes=len(inodes),
         requests=len(state.requests),
         permissions=[permission_to_wire(permission) for permission in places],
+        members=_members_to_wire(state),
     )
     yield MAGIC
     yield _record(header.SerializeToString(deterministic=True))
@@ -121,6 +125,18 @@ def encode(state: State) -> Iterator[bytes]:
         yield _record(wire.SerializeToString(deterministic=True))
     for entry in state.requests.values():
         yield _record(entrycodec.encode(entry))
+
+
+def _members_to_wire(state: State) -> list[journal_pb2.ImageMember]:
+    return [
+        journal_pb2.ImageMember(
+            node=node_to_wire(member.node),
+            duty=member.duty.value,
+            since_s=member.since_s,
+            until_s=member.until_s,
+        )
+        for member in sorted(state.roster, key=lambda member: member.node.node_id)
+    ]
 
 
 def _record(payload: bytes) -> bytes:
@@ -215,6 +231,10 @@ def _state_from(payloads: Iterator[bytes]) -> State:
     state.next_block_id = header.next_block_id
     state.next_generation = header.next_generation
     permissions = [state.names.shared(permission_from_wire(p)) for p in header.permissions]
+    for known in header.members:
+        state.roster.put(
+            Member(node_from_wire(known.node), Duty(known.duty), known.since_s, known.until_s)
+        )
     parents: list[tuple[Inode, int]] = []
     for _ in range(header.inodes):
         wire = journal_pb2.ImageInode.FromString(next(payloads))

@@ -36,7 +36,7 @@ class Parts:
         self.caller = Caller(config.superuser)
         self.blocks = BlockMap(state.blocks)
         self.nodes = DataNodes(stale_after_s=config.stale_after_s, dead_after_s=config.dead_after_s)
-        self.targets = Targets(self.nodes, rng)
+        self.targets = Targets(self.nodes, state.roster, rng)
         self.leases = Leases(soft_s=config.lease_soft_s, hard_s=config.lease_hard_s)
         self.safe_mode = SafeMode(
             config.safe_mode_threshold,

@@ -2,41 +2,43 @@
 
 Rules
 - Most urgent first: blocks with one good replica, then with less than half of the wanted,
-  then the others.
+  then the others, then those whose replicas all stand on one rack while there are more.
 - A bad replica (corrupt, stale) is deleted after the block has its good ones, or when it sits
   on the only node that could take a good one. Never before there is a good one.
-- Of too many good replicas on live nodes the surplus is deleted; the last is never.
-- At most `copies_per_source` leave a node and `copies_per_target` reach it at a time.
-- A copy that doesn't arrive in `order_timeout_s` is given up and decided anew. A deletion that
-  isn't reported by then is ordered again, of the same replica: the order may only be late, and
-  would meet the choice of another. Only when no good replica is left it is taken back.
+- Of too many good replicas on live, serving nodes the surplus is deleted, and never what would
+  leave one rack of several; the last is never.
+- A leaving node's replicas don't count, and are sources when no other is to be had. A resting
+  node's count, when enough others are there; nothing is deleted while one rests.
+- A move (balancer.py) is a copy, and the deletion of the source's when it is one too many.
+- A copy that doesn't arrive in `order_timeout_s` is given up and decided anew; one that failed,
+  at once, with other nodes. A deletion that isn't reported by then is ordered again, of the
+  same replica: the order may only be late, and would meet the choice of another. Only when no
+  good replica is left it is taken back.
 - Nothing happens in safe mode. After a start on an old namespace nothing happens before nodes
   that are still coming would count as dead: their replicas aren't missing yet, and orders
   that they had before the start have been carried out.
 """
 
-from collections import Counter
-from dataclasses import dataclass
 from itertools import islice
+from typing import Final
 
 from blockstore.errors import PlacementException
 from blockstore.model import Block, DeleteReplicas, Node, Order, Replicate
 from blockstore.namenode.blockmap import BlockMap, Kind
 from blockstore.namenode.config import NameNodeConfig
+from blockstore.namenode.copies import Copies, Copy
 from blockstore.namenode.datanodes import DataNode, DataNodes
+from blockstore.namenode.draining import Draining
+from blockstore.namenode.moment import ByDuty, Moment, moment
 from blockstore.namenode.namespace import StoredBlock
 from blockstore.namenode.state import State
 from blockstore.namenode.targets import Targets
 
 NodeOrder = tuple[str, Order]
 
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """A copy under way; times are monotonic seconds."""
-
-    source: str
-    deadline: float
+# When so many blocks in a row find no place, the others won't either: they wait for the next look.
+PLACELESS_MAX: Final = 32
+_MISPLACED: Final = 3
 
 
 class Replication:
@@ -60,74 +62,123 @@ class Replication:
         # To be looked at: something about them has changed.
         self._touched: dict[int, None] = {}
         # Wanting copies, by urgency.
-        self._queues: tuple[dict[int, None], ...] = ({}, {}, {})
-        self._copies: dict[int, dict[str, Copy]] = {}
+        self._queues: tuple[dict[int, None], ...] = ({}, {}, {}, {})
+        self._copies = Copies(
+            per_source=config.copies_per_source, per_target=config.copies_per_target
+        )
         # Ordered deletions, and when they are given up; the oldest first.
         self._deletions: dict[tuple[int, str], float] = {}
-        self._leaving: Counter[str] = Counter()
-        self._arriving: Counter[str] = Counter()
+        # Blocks that were moved, and whence: that replica is the one too many.
+        self._moved: dict[int, str] = {}
+        self._racks = 0
+        self.draining = Draining(config.rest_replicas)
         # With fewer good replicas than wanted (also those with none).
         self.short: set[int] = set()
+        self.misplaced: set[int] = set()
 
     def touch(self, block_id: int) -> None:
         self._touched[block_id] = None
 
+    def is_quiet(self, now: float) -> bool:
+        """Whether it's too early to judge anything."""
+        return now < self._quiet_until
+
+    def is_busy(self) -> bool:
+        """Whether any block waits for a copy."""
+        return any(self._queues)
+
     def lost_node(self, node_id: str) -> None:
         """Copies from and to a dead node won't come."""
-        for block_id, copies in list(self._copies.items()):
-            for target, copy in list(copies.items()):
-                if node_id in (target, copy.source):
-                    self._end_copy(block_id, target)
+        for copy in self._copies.of_node(node_id):
+            self._end_copy(copy)
 
     def arrived(self, block_id: int, node_id: str) -> None:
-        if node_id in self._copies.get(block_id, {}):
-            self._end_copy(block_id, node_id)
+        copy = self._copies.end(block_id, node_id)
+        if copy is not None:
+            if copy.is_move:
+                self._moved[block_id] = copy.source
+            self.touch(block_id)
+
+    def failed(self, block_id: int, target: str, *, by_source: bool, now: float) -> None:
+        """A node's word that a copy won't come."""
+        if self._copies.failed(block_id, target, by_source=by_source, now=now):
+            self.touch(block_id)
 
     def copies(self, block_id: int) -> int:
-        return len(self._copies.get(block_id, {}))
+        return len(self._copies.to(block_id))
 
     def work(self, now: float, most: int) -> list[NodeOrder]:
         """The orders of this moment, within the limits, for up to `most` blocks of each kind."""
         orders = self._repeat_late(now)
-        if now < self._quiet_until:
+        if self.is_quiet(now):
             return orders
-        live = {node.node.node_id for node in self._nodes.live(now)}
+        present = moment(self._nodes, self._state.roster, now)
+        if present.racks > 1 and self._racks <= 1:
+            # What was well placed on one rack isn't any more.
+            self._touched.update(dict.fromkeys(self._state.blocks))
+        self._racks = present.racks
         for block_id in list(islice(self._touched, most)):
             del self._touched[block_id]
-            orders += self._sort_in(block_id, live, now)
+            orders += self._sort_in(block_id, present)
+        placeless = 0
         for queue in self._queues:
             for block_id in list(islice(queue, most)):
-                orders += self._copy(block_id, queue, live, now)
+                if placeless > PLACELESS_MAX or not self._can_copy(present):
+                    break
+                try:
+                    orders += self._copy(block_id, queue, present)
+                except PlacementException:
+                    placeless += 1
         return orders
 
     # --- what a block needs ---------------------------------------------------
 
-    def _sort_in(self, block_id: int, live: set[str], now: float) -> list[NodeOrder]:
+    def _sort_in(self, block_id: int, present: Moment) -> list[NodeOrder]:
         for queue in self._queues:
             queue.pop(block_id, None)
         self.short.discard(block_id)
+        self.misplaced.discard(block_id)
+        moved_from = self._moved.pop(block_id, "")
         stored = self._state.blocks.get(block_id)
         if stored is None:
-            for target in list(self._copies.get(block_id, {})):
-                self._end_copy(block_id, target)
+            for target in self._copies.to(block_id):
+                self._copies.end(block_id, target)
+            self.draining.dropped(block_id)
             return []
         if not stored.committed:
             return []
         for node_id, odd in self._blocks.odd(block_id).items():
             if odd.is_leaving and (block_id, node_id) not in self._deletions:
                 # It returned from the dead and hasn't obeyed: it's told again when that's late.
-                self._deletions[block_id, node_id] = now + self._config.order_timeout_s
-        wanted, good = self._wanted(stored), len(self._blocks.good(block_id))
-        if good < wanted:
+                self._deletions[block_id, node_id] = present.now + self._config.order_timeout_s
+        wanted, good = self._wanted(stored), self._blocks.good(block_id)
+        held = present.by_duty(good)
+        if len(good) < wanted:
             self.short.add(block_id)
-            if good > 0 and good + self.copies(block_id) < wanted:
-                self._queues[self._urgency(good, wanted)][block_id] = None
+        self.draining.judge(block_id, stored.length, wanted, held, present)
+        lacking = held.lacking(wanted, self._config.rest_replicas)
+        if lacking:
+            if good and lacking > self.copies(block_id):
+                self._queues[self._urgency(len(good), wanted)][block_id] = None
             return []
-        surplus = self._delete_surplus(stored, wanted, live, now)
-        if good > wanted and not surplus:
+        return self._delete_bad(block_id, present.now) + self._well_supplied(
+            stored, wanted, held, moved_from, present
+        )
+
+    def _well_supplied(
+        self, stored: StoredBlock, wanted: int, held: ByDuty, moved_from: str, present: Moment
+    ) -> list[NodeOrder]:
+        if present.is_misplaced(held.serving + held.resting, wanted):
+            self.misplaced.add(stored.id)
+            self._queues[_MISPLACED][stored.id] = None
+            return []
+        if held.resting:
+            return []
+        surplus = self._delete_surplus(stored, wanted, held.serving, moved_from, present)
+        if len(held.serving) > wanted and not surplus:
             # The one too many may be on a node that is silent just now: looked at again.
-            self.touch(block_id)
-        return self._delete_bad(block_id, now) + surplus
+            self.touch(stored.id)
+        return surplus
 
     def _wanted(self, stored: StoredBlock) -> int:
         return self._state.names.file(stored.inode_id).replication
@@ -147,27 +198,32 @@ class Replication:
         return [(n, self._delete(block_id, n, odd.reason, now)) for n, odd in bad]
 
     def _delete_surplus(
-        self, stored: StoredBlock, wanted: int, live: set[str], now: float
+        self,
+        stored: StoredBlock,
+        wanted: int,
+        serving: tuple[str, ...],
+        moved_from: str,
+        present: Moment,
     ) -> list[NodeOrder]:
-        good = [node_id for node_id in self._blocks.good(stored.id) if node_id in live]
+        good = [node_id for node_id in serving if node_id in present.live]
         orders: list[NodeOrder] = []
         while len(good) > max(1, wanted):
-            victim = self._most_dispensable(good)
+            victim = self._victim(good, moved_from, present)
             good.remove(victim)
             reason = "was told to delete it: one too many"
-            orders.append((victim, self._delete(stored.id, victim, reason, now)))
+            orders.append((victim, self._delete(stored.id, victim, reason, present.now)))
         return orders
 
-    def _most_dispensable(self, node_ids: list[str]) -> str:
-        """On the rack with the most replicas, the fullest; by name when all is equal."""
-        nodes = [node for node in map(self._nodes.get, node_ids) if node is not None]
-        racks = Counter(node.node.rack for node in nodes)
-
-        def rank(node: DataNode) -> tuple[int, int, str]:
-            used = node.load.used_bytes if node.load is not None else 0
-            return racks[node.node.rack], used, node.node.node_id
-
-        return max(nodes, key=rank).node.node_id
+    def _victim(self, good: list[str], moved_from: str, present: Moment) -> str:
+        others = [node_id for node_id in good if node_id != moved_from]
+        if len(others) < len(good) and present.apart(others) >= min(2, present.apart(good)):
+            return moved_from
+        used = {
+            node.node.node_id: node.load.used_bytes
+            for node in map(self._nodes.get, good)
+            if node is not None and node.load is not None
+        }
+        return present.most_dispensable(good, used)
 
     def _delete(self, block_id: int, node_id: str, reason: str, now: float) -> DeleteReplicas:
         self._deletions.pop((block_id, node_id), None)
@@ -176,56 +232,94 @@ class Replication:
 
     # --- copies ---------------------------------------------------------------
 
-    def _copy(
-        self, block_id: int, queue: dict[int, None], live: set[str], now: float
-    ) -> list[NodeOrder]:
+    def _can_copy(self, present: Moment) -> bool:
+        return any(map(self._copies.can_arrive, present.serving)) and any(
+            map(self._copies.can_leave, present.live)
+        )
+
+    def _copy(self, block_id: int, queue: dict[int, None], present: Moment) -> list[NodeOrder]:
+        """Raises PlacementException when there's no place for the block now."""
         # To the back of its queue; out of it when nothing more is wanted.
         queue.pop(block_id)
         stored = self._state.blocks.get(block_id)
         good = self._blocks.good(block_id)
-        if stored is None or not good or len(good) + self.copies(block_id) >= self._wanted(stored):
+        if stored is None or not good:
+            return []
+        wanted, held = self._wanted(stored), present.by_duty(good)
+        lacking = held.lacking(wanted, self._config.rest_replicas)
+        is_misplaced = not lacking and present.is_misplaced(held.serving + held.resting, wanted)
+        if max(lacking, int(is_misplaced)) <= self.copies(block_id):
             return []
         queue[block_id] = None
-        taken = self._blocks.holders(block_id) | set(self._copies.get(block_id, {}))
-        if live <= taken:
+        taken = self._blocks.holders(block_id) | set(self._copies.to(block_id))
+        if present.serving <= taken:
             # A bad replica sits where a good one could be.
-            return self._delete_bad(block_id, now)
-        source = self._source(good, live)
+            return self._delete_bad(block_id, present.now)
+        source = self._source(block_id, good, present)
         if source is None:
             return []
-        try:
-            target = self._target(stored, taken, live, now)
-        except PlacementException:
-            return []
-        self._copies.setdefault(block_id, {})[target.node_id] = Copy(
-            source, now + self._config.order_timeout_s
-        )
-        self._leaving[source] += 1
-        self._arriving[target.node_id] += 1
-        return [(source, Replicate(stored.value(), (target,)))]
+        kept = (*held.serving, *held.resting, *self._copies.to(block_id))
+        target = self._target(stored, taken, kept, is_misplaced, present)
+        return [self._begin(stored, source, target, present.now)]
 
-    def _source(self, good: tuple[str, ...], live: set[str]) -> str | None:
+    def _begin(
+        self, stored: StoredBlock, source: str, target: Node, now: float, bytes_per_s: int = 0
+    ) -> NodeOrder:
+        deadline = now + self._config.order_timeout_s
+        if bytes_per_s:
+            deadline += stored.length * self._config.copies_per_source / bytes_per_s
+        is_move = bytes_per_s > 0
+        self._copies.begin(Copy(stored.id, source, target.node_id, deadline, is_move))
+        return source, Replicate(stored.value(), (target,), bytes_per_s)
+
+    def _source(self, block_id: int, good: tuple[str, ...], present: Moment) -> str | None:
         able = [
             node_id
             for node_id in good
-            if node_id in live and self._leaving[node_id] < self._config.copies_per_source
+            if node_id in present.live
+            and self._copies.can_leave(node_id)
+            and not self._copies.is_shunned(block_id, node_id)
         ]
-        return min(able, key=lambda node_id: (self._leaving[node_id], node_id), default=None)
+        return min(
+            able,
+            key=lambda node_id: (
+                node_id in present.off_duty,
+                self._copies.leaving(node_id),
+                node_id,
+            ),
+            default=None,
+        )
 
-    def _target(self, stored: StoredBlock, taken: set[str], live: set[str], now: float) -> Node:
+    def _target(
+        self,
+        stored: StoredBlock,
+        taken: set[str],
+        kept: tuple[str, ...],
+        is_misplaced: bool,
+        present: Moment,
+    ) -> Node:
+        racks = {present.rack_of.get(node_id) for node_id in kept} if is_misplaced else set()
+
         def refuse(node: DataNode) -> str:
-            if node.node.node_id not in live:
+            node_id = node.node.node_id
+            if node_id not in present.live:
                 return "is not live"
-            if self._arriving[node.node.node_id] >= self._config.copies_per_target:
-                return f"receives {self._arriving[node.node.node_id]} copies already"
+            if node_id in taken:
+                return "has a replica already"
+            if node.node.rack in racks:
+                return f"is on {node.node.rack} like all other replicas"
+            if self._copies.is_shunned(stored.id, node_id):
+                return "has just failed to take a copy"
+            if not self._copies.can_arrive(node_id):
+                return f"receives {self._copies.arriving(node_id)} copies already"
             return ""
 
         (target,) = self._targets.choose(
             wanted=1,
             block_bytes=stored.length,
-            now=now,
+            now=present.now,
             what=f"a copy of block {stored.id}",
-            holding=self._nodes.nodes(tuple(sorted(taken))),
+            holding=self._nodes.nodes(tuple(sorted(kept))),
             refuse=refuse,
         )
         return target
@@ -245,20 +339,14 @@ class Replication:
             else:
                 self._blocks.take_back(block_id, node_id)
                 self.touch(block_id)
-        for block_id, copies in list(self._copies.items()):
-            for target, copy in list(copies.items()):
-                if now > copy.deadline:
-                    self._end_copy(block_id, target)
+        self._copies.forgive(now)
+        for copy in self._copies.late(now):
+            self._end_copy(copy)
         return orders
 
-    def _end_copy(self, block_id: int, target: str) -> None:
-        copies = self._copies[block_id]
-        copy = copies.pop(target)
-        if not copies:
-            del self._copies[block_id]
-        self._leaving[copy.source] -= 1
-        self._arriving[target] -= 1
-        self.touch(block_id)
+    def _end_copy(self, copy: Copy) -> None:
+        self._copies.end(copy.block_id, copy.target)
+        self.touch(copy.block_id)
 
 
 def deletions(doomed: dict[str, dict[int, Block]], most: int) -> list[NodeOrder]:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from blockstore.errors import ConfigException, InvalidRequestException, StaleEpochException
 from blockstore.model import Node, NodeLoad, Replica, ReplicaState, SendReport
 from blockstore.namenode.datanodes import DataNode
+from blockstore.namenode.entries import NodeEntered
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.replication import deletions
 from blockstore.namenode.replies import Registration
@@ -45,8 +46,17 @@ class Reporting:
         for node_id in self._parts.nodes.register(node, incarnation, now):
             reason = "was replaced: its DataNode started anew"
             self._lose_replicas(node_id, reason, process_ended=True)
+        self._enter_roster(node)
         log.info("%s registered (incarnation %d)", node, incarnation)
         return Registration(state.cluster_id, state.epoch, self._parts.config.heartbeat_interval_s)
+
+    def _enter_roster(self, node: Node) -> None:
+        known = self._parts.state.roster.get(node.node_id)
+        if known is not None and known.node == node:
+            return
+        self._parts.record(NodeEntered(node.node_id, node.host, node.port, node.rack))
+        for block_id in self._parts.blocks.of_node(node.node_id):
+            self._parts.replication.touch(block_id)
 
     def heartbeat(
         self, node_id: str, incarnation: int, epoch: int, load: NodeLoad, now: float

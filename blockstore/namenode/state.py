@@ -11,7 +11,7 @@ Rules
 from collections import OrderedDict
 from typing import Final
 
-from blockstore.model import Block
+from blockstore.model import Block, Node
 from blockstore.namenode.entries import (
     BlockAbandoned,
     BlockAdded,
@@ -19,6 +19,7 @@ from blockstore.namenode.entries import (
     BlockSynced,
     Deleted,
     DirectoryMade,
+    DutyAssigned,
     Entry,
     EpochStarted,
     FileClosed,
@@ -26,6 +27,8 @@ from blockstore.namenode.entries import (
     Formatted,
     GenerationTaken,
     LeaseRevoked,
+    NodeEntered,
+    NodeForgotten,
     PermissionSet,
     PipelineUpdated,
     Renamed,
@@ -40,6 +43,7 @@ from blockstore.namenode.namespace import (
     Namespace,
     StoredBlock,
 )
+from blockstore.namenode.roster import Duty, Roster
 
 # A client repeats a request for at most a minute; at a thousand changes a second this is
 # nearly that, and it is about 20 MB.
@@ -59,6 +63,7 @@ class State:
         self.next_block_id = 1
         self.next_generation = 1
         self.names = Namespace()
+        self.roster = Roster()
         self.requests: OrderedDict[str, Entry] = OrderedDict()
         # Derived from the namespace.
         self.blocks: dict[int, StoredBlock] = {}
@@ -108,6 +113,12 @@ class State:
                 inode.permission = self.names.shared(entry.permission)
             case TimesSet():
                 self._times_set(entry)
+            case NodeEntered():
+                self.roster.enter(Node(entry.node_id, entry.host, entry.port, entry.rack))
+            case DutyAssigned():
+                self.roster.assign(entry.node_id, Duty(entry.duty), entry.at_s, entry.until_s)
+            case NodeForgotten():
+                self.roster.forget(entry.node_id)
         self.transaction += 1
         self.remember(entry)
         return dropped

@@ -2,18 +2,27 @@
 
 import random
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from blockstore.model import Excluded, Node
 from blockstore.namenode.datanodes import DataNode, DataNodes
 from blockstore.namenode.placement import Candidate, busy_above, choose
+from blockstore.namenode.roster import Duty, Roster
 from blockstore.runtime.liveness import State
+
+_OFF_DUTY: Final = {
+    Duty.SERVE: "",
+    Duty.LEAVE: "is being decommissioned",
+    Duty.REST: "is in maintenance",
+}
 
 
 class Targets:
     """Chooses nodes for new blocks and for copies."""
 
-    def __init__(self, nodes: DataNodes, rng: random.Random) -> None:
+    def __init__(self, nodes: DataNodes, roster: Roster, rng: random.Random) -> None:
         self._nodes = nodes
+        self._roster = roster
         self._rng = rng
 
     def choose(
@@ -57,6 +66,8 @@ class Targets:
         node_id = node.node.node_id
         if self._nodes.state(node_id, now) is State.DEAD:
             return f"is dead: silent for {self._nodes.silence_s(node_id, now):.0f} s"
+        if reason := _OFF_DUTY[self._roster.duty(node_id)]:
+            return reason
         if node.load is None:
             return ""
         # What was promised to writers already is not free any more.

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from blockstore.wire import types_pb2 as blockstore_dot_wire_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x62lockstore/wire/journal.proto\x12\nblockstore\x1a\x1b\x62lockstore/wire/types.proto\"\xe4\x06\n\x0cJournalEntry\x12*\n\tformatted\x18\x01 \x01(\x0b\x32\x15.blockstore.FormattedH\x00\x12\x31\n\repoch_started\x18\x02 \x01(\x0b\x32\x18.blockstore.EpochStartedH\x00\x12\x33\n\x0e\x64irectory_made\x18\x03 \x01(\x0b\x32\x19.blockstore.DirectoryMadeH\x00\x12/\n\x0c\x66ile_created\x18\x04 \x01(\x0b\x32\x17.blockstore.FileCreatedH\x00\x12-\n\x0b\x62lock_added\x18\x05 \x01(\x0b\x32\x16.blockstore.BlockAddedH\x00\x12\x35\n\x0f\x62lock_abandoned\x18\x06 \x01(\x0b\x32\x1a.blockstore.BlockAbandonedH\x00\x12\x37\n\x10generation_taken\x18\x07 \x01(\x0b\x32\x1b.blockstore.GenerationTakenH\x00\x12\x37\n\x10pipeline_updated\x18\x08 \x01(\x0b\x32\x1b.blockstore.PipelineUpdatedH\x00\x12/\n\x0c\x62lock_synced\x18\t \x01(\x0b\x32\x17.blockstore.BlockSyncedH\x00\x12\x35\n\x0f\x62lock_committed\x18\n \x01(\x0b\x32\x1a.blockstore.BlockCommittedH\x00\x12-\n\x0b\x66ile_closed\x18\x0b \x01(\x0b\x32\x16.blockstore.FileClosedH\x00\x12\x31\n\rlease_revoked\x18\x0c \x01(\x0b\x32\x18.blockstore.LeaseRevokedH\x00\x12&\n\x07renamed\x18\r \x01(\x0b\x32\x13.blockstore.RenamedH\x00\x12&\n\x07\x64\x65leted\x18\x0e \x01(\x0b\x32\x13.blockstore.DeletedH\x00\x12\x35\n\x0freplication_set\x18\x0f \x01(\x0b\x32\x1a.blockstore.ReplicationSetH\x00\x12\x33\n\x0epermission_set\x18\x10 \x01(\x0b\x32\x19.blockstore.PermissionSetH\x00\x12)\n\ttimes_set\x18\x11 \x01(\x0b\x32\x14.blockstore.TimesSetH\x00\x42\x06\n\x04kind\"Y\n\tFormatted\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x0c\n\x04\x61t_s\x18\x02 \x01(\x01\x12*\n\npermission\x18\x03 \x01(\x0b\x32\x16.blockstore.Permission\"\x1d\n\x0c\x45pochStarted\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\"\x90\x01\n\rDirectoryMade\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x11\n\tparent_id\x18\x02 \x01(\x04\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0c\n\x04\x61t_s\x18\x04 \x01(\x01\x12*\n\npermission\x18\x05 \x01(\x0b\x32\x16.blockstore.Permission\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"\xe0\x01\n\x0b\x46ileCreated\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x11\n\tparent_id\x18\x02 \x01(\x04\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x13\n\x0breplication\x18\x04 \x01(\r\x12\x13\n\x0b\x62lock_bytes\x18\x05 \x01(\x04\x12\x11\n\tclient_id\x18\x06 \x01(\t\x12\x0c\n\x04\x61t_s\x18\x07 \x01(\x01\x12\x13\n\x0breplaced_id\x18\x08 \x01(\x04\x12\x12\n\nrequest_id\x18\t \x01(\t\x12*\n\npermission\x18\n \x01(\x0b\x32\x16.blockstore.Permission\"\xac\x01\n\nBlockAdded\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12#\n\x08previous\x18\x02 \x01(\x0b\x32\x11.blockstore.Block\x12 \n\x05\x62lock\x18\x03 \x01(\x0b\x32\x11.blockstore.Block\x12\x0e\n\x06offset\x18\x04 \x01(\x04\x12!\n\x07targets\x18\x05 \x03(\x0b\x32\x10.blockstore.Node\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"4\n\x0e\x42lockAbandoned\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x10\n\x08\x62lock_id\x18\x02 \x01(\x04\"%\n\x0fGenerationTaken\x12\x12\n\ngeneration\x18\x01 \x01(\x04\"f\n\x0fPipelineUpdated\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12 \n\x05\x62lock\x18\x02 \x01(\x0b\x32\x11.blockstore.Block\x12\x1f\n\x05nodes\x18\x03 \x03(\x0b\x32\x10.blockstore.Node\"A\n\x0b\x42lockSynced\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x10\n\x08\x62lock_id\x18\x02 \x01(\x04\x12\x0e\n\x06length\x18\x03 \x01(\x04\"D\n\x0e\x42lockCommitted\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12 \n\x05\x62lock\x18\x02 \x01(\x0b\x32\x11.blockstore.Block\",\n\nFileClosed\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x0c\n\x04\x61t_s\x18\x02 \x01(\x01\" \n\x0cLeaseRevoked\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\"s\n\x07Renamed\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x11\n\tparent_id\x18\x02 \x01(\x04\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0c\n\x04\x61t_s\x18\x04 \x01(\x01\x12\x13\n\x0breplaced_id\x18\x05 \x01(\x04\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"=\n\x07\x44\x65leted\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x0c\n\x04\x61t_s\x18\x02 \x01(\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"K\n\x0eReplicationSet\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x13\n\x0breplication\x18\x02 \x01(\r\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"a\n\rPermissionSet\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12*\n\npermission\x18\x02 \x01(\x0b\x32\x16.blockstore.Permission\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"^\n\x08TimesSet\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x15\n\rmodified_at_s\x18\x02 \x01(\x01\x12\x15\n\raccessed_at_s\x18\x03 \x01(\x01\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"\xdb\x01\n\x0bImageHeader\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x13\n\x0btransaction\x18\x03 \x01(\x04\x12\x15\n\rnext_inode_id\x18\x04 \x01(\x04\x12\x15\n\rnext_block_id\x18\x05 \x01(\x04\x12\x17\n\x0fnext_generation\x18\x06 \x01(\x04\x12\x0e\n\x06inodes\x18\x07 \x01(\x04\x12\x10\n\x08requests\x18\x08 \x01(\x04\x12+\n\x0bpermissions\x18\t \x03(\x0b\x32\x16.blockstore.Permission\"\x89\x02\n\nImageInode\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x11\n\tparent_id\x18\x02 \x01(\x04\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x15\n\rmodified_at_s\x18\x04 \x01(\x01\x12\x14\n\x0cis_directory\x18\x05 \x01(\x08\x12\x13\n\x0breplication\x18\x06 \x01(\r\x12\x13\n\x0b\x62lock_bytes\x18\x07 \x01(\x04\x12\x13\n\x06writer\x18\x08 \x01(\tH\x00\x88\x01\x01\x12&\n\x06\x62locks\x18\t \x03(\x0b\x32\x16.blockstore.ImageBlock\x12\x12\n\npermission\x18\n \x01(\r\x12\x15\n\raccessed_at_s\x18\x0b \x01(\x01\x42\t\n\x07_writer\"e\n\nImageBlock\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\x12\x11\n\tcommitted\x18\x02 \x01(\x08\x12\"\n\x08pipeline\x18\x03 \x03(\x0b\x32\x10.blockstore.Nodeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x62lockstore/wire/journal.proto\x12\nblockstore\x1a\x1b\x62lockstore/wire/types.proto\"\xfd\x07\n\x0cJournalEntry\x12*\n\tformatted\x18\x01 \x01(\x0b\x32\x15.blockstore.FormattedH\x00\x12\x31\n\repoch_started\x18\x02 \x01(\x0b\x32\x18.blockstore.EpochStartedH\x00\x12\x33\n\x0e\x64irectory_made\x18\x03 \x01(\x0b\x32\x19.blockstore.DirectoryMadeH\x00\x12/\n\x0c\x66ile_created\x18\x04 \x01(\x0b\x32\x17.blockstore.FileCreatedH\x00\x12-\n\x0b\x62lock_added\x18\x05 \x01(\x0b\x32\x16.blockstore.BlockAddedH\x00\x12\x35\n\x0f\x62lock_abandoned\x18\x06 \x01(\x0b\x32\x1a.blockstore.BlockAbandonedH\x00\x12\x37\n\x10generation_taken\x18\x07 \x01(\x0b\x32\x1b.blockstore.GenerationTakenH\x00\x12\x37\n\x10pipeline_updated\x18\x08 \x01(\x0b\x32\x1b.blockstore.PipelineUpdatedH\x00\x12/\n\x0c\x62lock_synced\x18\t \x01(\x0b\x32\x17.blockstore.BlockSyncedH\x00\x12\x35\n\x0f\x62lock_committed\x18\n \x01(\x0b\x32\x1a.blockstore.BlockCommittedH\x00\x12-\n\x0b\x66ile_closed\x18\x0b \x01(\x0b\x32\x16.blockstore.FileClosedH\x00\x12\x31\n\rlease_revoked\x18\x0c \x01(\x0b\x32\x18.blockstore.LeaseRevokedH\x00\x12&\n\x07renamed\x18\r \x01(\x0b\x32\x13.blockstore.RenamedH\x00\x12&\n\x07\x64\x65leted\x18\x0e \x01(\x0b\x32\x13.blockstore.DeletedH\x00\x12\x35\n\x0freplication_set\x18\x0f \x01(\x0b\x32\x1a.blockstore.ReplicationSetH\x00\x12\x33\n\x0epermission_set\x18\x10 \x01(\x0b\x32\x19.blockstore.PermissionSetH\x00\x12)\n\ttimes_set\x18\x11 \x01(\x0b\x32\x14.blockstore.TimesSetH\x00\x12/\n\x0cnode_entered\x18\x1e \x01(\x0b\x32\x17.blockstore.NodeEnteredH\x00\x12\x31\n\rduty_assigned\x18\x1f \x01(\x0b\x32\x18.blockstore.DutyAssignedH\x00\x12\x33\n\x0enode_forgotten\x18  \x01(\x0b\x32\x19.blockstore.NodeForgottenH\x00\x42\x06\n\x04kind\"Y\n\tFormatted\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x0c\n\x04\x61t_s\x18\x02 \x01(\x01\x12*\n\npermission\x18\x03 \x01(\x0b\x32\x16.blockstore.Permission\"\x1d\n\x0c\x45pochStarted\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\"\x90\x01\n\rDirectoryMade\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x11\n\tparent_id\x18\x02 \x01(\x04\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0c\n\x04\x61t_s\x18\x04 \x01(\x01\x12*\n\npermission\x18\x05 \x01(\x0b\x32\x16.blockstore.Permission\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"\xe0\x01\n\x0b\x46ileCreated\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x11\n\tparent_id\x18\x02 \x01(\x04\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x13\n\x0breplication\x18\x04 \x01(\r\x12\x13\n\x0b\x62lock_bytes\x18\x05 \x01(\x04\x12\x11\n\tclient_id\x18\x06 \x01(\t\x12\x0c\n\x04\x61t_s\x18\x07 \x01(\x01\x12\x13\n\x0breplaced_id\x18\x08 \x01(\x04\x12\x12\n\nrequest_id\x18\t \x01(\t\x12*\n\npermission\x18\n \x01(\x0b\x32\x16.blockstore.Permission\"\xac\x01\n\nBlockAdded\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12#\n\x08previous\x18\x02 \x01(\x0b\x32\x11.blockstore.Block\x12 \n\x05\x62lock\x18\x03 \x01(\x0b\x32\x11.blockstore.Block\x12\x0e\n\x06offset\x18\x04 \x01(\x04\x12!\n\x07targets\x18\x05 \x03(\x0b\x32\x10.blockstore.Node\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"4\n\x0e\x42lockAbandoned\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x10\n\x08\x62lock_id\x18\x02 \x01(\x04\"%\n\x0fGenerationTaken\x12\x12\n\ngeneration\x18\x01 \x01(\x04\"f\n\x0fPipelineUpdated\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12 \n\x05\x62lock\x18\x02 \x01(\x0b\x32\x11.blockstore.Block\x12\x1f\n\x05nodes\x18\x03 \x03(\x0b\x32\x10.blockstore.Node\"A\n\x0b\x42lockSynced\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x10\n\x08\x62lock_id\x18\x02 \x01(\x04\x12\x0e\n\x06length\x18\x03 \x01(\x04\"D\n\x0e\x42lockCommitted\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12 \n\x05\x62lock\x18\x02 \x01(\x0b\x32\x11.blockstore.Block\",\n\nFileClosed\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x0c\n\x04\x61t_s\x18\x02 \x01(\x01\" \n\x0cLeaseRevoked\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\"s\n\x07Renamed\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x11\n\tparent_id\x18\x02 \x01(\x04\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0c\n\x04\x61t_s\x18\x04 \x01(\x01\x12\x13\n\x0breplaced_id\x18\x05 \x01(\x04\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"=\n\x07\x44\x65leted\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x0c\n\x04\x61t_s\x18\x02 \x01(\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"K\n\x0eReplicationSet\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x13\n\x0breplication\x18\x02 \x01(\r\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"a\n\rPermissionSet\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12*\n\npermission\x18\x02 \x01(\x0b\x32\x16.blockstore.Permission\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"^\n\x08TimesSet\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x15\n\rmodified_at_s\x18\x02 \x01(\x01\x12\x15\n\raccessed_at_s\x18\x03 \x01(\x01\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"H\n\x0bNodeEntered\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\x12\x0c\n\x04rack\x18\x04 \x01(\t\"L\n\x0c\x44utyAssigned\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0c\n\x04\x64uty\x18\x02 \x01(\t\x12\x0c\n\x04\x61t_s\x18\x03 \x01(\x01\x12\x0f\n\x07until_s\x18\x04 \x01(\x01\" \n\rNodeForgotten\x12\x0f\n\x07node_id\x18\x01 \x01(\t\"]\n\x0bImageMember\x12\x1e\n\x04node\x18\x01 \x01(\x0b\x32\x10.blockstore.Node\x12\x0c\n\x04\x64uty\x18\x02 \x01(\t\x12\x0f\n\x07since_s\x18\x03 \x01(\x01\x12\x0f\n\x07until_s\x18\x04 \x01(\x01\"\x85\x02\n\x0bImageHeader\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x13\n\x0btransaction\x18\x03 \x01(\x04\x12\x15\n\rnext_inode_id\x18\x04 \x01(\x04\x12\x15\n\rnext_block_id\x18\x05 \x01(\x04\x12\x17\n\x0fnext_generation\x18\x06 \x01(\x04\x12\x0e\n\x06inodes\x18\x07 \x01(\x04\x12\x10\n\x08requests\x18\x08 \x01(\x04\x12+\n\x0bpermissions\x18\t \x03(\x0b\x32\x16.blockstore.Permission\x12(\n\x07members\x18\x1e \x03(\x0b\x32\x17.blockstore.ImageMember\"\x89\x02\n\nImageInode\x12\x10\n\x08inode_id\x18\x01 \x01(\x04\x12\x11\n\tparent_id\x18\x02 \x01(\x04\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x15\n\rmodified_at_s\x18\x04 \x01(\x01\x12\x14\n\x0cis_directory\x18\x05 \x01(\x08\x12\x13\n\x0breplication\x18\x06 \x01(\r\x12\x13\n\x0b\x62lock_bytes\x18\x07 \x01(\x04\x12\x13\n\x06writer\x18\x08 \x01(\tH\x00\x88\x01\x01\x12&\n\x06\x62locks\x18\t \x03(\x0b\x32\x16.blockstore.ImageBlock\x12\x12\n\npermission\x18\n \x01(\r\x12\x15\n\raccessed_at_s\x18\x0b \x01(\x01\x42\t\n\x07_writer\"e\n\nImageBlock\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\x12\x11\n\tcommitted\x18\x02 \x01(\x08\x12\"\n\x08pipeline\x18\x03 \x03(\x0b\x32\x10.blockstore.Nodeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,45 +33,53 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'blockstore.wire.journal_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_JOURNALENTRY']._serialized_start=75
-  _globals['_JOURNALENTRY']._serialized_end=943
-  _globals['_FORMATTED']._serialized_start=945
-  _globals['_FORMATTED']._serialized_end=1034
-  _globals['_EPOCHSTARTED']._serialized_start=1036
-  _globals['_EPOCHSTARTED']._serialized_end=1065
-  _globals['_DIRECTORYMADE']._serialized_start=1068
-  _globals['_DIRECTORYMADE']._serialized_end=1212
-  _globals['_FILECREATED']._serialized_start=1215
-  _globals['_FILECREATED']._serialized_end=1439
-  _globals['_BLOCKADDED']._serialized_start=1442
-  _globals['_BLOCKADDED']._serialized_end=1614
-  _globals['_BLOCKABANDONED']._serialized_start=1616
-  _globals['_BLOCKABANDONED']._serialized_end=1668
-  _globals['_GENERATIONTAKEN']._serialized_start=1670
-  _globals['_GENERATIONTAKEN']._serialized_end=1707
-  _globals['_PIPELINEUPDATED']._serialized_start=1709
-  _globals['_PIPELINEUPDATED']._serialized_end=1811
-  _globals['_BLOCKSYNCED']._serialized_start=1813
-  _globals['_BLOCKSYNCED']._serialized_end=1878
-  _globals['_BLOCKCOMMITTED']._serialized_start=1880
-  _globals['_BLOCKCOMMITTED']._serialized_end=1948
-  _globals['_FILECLOSED']._serialized_start=1950
-  _globals['_FILECLOSED']._serialized_end=1994
-  _globals['_LEASEREVOKED']._serialized_start=1996
-  _globals['_LEASEREVOKED']._serialized_end=2028
-  _globals['_RENAMED']._serialized_start=2030
-  _globals['_RENAMED']._serialized_end=2145
-  _globals['_DELETED']._serialized_start=2147
-  _globals['_DELETED']._serialized_end=2208
-  _globals['_REPLICATIONSET']._serialized_start=2210
-  _globals['_REPLICATIONSET']._serialized_end=2285
-  _globals['_PERMISSIONSET']._serialized_start=2287
-  _globals['_PERMISSIONSET']._serialized_end=2384
-  _globals['_TIMESSET']._serialized_start=2386
-  _globals['_TIMESSET']._serialized_end=2480
-  _globals['_IMAGEHEADER']._serialized_start=2483
-  _globals['_IMAGEHEADER']._serialized_end=2702
-  _globals['_IMAGEINODE']._serialized_start=2705
-  _globals['_IMAGEINODE']._serialized_end=2970
-  _globals['_IMAGEBLOCK']._serialized_start=2972
-  _globals['_IMAGEBLOCK']._serialized_end=3073
+  _globals['_JOURNALENTRY']._serialized_end=1096
+  _globals['_FORMATTED']._serialized_start=1098
+  _globals['_FORMATTED']._serialized_end=1187
+  _globals['_EPOCHSTARTED']._serialized_start=1189
+  _globals['_EPOCHSTARTED']._serialized_end=1218
+  _globals['_DIRECTORYMADE']._serialized_start=1221
+  _globals['_DIRECTORYMADE']._serialized_end=1365
+  _globals['_FILECREATED']._serialized_start=1368
+  _globals['_FILECREATED']._serialized_end=1592
+  _globals['_BLOCKADDED']._serialized_start=1595
+  _globals['_BLOCKADDED']._serialized_end=1767
+  _globals['_BLOCKABANDONED']._serialized_start=1769
+  _globals['_BLOCKABANDONED']._serialized_end=1821
+  _globals['_GENERATIONTAKEN']._serialized_start=1823
+  _globals['_GENERATIONTAKEN']._serialized_end=1860
+  _globals['_PIPELINEUPDATED']._serialized_start=1862
+  _globals['_PIPELINEUPDATED']._serialized_end=1964
+  _globals['_BLOCKSYNCED']._serialized_start=1966
+  _globals['_BLOCKSYNCED']._serialized_end=2031
+  _globals['_BLOCKCOMMITTED']._serialized_start=2033
+  _globals['_BLOCKCOMMITTED']._serialized_end=2101
+  _globals['_FILECLOSED']._serialized_start=2103
+  _globals['_FILECLOSED']._serialized_end=2147
+  _globals['_LEASEREVOKED']._serialized_start=2149
+  _globals['_LEASEREVOKED']._serialized_end=2181
+  _globals['_RENAMED']._serialized_start=2183
+  _globals['_RENAMED']._serialized_end=2298
+  _globals['_DELETED']._serialized_start=2300
+  _globals['_DELETED']._serialized_end=2361
+  _globals['_REPLICATIONSET']._serialized_start=2363
+  _globals['_REPLICATIONSET']._serialized_end=2438
+  _globals['_PERMISSIONSET']._serialized_start=2440
+  _globals['_PERMISSIONSET']._serialized_end=2537
+  _globals['_TIMESSET']._serialized_start=2539
+  _globals['_TIMESSET']._serialized_end=2633
+  _globals['_NODEENTERED']._serialized_start=2635
+  _globals['_NODEENTERED']._serialized_end=2707
+  _globals['_DUTYASSIGNED']._serialized_start=2709
+  _globals['_DUTYASSIGNED']._serialized_end=2785
+  _globals['_NODEFORGOTTEN']._serialized_start=2787
+  _globals['_NODEFORGOTTEN']._serialized_end=2819
+  _globals['_IMAGEMEMBER']._serialized_start=2821
+  _globals['_IMAGEMEMBER']._serialized_end=2914
+  _globals['_IMAGEHEADER']._serialized_start=2917
+  _globals['_IMAGEHEADER']._serialized_end=3178
+  _globals['_IMAGEINODE']._serialized_start=3181
+  _globals['_IMAGEINODE']._serialized_end=3446
+  _globals['_IMAGEBLOCK']._serialized_start=3448
+  _globals['_IMAGEBLOCK']._serialized_end=3549
 # @@protoc_insertion_point(module_scope)

@@ -47,6 +47,9 @@ class JournalEntry(_message.Message):
     REPLICATION_SET_FIELD_NUMBER: _builtins.int
     PERMISSION_SET_FIELD_NUMBER: _builtins.int
     TIMES_SET_FIELD_NUMBER: _builtins.int
+    NODE_ENTERED_FIELD_NUMBER: _builtins.int
+    DUTY_ASSIGNED_FIELD_NUMBER: _builtins.int
+    NODE_FORGOTTEN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def formatted(self) -> Global___Formatted: ...
     @_builtins.property
@@ -81,6 +84,14 @@ class JournalEntry(_message.Message):
     def permission_set(self) -> Global___PermissionSet: ...
     @_builtins.property
     def times_set(self) -> Global___TimesSet: ...
+    @_builtins.property
+    def node_entered(self) -> Global___NodeEntered:
+        """30 to 39: DataNodes."""
+
+    @_builtins.property
+    def duty_assigned(self) -> Global___DutyAssigned: ...
+    @_builtins.property
+    def node_forgotten(self) -> Global___NodeForgotten: ...
     def __init__(
         self,
         *,
@@ -101,12 +112,15 @@ class JournalEntry(_message.Message):
         replication_set: Global___ReplicationSet | None = ...,
         permission_set: Global___PermissionSet | None = ...,
         times_set: Global___TimesSet | None = ...,
+        node_entered: Global___NodeEntered | None = ...,
+        duty_assigned: Global___DutyAssigned | None = ...,
+        node_forgotten: Global___NodeForgotten | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["block_abandoned", b"block_abandoned", "block_added", b"block_added", "block_committed", b"block_committed", "block_synced", b"block_synced", "deleted", b"deleted", "directory_made", b"directory_made", "epoch_started", b"epoch_started", "file_closed", b"file_closed", "file_created", b"file_created", "formatted", b"formatted", "generation_taken", b"generation_taken", "kind", b"kind", "lease_revoked", b"lease_revoked", "permission_set", b"permission_set", "pipeline_updated", b"pipeline_updated", "renamed", b"renamed", "replication_set", b"replication_set", "times_set", b"times_set"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["block_abandoned", b"block_abandoned", "block_added", b"block_added", "block_committed", b"block_committed", "block_synced", b"block_synced", "deleted", b"deleted", "directory_made", b"directory_made", "duty_assigned", b"duty_assigned", "epoch_started", b"epoch_started", "file_closed", b"file_closed", "file_created", b"file_created", "formatted", b"formatted", "generation_taken", b"generation_taken", "kind", b"kind", "lease_revoked", b"lease_revoked", "node_entered", b"node_entered", "node_forgotten", b"node_forgotten", "permission_set", b"permission_set", "pipeline_updated", b"pipeline_updated", "renamed", b"renamed", "replication_set", b"replication_set", "times_set", b"times_set"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_abandoned", b"block_abandoned", "block_added", b"block_added", "block_committed", b"block_committed", "block_synced", b"block_synced", "deleted", b"deleted", "directory_made", b"directory_made", "epoch_started", b"epoch_started", "file_closed", b"file_closed", "file_created", b"file_created", "formatted", b"formatted", "generation_taken", b"generation_taken", "kind", b"kind", "lease_revoked", b"lease_revoked", "permission_set", b"permission_set", "pipeline_updated", b"pipeline_updated", "renamed", b"renamed", "replication_set", b"replication_set", "times_set", b"times_set"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_abandoned", b"block_abandoned", "block_added", b"block_added", "block_committed", b"block_committed", "block_synced", b"block_synced", "deleted", b"deleted", "directory_made", b"directory_made", "duty_assigned", b"duty_assigned", "epoch_started", b"epoch_started", "file_closed", b"file_closed", "file_created", b"file_created", "formatted", b"formatted", "generation_taken", b"generation_taken", "kind", b"kind", "lease_revoked", b"lease_revoked", "node_entered", b"node_entered", "node_forgotten", b"node_forgotten", "permission_set", b"permission_set", "pipeline_updated", b"pipeline_updated", "renamed", b"renamed", "replication_set", b"replication_set", "times_set", b"times_set"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["formatted", "epoch_started", "directory_made", "file_created", "block_added", "block_abandoned", "generation_taken", "pipeline_updated", "block_synced", "block_committed", "file_closed", "lease_revoked", "renamed", "deleted", "replication_set", "permission_set", "times_set"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["formatted", "epoch_started", "directory_made", "file_created", "block_added", "block_abandoned", "generation_taken", "pipeline_updated", "block_synced", "block_committed", "file_closed", "lease_revoked", "renamed", "deleted", "replication_set", "permission_set", "times_set", "node_entered", "duty_assigned", "node_forgotten"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -595,6 +609,120 @@ class TimesSet(_message.Message):
 Global___TimesSet: _TypeAlias = TimesSet  # noqa: Y015
 
 @_typing.final
+class NodeEntered(_message.Message):
+    """A DataNode registered for the first time, or under another address or rack."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_ID_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    RACK_FIELD_NUMBER: _builtins.int
+    node_id: _builtins.str
+    host: _builtins.str
+    port: _builtins.int
+    rack: _builtins.str
+    def __init__(
+        self,
+        *,
+        node_id: _builtins.str = ...,
+        host: _builtins.str = ...,
+        port: _builtins.int = ...,
+        rack: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "node_id", b"node_id", "port", b"port", "rack", b"rack"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NodeEntered: _TypeAlias = NodeEntered  # noqa: Y015
+
+@_typing.final
+class DutyAssigned(_message.Message):
+    """What an administrator wants of a DataNode from now on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_ID_FIELD_NUMBER: _builtins.int
+    DUTY_FIELD_NUMBER: _builtins.int
+    AT_S_FIELD_NUMBER: _builtins.int
+    UNTIL_S_FIELD_NUMBER: _builtins.int
+    node_id: _builtins.str
+    duty: _builtins.str
+    """"in service", "decommission" or "maintenance"."""
+    at_s: _builtins.float
+    until_s: _builtins.float
+    """When a maintenance ends; 0 for other duties."""
+    def __init__(
+        self,
+        *,
+        node_id: _builtins.str = ...,
+        duty: _builtins.str = ...,
+        at_s: _builtins.float = ...,
+        until_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_s", b"at_s", "duty", b"duty", "node_id", b"node_id", "until_s", b"until_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DutyAssigned: _TypeAlias = DutyAssigned  # noqa: Y015
+
+@_typing.final
+class NodeForgotten(_message.Message):
+    """A DataNode is not waited for any more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_ID_FIELD_NUMBER: _builtins.int
+    node_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        node_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["node_id", b"node_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NodeForgotten: _TypeAlias = NodeForgotten  # noqa: Y015
+
+@_typing.final
+class ImageMember(_message.Message):
+    """A DataNode that the namespace knows, and its duty; in the header of an image."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: _builtins.int
+    DUTY_FIELD_NUMBER: _builtins.int
+    SINCE_S_FIELD_NUMBER: _builtins.int
+    UNTIL_S_FIELD_NUMBER: _builtins.int
+    duty: _builtins.str
+    since_s: _builtins.float
+    until_s: _builtins.float
+    @_builtins.property
+    def node(self) -> _types_pb2.Node: ...
+    def __init__(
+        self,
+        *,
+        node: _types_pb2.Node | None = ...,
+        duty: _builtins.str = ...,
+        since_s: _builtins.float = ...,
+        until_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["node", b"node"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duty", b"duty", "node", b"node", "since_s", b"since_s", "until_s", b"until_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImageMember: _TypeAlias = ImageMember  # noqa: Y015
+
+@_typing.final
 class ImageHeader(_message.Message):
     """The first record of an image."""
 
@@ -609,6 +737,7 @@ class ImageHeader(_message.Message):
     INODES_FIELD_NUMBER: _builtins.int
     REQUESTS_FIELD_NUMBER: _builtins.int
     PERMISSIONS_FIELD_NUMBER: _builtins.int
+    MEMBERS_FIELD_NUMBER: _builtins.int
     cluster_id: _builtins.str
     epoch: _builtins.int
     transaction: _builtins.int
@@ -622,6 +751,10 @@ class ImageHeader(_message.Message):
     def permissions(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Permission]:
         """All that inodes have, in the order of their first use: few, whatever the number of inodes."""
 
+    @_builtins.property
+    def members(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImageMember]:
+        """DataNodes, by their ids."""
+
     def __init__(
         self,
         *,
@@ -634,10 +767,11 @@ class ImageHeader(_message.Message):
         inodes: _builtins.int = ...,
         requests: _builtins.int = ...,
         permissions: _abc.Iterable[_types_pb2.Permission] | None = ...,
+        members: _abc.Iterable[Global___ImageMember] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "epoch", b"epoch", "inodes", b"inodes", "next_block_id", b"next_block_id", "next_generation", b"next_generation", "next_inode_id", b"next_inode_id", "permissions", b"permissions", "requests", b"requests", "transaction", b"transaction"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "epoch", b"epoch", "inodes", b"inodes", "members", b"members", "next_block_id", b"next_block_id", "next_generation", b"next_generation", "next_inode_id", b"next_inode_id", "permissions", b"permissions", "requests", b"requests", "transaction", b"transaction"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

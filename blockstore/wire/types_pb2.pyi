@@ -285,6 +285,9 @@ class Replicate(_message.Message):
 
     BLOCK_FIELD_NUMBER: _builtins.int
     TARGETS_FIELD_NUMBER: _builtins.int
+    BYTES_PER_S_FIELD_NUMBER: _builtins.int
+    bytes_per_s: _builtins.int
+    """What all copies with such a limit may take of the sending node together; 0: its own limit."""
     @_builtins.property
     def block(self) -> Global___Block: ...
     @_builtins.property
@@ -294,10 +297,11 @@ class Replicate(_message.Message):
         *,
         block: Global___Block | None = ...,
         targets: _abc.Iterable[Global___Node] | None = ...,
+        bytes_per_s: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["block", b"block"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "targets", b"targets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "bytes_per_s", b"bytes_per_s", "targets", b"targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

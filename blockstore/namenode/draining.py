@@ -1,0 +1,77 @@
+"""Nodes on their way out, for good or for a while: which of their blocks still need them.
+
+Rules
+- A block lets a leaving node go when the serving (and resting) nodes have as many replicas as
+  its file wants, or as there are serving nodes; and a resting node, when `rest_replicas`
+  serving nodes have it.
+- Until a node's blocks have been looked at, they all need it.
+- A node that died on its way still has its name here while a block needs it.
+"""
+
+from collections.abc import Iterable
+
+from blockstore.namenode.moment import ByDuty, Moment
+from blockstore.namenode.pace import Pace
+from blockstore.namenode.roster import Duty
+
+
+class Drain:
+    """One node's way out."""
+
+    def __init__(self) -> None:
+        # Blocks that need it, and their bytes.
+        self.blocks: dict[int, int] = {}
+        self.pace = Pace()
+        # Its replicas are known: it has reported since this NameNode began.
+        self.is_known = False
+
+    @property
+    def bytes_left(self) -> int:
+        return sum(self.blocks.values())
+
+
+class Draining:
+    """By node id."""
+
+    def __init__(self, rest_replicas: int) -> None:
+        self._rest_replicas = rest_replicas
+        self._drains: dict[str, Drain] = {}
+
+    def get(self, node_id: str) -> Drain | None:
+        return self._drains.get(node_id)
+
+    def look(self, node_id: str, blocks: Iterable[tuple[int, int]]) -> None:
+        """The node has these blocks, and they have to be looked at."""
+        drain = self._drains.setdefault(node_id, Drain())
+        drain.blocks.update(blocks)
+        drain.is_known = True
+
+    def end(self, node_id: str) -> None:
+        self._drains.pop(node_id, None)
+
+    def judge(self, block_id: int, length: int, wanted: int, held: ByDuty, moment: Moment) -> None:
+        """What the block's replicas mean for the nodes on their way out."""
+        for node_id, drain in self._drains.items():
+            duty = moment.off_duty.get(node_id)
+            is_here = node_id in (held.leaving if duty is Duty.LEAVE else held.resting)
+            if not is_here and block_id not in drain.blocks:
+                continue
+            if self._lets_go(duty, wanted, held, moment):
+                drain.blocks.pop(block_id, None)
+            elif is_here:
+                drain.blocks[block_id] = length
+
+    def _lets_go(self, duty: Duty | None, wanted: int, held: ByDuty, moment: Moment) -> bool:
+        if duty is Duty.REST:
+            return len(held.serving) >= min(wanted, self._rest_replicas)
+        possible = min(wanted, max(1, len(moment.serving)))
+        return len(held.serving) + len(held.resting) >= possible
+
+    def dropped(self, block_id: int) -> None:
+        for drain in self._drains.values():
+            drain.blocks.pop(block_id, None)
+
+    def note(self, now: float) -> None:
+        """For the pace of every node; call it with the ticks."""
+        for drain in self._drains.values():
+            drain.pace.note(drain.bytes_left, now)
