@@ -127,6 +127,7 @@ class Reading:
             parts.safe_mode.status(),
             parts.state.epoch,
             parts.state.transaction,
+            len(parts.replication.misplaced),
         )
 
     def fsck(self, path: str) -> TreeHealth:

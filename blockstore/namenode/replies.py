@@ -61,6 +61,8 @@ class ClusterStatus:
     safe_mode: SafeModeStatus
     epoch: int
     transaction: int
+    # Blocks whose replicas are all on one rack, while there are more.
+    misplaced: int = 0
 
 
 @dataclass(frozen=True, slots=True)

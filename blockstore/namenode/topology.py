@@ -8,6 +8,8 @@ node's next registration.
 
 import asyncio
 import logging
+import os
+import signal
 from dataclasses import replace
 from typing import Final
 
@@ -84,11 +86,13 @@ class Topology:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
         )
         try:
             out, err = await asyncio.wait_for(process.communicate(), self._script_s)
         except TimeoutError:
-            process.kill()
+            # With all that it has started: they hold its pipes.
+            os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
             raise TimeoutError(f"no answer within {self._script_s:g} s") from None
         if process.returncode:
