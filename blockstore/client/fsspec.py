@@ -3,15 +3,21 @@
 Registered through the `fsspec.specs` entry point. Without a host, MAPRED_NAMENODE counts.
 """
 
+import io
+from datetime import UTC, datetime
 from typing import Any
 
 from fsspec.spec import AbstractFileSystem
 
 from blockstore.client.filesystem import BlockStore
-from blockstore.errors import FileAlreadyExistsException
+from blockstore.client.sharedreader import SharedReader
+from blockstore.client.writer import BlockWriter
+from blockstore.errors import FileAlreadyExistsException, FileNotFoundException
 from blockstore.model import FileStatus
 
 _COPY_BYTES = 1024 * 1024
+# Files of a transaction have this name until it ends.
+_UNFINISHED = "._COPYING_"
 
 
 class BlockStoreFileSystem(AbstractFileSystem):  # type: ignore[misc]
@@ -50,7 +56,12 @@ class BlockStoreFileSystem(AbstractFileSystem):  # type: ignore[misc]
         cache_options: Any = None,
         **options: Any,
     ) -> Any:
-        return self._store.open(self._strip_protocol(path), mode)
+        target = self._strip_protocol(path)
+        if mode == "rb":
+            return SharedReader(self._store.open(target, "rb"))
+        if autocommit:
+            return self._store.open(target, mode)
+        return _Uncommitted(self._store, target, mode)
 
     def info(self, path: str, **options: Any) -> dict[str, Any]:
         return _info(self._store.stat(self._strip_protocol(path)))
@@ -72,18 +83,33 @@ class BlockStoreFileSystem(AbstractFileSystem):  # type: ignore[misc]
         self._store.mkdir(target, parents=True)
 
     def rmdir(self, path: str) -> None:
-        self._store.delete(self._strip_protocol(path), recursive=False)
+        self._remove(path, recursive=False)
 
     def rm_file(self, path: str) -> None:
-        self._store.delete(self._strip_protocol(path), recursive=False)
+        self._remove(path, recursive=False)
 
     def rm(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> None:
-        for one in path if isinstance(path, list) else [path]:
-            for target in self.expand_path(one, maxdepth=0) if "*" in one else [one]:
-                self._store.delete(self._strip_protocol(target), recursive=recursive)
+        """A directory goes as a whole, in one step; `maxdepth` would leave some of it."""
+        if maxdepth is not None:
+            super().rm(path, recursive=recursive, maxdepth=maxdepth)
+            return
+        for target in self.expand_path(path):
+            self._remove(target, recursive=recursive)
 
-    def mv(self, path1: str, path2: str, **options: Any) -> None:
-        self._store.rename(self._strip_protocol(path1), self._strip_protocol(path2))
+    def _remove(self, path: str, *, recursive: bool) -> None:
+        target = self._strip_protocol(path)
+        if not self._store.delete(target, recursive=recursive):
+            raise FileNotFoundException(f"'{target}' does not exist")
+
+    def mv(self, path1: Any, path2: Any, **options: Any) -> None:
+        """In one step for each; replaces a file, goes into a directory."""
+        if isinstance(path1, list) or "*" in path1:
+            super().mv(path1, path2, **options)
+            return
+        source, target = self._strip_protocol(path1), self._strip_protocol(path2)
+        if self.isdir(target):
+            target = f"{target.rstrip('/')}/{source.rpartition('/')[2]}"
+        self._store.rename(source, target, overwrite=True)
 
     def cp_file(self, path1: str, path2: str, **options: Any) -> None:
         source, target = self._strip_protocol(path1), self._strip_protocol(path2)
@@ -95,10 +121,42 @@ class BlockStoreFileSystem(AbstractFileSystem):  # type: ignore[misc]
                 writer.write(piece)
 
     def modified(self, path: str) -> Any:
-        from datetime import UTC, datetime
-
         status = self._store.stat(self._strip_protocol(path))
         return datetime.fromtimestamp(status.modified_at_s, UTC)
+
+
+class _Uncommitted(io.BufferedIOBase):
+    """A file of a transaction: it gets its name when that ends, with all others."""
+
+    def __init__(self, store: BlockStore, path: str, mode: str) -> None:
+        super().__init__()
+        if mode == "xb" and store.exists(path):
+            raise FileAlreadyExistsException(f"'{path}' exists already")
+        self.mode = mode
+        self._store = store
+        self._path = path
+        self._unfinished = path + _UNFINISHED
+        self._file: BlockWriter = store.open(self._unfinished, "wb")
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        return self._file.write(data)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    def commit(self) -> None:
+        self._store.rename(self._unfinished, self._path, overwrite=self.mode == "wb")
+
+    def discard(self) -> None:
+        self._file.discard()
+        self._store.delete(self._unfinished)
 
 
 def _info(status: FileStatus) -> dict[str, Any]:
@@ -108,4 +166,5 @@ def _info(status: FileStatus) -> dict[str, Any]:
         "type": "directory" if status.is_directory else "file",
         "replication": status.replication,
         "mtime": status.modified_at_s,
+        "ino": status.inode_id,
     }
