@@ -1,6 +1,7 @@
 """The clusters that tests are run on, and an environment without anybody's cluster in it."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -43,6 +44,13 @@ def mapreduce_cluster(tmp_path: Path) -> Iterator[MapReduceCluster]:
         yield found
     finally:
         found.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    # A shell starts what it puts into the background with Ctrl-C ignored, and children inherit it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
