@@ -356,5 +356,6 @@ class _Connection:
         self.leases = LeaseKeeper(self.namenode)
 
     def close(self) -> None:
+        self.leases.end()
         self._channel.close()
         self.peers.close()

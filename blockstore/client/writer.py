@@ -64,7 +64,9 @@ class BlockWriter(io.BufferedIOBase):
         self._last: Block | None = None
         self._blocks_bytes = 0
         chunk = settings.chunk_bytes
-        self._buffer = bytearray(max(chunk, PACKET_DATA_BYTES // chunk * chunk))
+        self._packet_bytes = max(chunk, PACKET_DATA_BYTES // chunk * chunk)
+        # Grows to a packet with the first bytes that don't fill one: small files stay small.
+        self._buffer = bytearray()
         # Where the buffer starts in the block, how much is in it, and how much of that was sent.
         self._at = 0
         self._filled = 0
@@ -185,15 +187,15 @@ class BlockWriter(io.BufferedIOBase):
         if self._output is None:
             self._begin_block()
         block_left = self._file.block_bytes - self._at - self._filled
-        if self._filled == 0 and min(len(view), block_left) >= len(self._buffer):
-            taken = len(self._buffer)
+        if self._filled == 0 and min(len(view), block_left) >= self._packet_bytes:
+            taken = self._packet_bytes
             self._send(view[:taken])
             self._at += taken
         else:
-            taken = min(len(view), block_left, len(self._buffer) - self._filled)
+            taken = min(len(view), block_left, self._packet_bytes - self._filled)
             self._buffer[self._filled : self._filled + taken] = view[:taken]
             self._filled += taken
-            if self._filled == len(self._buffer):
+            if self._filled == self._packet_bytes:
                 self._emit()
         if taken == block_left:
             self._end_block()
@@ -216,7 +218,7 @@ class BlockWriter(io.BufferedIOBase):
         """Sends the packet at hand; keeps what belongs to an unfinished chunk."""
         if self._filled == self._sent:
             return
-        with memoryview(self._buffer)[: self._filled] as view:
+        with memoryview(self._buffer) as whole_buffer, whole_buffer[: self._filled] as view:
             self._send(view)
         kept = self._filled % self._settings.chunk_bytes
         whole = self._filled - kept

@@ -3,21 +3,29 @@
 Rules
 - Entries are appended in the order of the calls, those of one call as one group; one fsync
   serves all that came before it, and while one runs the next batch gathers.
+- A sync runs on the loop itself while the disk is quick: two changes of thread cost more than
+  such a sync. A disk that has become slow gets a thread, until it is quick again.
 - Actions wait for a transaction and run on the loop, in the order in which they were given.
 - A journal that failed once never acknowledges anything again: `on_failure` is called, once,
   and must end the process.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, TypeVar
 
 from blockstore.namenode.entries import Entry
 from blockstore.namenode.journal import Journal
 
 Result = TypeVar("Result")
+
+# Seconds of a sync, on average, for which the loop may wait itself: what a busy loop takes anyway.
+QUICK_S: Final = 0.002
+# How much the last sync counts in the average.
+_WEIGHT: Final = 0.2
 
 
 class GroupCommit:
@@ -31,6 +39,10 @@ class GroupCommit:
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
         self._syncing = False
         self._failed = False
+        # Seconds of a sync, the average of the last few.
+        self._sync_s = 0.0
+        # Work on the thread that a sync must not overtake.
+        self._on_thread = 0
 
     @property
     def position(self) -> int:
@@ -53,32 +65,57 @@ class GroupCommit:
 
     async def durable(self) -> None:
         """Returns when everything appended up to now is durable."""
+        if self._journal.last <= self._durable and not self._waiting:
+            return
         done = asyncio.get_running_loop().create_future()
         self.then(lambda: None if done.cancelled() else done.set_result(None))
         await done
 
     async def on_thread(self, work: Callable[[], Result]) -> Result:
         """Runs disk work of the journal (a roll, a purge) in turn with its syncs."""
+        self._on_thread += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except OSError as error:
             self._fail(error)
             raise
+        finally:
+            self._on_thread -= 1
 
     def _sync(self) -> None:
         if self._syncing or self._failed:
             return
         self._syncing = True
-        loop = asyncio.get_running_loop()
-        loop.run_in_executor(self._thread, self._journal.sync).add_done_callback(self._synced)
+        # Not at once: whatever else the loop has at hand joins this sync.
+        asyncio.get_running_loop().call_soon(self._begin_sync)
 
-    def _synced(self, done: "asyncio.Future[int]") -> None:
+    def _begin_sync(self) -> None:
+        if self._sync_s < QUICK_S and not self._on_thread:
+            done: Future[tuple[int, float]] = Future()
+            try:
+                done.set_result(self._timed_sync())
+            except Exception as error:
+                done.set_exception(error)
+            self._synced(done)
+            return
+        wake = asyncio.get_running_loop().call_soon_threadsafe
+        self._thread.submit(self._timed_sync).add_done_callback(
+            lambda done: wake(self._synced, done)
+        )
+
+    def _timed_sync(self) -> tuple[int, float]:
+        started = time.monotonic()
+        return self._journal.sync(), time.monotonic() - started
+
+    def _synced(self, done: "Future[tuple[int, float]]") -> None:
         self._syncing = False
         error = done.exception()
         if error is not None:
             self._fail(error if isinstance(error, OSError) else OSError(repr(error)))
             return
-        self._durable = max(self._durable, done.result())
+        durable, taken_s = done.result()
+        self._sync_s += _WEIGHT * (taken_s - self._sync_s)
+        self._durable = max(self._durable, durable)
         while self._waiting and self._waiting[0][0] <= self._durable:
             self._waiting.popleft()[1]()
         if self._waiting:

@@ -53,12 +53,14 @@ def retry(
         Exception: the last one, when the deadline or the attempts are used up.
     """
     started = clock.monotonic()
-    delays = policy.delays(rng or random.Random())
+    delays: Iterator[float] | None = None
     while True:
         left = policy.deadline_s - (clock.monotonic() - started)
         try:
             return attempt(max(left, 0.0))
         except Exception as error:
+            # Not before it is needed: seeding a generator costs more than most calls' own work.
+            delays = delays or policy.delays(rng or random.Random())
             pause = next(delays, None)
             left = policy.deadline_s - (clock.monotonic() - started)
             if pause is None or pause >= left or not again(error):

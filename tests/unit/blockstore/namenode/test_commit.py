@@ -1,4 +1,5 @@
 import asyncio
+import threading
 
 import pytest
 
@@ -113,5 +114,65 @@ def test_close_makes_the_rest_durable():
         commit.append(entries(3))
         await commit.close()
         assert disk.steps == 2
+
+    asyncio.run(run())
+
+
+def test_a_slow_disk_does_not_hold_up_the_loop(monkeypatch):
+    async def run():
+        monkeypatch.setattr("blockstore.namenode.commit.QUICK_S", -1.0)
+        disk, may_go_on = SlowDisk(), threading.Event()
+        commit = begin(disk)
+        disk.before_step = lambda: may_go_on.wait(10)
+        commit.append(entries(1))
+        done = []
+        commit.then(lambda: done.append(1))
+        await asyncio.sleep(0)
+        # Still here, while the disk holds the sync.
+        assert done == []
+        may_go_on.set()
+        await commit.durable()
+        assert done == [1]
+        await commit.close()
+
+    asyncio.run(run())
+
+
+def test_a_quick_disk_is_synced_once_for_all_that_the_loop_has_at_hand():
+    async def run():
+        disk = SlowDisk()
+        commit = begin(disk)
+
+        async def request():
+            commit.append(entries(1))
+            await commit.durable()
+
+        await asyncio.gather(*(request() for _ in range(8)))
+        # One write and one sync, on this thread.
+        assert disk.steps == 2
+        await commit.close()
+
+    asyncio.run(run())
+
+
+def test_no_sync_overtakes_work_on_the_thread():
+    async def run():
+        disk, may_go_on, order = SlowDisk(), threading.Event(), []
+        commit = begin(disk)
+
+        def work():
+            may_go_on.wait(10)
+            order.append("work")
+
+        rolling = asyncio.ensure_future(commit.on_thread(work))
+        await asyncio.sleep(0)
+        commit.append(entries(1))
+        commit.then(lambda: order.append("sync"))
+        await asyncio.sleep(0)
+        may_go_on.set()
+        await commit.durable()
+        await rolling
+        assert order == ["work", "sync"]
+        await commit.close()
 
     asyncio.run(run())
