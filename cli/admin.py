@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import click
 
 from .errors import FAILED, CommandError
+from .journal import image, journal
 from .listing import human
 from .store import absolute, namenode_option, opened
 
@@ -30,6 +31,10 @@ def admin(ctx: click.Context, namenode: str | None) -> None:
     mapred admin fsck /
     """
     ctx.obj = namenode
+
+
+admin.add_command(journal)
+admin.add_command(image)
 
 
 @admin.command()

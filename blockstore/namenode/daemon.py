@@ -16,6 +16,7 @@ from blockstore.namenode.datanodeservicer import DataNodeServicer
 from blockstore.namenode.directory import prepare
 from blockstore.namenode.disk import RealDisk
 from blockstore.namenode.entries import OPEN_ROOT
+from blockstore.namenode.journal import Journal
 from blockstore.namenode.recovery import recover
 from blockstore.namenode.servicer import ClientServicer
 from blockstore.namenode.shell import Shell
@@ -35,6 +36,9 @@ EXIT_JOURNAL_FAILED: Final = 74
 # Open calls get this long at the end; heartbeats are answered at once.
 _DRAIN_S: Final = 1.0
 _CHECKPOINT_LOOK_S: Final = 1.0
+# A journal that rested for so long gets its mark; one that never rests gets it after so many.
+_REST_S: Final = 0.5
+_UNMARKED_MAX: Final = 10_000
 
 
 def run(
@@ -110,6 +114,7 @@ async def _serve(
     loops = [
         asyncio.create_task(_tick(shell)),
         asyncio.create_task(_checkpoint(checkpointer)),
+        asyncio.create_task(_mark(journal)),
     ]
     announce("namenode", host, real_port)
     await stop.wait()
@@ -120,6 +125,7 @@ async def _serve(
     shell.desk.close()
     await server.stop(_DRAIN_S)
     await shell.commit.close()
+    _try_to_mark(journal)
     return 0
 
 
@@ -144,3 +150,21 @@ async def _checkpoint(checkpointer: Checkpointer) -> None:
                     log.error("no checkpoint: %s", error)
     finally:
         await checkpointer.stop()
+
+
+async def _mark(journal: Journal) -> None:
+    seen = 0
+    while True:
+        await asyncio.sleep(_REST_S)
+        unmarked = journal.unmarked
+        if unmarked and (unmarked == seen or unmarked > _UNMARKED_MAX):
+            await asyncio.to_thread(_try_to_mark, journal)
+            unmarked = journal.unmarked
+        seen = unmarked
+
+
+def _try_to_mark(journal: Journal) -> None:
+    try:
+        journal.mark()
+    except OSError as error:
+        log.warning("how far the journal is synced could not be noted: %s", error)

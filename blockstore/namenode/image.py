@@ -26,7 +26,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from blockstore.codec import (
     block_from_wire,
@@ -193,6 +193,25 @@ def newest(disk: Disk) -> State:
     return State()
 
 
+def is_whole(disk: Disk, transaction: int) -> bool:
+    try:
+        _check(disk.read(image_name(transaction)), disk.place)
+    except JournalCorruptException:
+        return False
+    return True
+
+
+def messages(data: bytes) -> Iterator[Message]:
+    """The messages of an image in order; raises JournalCorruptException."""
+    payloads = _payloads(data, _check(data, "the image"))
+    header = journal_pb2.ImageHeader.FromString(next(payloads))
+    yield header
+    for _ in range(header.inodes):
+        yield journal_pb2.ImageInode.FromString(next(payloads))
+    for _ in range(header.requests):
+        yield journal_pb2.JournalEntry.FromString(next(payloads))
+
+
 def decode(data: bytes, place: str = "the image") -> State:
     """The state in an image's bytes.
 
@@ -200,16 +219,22 @@ def decode(data: bytes, place: str = "the image") -> State:
         JournalCorruptException: they aren't what was written.
         ConfigException: another version wrote them.
     """
+    digest_at = _check(data, place)
+    try:
+        return _state_from(_payloads(data, digest_at))
+    except (DecodeError, IndexError, StopIteration) as error:
+        raise JournalCorruptException(f"it can't be decoded: {error}") from None
+
+
+def _check(data: bytes, place: str) -> int:
+    """Where the digest is, which was right."""
     digest_at = len(data) - hashlib.sha256().digest_size
     if digest_at < len(MAGIC):
         raise JournalCorruptException("it is no image")
     if hashlib.sha256(memoryview(data)[:digest_at]).digest() != data[digest_at:]:
         raise JournalCorruptException("its bytes don't match its digest")
     check_version(place, data, MAGIC)
-    try:
-        return _state_from(_payloads(data, digest_at))
-    except (DecodeError, IndexError, StopIteration) as error:
-        raise JournalCorruptException(f"it can't be decoded: {error}") from None
+    return digest_at
 
 
 def _payloads(data: bytes, end: int) -> Iterator[bytes]:

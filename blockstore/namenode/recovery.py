@@ -9,7 +9,7 @@ import uuid
 
 from blockstore.errors import JournalCorruptException
 from blockstore.model import Permission
-from blockstore.namenode import image, journal
+from blockstore.namenode import image, journal, journalreader
 from blockstore.namenode.disk import Disk
 from blockstore.namenode.entries import OPEN_ROOT, Formatted
 from blockstore.namenode.journal import Journal
@@ -29,7 +29,7 @@ def recover(disk: Disk, *, wall: float, root: Permission = OPEN_ROOT) -> tuple[S
         JournalCorruptException: the directory is damaged; says where and what to do.
     """
     image.remove_parts(disk)
-    state = _newest(disk)
+    state = newest(disk)
     from_image = state.transaction
     replay(disk, state, repair=True)
     writing = Journal(disk)
@@ -46,7 +46,8 @@ def recover(disk: Disk, *, wall: float, root: Permission = OPEN_ROOT) -> tuple[S
     return state, writing
 
 
-def _newest(disk: Disk) -> State:
+def newest(disk: Disk) -> State:
+    """The state to replay the journal on; raises JournalCorruptException."""
     try:
         return image.newest(disk)
     except JournalCorruptException:
@@ -66,7 +67,9 @@ def _format(state: State, writing: Journal, wall: float, root: Permission) -> No
 
 def replay(disk: Disk, state: State, *, through: int | None = None, repair: bool = False) -> None:
     """Applies what the journal has beyond the state."""
-    for transaction, entry in journal.read(disk, state.transaction, through=through, repair=repair):
+    for transaction, entry in journalreader.read(
+        disk, state.transaction, through=through, repair=repair
+    ):
         try:
             state.apply(entry)
         except (KeyError, IndexError, AssertionError) as error:
@@ -79,7 +82,7 @@ def replay(disk: Disk, state: State, *, through: int | None = None, repair: bool
 
 def checkpoint(disk: Disk, through: int, unique: int) -> State:
     """Makes an image of transaction `through` from the newest image and sealed segments."""
-    state = _newest(disk)
+    state = newest(disk)
     replay(disk, state, through=through)
     image.write(disk, state, unique)
     return state

@@ -86,6 +86,7 @@ class NameNodeHost(Host):
         self.disk = MemoryDisk()
         self._make_core = make_core
         self._rng = world.rng("namenode")
+        self._marks = world.rng("namenode marks")
         self._steps_left: int | None = None
         journal = Journal(self.disk)
         journal.open(0)
@@ -120,6 +121,8 @@ class NameNodeHost(Host):
             await self._finish(core.tick(now=self.world.now, wall=self.world.wall_s))
             if self._rng.random() < 0.01:
                 self._checkpoint()
+            if self._marks.random() < 0.2:
+                self._journal.mark()
 
     def _recovered(self, transaction: int) -> None:
         """What a crash has taken was never told to anybody; the checker looks at the rest."""

@@ -7,7 +7,7 @@ import pytest
 from blockstore.checksum import crc32c
 from blockstore.errors import ConfigException, JournalCorruptException
 from blockstore.model import Permission
-from blockstore.namenode import journal
+from blockstore.namenode import journal, journalreader, syncmark
 from blockstore.namenode.disk import MemoryDisk, RealDisk
 from blockstore.namenode.entries import DirectoryMade
 from blockstore.namenode.journal import Journal, segment_name
@@ -39,7 +39,7 @@ def append(writing, count, *, batch=3):
 
 
 def read(disk, after=0, **options):
-    return list(journal.read(disk, after, **options))
+    return list(journalreader.read(disk, after, **options))
 
 
 def expected(first, last):
@@ -175,7 +175,7 @@ def test_damage_in_the_middle_says_file_offset_and_transaction(disk):
     damage(disk, segment_name(1), ends[3] + 30)
     with pytest.raises(JournalCorruptException) as caught:
         read(disk, repair=True)
-    for words in (segment_name(1), f"offset {ends[3]},", "transaction 5:", "truncate -s"):
+    for words in (segment_name(1), f"offset {ends[3]},", "transaction 5:", "admin journal recover"):
         assert words in str(caught.value)
     with pytest.raises(JournalCorruptException):
         read(disk)
@@ -199,6 +199,85 @@ def test_damage_in_a_sealed_segment_is_never_taken_for_a_torn_end(disk):
     disk.truncate(segment_name(1), len(disk.read(segment_name(1))) - 1)
     with pytest.raises(JournalCorruptException, match="segments follow"):
         read(disk)
+
+
+@pytest.mark.parametrize("lost", ["a bit", "the last sector", "the segment"])
+def test_damage_of_the_last_records_is_no_torn_end_once_the_journal_rested(disk, lost):
+    writing = begin(disk)
+    append(writing, 10)
+    writing.mark()
+    name = segment_name(1)
+    size, ends = len(disk.read(name)), record_ends(disk, name)
+    match lost:
+        case "a bit":
+            damage(disk, name, size - 3, b"\x01")
+        case "the last sector":
+            disk.truncate(name, ends[7] + 5)
+        case "the segment":
+            disk.remove(name)
+    with pytest.raises(JournalCorruptException, match="synced says that transaction 10 was") as got:
+        read(disk, repair=True)
+    place = {"a bit": (ends[8], 10), "the last sector": (ends[7], 9), "the segment": (0, 1)}[lost]
+    assert (got.value.offset, got.value.transaction) == place
+
+
+def test_a_mark_in_the_middle_lets_a_torn_end_behind_it_be_cut(disk):
+    writing = begin(disk)
+    append(writing, 5)
+    writing.mark()
+    append(writing, 2)
+    damage(disk, segment_name(1), len(disk.read(segment_name(1))) - 1)
+    assert read(disk, repair=True) == expected(1, 6)
+
+
+@pytest.mark.parametrize("at", [0, 9, 16, 19])
+def test_a_damaged_mark_is_no_witness(disk, at):
+    writing = begin(disk)
+    append(writing, 3)
+    writing.mark()
+    assert syncmark.read(disk) == 3
+    damage(disk, syncmark.NAME, at)
+    assert syncmark.read(disk) == 0
+    assert read(disk) == expected(1, 3)
+
+
+def test_a_mark_costs_nothing_when_there_is_nothing_new(disk):
+    writing = begin(disk)
+    append(writing, 3)
+    writing.mark()
+    disk.remove(syncmark.NAME)
+    writing.mark()
+    assert syncmark.read(disk) == 0
+
+
+def test_records_of_a_killed_process_are_durable_once_they_were_read():
+    """It wrote and was killed before its fsync; the next one builds on what it found."""
+    disk = MemoryDisk()
+    writing = begin(disk)
+    append(writing, 3)
+    disk.before_step = CountDown(1)
+    for _ in range(20):
+        writing.append(entry(writing.last + 1))
+    with pytest.raises(KeyboardInterrupt):
+        writing.sync()
+    disk.before_step = lambda: None
+    found = read(disk, repair=True)
+    assert len(found) == 23
+    append(begin(disk, last=23), 1)
+    for seed in range(20):
+        assert len(read(disk.crash(random.Random(seed)), repair=True)) == 24
+
+
+class CountDown:
+    """Stops the world at the step after so many."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def __call__(self):
+        if self.steps == 0:
+            raise KeyboardInterrupt
+        self.steps -= 1
 
 
 def test_a_missing_segment_is_noticed(disk):
@@ -252,6 +331,8 @@ def test_after_a_crash_at_any_moment_what_was_synced_is_there_and_nothing_is_wro
                     group_ends.add(writing.last + size)
                     writing.append(*(entry(writing.last + 1 + n) for n in range(size)))
                 promised = writing.roll() if rng.random() < 0.1 else writing.sync()
+                if rng.random() < 0.1:
+                    writing.mark()
         except KeyboardInterrupt:
             pass
         disk = disk.crash(rng)
@@ -295,5 +376,5 @@ def test_a_journal_of_another_version_is_refused_not_cut_as_torn(disk):
     file.write(old)
     file.sync()
     with pytest.raises(ConfigException, match="is in format 1, this version of mapred reads"):
-        list(journal.read(disk, 0, repair=True))
+        list(journalreader.read(disk, 0, repair=True))
     assert disk.read(segment_name(1)) == old

@@ -1,0 +1,147 @@
+"""`mapred admin journal` and `mapred admin image`: the NameNode's files, looked at offline.
+
+They read the directory that `mapred namenode --dir` was given, without a NameNode.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from .errors import FAILED, CommandError
+
+if TYPE_CHECKING:
+    from blockstore.namenode.repair import Survey
+
+_DIRECTORY = click.Path(exists=True, file_okay=False)
+# Of the readable transactions that a repair drops, so many are shown.
+_SHOWN_MAX = 20
+
+
+@click.group()
+def journal() -> None:
+    """The journal of a NameNode's directory: dump it, or recover a damaged one.
+
+    \b
+    mapred admin journal dump /data/namenode
+    mapred admin journal recover /data/namenode
+    """
+
+
+@journal.command("dump")
+@click.argument("directory", metavar="DIR", type=_DIRECTORY)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--from", "first", type=int, metavar="TXID", help="Begin with this transaction.")
+@click.option("--to", "last", type=int, metavar="TXID", help="End with this transaction.")
+def dump_journal(directory: str, as_json: bool, first: int | None, last: int | None) -> None:
+    """Show the transactions in DIR, one a line, in order.
+
+    \b
+    mapred admin journal dump /data/namenode --from 1000 --to 1010
+    mapred admin journal dump /data/namenode --json | jq 'select(.kind == "Deleted")'
+    """
+    from blockstore.namenode import dump
+    from blockstore.namenode.disk import RealDisk
+
+    for found in dump.of_journal(RealDisk(os.path.abspath(directory)), first, last):
+        click.echo(json.dumps(found) if as_json else _words(found))
+
+
+def _words(found: dict[str, object]) -> str:
+    fields = {name: value for name, value in found.items() if name not in ("transaction", "kind")}
+    words = " ".join(f"{name}={json.dumps(value)}" for name, value in fields.items())
+    return f"{found['transaction']:>8}  {found['kind']}  {words}"
+
+
+@journal.command("recover")
+@click.argument("directory", metavar="DIR", type=_DIRECTORY)
+@click.option("--dry-run", is_flag=True, help="Only say what would be done; the default.")
+@click.option("--write", is_flag=True, help="Do it; every file that is changed is kept beside.")
+def recover(directory: str, dry_run: bool, write: bool) -> int:
+    """Say what a damaged journal in DIR has lost, and cut it there with --write.
+
+    Stop the NameNode first. Exit code 1 while there is damage.
+
+    \b
+    mapred admin journal recover /data/namenode
+    mapred admin journal recover /data/namenode --write
+    """
+    if write and dry_run:
+        raise click.UsageError("--dry-run and --write exclude each other")
+    from blockstore.namenode import repair
+    from blockstore.namenode.directory import DirectoryLock
+    from blockstore.namenode.disk import RealDisk
+
+    directory = os.path.abspath(directory)
+    disk = RealDisk(directory)
+    if not any(name.startswith(("journal-", "image-")) for name in disk.names()):
+        raise CommandError(f"{directory} has neither a journal nor an image in it")
+    lock = DirectoryLock(directory)
+    try:
+        found = repair.survey(disk)
+        for line in _survey_lines(found):
+            click.echo(line)
+        if found.damage is None:
+            return 0
+        if not write:
+            click.echo("Nothing was changed. To do this:")
+            click.echo(f"  mapred admin journal recover {directory} --write")
+            return FAILED
+        for name in repair.repair(disk, found):
+            click.echo(f"kept {directory}/{name}")
+    finally:
+        lock.release()
+    click.echo(f"The journal ends at transaction {found.last} now. Start the NameNode.")
+    return 0
+
+
+def _survey_lines(found: "Survey") -> Iterator[str]:
+    remains = (
+        f"transactions up to {found.last}: {found.inodes} files and directories, "
+        f"{found.blocks} blocks"
+    )
+    if found.damage is None:
+        yield f"The journal is not damaged: {remains}"
+        return
+    yield str(found.damage).partition(". Put back")[0]
+    yield f"remains: {remains}"
+    yield (
+        f"lost: transactions {found.last + 1} to {found.highest}, {found.lost} in number; "
+        f"{len(found.dropped)} of them could be read, but rest on the others"
+    )
+    for transaction, entry in found.dropped[:_SHOWN_MAX]:
+        yield f"  {transaction}  {entry}"
+    if len(found.dropped) > _SHOWN_MAX:
+        yield f"  … and {len(found.dropped) - _SHOWN_MAX} more"
+    for name in found.aside:
+        yield f"moved aside: {name}"
+    if found.damage.name not in found.aside:
+        yield f"cut: {found.damage.name} at offset {found.damage.offset}; the whole is kept beside"
+
+
+@click.group()
+def image() -> None:
+    """The images of a NameNode's directory.
+
+    \b
+    mapred admin image dump /data/namenode
+    """
+
+
+@image.command("dump")
+@click.argument("path", metavar="DIR|FILE", type=click.Path(exists=True))
+def dump_image(path: str) -> None:
+    """Show an image, or the newest in DIR, as JSON: one inode a line.
+
+    \b
+    mapred admin image dump /data/namenode | jq -r 'select(.kind == "file") | .path'
+    """
+    from blockstore.namenode import dump
+    from blockstore.namenode.disk import RealDisk
+
+    directory, name = (path, "") if os.path.isdir(path) else os.path.split(os.path.abspath(path))
+    disk = RealDisk(os.path.abspath(directory))
+    for found in dump.of_image(disk.read(name) if name else dump.newest_image(disk)):
+        click.echo(json.dumps(found))
