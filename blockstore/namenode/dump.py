@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 
 from blockstore.namenode import image, journal, journalreader
 from blockstore.namenode.disk import Disk
@@ -48,7 +48,7 @@ def of_image(data: bytes) -> Iterator[dict[str, Any]]:
     paths: dict[int, str] = {ROOT_ID: ""}
     permissions: list[Any] = []
     for message in messages:
-        fields = MessageToDict(message, preserving_proto_field_name=True)
+        fields = _plain(message)
         if isinstance(message, journal_pb2.ImageHeader):
             permissions = fields.pop("permissions", [])
             yield {"kind": "image"} | fields
@@ -82,3 +82,12 @@ def _path(inode_id: int, inodes: dict[int, journal_pb2.ImageInode], paths: dict[
         if inodes[below].is_directory:
             paths[below] = path
     return path
+
+
+def _plain(value: Any) -> Any:
+    """As protobuf's own JSON, but numbers of 64 bits stay numbers."""
+    if isinstance(value, Message):
+        return {field.name: _plain(inner) for field, inner in value.ListFields()}
+    if isinstance(value, str | int | float):
+        return value
+    return [_plain(inner) for inner in value]

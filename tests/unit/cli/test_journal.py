@@ -53,7 +53,7 @@ def test_the_journal_is_dumped_for_people(directory):
 def test_the_image_is_dumped_with_paths(directory):
     _, output = run("image", "dump", directory)
     head, *inodes = objects(output)
-    assert (head["kind"], head["transaction"]) == ("image", "3")
+    assert (head["kind"], head["transaction"]) == ("image", 3)
     assert [(o["kind"], o["path"]) for o in inodes] == [
         ("directory", "/"),
         ("directory", "/a"),
