@@ -7,7 +7,7 @@ from blockstore.model import Block, Node, NodeLoad, RecoverBlock, Replica, Repli
 from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.disk import MemoryDisk
 from blockstore.namenode.entries import LeaseRevoked
-from blockstore.namenode.journal import read
+from blockstore.namenode.journalreader import read
 from blockstore.namenode.recovery import recover
 from blockstore.namenode.shell import Shell
 from blockstore.runtime.clock import FakeClock
