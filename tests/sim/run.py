@@ -13,7 +13,9 @@ from simulator.runs import run_seed
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", default="0:100", help="FROM:TO, or one seed")
-    parser.add_argument("--kind", default="", help="store or cluster; by seed by default")
+    parser.add_argument(
+        "--kind", default="", help="store, cluster or blackouts; by seed by default"
+    )
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no seed after these")
     parser.add_argument("--trace", action="store_true", help="print every event")
     parser.add_argument("--keep-going", action="store_true", help="don't stop at a failing seed")

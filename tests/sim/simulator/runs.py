@@ -2,10 +2,18 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Final
 
+from simulator.blackouts import BlackoutScenario
 from simulator.clusterscenario import ClusterScenario
 from simulator.storescenario import StoreScenario
 from simulator.world import World
+
+SCENARIOS: Final[dict[str, type[StoreScenario]]] = {
+    "store": StoreScenario,
+    "cluster": ClusterScenario,
+    "blackouts": BlackoutScenario,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,5 @@ def kind_of(seed: int) -> str:
 def run_seed(seed: int, *, kind: str = "", trace: bool = False) -> Report:
     """Raises whatever is wrong."""
     world = World(seed, trace=trace)
-    scenario = StoreScenario if (kind or kind_of(seed)) == "store" else ClusterScenario
-    scenario(world).run()
+    SCENARIOS[kind or kind_of(seed)](world).run()
     return Report(seed, world.steps, world.now, world.figures, world.digest)

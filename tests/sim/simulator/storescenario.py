@@ -24,6 +24,7 @@ class StoreScenario:
     # nodes come back, copies are made, recoveries are repeated.
     peace_s = 120.0
     store_users = 2
+    nemesis_type = Nemesis
 
     def __init__(
         self,
@@ -47,7 +48,7 @@ class StoreScenario:
         ]
         self.checker = StoreChecker(world, self.namenode, self.datanodes, self.ledger)
         self.users: list[User] = []
-        self.nemesis = Nemesis(
+        self.nemesis = self.nemesis_type(
             world, self.network, self.namenode, self.datanodes, self.users, self.ledger,
             self.checker,
         )  # fmt: skip
