@@ -11,6 +11,7 @@ from blockstore.model import (
     FsckBlock,
     FsckFile,
     FsckReport,
+    Lease,
     LocatedBlock,
     Node,
     NodeReport,
@@ -159,6 +160,23 @@ def replica_info_from_wire(wire: datanode_pb2.ReplicaInfoReply) -> Replica:
     return Replica(block_from_wire(wire.block), _STATES_OF_REPLICAS[wire.state])
 
 
+def lease_to_wire(lease: Lease) -> namenode_pb2.LeaseInfo:
+    return namenode_pb2.LeaseInfo(
+        path=lease.path,
+        holder=lease.holder,
+        since_s=lease.since_s,
+        silence_s=lease.silence_s,
+        waiting_for=lease.waiting_for,
+        inode_id=lease.inode_id,
+    )
+
+
+def lease_from_wire(wire: namenode_pb2.LeaseInfo) -> Lease:
+    return Lease(
+        wire.path, wire.holder, wire.since_s, wire.silence_s, wire.waiting_for, wire.inode_id
+    )
+
+
 def order_to_wire(seq: int, order: Order) -> types_pb2.Order:
     wire = types_pb2.Order(seq=seq)
     match order:
@@ -168,10 +186,12 @@ def order_to_wire(seq: int, order: Order) -> types_pb2.Order:
             wire.replicate.bytes_per_s = bytes_per_s
         case DeleteReplicas(blocks):
             wire.delete.blocks.extend(block_to_wire(block) for block in blocks)
-        case RecoverBlock(block, new_generation, nodes):
+        case RecoverBlock(block, new_generation, nodes, cut_to):
             wire.recover.block.CopyFrom(block_to_wire(block))
             wire.recover.new_generation = new_generation
             wire.recover.nodes.extend(nodes_to_wire(nodes))
+            if cut_to is not None:
+                wire.recover.cut_to = cut_to
         case SendReport():
             wire.send_report.SetInParent()
     return wire
@@ -193,6 +213,7 @@ def order_from_wire(wire: types_pb2.Order) -> tuple[int, Order]:
                 block_from_wire(wire.recover.block),
                 wire.recover.new_generation,
                 nodes_from_wire(wire.recover.nodes),
+                wire.recover.cut_to if wire.recover.HasField("cut_to") else None,
             )
         case "send_report":
             order = SendReport()

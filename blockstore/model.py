@@ -117,6 +117,18 @@ class FileStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class FileChecksum:
+    """CRC32C over all bytes of a file: equal for equal contents, however they are stored."""
+
+    # Bytes.
+    length: int
+    crc: int
+
+    def __str__(self) -> str:
+        return f"COMPOSITE-CRC32C:{self.crc:08x}"
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """What lies below a path; bytes and bytes times replication."""
 
@@ -172,6 +184,8 @@ class RecoverBlock:
     block: Block
     new_generation: int
     nodes: tuple[Node, ...]
+    # A truncation: the length in bytes, which isn't to be agreed on then.
+    cut_to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +218,27 @@ class SafeMode:
     reason: str = ""
     blocks_reported: int = 0
     blocks_needed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A file that is open for writing, as `BlockStore.leases()` tells of it."""
+
+    path: str
+    # The writer's client id, HOST-PID-...; empty while the NameNode itself closes the file.
+    holder: str
+    # Seconds since the epoch: when the file was opened.
+    since_s: float
+    # How long ago the writer was heard of, in seconds.
+    silence_s: float
+    # While the NameNode closes the file: what that waits for, in words.
+    waiting_for: str
+    inode_id: int
+
+    @property
+    def host(self) -> str:
+        """The writer's machine."""
+        return self.holder.rsplit("-", 2)[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ Rules
 - Else the nodes that failed leave. The survivors are cut to the acknowledged length and
   get a new stamp, a replacement gets a copy if the NameNode wants one, the NameNode is
   told, and the unacknowledged packets go down the rebuilt pipeline.
+- A block that is reopened begins like one whose pipeline broke: it was acknowledged as it is.
 - If no node is left, the nodes may come back for a while: a restarted node still has what
   it acknowledged.
 
@@ -57,11 +58,14 @@ class BlockOutput:
         pipelines: Pipelines,
         settings: ClientSettings,
         excluded: dict[str, Excluded],
+        reopened: LocatedBlock | None = None,
     ) -> None:
-        """`excluded` is the file's memory of nodes that failed; it grows here.
+        """`excluded` is the file's memory of nodes that failed; it grows here. `reopened` is a
+        block that is written further, else a new one is asked for.
 
         Raises:
             PlacementException: no node takes the block.
+            BlockMissingException: no node has the reopened one any more.
         """
         self._pipelines = pipelines
         self._settings = settings
@@ -78,7 +82,12 @@ class BlockOutput:
         self._seq = 0
         self._recoveries = 0
         self._length = 0
-        self._located = self._begin()
+        if reopened is None:
+            self._located = self._begin()
+        else:
+            self._located = reopened
+            self._length = self._acknowledged_length = reopened.block.length
+            self._reopen()
 
     def __repr__(self) -> str:
         nodes = ", ".join(node.node_id for node in self._located.nodes)
@@ -215,6 +224,16 @@ class BlockOutput:
             self.cancel()
             self._count_recovery(located.block)
             self._pipelines.abandon(located.block)
+
+    def _reopen(self) -> None:
+        """The pipeline of a block that was ended stands again."""
+        while not self._standing:
+            self._count_recovery(self._located.block)
+            nodes = self._located.nodes
+            if self._failure is not None:
+                nodes = self._exclude(nodes)
+                self.cancel()
+            self._rebuild(tuple(n for n in nodes if n.node_id not in self._excluded))
 
     def _recover(self) -> None:
         """Makes the unacknowledged packets travel again; raises when that is hopeless."""

@@ -2,33 +2,47 @@
 
 import bisect
 import threading
+from typing import Final
 
 from blockstore.client.namenode import NameNodeClient
-from blockstore.codec import replica_info_from_wire
-from blockstore.errors import FileNotFoundException, IsADirectoryException, StoreError
-from blockstore.model import Block, FileStatus, LocatedBlock, ReplicaState
+from blockstore.client.settings import ClientSettings
+from blockstore.client.visible import visible_block
+from blockstore.errors import (
+    BlockMissingException,
+    FileNotFoundException,
+    IsADirectoryException,
+)
+from blockstore.model import FileStatus, LocatedBlock
 from blockstore.peers import Peers
-from blockstore.runtime import rpc
-from blockstore.runtime.retry import NO_RETRY
-from blockstore.wire import datanode_pb2, datanode_pb2_grpc
+from blockstore.runtime.clock import Clock
 
-_ASK_TIMEOUT_S = 3.0
+# Between two rounds of asking a block's writers for its length.
+_PAUSE_S: Final = 0.2
 
 
 class FileMap:
     """The file as the NameNode told it last. Thread-safe."""
 
-    def __init__(self, namenode: NameNodeClient, peers: Peers, path: str, client_host: str) -> None:
+    def __init__(
+        self,
+        namenode: NameNodeClient,
+        peers: Peers,
+        path: str,
+        client_host: str,
+        settings: ClientSettings,
+        clock: Clock,
+    ) -> None:
         """Raises FileNotFoundException or IsADirectoryException."""
         self.path = path
         self._namenode = namenode
         self._peers = peers
         self._client_host = client_host
         self._guard = threading.Lock()
+        self._settings = settings
+        self._clock = clock
         self._status, self._blocks = self._locate()
-        last = self._blocks[-1] if self._blocks else None
-        # Readers see what was there when the file was opened.
-        self.length = last.offset + last.block.length if last else 0
+        # Readers see what was there when the file was opened, or followed last.
+        self.length = self._end()
 
     @property
     def status(self) -> FileStatus:
@@ -52,32 +66,31 @@ class FileMap:
         with self._guard:
             self._status, self._blocks = status, blocks
 
-    def _locate(self) -> tuple[FileStatus, list[LocatedBlock]]:
-        status, blocks = self._namenode.locate(self.path, 0, 0, self._client_host)
-        if status.is_directory:
-            raise IsADirectoryException(f"{self.path} is a directory")
-        if blocks and blocks[-1].under_construction:
-            blocks[-1] = self._as_visible(blocks[-1])
-        return status, blocks
+    def follow(self) -> None:
+        """As `refresh`; from now on readers see what is there now."""
+        self.refresh()
+        with self._guard:
+            self.length = self._end()
 
-    def _as_visible(self, located: LocatedBlock) -> LocatedBlock:
-        """A block that is being written has the length that one of its nodes acknowledged."""
-        request = datanode_pb2.ReplicaInfoRequest(block_id=located.block.id)
-        for node in located.nodes:
-            stub = datanode_pb2_grpc.DataNodeStub(self._peers.dial(node))
-            try:
-                reply = rpc.call(
-                    stub.ReplicaInfo,
-                    request,
-                    to=str(node),
-                    timeout_s=_ASK_TIMEOUT_S,
-                    policy=NO_RETRY,
+    def _end(self) -> int:
+        last = self._blocks[-1] if self._blocks else None
+        return last.offset + last.block.length if last else 0
+
+    def _locate(self) -> tuple[FileStatus, list[LocatedBlock]]:
+        since = self._clock.monotonic()
+        while True:
+            status, blocks = self._namenode.locate(self.path, 0, 0, self._client_host)
+            if status.is_directory:
+                raise IsADirectoryException(f"{self.path} is a directory")
+            if not (blocks and blocks[-1].under_construction):
+                return status, blocks
+            visible = visible_block(blocks[-1], self._peers)
+            if isinstance(visible, LocatedBlock):
+                return status, [*blocks[:-1], visible]
+            if self._clock.monotonic() - since > self._settings.missing_after_s:
+                raise BlockMissingException(
+                    f"{self.path}: how long {blocks[-1].block}, which is being written, is can't "
+                    f"be told: {visible}. Its file is read again when one of these nodes is "
+                    "back, or when it was closed (mapred fs lease recover)"
                 )
-            except StoreError:
-                continue
-            replica = replica_info_from_wire(reply)
-            seen = replica.block
-            if replica.state is not ReplicaState.ABSENT and seen.length >= located.block.length:
-                block = Block(seen.id, located.block.generation, seen.length)
-                return LocatedBlock(block, located.offset, located.nodes, True)
-        return located
+            self._clock.sleep(_PAUSE_S)

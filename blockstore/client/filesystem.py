@@ -5,20 +5,13 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Final, Literal, TypeAlias, overload
 
-import grpc
-
-from blockstore.client.fetch import Fetcher
-from blockstore.client.filemap import FileMap
-from blockstore.client.leases import LeaseKeeper
-from blockstore.client.namenode import NameNodeClient
-from blockstore.client.pipelines import Pipelines
+from blockstore.client.connection import Connection
 from blockstore.client.reader import BlockReader
 from blockstore.client.settings import DEFAULT, ClientSettings
-from blockstore.client.shortcircuit import LocalReplicas
 from blockstore.client.writer import BlockWriter
 from blockstore.errors import (
     ConfigException,
@@ -29,15 +22,14 @@ from blockstore.errors import (
 )
 from blockstore.model import (
     ClusterReport,
+    FileChecksum,
     FileStatus,
     FsckReport,
+    Lease,
     LocatedBlock,
     SafeMode,
     Summary,
 )
-from blockstore.peers import Peers
-from blockstore.runtime import rpc
-from blockstore.runtime.clock import SYSTEM_CLOCK
 from blockstore.runtime.config import (
     NAMENODE_PORT,
     NAMENODE_VARIABLE,
@@ -50,6 +42,7 @@ LocatedBlocks: TypeAlias = list[LocatedBlock]
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _LEASE_POLL_S: Final = 0.2
+_TRUNCATE_POLL_S: Final = 0.05
 
 
 class BlockStore:
@@ -89,7 +82,7 @@ class BlockStore:
         self._process_id = os.getpid()
         self._guard = threading.Lock()
         self._closed = False
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
 
     def __repr__(self) -> str:
         return f"BlockStore({self.address})"
@@ -103,7 +96,7 @@ class BlockStore:
     def open(
         self,
         path: str,
-        mode: Literal["wb", "xb"],
+        mode: Literal["wb", "xb", "ab"],
         *,
         replication: int | None = None,
         block_bytes: int | None = None,
@@ -127,53 +120,63 @@ class BlockStore:
         replication: int | None = None,
         block_bytes: int | None = None,
     ) -> BlockReader | BlockWriter:
-        """Opens a file: "rb" reads, "wb" makes or replaces, "xb" makes and refuses to replace.
+        """Opens a file: "rb" reads, "wb" makes or replaces, "xb" makes and refuses to replace,
+        "ab" adds to one that exists.
 
         Missing directories above a new file are made. None means the NameNode's default.
 
         Raises:
             FileNotFoundException, IsADirectoryException: there is nothing to read.
             FileAlreadyExistsException, AlreadyBeingCreatedException: the path is taken.
+            BlockMissingException: the block at the end can't be written further.
         """
         if mode == "rb":
-            return self._open_reader(path)
+            return self._connected().reader(path, self._must_be_usable)
         if mode in ("wb", "xb"):
-            return self._open_writer(path, mode == "wb", replication or 0, block_bytes or 0)
-        raise InvalidRequestException(f"mode {mode!r}: files are opened with 'rb', 'wb' or 'xb'")
+            return self._connected().writer(path, mode == "wb", replication or 0, block_bytes or 0)
+        if mode == "ab":
+            if replication is not None or block_bytes is not None:
+                raise InvalidRequestException(f"{path} has its replication and block size already")
+            return self._connected().appender(path)
+        raise InvalidRequestException(
+            f"mode {mode!r}: files are opened with 'rb', 'wb', 'xb' or 'ab'"
+        )
 
-    def _open_reader(self, path: str) -> BlockReader:
-        connection = self._connected()
-        file = FileMap(connection.namenode, connection.peers, path, self._client_host)
-        local = connection.local if self._settings.short_circuit else None
-        fetcher = Fetcher(
-            file, connection.namenode, connection.peers, local, self._settings, SYSTEM_CLOCK
-        )
-        return BlockReader(fetcher, self._must_be_usable)
+    def truncate(self, path: str, length: int, timeout_s: float = 60.0) -> bool:
+        """Cuts a closed file to `length` bytes, and waits for that; not below `length`, never.
 
-    def _open_writer(
-        self, path: str, overwrite: bool, replication: int, block_bytes: int
-    ) -> BlockWriter:
-        connection = self._connected()
-        status = connection.namenode.create(
-            path, replication=replication, block_bytes=block_bytes, overwrite=overwrite
-        )
-        pipelines = Pipelines(
-            connection.namenode,
-            connection.peers,
-            status,
-            self._settings,
-            self._client_host,
-            SYSTEM_CLOCK,
-        )
-        connection.leases.opened()
-        return BlockWriter(
-            connection.namenode,
-            pipelines,
-            status,
-            self._settings,
-            SYSTEM_CLOCK,
-            connection.leases.closed,
-        )
+        At a block border that is at once. Else the block's nodes have to cut it: False if that
+        goes on after `timeout_s`. Readers see the new length already; writers are refused.
+
+        Raises:
+            InvalidRequestException: the file is shorter.
+            AlreadyBeingCreatedException: somebody writes it.
+        """
+        progress = self._connected().namenode.truncation(path, length)
+        until = time.monotonic() + timeout_s
+        while progress():
+            if time.monotonic() > until:
+                return False
+            time.sleep(_TRUNCATE_POLL_S)
+        return True
+
+    def concat(self, target: str, sources: Sequence[str]) -> None:
+        """Adds the contents of the sources, in order, to the target; the sources are gone then.
+
+        Atomic, and no byte moves. All are closed files, none with larger blocks than the target.
+
+        Raises:
+            InvalidRequestException, FileNotFoundException, AlreadyBeingCreatedException
+        """
+        self._connected().namenode.concat(target, sources)
+
+    def checksum(self, path: str) -> FileChecksum:
+        """CRC32C over the file's bytes, computed without moving them.
+
+        Raises:
+            BlockMissingException: nobody has a checksum of one of its blocks.
+        """
+        return self._connected().checksum(path)
 
     # --- names ---------------------------------------------------------------------------
 
@@ -271,6 +274,14 @@ class BlockStore:
 
     # --- administration --------------------------------------------------------------------
 
+    def leases(self, path: str = "/") -> Iterator[Lease]:
+        """Who writes which file at or below a path, page by page."""
+        namenode, start_after, has_more = self._connected().namenode, 0, True
+        while has_more:
+            page, has_more = namenode.leases(path, start_after)
+            yield from page
+            start_after = page[-1].inode_id if page else 0
+
     def recover_lease(self, path: str, timeout_s: float = 60.0) -> None:
         """Takes the file from its writer and waits until it is closed at its last byte.
 
@@ -324,38 +335,16 @@ class BlockStore:
         if self._closed:
             raise ValueError(f"{self!r} is closed")
 
-    def _connected(self) -> "_Connection":
+    def _connected(self) -> Connection:
         self._must_be_usable()
         with self._guard:
             if self._connection is None:
-                self._connection = _Connection(
+                self._connection = Connection(
                     self.address,
                     self.client_id,
                     self._secret,
                     self._first_contact,
                     self._client_host,
+                    self._settings,
                 )
             return self._connection
-
-
-class _Connection:
-    """What exists once the store is used."""
-
-    def __init__(
-        self,
-        address: str,
-        client_id: str,
-        secret: str | None,
-        first_contact: RetryPolicy,
-        client_host: str,
-    ) -> None:
-        self._channel: grpc.Channel = rpc.channel(address, secret=secret)
-        self.namenode = NameNodeClient(self._channel, address, client_id, first_contact)
-        self.peers = Peers(secret)
-        self.local = LocalReplicas(self.peers, {client_host})
-        self.leases = LeaseKeeper(self.namenode)
-
-    def close(self) -> None:
-        self.leases.end()
-        self._channel.close()
-        self.peers.close()

@@ -16,6 +16,7 @@ from blockstore.codec import (
     block_to_wire,
     excluded_to_wire,
     fsck_from_wire,
+    lease_from_wire,
     located_from_wire,
     node_from_wire,
     report_from_wire,
@@ -29,6 +30,7 @@ from blockstore.model import (
     Excluded,
     FileStatus,
     FsckReport,
+    Lease,
     LocatedBlock,
     Node,
     SafeMode,
@@ -172,6 +174,31 @@ class NameNodeClient:
         )
         return status_from_wire(self._call("Create", request).status)
 
+    def append(self, path: str) -> tuple[FileStatus, LocatedBlock | None]:
+        """The file, and its last block: under construction if it is to be written further."""
+        request = namenode_pb2.AppendRequest(
+            path=path, client_id=self.client_id, request_id=_request_id()
+        )
+        reply = self._call("Append", request)
+        last = located_from_wire(reply.last) if reply.HasField("last") else None
+        return status_from_wire(reply.status), last
+
+    def release_lease(self, inode_id: int) -> None:
+        """The file is closed by the NameNode. The patience is a person's: leases run out."""
+        request = namenode_pb2.ReleaseLeaseRequest(inode_id=inode_id, client_id=self.client_id)
+        self._reach("ReleaseLease", request, rpc.CALL_TIMEOUT_S, INTERACTIVE)
+
+    def truncation(self, path: str, length: int) -> Callable[[], str]:
+        """Truncates; each call asks how far it is: empty when it's done, else what it waits for."""
+        request = namenode_pb2.TruncateRequest(path=path, length=length, request_id=_request_id())
+        return lambda: _waiting_for(self._call("Truncate", request))
+
+    def concat(self, target: str, sources: Sequence[str]) -> None:
+        request = namenode_pb2.ConcatRequest(
+            target=target, sources=sources, request_id=_request_id()
+        )
+        self._call("Concat", request)
+
     def add_block(
         self,
         inode_id: int,
@@ -249,6 +276,12 @@ class NameNodeClient:
     def recover_lease(self, path: str) -> str:
         """Empty when the file is closed, else what is waited for."""
         return _waiting_for(self._call("RecoverLease", namenode_pb2.PathRequest(path=path)))
+
+    def leases(self, path: str, start_after: int) -> tuple[list[Lease], bool]:
+        """Open files after an inode id, and whether there are more."""
+        request = namenode_pb2.LeasesRequest(path=path, start_after=start_after)
+        reply = self._call("Leases", request)
+        return [lease_from_wire(lease) for lease in reply.leases], bool(reply.has_more)
 
     # --- administration ------------------------------------------------------------------
 

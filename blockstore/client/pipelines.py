@@ -9,7 +9,12 @@ from blockstore.client.namenode import NameNodeClient
 from blockstore.client.settings import ClientSettings
 from blockstore.codec import block_to_wire, nodes_to_wire, replica_info_from_wire
 from blockstore.datastream import Ack
-from blockstore.errors import NotReadyException, PlacementException, StoreError
+from blockstore.errors import (
+    BlockMissingException,
+    NotReadyException,
+    PlacementException,
+    StoreError,
+)
 from blockstore.model import Block, Excluded, FileStatus, LocatedBlock, Node, ReplicaState
 from blockstore.packetstream import PacketStream
 from blockstore.peers import Peers
@@ -77,6 +82,27 @@ class Pipelines:
 
     def abandon(self, block: Block) -> None:
         self._namenode.abandon_block(self._file.inode_id, block)
+
+    def chunk_bytes(self, located: LocatedBlock) -> int:
+        """How many bytes one checksum of the block's replicas covers.
+
+        Raises:
+            BlockMissingException: no node can say.
+        """
+        request = datanode_pb2.ReplicaInfoRequest(block_id=located.block.id)
+        reasons = []
+        for node in located.nodes:
+            try:
+                reply = self._ask(node, "ReplicaInfo", request, rpc.CALL_TIMEOUT_S, _SURVIVOR)
+            except StoreError as error:
+                reasons.append(str(error))
+                continue
+            if reply.chunk_bytes:
+                return int(reply.chunk_bytes)
+            reasons.append(f"{node} has no replica")
+        raise BlockMissingException(
+            f"{self.path}: {located.block} can't be written further: {'; '.join(reasons)}"
+        )
 
     # --- streams -------------------------------------------------------------------------
 

@@ -18,15 +18,29 @@ class BlockReader(io.BufferedReader):
         """`on_use` raises when the store can't be used any more."""
         self._fetcher = fetcher
         self._on_use = on_use
-        super().__init__(_FileInput(fetcher, on_use), BUFFER_BYTES)
+        self._input = _FileInput(fetcher, on_use)
+        super().__init__(self._input, BUFFER_BYTES)
 
     def __repr__(self) -> str:
         return f"BlockReader({self._fetcher.file.path}, {self.length} bytes)"
 
     @property
     def length(self) -> int:
-        """Bytes of the file when it was opened."""
+        """Bytes of the file when it was opened, or when `follow` was called last."""
         return self._fetcher.file.length
+
+    def follow(self) -> int:
+        """Looks how long the file is now: a file that is being written grows. Returns `length`.
+
+        The position stays; reading goes on from there.
+
+        Raises:
+            FileNotFoundException: the file was deleted, renamed or replaced.
+        """
+        self._on_use()
+        self._fetcher.file.follow()
+        self._input.forget_end()
+        return self.length
 
     def pread(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes at `offset`: fewer only at the end of the file.
@@ -105,6 +119,10 @@ class _FileInput(io.RawIOBase):
     def close(self) -> None:
         self._drop()
         super().close()
+
+    def forget_end(self) -> None:
+        """The file may end elsewhere now."""
+        self._drop()
 
     def _next_piece(self) -> bool:
         """Whether there are bytes at the position; they are in `_piece` then."""

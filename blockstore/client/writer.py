@@ -10,6 +10,7 @@ import logging
 import threading
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final
 
@@ -27,6 +28,20 @@ from blockstore.errors import (
 from blockstore.model import Block, Excluded, FileStatus
 from blockstore.runtime.clock import Clock
 from blockstore.runtime.retry import RetryPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Where a file ends that is written further."""
+
+    # The file's bytes in blocks before the one that is reopened.
+    blocks_bytes: int = 0
+    # The last block, when it's full.
+    last: Block | None = None
+    # Else that block, and what its last, unfinished chunk has.
+    output: BlockOutput | None = None
+    chunk: bytes = b""
+
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +61,14 @@ class BlockWriter(io.BufferedIOBase):
         settings: ClientSettings,
         clock: Clock,
         on_end: Callable[[], None],
+        tail: Tail | None = None,
     ) -> None:
-        """`on_end` is called once, when the file is closed or given up."""
+        """`on_end` is called once, when the file is closed or given up; `tail` is where a file
+        that existed ends.
+        """
         super().__init__()
         self.name = file.path
-        self.mode = "wb"
+        self.mode = "wb" if tail is None else "ab"
         self._namenode = namenode
         self._pipelines = pipelines
         self._file = file
@@ -73,6 +91,17 @@ class BlockWriter(io.BufferedIOBase):
         self._sent = 0
         self._error: StoreError | None = None
         self._discarded = False
+        if tail is not None:
+            self._go_on_from(tail)
+
+    def _go_on_from(self, tail: Tail) -> None:
+        self._last = tail.last
+        self._output = tail.output
+        self._blocks_bytes = tail.blocks_bytes
+        if tail.output is not None:
+            self._filled = self._sent = len(tail.chunk)
+            self._buffer[: self._filled] = tail.chunk
+            self._at = tail.output.block.length - self._filled
 
     def __repr__(self) -> str:
         return f"BlockWriter({self.name}, {self.tell()} bytes{', closed' if self.closed else ''})"
@@ -98,7 +127,18 @@ class BlockWriter(io.BufferedIOBase):
             return len(view)
 
     def flush(self) -> None:
-        """Every node of the pipeline has what was written so far, and readers see it (hflush)."""
+        """What `hflush` does; on a closed file, nothing."""
+        self.hflush()
+
+    def hflush(self) -> None:
+        """What was written so far is in the memory of every node of the pipeline.
+
+        Readers that open the file afterwards see it, and the writer's death can't undo it; the
+        death of all those nodes at once can.
+
+        Raises:
+            StoreError: a block can't be written any more.
+        """
         with self._lock:
             if self.closed or self._output is None:
                 return
@@ -106,16 +146,27 @@ class BlockWriter(io.BufferedIOBase):
                 self._emit()
                 self._output.wait()
 
-    def sync(self) -> None:
-        """What was written so far is on the nodes' disks and in the file's length (hsync)."""
+    def hsync(self) -> None:
+        """What was written so far is on the disks of every node of the pipeline, and the NameNode
+        knows the length: it survives the death of everything. Readers see it, as after `hflush`.
+
+        Raises:
+            StoreError: a block can't be written any more.
+        """
         with self._lock:
             self._must_be_open()
-            if self._output is None:
-                return
             with self._noting_errors():
-                self._emit()
-                self._output.sync()
-                self._namenode.sync(self._file.inode_id, self._output.block)
+                if self._output is not None:
+                    self._emit()
+                    self._output.sync()
+                    self._namenode.sync(self._file.inode_id, self._output.block)
+                elif self._last is not None:
+                    # A block that was ended is on the disks.
+                    self._namenode.sync(self._file.inode_id, self._last)
+
+    def sync(self) -> None:
+        """What `hsync` does, under the name that it has for files elsewhere."""
+        self.hsync()
 
     def close(self) -> None:
         """Closes the file durably: `min(2, replication, live nodes)` replicas are on disks.
@@ -138,7 +189,8 @@ class BlockWriter(io.BufferedIOBase):
                 self._end()
 
     def discard(self) -> None:
-        """Leaves nothing behind: the file is removed.
+        """Leaves nothing behind: the file is removed. One that was opened to append stays; the
+        NameNode closes it at its last acknowledged byte.
 
         May be called twice, and after a `close` that failed.
         """
@@ -159,7 +211,8 @@ class BlockWriter(io.BufferedIOBase):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """An exception inside the block discards: half a file can't be taken for a whole one."""
+        """An exception inside the block discards: half a file can't be taken for a whole one, and
+        one that was appended to is closed with what had arrived."""
         if kind is None:
             self.close()
         else:
@@ -257,11 +310,14 @@ class BlockWriter(io.BufferedIOBase):
 
     def _remove(self) -> None:
         try:
-            self._namenode.remove_own(self.name, self._file.inode_id)
+            if self.mode == "ab":
+                self._namenode.release_lease(self._file.inode_id)
+            else:
+                self._namenode.remove_own(self.name, self._file.inode_id)
         except FileNotFoundException:
             pass
         except StoreError as error:
-            log.warning("%s could not be removed, its lease will run out: %s", self.name, error)
+            log.warning("%s could not be given up, its lease will run out: %s", self.name, error)
 
 
 class _NotingErrors:

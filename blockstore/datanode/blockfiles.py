@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from blockstore.checksumfile import HEADER_BYTES, unpack_header
 from blockstore.datanode import layout
 from blockstore.datanode.disk import Disk, SystemDisk
 from blockstore.datanode.identity import write_small
@@ -148,6 +149,16 @@ class BlockFiles:
         """
         volume, place = self._where[block.id]
         return StoredFiles.open(volume, place, block, crcs)
+
+    def chunk_bytes(self, block_id: int) -> int:
+        """Raises ChecksumException when the checksum file's header is damaged."""
+        volume, place = self._where[block_id]
+        path = volume.crc_path(place, block_id)
+        with volume.guard("reading checksums"):
+            sums = volume.disk.open(path)
+            raw = sums.pread(HEADER_BYTES, 0)
+            sums.close()
+        return unpack_header(raw, path).chunk_bytes
 
     def delete(self, block_id: int) -> None:
         """The data goes first: checksums without data are swept at start."""

@@ -10,6 +10,7 @@ Rules
 - Else only restarted nodes are left (RWR): the longest decides, for a power loss may have
   cut any of them below what was acknowledged.
 - Every replica that has so many bytes is cut to them and finalised with the new stamp.
+- A truncation gives the length: every replica that has so many bytes is cut to it.
 - If nobody has a byte, the block is dropped; but only if nobody could not be asked.
 """
 
@@ -29,7 +30,8 @@ from blockstore.wire import datanode_pb2, datanode_pb2_grpc
 
 log = logging.getLogger(__name__)
 
-_PEER_POLICY = RetryPolicy(deadline_s=10.0)
+# A peer that is gone must not use up the time of the others: a recovery has 15 s by default.
+_PEER_POLICY = RetryPolicy(deadline_s=4.0)
 
 
 def agreed_length(block: Block, replicas: Sequence[Replica]) -> int:
@@ -87,7 +89,9 @@ class Recovery:
                 found[node] = self._begin(node)
             except StoreError as error:
                 unasked.append(f"{node}: {error}")
-        length = agreed_length(block, list(found.values()))
+        length = self._order.cut_to
+        if length is None:
+            length = agreed_length(block, list(found.values()))
         if length == 0:
             if unasked:
                 raise NotReadyException(f"{block} can't be recovered: {'; '.join(unasked)}")
@@ -99,7 +103,8 @@ class Recovery:
             if self._finalize(node, replica, new)
         )
         if not done:
-            raise NotReadyException(f"{block} can't be recovered: no replica could be finalised")
+            reasons = "; ".join(unasked) or f"none of {length} bytes or more could be finalised"
+            raise NotReadyException(f"{block} can't be recovered: {reasons}")
         log.info("recovered %s as %s with %d bytes on %s", block, new, length, ", ".join(done))
         return new, done
 

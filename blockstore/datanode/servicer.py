@@ -53,7 +53,17 @@ class DataNodeServicer(datanode_pb2_grpc.DataNodeServicer):
         self._dial = dial
 
     def ReplicaInfo(self, request: Any, context: Any) -> datanode_pb2.ReplicaInfoReply:
-        return replica_info_to_wire(self._store.info(request.block_id))
+        info = replica_info_to_wire(self._store.info(request.block_id))
+        info.chunk_bytes = self._store.chunk_bytes(request.block_id)
+        return info
+
+    def Checksum(self, request: Any, context: Any) -> datanode_pb2.ChecksumReply:
+        block = block_from_wire(request.block)
+        files = self._store.read(block)
+        try:
+            return datanode_pb2.ChecksumReply(crc=files.checksum(block.length))
+        finally:
+            files.close()
 
     def BeginRecovery(self, request: Any, context: Any) -> datanode_pb2.ReplicaInfoReply:
         block = block_from_wire(request.block)

@@ -109,6 +109,12 @@ class ReplicaStore:
             seen = self._acknowledged.get(block_id, 0)
             return Replica(Block(block_id, held.block.generation, seen), held.state)
 
+    def chunk_bytes(self, block_id: int) -> int:
+        """How many bytes one checksum of the replica covers; 0 when there is none."""
+        with self.lock(block_id):
+            absent = self._core.get(block_id).state in (ReplicaState.ABSENT, ReplicaState.CORRUPT)
+            return 0 if absent else self._files.chunk_bytes(block_id)
+
     def begin_recovery(self, block: Block, recovery: int) -> Replica:
         """Stops a writer; from now on the replica waits for that recovery's update.
 

@@ -6,8 +6,9 @@ They stay readable when the replica is finalised, moved or deleted meanwhile.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from blockstore import checksumfile
+from blockstore import checksum, checksumfile
 from blockstore.checksum import CRC_BYTES, chunk_count
+from blockstore.compositecrc import combine, compose
 from blockstore.datanode.disk import File
 from blockstore.datanode.layout import Place
 from blockstore.datanode.volume import Volume
@@ -63,6 +64,28 @@ class StoredFiles:
         first = offset // self.chunk_bytes
         last = first + chunk_count(len(data), self.chunk_bytes)
         return self._crcs[first * CRC_BYTES : last * CRC_BYTES], data
+
+    def checksum(self, length: int) -> int:
+        """One CRC32C over the first `length` bytes, composed of the chunks' checksums.
+
+        Reads no data but a chunk that `length` goes through.
+
+        Raises:
+            ChecksumException: that chunk is damaged, or the data file is shorter than that.
+        """
+        if self._data.size() < self.block.length or length > self.block.length:
+            raise ChecksumException(
+                f"{self.block} has {min(self._data.size(), self.block.length)} bytes here, "
+                f"not {max(length, self.block.length)}"
+            )
+        rest = length % self.chunk_bytes
+        if not rest or length == self.block.length:
+            return compose(self._crcs, self.chunk_bytes, length)
+        start = length - rest
+        crcs, data = self.run(start, self.chunk_bytes)
+        checksum.verify(data, crcs, self.chunk_bytes, what=str(self.block), offset=start)
+        before = compose(self._crcs, self.chunk_bytes, start)
+        return combine(before, checksum.crc32c(data[:rest]), rest)
 
     def close(self) -> None:
         self._data.close()

@@ -162,7 +162,8 @@ class BlockMap:
         was, is_now = before.replica.block, now.replica.block
         if before.is_leaving:
             return is_now.generation <= was.generation
-        return before.kind is Kind.CORRUPT and now.kind is Kind.GOOD and was == is_now
+        unharmed = now.kind in (Kind.GOOD, Kind.OPEN)
+        return before.kind is Kind.CORRUPT and unharmed and was == is_now
 
     def replace(
         self, node_id: str, replicas: Iterable[Replica], *, allocated_below: int
@@ -231,8 +232,12 @@ class BlockMap:
     def take_back(self, block_id: int, node_id: str) -> None:
         """The node hasn't deleted it in all this time, and it is needed: as it was before."""
         odd = self.odd(block_id).get(node_id)
-        if odd is not None and odd.kind is Kind.LEAVING:
-            self._put(block_id, node_id, Odd(odd.replica, odd.before, odd.reason))
+        if odd is None or odd.kind is not Kind.LEAVING:
+            return
+        before = Odd(odd.replica, odd.before, odd.reason)
+        # The block may have got another stamp since.
+        now = judge(self._blocks[block_id], odd.replica)
+        self._put(block_id, node_id, before if self._sticks(before, now) else now)
 
     def _as_stored(self, block_id: int) -> Replica:
         return Replica(self._blocks[block_id].value(), ReplicaState.FINALIZED)

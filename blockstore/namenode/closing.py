@@ -6,6 +6,7 @@ Rules
   primary) agrees with the others on one length and reports it (CommitRecovery). When that
   doesn't come within `recovery_timeout_s`, another node is the primary, with another stamp.
 - Synced bytes are never cut away: a recovery that found fewer is tried again.
+- A block that is being truncated is recovered in the same way, to the length that it shall have.
 - A last block of which nobody has a byte, and no byte was synced, is dropped: when its live
   nodes say so, or when all of its nodes are dead.
 """
@@ -29,6 +30,9 @@ from blockstore.namenode.replies import Completion
 from blockstore.runtime.liveness import State
 
 log = logging.getLogger(__name__)
+
+# One may be late, three are none.
+SILENT_HEARTBEATS = 3
 
 
 @dataclass(slots=True)
@@ -56,7 +60,8 @@ class Closing:
         """In words; empty when every block is durable enough."""
         live = {node.node.node_id for node in self._parts.nodes.live(now)}
         wanted = min(self._parts.config.durable_replicas, file.replication, max(1, len(live)))
-        for block in reversed(file.blocks):
+        blocks_before = self._parts.state.openings[file.id].blocks_before
+        for block in reversed(file.blocks[blocks_before:]):
             good = [n for n in self._parts.blocks.good(block.id) if n in live]
             if len(good) < wanted:
                 return (
@@ -69,6 +74,18 @@ class Closing:
         self._parts.record(FileClosed(file.id, wall))
         self._attempts.pop(file.id, None)
         self._tried.pop(file.id, None)
+
+    def who_writes(self, file: File, now: float) -> str:
+        """Why nobody else can change the file now, in words."""
+        if self._parts.state.openings[file.id].is_cut:
+            return f"is being truncated: {self.what_recovery_waits_for(file)}; try again soon"
+        if not file.writer:
+            return "is being closed by the NameNode for a writer that is gone: try again soon"
+        silence_s = self._parts.leases.silence_s(file.writer, now)
+        return (
+            f"is being written by {file.writer}, heard of {silence_s:.0f} s ago: wait until it is "
+            "closed, or overwrite it"
+        )
 
     # --- taking the lease -----------------------------------------------------
 
@@ -94,7 +111,7 @@ class Closing:
         self.revoke(file)
         if self._advance(file, now, wall):
             return Completion(True)
-        return Completion(False, self._what_recovery_waits_for(file))
+        return Completion(False, self.what_recovery_waits_for(file))
 
     def tick(self, now: float, wall: float) -> None:
         for client_id in self._parts.leases.take_hard_expired(now):
@@ -135,7 +152,14 @@ class Closing:
         }
         ids = reported | {node.node_id for node in last.pipeline}
         live = [n.node for n in self._parts.nodes.live(now) if n.node.node_id in ids]
-        return sorted(live, key=lambda node: (node.node_id not in reported, node.node_id))
+
+        def rank(node: Node) -> tuple[bool, bool, str]:
+            # A node that missed some heartbeats may be dead: others are asked first.
+            silent = self._parts.nodes.silence_s(node.node_id, now) > SILENT_HEARTBEATS * beat_s
+            return node.node_id not in reported, silent, node.node_id
+
+        beat_s = self._parts.config.heartbeat_interval_s
+        return sorted(live, key=rank)
 
     def _order_recovery(
         self, file: File, last: StoredBlock, holders: Sequence[Node], now: float
@@ -150,7 +174,9 @@ class Closing:
         self._attempts[file.id] = Attempt(
             last.id, generation, primary.node_id, now + self._parts.config.recovery_timeout_s
         )
-        self._parts.order(primary.node_id, RecoverBlock(last.value(), generation, tuple(holders)))
+        cut_to = last.length if self._parts.state.openings[file.id].is_cut else None
+        order = RecoverBlock(last.value(), generation, tuple(holders), cut_to)
+        self._parts.order(primary.node_id, order)
 
     def _is_lost_without_loss(self, last: StoredBlock, now: float) -> bool:
         """No byte was synced, and no node that may have one can still come."""
@@ -159,9 +185,11 @@ class Closing:
             return False
         return all(nodes.state(node.node_id, now) is State.DEAD for node in last.pipeline)
 
-    def _what_recovery_waits_for(self, file: File) -> str:
-        last = file.blocks[-1]
+    def what_recovery_waits_for(self, file: File) -> str:
+        last = file.blocks[-1] if file.blocks else None
         attempt = self._attempts.get(file.id)
+        if last is None:
+            return "its turn"
         if attempt is not None:
             return f"{attempt.primary} recovers {last.value()} as generation {attempt.generation}"
         writers = ", ".join(str(node) for node in last.pipeline) or "unknown nodes"
@@ -189,9 +217,10 @@ class Closing:
                 f"the recovery of {old} by {node_id} is not asked for any more"
             )
         found = new.length if new is not None else 0
-        if found < stored.length:
+        is_cut = self._parts.state.openings[file.id].is_cut
+        if found < stored.length or (is_cut and found != stored.length):
             log.warning(
-                "recovery of %s found %d of %d synced bytes on %s: trying others",
+                "recovery of %s found %d of %d bytes on %s: trying others",
                 old,
                 found,
                 stored.length,

@@ -5,6 +5,7 @@
     writing    open files: create, blocks, complete
     pipelines  open blocks whose pipeline broke
     closing    how files get closed, by their writer or without it
+    changes    closed files: append, truncate, concat; leases
     reporting  DataNodes: registration, heartbeats, replicas, replication
     reading    locations, health
 
@@ -36,6 +37,7 @@ from blockstore.namenode.attributes import Attributes
 from blockstore.namenode.closing import Closing
 from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.entries import EpochStarted
+from blockstore.namenode.filechanges import FileChanges
 from blockstore.namenode.naming import Naming
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.pipelines import Pipelines
@@ -78,6 +80,7 @@ class NameNode:
         self._closing = Closing(self._parts)
         self._writing = Writing(self._parts, self._naming, self._closing)
         self._pipelines = Pipelines(self._parts)
+        self.changes = FileChanges(self._parts, self._naming, self._closing)
         self._reporting = Reporting(self._parts)
         self._reading = Reading(self._parts)
 

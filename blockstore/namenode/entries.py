@@ -204,6 +204,42 @@ class NodeForgotten:
     node_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class FileAppended:
+    """A closed file is open again, for a writer that adds to it."""
+
+    inode_id: int
+    client_id: str
+    at_s: float
+    # The last block, if it's written further, and its replicas' nodes.
+    reopened: Block | None
+    nodes: tuple[Node, ...]
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Truncated:
+    """A closed file ends after its first `kept` blocks."""
+
+    inode_id: int
+    kept: int
+    # The last of them with the length that it's cut to, if it is, and its replicas' nodes.
+    cut: Block | None
+    nodes: tuple[Node, ...]
+    at_s: float
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Concatenated:
+    """The blocks of the sources follow those of the target; the sources are gone."""
+
+    target_id: int
+    source_ids: tuple[int, ...]
+    at_s: float
+    request_id: str = ""
+
+
 Entry: TypeAlias = (
     Formatted
     | EpochStarted
@@ -225,4 +261,7 @@ Entry: TypeAlias = (
     | NodeEntered
     | DutyAssigned
     | NodeForgotten
+    | FileAppended
+    | Truncated
+    | Concatenated
 )

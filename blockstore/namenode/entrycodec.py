@@ -50,6 +50,14 @@ def _get_permission(message: Any, name: str) -> Permission:
     return permission_from_wire(getattr(message, name))
 
 
+def _put_ids(message: Any, name: str, value: tuple[int, ...]) -> None:
+    getattr(message, name).extend(value)
+
+
+def _get_ids(message: Any, name: str) -> tuple[int, ...]:
+    return tuple(getattr(message, name))
+
+
 _Field = tuple[str, Callable[[Any, str, Any], None], Callable[[Any, str], Any]]
 
 
@@ -63,6 +71,8 @@ def _fields_of(kind: type) -> tuple[_Field, ...]:
             return _put_nodes, _get_nodes
         if hint is Permission:
             return _put_permission, _get_permission
+        if int in get_args(hint):
+            return _put_ids, _get_ids
         return setattr, getattr
 
     return tuple((field.name, *converters(hints[field.name])) for field in fields(kind))

@@ -44,6 +44,7 @@ from blockstore.namenode import entrycodec
 from blockstore.namenode.disk import Disk
 from blockstore.namenode.formatversion import check_version
 from blockstore.namenode.namespace import ROOT_ID, Directory, File, Inode, StoredBlock
+from blockstore.namenode.openings import Opening
 from blockstore.namenode.roster import Duty, Member
 from blockstore.namenode.state import State
 from blockstore.wire import journal_pb2
@@ -121,7 +122,7 @@ def encode(state: State) -> Iterator[bytes]:
     yield MAGIC
     yield _record(header.SerializeToString(deterministic=True))
     for inode in inodes:
-        wire = _inode_to_wire(inode, places[inode.permission])
+        wire = _inode_to_wire(inode, places[inode.permission], state.openings.get(inode.id))
         yield _record(wire.SerializeToString(deterministic=True))
     for entry in state.requests.values():
         yield _record(entrycodec.encode(entry))
@@ -143,7 +144,9 @@ def _record(payload: bytes) -> bytes:
     return _SIZE.pack(len(payload)) + payload
 
 
-def _inode_to_wire(inode: Inode, permission: int) -> journal_pb2.ImageInode:
+def _inode_to_wire(
+    inode: Inode, permission: int, opening: Opening | None
+) -> journal_pb2.ImageInode:
     wire = journal_pb2.ImageInode(
         inode_id=inode.id,
         parent_id=inode.parent.id if inode.parent is not None else 0,
@@ -158,6 +161,10 @@ def _inode_to_wire(inode: Inode, permission: int) -> journal_pb2.ImageInode:
         wire.block_bytes = inode.block_bytes
         if inode.writer is not None:
             wire.writer = inode.writer
+        if opening is not None:
+            wire.opening.at_s = opening.at_s
+            wire.opening.blocks_before = opening.blocks_before
+            wire.opening.is_cut = opening.is_cut
         for block in inode.blocks:
             wire.blocks.add(
                 block=block_to_wire(block.value()),
@@ -272,7 +279,7 @@ def _state_from(payloads: Iterator[bytes]) -> State:
             parents.append((inode, wire.parent_id))
             state.names.inodes[inode.id] = inode
         if isinstance(inode, File):
-            state.adopt(inode)
+            state.adopt(inode, _opening_from_wire(wire))
     for inode, parent_id in parents:
         state.names.directory(parent_id).put(inode)
     for _ in range(header.requests):
@@ -303,3 +310,9 @@ def _inode_from_wire(wire: journal_pb2.ImageInode, permission: Permission) -> In
         for block in wire.blocks
     ]
     return file
+
+
+def _opening_from_wire(wire: journal_pb2.ImageInode) -> Opening | None:
+    if not wire.HasField("opening"):
+        return None
+    return Opening(wire.opening.at_s, wire.opening.blocks_before, wire.opening.is_cut)

@@ -40,26 +40,28 @@ class Reading:
         if offset < 0 or length < 0:
             raise InvalidRequestException(f"offset {offset} and length {length} can't be negative")
         end = offset + length if length else None
+        opening = self._parts.state.openings.get(file.id)
+        # Of a block that is being cut everybody knows the length, only it isn't sealed yet.
+        is_cut = opening is not None and opening.is_cut
         located = []
         start = 0
         for stored in file.blocks:
             # An open block of which nothing is synced yet is shown too: it may have bytes.
             stop = start + max(stored.length, 0 if stored.committed else 1)
             if stop > offset and (end is None or start < end):
-                located.append(self._located(stored, start, client_host, now))
+                growing = not stored.committed and not is_cut
+                located.append(self._located(stored, start, growing, client_host, now))
             start += stored.length
         return Location(self._parts.names.status(file, path), tuple(located))
 
     def _located(
-        self, stored: StoredBlock, offset: int, client_host: str, now: float
+        self, stored: StoredBlock, offset: int, growing: bool, client_host: str, now: float
     ) -> LocatedBlock:
         good = self._nodes(self._readable(stored), client_host, now)
         if good:
-            return LocatedBlock(stored.value(), offset, good, not stored.committed)
+            return LocatedBlock(stored.value(), offset, good, growing)
         fallback = self._nodes(self._unsound(stored), client_host, now)
-        return LocatedBlock(
-            stored.value(), offset, fallback, not stored.committed, self._last_holders(stored)
-        )
+        return LocatedBlock(stored.value(), offset, fallback, growing, self._last_holders(stored))
 
     def _readable(self, stored: StoredBlock) -> Iterable[str]:
         if stored.committed:

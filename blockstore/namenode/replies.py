@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from blockstore.model import Block, Excluded, FileStatus, LocatedBlock, Node, NodeLoad
+from blockstore.model import Block, Excluded, FileStatus, Lease, LocatedBlock, Node, NodeLoad
 from blockstore.namenode.safemode import SafeModeStatus
 
 
@@ -18,6 +18,20 @@ class Completion:
 class PipelineGrant:
     new_generation: int
     replacement: Node | None
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """A file that its caller now writes; `last` is under construction if it's written further."""
+
+    status: FileStatus
+    last: LocatedBlock | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeasePage:
+    leases: tuple[Lease, ...]
+    has_more: bool
 
 
 @dataclass(frozen=True, slots=True)

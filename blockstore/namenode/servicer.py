@@ -12,9 +12,9 @@ from blockstore.codec import (
 from blockstore.model import Block
 from blockstore.namenode.access import Modes
 from blockstore.namenode.adminwire import cluster_to_wire, health_to_wire, safe_mode_to_wire
+from blockstore.namenode.changeservicer import FileChangeServicer
 from blockstore.namenode.shell import Shell
 from blockstore.wire import namenode_pb2 as pb
-from blockstore.wire import namenode_pb2_grpc as services
 
 _SAFE_MODE = {
     pb.SafeModeRequest.GET: None,
@@ -35,7 +35,7 @@ def _modes(request: pb.CreateRequest | pb.MkdirsRequest) -> Modes:
     return Modes(_given(request, "mode"), _given(request, "mode_above"))
 
 
-class ClientServicer(services.NameNodeServicer):
+class ClientServicer(FileChangeServicer):
     """For clients and administrators."""
 
     def __init__(self, shell: Shell) -> None:

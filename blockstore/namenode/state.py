@@ -17,11 +17,13 @@ from blockstore.namenode.entries import (
     BlockAdded,
     BlockCommitted,
     BlockSynced,
+    Concatenated,
     Deleted,
     DirectoryMade,
     DutyAssigned,
     Entry,
     EpochStarted,
+    FileAppended,
     FileClosed,
     FileCreated,
     Formatted,
@@ -34,6 +36,7 @@ from blockstore.namenode.entries import (
     Renamed,
     ReplicationSet,
     TimesSet,
+    Truncated,
 )
 from blockstore.namenode.namespace import (
     NAMENODE_WRITES,
@@ -43,6 +46,7 @@ from blockstore.namenode.namespace import (
     Namespace,
     StoredBlock,
 )
+from blockstore.namenode.openings import Opening
 from blockstore.namenode.roster import Duty, Roster
 
 # A client repeats a request for at most a minute; at a thousand changes a second this is
@@ -65,6 +69,8 @@ class State:
         self.names = Namespace()
         self.roster = Roster()
         self.requests: OrderedDict[str, Entry] = OrderedDict()
+        # Of every open file.
+        self.openings: dict[int, Opening] = {}
         # Derived from the namespace.
         self.blocks: dict[int, StoredBlock] = {}
         self.open_files: dict[int, File] = {}
@@ -119,6 +125,12 @@ class State:
                 self.roster.assign(entry.node_id, Duty(entry.duty), entry.at_s, entry.until_s)
             case NodeForgotten():
                 self.roster.forget(entry.node_id)
+            case FileAppended():
+                self._file_appended(entry)
+            case Truncated():
+                dropped = self._truncated(entry)
+            case Concatenated():
+                self._concatenated(entry)
         self.transaction += 1
         self.remember(entry)
         return dropped
@@ -141,7 +153,7 @@ class State:
             writer=entry.client_id,
         )
         self.names.add(file, entry.parent_id, entry.at_s)
-        self.open_files[file.id] = file
+        self._open(file, Opening(entry.at_s))
         self.next_inode_id = entry.inode_id + 1
         return dropped
 
@@ -162,8 +174,52 @@ class State:
         self.committed_blocks += not stored.committed
         stored.committed = True
 
+    def _open(self, file: File, opening: Opening) -> None:
+        self.open_files[file.id] = file
+        self.openings[file.id] = opening
+
+    def _reopen(self, last: StoredBlock, block: Block, nodes: tuple[Node, ...]) -> None:
+        assert last.id == block.id, f"{last} is not {block}"
+        last.length, last.pipeline = block.length, nodes
+        self.committed_blocks -= last.committed
+        last.committed = False
+
+    def _file_appended(self, entry: FileAppended) -> None:
+        file = self.names.file(entry.inode_id)
+        file.writer = entry.client_id
+        before = len(file.blocks)
+        if entry.reopened is not None:
+            before -= 1
+            self._reopen(file.blocks[-1], entry.reopened, entry.nodes)
+        self._open(file, Opening(entry.at_s, before))
+
+    def _truncated(self, entry: Truncated) -> tuple[StoredBlock, ...]:
+        file = self.names.file(entry.inode_id)
+        file.modified_at_s = entry.at_s
+        dropped = []
+        while len(file.blocks) > entry.kept:
+            dropped.append(self._abandoned(file))
+        if entry.cut is not None:
+            self._reopen(file.blocks[-1], entry.cut, entry.nodes)
+            file.writer = NAMENODE_WRITES
+            self._open(file, Opening(entry.at_s, entry.kept - 1, is_cut=True))
+        return tuple(dropped)
+
+    def _concatenated(self, entry: Concatenated) -> None:
+        target = self.names.file(entry.target_id)
+        target.modified_at_s = entry.at_s
+        for source_id in entry.source_ids:
+            source = self.names.file(source_id)
+            for block in source.blocks:
+                block.inode_id = target.id
+            target.blocks += source.blocks
+            source.blocks = []
+            self.names.detach(source, entry.at_s)
+            self.names.forget(source)
+
     def _file_closed(self, entry: FileClosed) -> None:
         file = self.open_files.pop(entry.inode_id)
+        del self.openings[entry.inode_id]
         file.writer = None
         file.modified_at_s = entry.at_s
         if file.blocks:
@@ -189,6 +245,7 @@ class State:
         dropped = []
         for file in self.names.forget(top):
             self.open_files.pop(file.id, None)
+            self.openings.pop(file.id, None)
             while file.blocks:
                 dropped.append(self._abandoned(file))
         return tuple(dropped)
@@ -199,10 +256,10 @@ class State:
         self.committed_blocks -= block.committed
         return block
 
-    def adopt(self, file: File) -> None:
+    def adopt(self, file: File, opening: Opening | None) -> None:
         """Derives what follows from a file that an image brought."""
-        if file.is_open:
-            self.open_files[file.id] = file
+        if opening is not None:
+            self._open(file, opening)
         for block in file.blocks:
             self.blocks[block.id] = block
             self.committed_blocks += block.committed

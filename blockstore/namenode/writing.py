@@ -108,17 +108,10 @@ class Writing:
             return
         if standing.is_open:
             self._closing.claim(standing, now)
-            raise AlreadyBeingCreatedException(f"'{path}' {self._who_writes(standing, now)}")
+            raise AlreadyBeingCreatedException(
+                f"'{path}' {self._closing.who_writes(standing, now)}"
+            )
         raise FileAlreadyExistsException(f"'{path}' exists already")
-
-    def _who_writes(self, file: File, now: float) -> str:
-        if not file.writer:
-            return "is being closed by the NameNode for a writer that is gone: try again soon"
-        silence_s = self._parts.leases.silence_s(file.writer, now)
-        return (
-            f"is being written by {file.writer}, heard of {silence_s:.0f} s ago: wait until it is "
-            "closed, or overwrite it"
-        )
 
     # --- blocks ---------------------------------------------------------------
 

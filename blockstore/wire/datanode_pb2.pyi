@@ -158,7 +158,10 @@ class ReplicaInfoReply(_message.Message):
 
     BLOCK_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    CHUNK_BYTES_FIELD_NUMBER: _builtins.int
     state: Global___ReplicaState.ValueType
+    chunk_bytes: _builtins.int
+    """0 when there is none."""
     @_builtins.property
     def block(self) -> _types_pb2.Block: ...
     def __init__(
@@ -166,10 +169,11 @@ class ReplicaInfoReply(_message.Message):
         *,
         block: _types_pb2.Block | None = ...,
         state: Global___ReplicaState.ValueType = ...,
+        chunk_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["block", b"block"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "chunk_bytes", b"chunk_bytes", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -283,3 +287,44 @@ class LocalPathReply(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LocalPathReply: _TypeAlias = LocalPathReply  # noqa: Y015
+
+@_typing.final
+class ChecksumRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BLOCK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def block(self) -> _types_pb2.Block:
+        """`length`: the bytes from the block's start that are asked for."""
+
+    def __init__(
+        self,
+        *,
+        block: _types_pb2.Block | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["block", b"block"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChecksumRequest: _TypeAlias = ChecksumRequest  # noqa: Y015
+
+@_typing.final
+class ChecksumReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CRC_FIELD_NUMBER: _builtins.int
+    crc: _builtins.int
+    def __init__(
+        self,
+        *,
+        crc: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["crc", b"crc"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChecksumReply: _TypeAlias = ChecksumReply  # noqa: Y015

@@ -54,6 +54,11 @@ class DataNodeStub(object):
                 request_serializer=blockstore_dot_wire_dot_datanode__pb2.LocalPathRequest.SerializeToString,
                 response_deserializer=blockstore_dot_wire_dot_datanode__pb2.LocalPathReply.FromString,
                 _registered_method=True)
+        self.Checksum = channel.unary_unary(
+                '/blockstore.DataNode/Checksum',
+                request_serializer=blockstore_dot_wire_dot_datanode__pb2.ChecksumRequest.SerializeToString,
+                response_deserializer=blockstore_dot_wire_dot_datanode__pb2.ChecksumReply.FromString,
+                _registered_method=True)
 
 
 class DataNodeServicer(object):
@@ -87,6 +92,13 @@ class DataNodeServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Checksum(self, request, context):
+        """One CRC32C over the first bytes of a replica, composed of its chunks' checksums.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DataNodeServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -109,6 +121,11 @@ def add_DataNodeServicer_to_server(servicer, server):
                     servicer.LocalPath,
                     request_deserializer=blockstore_dot_wire_dot_datanode__pb2.LocalPathRequest.FromString,
                     response_serializer=blockstore_dot_wire_dot_datanode__pb2.LocalPathReply.SerializeToString,
+            ),
+            'Checksum': grpc.unary_unary_rpc_method_handler(
+                    servicer.Checksum,
+                    request_deserializer=blockstore_dot_wire_dot_datanode__pb2.ChecksumRequest.FromString,
+                    response_serializer=blockstore_dot_wire_dot_datanode__pb2.ChecksumReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -219,6 +236,33 @@ class DataNode(object):
             '/blockstore.DataNode/LocalPath',
             blockstore_dot_wire_dot_datanode__pb2.LocalPathRequest.SerializeToString,
             blockstore_dot_wire_dot_datanode__pb2.LocalPathReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Checksum(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blockstore.DataNode/Checksum',
+            blockstore_dot_wire_dot_datanode__pb2.ChecksumRequest.SerializeToString,
+            blockstore_dot_wire_dot_datanode__pb2.ChecksumReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,6 +46,8 @@ class DataNodeStub:
     """Cuts the replica to the new length, gives it the new stamp; finalises it if asked."""
     LocalPath: _grpc.UnaryUnaryMultiCallable[_datanode_pb2.LocalPathRequest, _datanode_pb2.LocalPathReply]
     """Short-circuit: the paths of a finalised replica, for a client on this machine."""
+    Checksum: _grpc.UnaryUnaryMultiCallable[_datanode_pb2.ChecksumRequest, _datanode_pb2.ChecksumReply]
+    """One CRC32C over the first bytes of a replica, composed of its chunks' checksums."""
 
 @_typing.type_check_only
 class DataNodeAsyncStub(DataNodeStub):
@@ -58,6 +60,8 @@ class DataNodeAsyncStub(DataNodeStub):
     """Cuts the replica to the new length, gives it the new stamp; finalises it if asked."""
     LocalPath: _aio.UnaryUnaryMultiCallable[_datanode_pb2.LocalPathRequest, _datanode_pb2.LocalPathReply]  # type: ignore[assignment]
     """Short-circuit: the paths of a finalised replica, for a client on this machine."""
+    Checksum: _aio.UnaryUnaryMultiCallable[_datanode_pb2.ChecksumRequest, _datanode_pb2.ChecksumReply]  # type: ignore[assignment]
+    """One CRC32C over the first bytes of a replica, composed of its chunks' checksums."""
 
 class DataNodeServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -91,5 +95,13 @@ class DataNodeServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_datanode_pb2.LocalPathReply, _abc.Awaitable[_datanode_pb2.LocalPathReply]]:
         """Short-circuit: the paths of a finalised replica, for a client on this machine."""
+
+    @_abc_1.abstractmethod
+    def Checksum(
+        self,
+        request: _datanode_pb2.ChecksumRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_datanode_pb2.ChecksumReply, _abc.Awaitable[_datanode_pb2.ChecksumReply]]:
+        """One CRC32C over the first bytes of a replica, composed of its chunks' checksums."""
 
 def add_DataNodeServicer_to_server(servicer: DataNodeServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -50,6 +50,9 @@ class JournalEntry(_message.Message):
     NODE_ENTERED_FIELD_NUMBER: _builtins.int
     DUTY_ASSIGNED_FIELD_NUMBER: _builtins.int
     NODE_FORGOTTEN_FIELD_NUMBER: _builtins.int
+    FILE_APPENDED_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
+    CONCATENATED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def formatted(self) -> Global___Formatted: ...
     @_builtins.property
@@ -92,6 +95,14 @@ class JournalEntry(_message.Message):
     def duty_assigned(self) -> Global___DutyAssigned: ...
     @_builtins.property
     def node_forgotten(self) -> Global___NodeForgotten: ...
+    @_builtins.property
+    def file_appended(self) -> Global___FileAppended:
+        """40 to 49: closed files that change."""
+
+    @_builtins.property
+    def truncated(self) -> Global___Truncated: ...
+    @_builtins.property
+    def concatenated(self) -> Global___Concatenated: ...
     def __init__(
         self,
         *,
@@ -115,12 +126,15 @@ class JournalEntry(_message.Message):
         node_entered: Global___NodeEntered | None = ...,
         duty_assigned: Global___DutyAssigned | None = ...,
         node_forgotten: Global___NodeForgotten | None = ...,
+        file_appended: Global___FileAppended | None = ...,
+        truncated: Global___Truncated | None = ...,
+        concatenated: Global___Concatenated | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["block_abandoned", b"block_abandoned", "block_added", b"block_added", "block_committed", b"block_committed", "block_synced", b"block_synced", "deleted", b"deleted", "directory_made", b"directory_made", "duty_assigned", b"duty_assigned", "epoch_started", b"epoch_started", "file_closed", b"file_closed", "file_created", b"file_created", "formatted", b"formatted", "generation_taken", b"generation_taken", "kind", b"kind", "lease_revoked", b"lease_revoked", "node_entered", b"node_entered", "node_forgotten", b"node_forgotten", "permission_set", b"permission_set", "pipeline_updated", b"pipeline_updated", "renamed", b"renamed", "replication_set", b"replication_set", "times_set", b"times_set"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["block_abandoned", b"block_abandoned", "block_added", b"block_added", "block_committed", b"block_committed", "block_synced", b"block_synced", "concatenated", b"concatenated", "deleted", b"deleted", "directory_made", b"directory_made", "duty_assigned", b"duty_assigned", "epoch_started", b"epoch_started", "file_appended", b"file_appended", "file_closed", b"file_closed", "file_created", b"file_created", "formatted", b"formatted", "generation_taken", b"generation_taken", "kind", b"kind", "lease_revoked", b"lease_revoked", "node_entered", b"node_entered", "node_forgotten", b"node_forgotten", "permission_set", b"permission_set", "pipeline_updated", b"pipeline_updated", "renamed", b"renamed", "replication_set", b"replication_set", "times_set", b"times_set", "truncated", b"truncated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_abandoned", b"block_abandoned", "block_added", b"block_added", "block_committed", b"block_committed", "block_synced", b"block_synced", "deleted", b"deleted", "directory_made", b"directory_made", "duty_assigned", b"duty_assigned", "epoch_started", b"epoch_started", "file_closed", b"file_closed", "file_created", b"file_created", "formatted", b"formatted", "generation_taken", b"generation_taken", "kind", b"kind", "lease_revoked", b"lease_revoked", "node_entered", b"node_entered", "node_forgotten", b"node_forgotten", "permission_set", b"permission_set", "pipeline_updated", b"pipeline_updated", "renamed", b"renamed", "replication_set", b"replication_set", "times_set", b"times_set"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_abandoned", b"block_abandoned", "block_added", b"block_added", "block_committed", b"block_committed", "block_synced", b"block_synced", "concatenated", b"concatenated", "deleted", b"deleted", "directory_made", b"directory_made", "duty_assigned", b"duty_assigned", "epoch_started", b"epoch_started", "file_appended", b"file_appended", "file_closed", b"file_closed", "file_created", b"file_created", "formatted", b"formatted", "generation_taken", b"generation_taken", "kind", b"kind", "lease_revoked", b"lease_revoked", "node_entered", b"node_entered", "node_forgotten", b"node_forgotten", "permission_set", b"permission_set", "pipeline_updated", b"pipeline_updated", "renamed", b"renamed", "replication_set", b"replication_set", "times_set", b"times_set", "truncated", b"truncated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["formatted", "epoch_started", "directory_made", "file_created", "block_added", "block_abandoned", "generation_taken", "pipeline_updated", "block_synced", "block_committed", "file_closed", "lease_revoked", "renamed", "deleted", "replication_set", "permission_set", "times_set", "node_entered", "duty_assigned", "node_forgotten"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["formatted", "epoch_started", "directory_made", "file_created", "block_added", "block_abandoned", "generation_taken", "pipeline_updated", "block_synced", "block_committed", "file_closed", "lease_revoked", "renamed", "deleted", "replication_set", "permission_set", "times_set", "node_entered", "duty_assigned", "node_forgotten", "file_appended", "truncated", "concatenated"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -723,6 +737,124 @@ class ImageMember(_message.Message):
 Global___ImageMember: _TypeAlias = ImageMember  # noqa: Y015
 
 @_typing.final
+class FileAppended(_message.Message):
+    """A closed file is open again, for a writer that adds to it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INODE_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    AT_S_FIELD_NUMBER: _builtins.int
+    REOPENED_FIELD_NUMBER: _builtins.int
+    NODES_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    inode_id: _builtins.int
+    client_id: _builtins.str
+    at_s: _builtins.float
+    request_id: _builtins.str
+    @_builtins.property
+    def reopened(self) -> _types_pb2.Block:
+        """The last block, if it's written further; absent when it's full, or there is none."""
+
+    @_builtins.property
+    def nodes(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Node]:
+        """Its replicas' nodes."""
+
+    def __init__(
+        self,
+        *,
+        inode_id: _builtins.int = ...,
+        client_id: _builtins.str = ...,
+        at_s: _builtins.float = ...,
+        reopened: _types_pb2.Block | None = ...,
+        nodes: _abc.Iterable[_types_pb2.Node] | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reopened", b"reopened"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_s", b"at_s", "client_id", b"client_id", "inode_id", b"inode_id", "nodes", b"nodes", "reopened", b"reopened", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FileAppended: _TypeAlias = FileAppended  # noqa: Y015
+
+@_typing.final
+class Truncated(_message.Message):
+    """A closed file ends after some of its blocks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INODE_ID_FIELD_NUMBER: _builtins.int
+    KEPT_FIELD_NUMBER: _builtins.int
+    CUT_FIELD_NUMBER: _builtins.int
+    NODES_FIELD_NUMBER: _builtins.int
+    AT_S_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    inode_id: _builtins.int
+    kept: _builtins.int
+    """How many blocks stay; those after them are gone."""
+    at_s: _builtins.float
+    request_id: _builtins.str
+    @_builtins.property
+    def cut(self) -> _types_pb2.Block:
+        """The last of them with the length that it's cut to; absent when all of it stays. The file is
+        open until the block's nodes have cut their replicas.
+        """
+
+    @_builtins.property
+    def nodes(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Node]:
+        """The nodes of the replicas to cut."""
+
+    def __init__(
+        self,
+        *,
+        inode_id: _builtins.int = ...,
+        kept: _builtins.int = ...,
+        cut: _types_pb2.Block | None = ...,
+        nodes: _abc.Iterable[_types_pb2.Node] | None = ...,
+        at_s: _builtins.float = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cut", b"cut"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_s", b"at_s", "cut", b"cut", "inode_id", b"inode_id", "kept", b"kept", "nodes", b"nodes", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Truncated: _TypeAlias = Truncated  # noqa: Y015
+
+@_typing.final
+class Concatenated(_message.Message):
+    """The blocks of the sources, in order, follow those of the target; the sources are gone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TARGET_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_IDS_FIELD_NUMBER: _builtins.int
+    AT_S_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    target_id: _builtins.int
+    at_s: _builtins.float
+    request_id: _builtins.str
+    @_builtins.property
+    def source_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        target_id: _builtins.int = ...,
+        source_ids: _abc.Iterable[_builtins.int] | None = ...,
+        at_s: _builtins.float = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_s", b"at_s", "request_id", b"request_id", "source_ids", b"source_ids", "target_id", b"target_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Concatenated: _TypeAlias = Concatenated  # noqa: Y015
+
+@_typing.final
 class ImageHeader(_message.Message):
     """The first record of an image."""
 
@@ -794,6 +926,7 @@ class ImageInode(_message.Message):
     BLOCKS_FIELD_NUMBER: _builtins.int
     PERMISSION_FIELD_NUMBER: _builtins.int
     ACCESSED_AT_S_FIELD_NUMBER: _builtins.int
+    OPENING_FIELD_NUMBER: _builtins.int
     inode_id: _builtins.int
     parent_id: _builtins.int
     """0 for the root."""
@@ -809,6 +942,10 @@ class ImageInode(_message.Message):
     accessed_at_s: _builtins.float
     @_builtins.property
     def blocks(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImageBlock]: ...
+    @_builtins.property
+    def opening(self) -> Global___ImageOpening:
+        """Absent for a closed file."""
+
     def __init__(
         self,
         *,
@@ -823,16 +960,46 @@ class ImageInode(_message.Message):
         blocks: _abc.Iterable[Global___ImageBlock] | None = ...,
         permission: _builtins.int = ...,
         accessed_at_s: _builtins.float = ...,
+        opening: Global___ImageOpening | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_writer", b"_writer", "writer", b"writer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_writer", b"_writer", "opening", b"opening", "writer", b"writer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_writer", b"_writer", "accessed_at_s", b"accessed_at_s", "block_bytes", b"block_bytes", "blocks", b"blocks", "inode_id", b"inode_id", "is_directory", b"is_directory", "modified_at_s", b"modified_at_s", "name", b"name", "parent_id", b"parent_id", "permission", b"permission", "replication", b"replication", "writer", b"writer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_writer", b"_writer", "accessed_at_s", b"accessed_at_s", "block_bytes", b"block_bytes", "blocks", b"blocks", "inode_id", b"inode_id", "is_directory", b"is_directory", "modified_at_s", b"modified_at_s", "name", b"name", "opening", b"opening", "parent_id", b"parent_id", "permission", b"permission", "replication", b"replication", "writer", b"writer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__writer: _TypeAlias = _typing.Literal["writer"]  # noqa: Y015
     _WhichOneofArgType__writer: _TypeAlias = _typing.Literal["_writer", b"_writer"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__writer) -> _WhichOneofReturnType__writer | None: ...
 
 Global___ImageInode: _TypeAlias = ImageInode  # noqa: Y015
+
+@_typing.final
+class ImageOpening(_message.Message):
+    """Since when, from where on, and why a file is open."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_S_FIELD_NUMBER: _builtins.int
+    BLOCKS_BEFORE_FIELD_NUMBER: _builtins.int
+    IS_CUT_FIELD_NUMBER: _builtins.int
+    at_s: _builtins.float
+    blocks_before: _builtins.int
+    """How many blocks it had before that don't change."""
+    is_cut: _builtins.bool
+    """Its last block is being cut to the length that it has here."""
+    def __init__(
+        self,
+        *,
+        at_s: _builtins.float = ...,
+        blocks_before: _builtins.int = ...,
+        is_cut: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_s", b"at_s", "blocks_before", b"blocks_before", "is_cut", b"is_cut"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImageOpening: _TypeAlias = ImageOpening  # noqa: Y015
 
 @_typing.final
 class ImageBlock(_message.Message):

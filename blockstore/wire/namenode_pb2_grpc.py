@@ -76,6 +76,31 @@ class NameNodeStub(object):
                 request_serializer=blockstore_dot_wire_dot_namenode__pb2.RenewLeaseRequest.SerializeToString,
                 response_deserializer=blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
                 _registered_method=True)
+        self.Append = channel.unary_unary(
+                '/blockstore.NameNode/Append',
+                request_serializer=blockstore_dot_wire_dot_namenode__pb2.AppendRequest.SerializeToString,
+                response_deserializer=blockstore_dot_wire_dot_namenode__pb2.AppendReply.FromString,
+                _registered_method=True)
+        self.ReleaseLease = channel.unary_unary(
+                '/blockstore.NameNode/ReleaseLease',
+                request_serializer=blockstore_dot_wire_dot_namenode__pb2.ReleaseLeaseRequest.SerializeToString,
+                response_deserializer=blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+                _registered_method=True)
+        self.Truncate = channel.unary_unary(
+                '/blockstore.NameNode/Truncate',
+                request_serializer=blockstore_dot_wire_dot_namenode__pb2.TruncateRequest.SerializeToString,
+                response_deserializer=blockstore_dot_wire_dot_namenode__pb2.CompleteReply.FromString,
+                _registered_method=True)
+        self.Concat = channel.unary_unary(
+                '/blockstore.NameNode/Concat',
+                request_serializer=blockstore_dot_wire_dot_namenode__pb2.ConcatRequest.SerializeToString,
+                response_deserializer=blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+                _registered_method=True)
+        self.Leases = channel.unary_unary(
+                '/blockstore.NameNode/Leases',
+                request_serializer=blockstore_dot_wire_dot_namenode__pb2.LeasesRequest.SerializeToString,
+                response_deserializer=blockstore_dot_wire_dot_namenode__pb2.LeasesReply.FromString,
+                _registered_method=True)
         self.RecoverLease = channel.unary_unary(
                 '/blockstore.NameNode/RecoverLease',
                 request_serializer=blockstore_dot_wire_dot_namenode__pb2.PathRequest.SerializeToString,
@@ -213,6 +238,41 @@ class NameNodeServicer(object):
 
     def RenewLease(self, request, context):
         """Keeps every lease of this client alive.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Append(self, request, context):
+        """Opens a closed file for its caller to add to it: the caller gets the file's lease.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseLease(self, request, context):
+        """The writer gives the file up: the NameNode closes it at its last acknowledged byte.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Truncate(self, request, context):
+        """Cuts a closed file. `done` is false while a block is cut: ask again, with the same id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Concat(self, request, context):
+        """Moves the blocks of closed files to the end of another one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Leases(self, request, context):
+        """The files that are open for writing, in pages.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -362,6 +422,31 @@ def add_NameNodeServicer_to_server(servicer, server):
                     servicer.RenewLease,
                     request_deserializer=blockstore_dot_wire_dot_namenode__pb2.RenewLeaseRequest.FromString,
                     response_serializer=blockstore_dot_wire_dot_namenode__pb2.Empty.SerializeToString,
+            ),
+            'Append': grpc.unary_unary_rpc_method_handler(
+                    servicer.Append,
+                    request_deserializer=blockstore_dot_wire_dot_namenode__pb2.AppendRequest.FromString,
+                    response_serializer=blockstore_dot_wire_dot_namenode__pb2.AppendReply.SerializeToString,
+            ),
+            'ReleaseLease': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseLease,
+                    request_deserializer=blockstore_dot_wire_dot_namenode__pb2.ReleaseLeaseRequest.FromString,
+                    response_serializer=blockstore_dot_wire_dot_namenode__pb2.Empty.SerializeToString,
+            ),
+            'Truncate': grpc.unary_unary_rpc_method_handler(
+                    servicer.Truncate,
+                    request_deserializer=blockstore_dot_wire_dot_namenode__pb2.TruncateRequest.FromString,
+                    response_serializer=blockstore_dot_wire_dot_namenode__pb2.CompleteReply.SerializeToString,
+            ),
+            'Concat': grpc.unary_unary_rpc_method_handler(
+                    servicer.Concat,
+                    request_deserializer=blockstore_dot_wire_dot_namenode__pb2.ConcatRequest.FromString,
+                    response_serializer=blockstore_dot_wire_dot_namenode__pb2.Empty.SerializeToString,
+            ),
+            'Leases': grpc.unary_unary_rpc_method_handler(
+                    servicer.Leases,
+                    request_deserializer=blockstore_dot_wire_dot_namenode__pb2.LeasesRequest.FromString,
+                    response_serializer=blockstore_dot_wire_dot_namenode__pb2.LeasesReply.SerializeToString,
             ),
             'RecoverLease': grpc.unary_unary_rpc_method_handler(
                     servicer.RecoverLease,
@@ -661,6 +746,141 @@ class NameNode(object):
             '/blockstore.NameNode/RenewLease',
             blockstore_dot_wire_dot_namenode__pb2.RenewLeaseRequest.SerializeToString,
             blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Append(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blockstore.NameNode/Append',
+            blockstore_dot_wire_dot_namenode__pb2.AppendRequest.SerializeToString,
+            blockstore_dot_wire_dot_namenode__pb2.AppendReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseLease(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blockstore.NameNode/ReleaseLease',
+            blockstore_dot_wire_dot_namenode__pb2.ReleaseLeaseRequest.SerializeToString,
+            blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Truncate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blockstore.NameNode/Truncate',
+            blockstore_dot_wire_dot_namenode__pb2.TruncateRequest.SerializeToString,
+            blockstore_dot_wire_dot_namenode__pb2.CompleteReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Concat(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blockstore.NameNode/Concat',
+            blockstore_dot_wire_dot_namenode__pb2.ConcatRequest.SerializeToString,
+            blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Leases(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blockstore.NameNode/Leases',
+            blockstore_dot_wire_dot_namenode__pb2.LeasesRequest.SerializeToString,
+            blockstore_dot_wire_dot_namenode__pb2.LeasesReply.FromString,
             options,
             channel_credentials,
             insecure,

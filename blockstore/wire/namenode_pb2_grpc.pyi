@@ -50,6 +50,16 @@ class NameNodeStub:
     """Closes the file. `done` is false while too few replicas are durable: ask again."""
     RenewLease: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.RenewLeaseRequest, _namenode_pb2.Empty]
     """Keeps every lease of this client alive."""
+    Append: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.AppendRequest, _namenode_pb2.AppendReply]
+    """Opens a closed file for its caller to add to it: the caller gets the file's lease."""
+    ReleaseLease: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.ReleaseLeaseRequest, _namenode_pb2.Empty]
+    """The writer gives the file up: the NameNode closes it at its last acknowledged byte."""
+    Truncate: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.TruncateRequest, _namenode_pb2.CompleteReply]
+    """Cuts a closed file. `done` is false while a block is cut: ask again, with the same id."""
+    Concat: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.ConcatRequest, _namenode_pb2.Empty]
+    """Moves the blocks of closed files to the end of another one."""
+    Leases: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.LeasesRequest, _namenode_pb2.LeasesReply]
+    """The files that are open for writing, in pages."""
     RecoverLease: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.PathRequest, _namenode_pb2.CompleteReply]
     """Takes a file's lease from its writer and closes the file at its last acknowledged byte.
     `done` is false while the block recovery runs: ask again.
@@ -95,6 +105,16 @@ class NameNodeAsyncStub(NameNodeStub):
     """Closes the file. `done` is false while too few replicas are durable: ask again."""
     RenewLease: _aio.UnaryUnaryMultiCallable[_namenode_pb2.RenewLeaseRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
     """Keeps every lease of this client alive."""
+    Append: _aio.UnaryUnaryMultiCallable[_namenode_pb2.AppendRequest, _namenode_pb2.AppendReply]  # type: ignore[assignment]
+    """Opens a closed file for its caller to add to it: the caller gets the file's lease."""
+    ReleaseLease: _aio.UnaryUnaryMultiCallable[_namenode_pb2.ReleaseLeaseRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
+    """The writer gives the file up: the NameNode closes it at its last acknowledged byte."""
+    Truncate: _aio.UnaryUnaryMultiCallable[_namenode_pb2.TruncateRequest, _namenode_pb2.CompleteReply]  # type: ignore[assignment]
+    """Cuts a closed file. `done` is false while a block is cut: ask again, with the same id."""
+    Concat: _aio.UnaryUnaryMultiCallable[_namenode_pb2.ConcatRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
+    """Moves the blocks of closed files to the end of another one."""
+    Leases: _aio.UnaryUnaryMultiCallable[_namenode_pb2.LeasesRequest, _namenode_pb2.LeasesReply]  # type: ignore[assignment]
+    """The files that are open for writing, in pages."""
     RecoverLease: _aio.UnaryUnaryMultiCallable[_namenode_pb2.PathRequest, _namenode_pb2.CompleteReply]  # type: ignore[assignment]
     """Takes a file's lease from its writer and closes the file at its last acknowledged byte.
     `done` is false while the block recovery runs: ask again.
@@ -185,6 +205,46 @@ class NameNodeServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_namenode_pb2.Empty, _abc.Awaitable[_namenode_pb2.Empty]]:
         """Keeps every lease of this client alive."""
+
+    @_abc_1.abstractmethod
+    def Append(
+        self,
+        request: _namenode_pb2.AppendRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namenode_pb2.AppendReply, _abc.Awaitable[_namenode_pb2.AppendReply]]:
+        """Opens a closed file for its caller to add to it: the caller gets the file's lease."""
+
+    @_abc_1.abstractmethod
+    def ReleaseLease(
+        self,
+        request: _namenode_pb2.ReleaseLeaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namenode_pb2.Empty, _abc.Awaitable[_namenode_pb2.Empty]]:
+        """The writer gives the file up: the NameNode closes it at its last acknowledged byte."""
+
+    @_abc_1.abstractmethod
+    def Truncate(
+        self,
+        request: _namenode_pb2.TruncateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namenode_pb2.CompleteReply, _abc.Awaitable[_namenode_pb2.CompleteReply]]:
+        """Cuts a closed file. `done` is false while a block is cut: ask again, with the same id."""
+
+    @_abc_1.abstractmethod
+    def Concat(
+        self,
+        request: _namenode_pb2.ConcatRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namenode_pb2.Empty, _abc.Awaitable[_namenode_pb2.Empty]]:
+        """Moves the blocks of closed files to the end of another one."""
+
+    @_abc_1.abstractmethod
+    def Leases(
+        self,
+        request: _namenode_pb2.LeasesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namenode_pb2.LeasesReply, _abc.Awaitable[_namenode_pb2.LeasesReply]]:
+        """The files that are open for writing, in pages."""
 
     @_abc_1.abstractmethod
     def RecoverLease(

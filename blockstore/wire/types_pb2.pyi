@@ -334,8 +334,11 @@ class RecoverBlock(_message.Message):
     BLOCK_FIELD_NUMBER: _builtins.int
     NEW_GENERATION_FIELD_NUMBER: _builtins.int
     NODES_FIELD_NUMBER: _builtins.int
+    CUT_TO_FIELD_NUMBER: _builtins.int
     new_generation: _builtins.int
     """The generation stamp of the recovered block."""
+    cut_to: _builtins.int
+    """Truncation: the length in bytes that every replica is cut to. Absent: they agree on one."""
     @_builtins.property
     def block(self) -> Global___Block: ...
     @_builtins.property
@@ -348,12 +351,15 @@ class RecoverBlock(_message.Message):
         block: Global___Block | None = ...,
         new_generation: _builtins.int = ...,
         nodes: _abc.Iterable[Global___Node] | None = ...,
+        cut_to: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["block", b"block"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cut_to", b"_cut_to", "block", b"block", "cut_to", b"cut_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "new_generation", b"new_generation", "nodes", b"nodes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cut_to", b"_cut_to", "block", b"block", "cut_to", b"cut_to", "new_generation", b"new_generation", "nodes", b"nodes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__cut_to: _TypeAlias = _typing.Literal["cut_to"]  # noqa: Y015
+    _WhichOneofArgType__cut_to: _TypeAlias = _typing.Literal["_cut_to", b"_cut_to"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cut_to) -> _WhichOneofReturnType__cut_to | None: ...
 
 Global___RecoverBlock: _TypeAlias = RecoverBlock  # noqa: Y015
 

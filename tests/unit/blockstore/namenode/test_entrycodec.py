@@ -19,6 +19,7 @@ VALUES = {
     Block: blocks,
     Block | None: st.none() | blocks,
     Permission: st.builds(Permission, st.text(), st.text(), numbers),
+    tuple[int, ...]: st.lists(numbers).map(tuple),
     tuple[Node, ...]: st.lists(nodes).map(tuple),
 }
 

@@ -1,0 +1,89 @@
+"""Opening a file to add to it.
+
+The NameNode grants the lease. A last block that isn't full is brought to a new generation stamp
+on its nodes, by the steps that rebuild a broken pipeline: its bytes are acknowledged, and stay so
+whatever fails on the way. Then its last, unfinished chunk is read back, because packets start at
+chunk borders.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Callable
+
+from blockstore.client.blockoutput import BlockOutput
+from blockstore.client.namenode import NameNodeClient
+from blockstore.client.pipelines import Pipelines
+from blockstore.client.settings import ClientSettings
+from blockstore.client.writer import BlockWriter, Tail
+from blockstore.errors import StoreError
+from blockstore.model import FileStatus, LocatedBlock
+from blockstore.peers import Peers
+from blockstore.runtime.clock import Clock
+
+log = logging.getLogger(__name__)
+
+
+class Appending:
+    """What opening a file again needs of one client."""
+
+    def __init__(
+        self,
+        namenode: NameNodeClient,
+        peers: Peers,
+        settings: ClientSettings,
+        client_host: str,
+        clock: Clock,
+        read: Callable[[str, int, int], bytes],
+    ) -> None:
+        """`read` gives verified bytes of a path: from an offset, so many."""
+        self._namenode = namenode
+        self._peers = peers
+        self._settings = settings
+        self._client_host = client_host
+        self._clock = clock
+        self._read = read
+
+    def open(self, path: str, on_end: Callable[[], None]) -> BlockWriter:
+        """A writer at the file's end. `on_end` is called once, also when this fails.
+
+        Raises:
+            FileNotFoundException, AlreadyBeingCreatedException: it can't be written.
+            BlockMissingException: no node can go on with the last block; every reason is named.
+        """
+        try:
+            file, last = self._namenode.append(path)
+        except BaseException:
+            on_end()
+            raise
+        try:
+            tail, settings = self._tail(file, last)
+        except BaseException:
+            self._give_up(file)
+            on_end()
+            raise
+        pipelines = self._pipelines(file, settings)
+        return BlockWriter(self._namenode, pipelines, file, settings, self._clock, on_end, tail)
+
+    def _tail(self, file: FileStatus, last: LocatedBlock | None) -> tuple[Tail, ClientSettings]:
+        if last is None:
+            return Tail(), self._settings
+        if not last.under_construction:
+            return Tail(last.offset + last.block.length, last.block), self._settings
+        chunk_bytes = self._pipelines(file, self._settings).chunk_bytes(last)
+        settings = dataclasses.replace(self._settings, chunk_bytes=chunk_bytes)
+        rest = last.block.length % chunk_bytes
+        end = last.offset + last.block.length
+        chunk = self._read(file.path, end - rest, rest) if rest else b""
+        output = BlockOutput(self._pipelines(file, settings), settings, {}, last)
+        return Tail(last.offset, None, output, chunk), settings
+
+    def _pipelines(self, file: FileStatus, settings: ClientSettings) -> Pipelines:
+        return Pipelines(
+            self._namenode, self._peers, file, settings, self._client_host, self._clock
+        )
+
+    def _give_up(self, file: FileStatus) -> None:
+        try:
+            self._namenode.release_lease(file.inode_id)
+        except StoreError as error:
+            log.warning("%s could not be given up, its lease will run out: %s", file.path, error)

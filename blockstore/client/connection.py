@@ -1,0 +1,93 @@
+"""What a client has once the store is used: its channels, its lease, and how it opens files."""
+
+from collections.abc import Callable
+
+from blockstore.client.appending import Appending
+from blockstore.client.fetch import Fetcher
+from blockstore.client.filechecksum import checksum_of
+from blockstore.client.filemap import FileMap
+from blockstore.client.leases import LeaseKeeper
+from blockstore.client.namenode import NameNodeClient
+from blockstore.client.pipelines import Pipelines
+from blockstore.client.reader import BlockReader
+from blockstore.client.settings import ClientSettings
+from blockstore.client.shortcircuit import LocalReplicas
+from blockstore.client.writer import BlockWriter
+from blockstore.model import FileChecksum
+from blockstore.peers import Peers
+from blockstore.runtime import rpc
+from blockstore.runtime.clock import SYSTEM_CLOCK
+from blockstore.runtime.retry import RetryPolicy
+
+
+class Connection:
+    """One client's connection to one NameNode and its DataNodes. Thread-safe."""
+
+    def __init__(
+        self,
+        address: str,
+        client_id: str,
+        secret: str | None,
+        first_contact: RetryPolicy,
+        client_host: str,
+        settings: ClientSettings,
+    ) -> None:
+        self._channel = rpc.channel(address, secret=secret)
+        self._client_host = client_host
+        self._settings = settings
+        self._peers = Peers(secret)
+        self._local = LocalReplicas(self._peers, {client_host})
+        self.namenode = NameNodeClient(self._channel, address, client_id, first_contact)
+        self._leases = LeaseKeeper(self.namenode)
+
+    def reader(self, path: str, on_use: Callable[[], None]) -> BlockReader:
+        fetcher = Fetcher(
+            self._file_map(path),
+            self.namenode,
+            self._peers,
+            self._local if self._settings.short_circuit else None,
+            self._settings,
+            SYSTEM_CLOCK,
+        )
+        return BlockReader(fetcher, on_use)
+
+    def writer(self, path: str, overwrite: bool, replication: int, block_bytes: int) -> BlockWriter:
+        status = self.namenode.create(
+            path, replication=replication, block_bytes=block_bytes, overwrite=overwrite
+        )
+        pipelines = Pipelines(
+            self.namenode, self._peers, status, self._settings, self._client_host, SYSTEM_CLOCK
+        )
+        self._leases.opened()
+        return BlockWriter(
+            self.namenode, pipelines, status, self._settings, SYSTEM_CLOCK, self._leases.closed
+        )
+
+    def appender(self, path: str) -> BlockWriter:
+        appending = Appending(
+            self.namenode,
+            self._peers,
+            self._settings,
+            self._client_host,
+            SYSTEM_CLOCK,
+            self._read_range,
+        )
+        self._leases.opened()
+        return appending.open(path, self._leases.closed)
+
+    def checksum(self, path: str) -> FileChecksum:
+        return checksum_of(self._file_map(path), self._peers, self._settings, SYSTEM_CLOCK)
+
+    def close(self) -> None:
+        self._leases.end()
+        self._channel.close()
+        self._peers.close()
+
+    def _file_map(self, path: str) -> FileMap:
+        return FileMap(
+            self.namenode, self._peers, path, self._client_host, self._settings, SYSTEM_CLOCK
+        )
+
+    def _read_range(self, path: str, offset: int, length: int) -> bytes:
+        with self.reader(path, lambda: None) as file:
+            return file.pread(offset, length)
