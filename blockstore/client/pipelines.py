@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 # A survivor that doesn't answer for so long is no survivor.
 _SURVIVOR: Final = RetryPolicy(deadline_s=8.0)
+_ASK_TIMEOUT_S: Final = 2.0
 # Copying what was acknowledged of a block to a replacement.
 _COPY_TIMEOUT_S: Final = 120.0
 
@@ -89,20 +90,29 @@ class Pipelines:
         Raises:
             BlockMissingException: no node can say.
         """
-        request = datanode_pb2.ReplicaInfoRequest(block_id=located.block.id)
-        reasons = []
-        for node in located.nodes:
-            try:
-                reply = self._ask(node, "ReplicaInfo", request, rpc.CALL_TIMEOUT_S, _SURVIVOR)
-            except StoreError as error:
-                reasons.append(str(error))
-                continue
-            if reply.chunk_bytes:
-                return int(reply.chunk_bytes)
-            reasons.append(f"{node} has no replica")
+        until = self._clock.monotonic() + self._settings.pipeline_restart_s
+        for pause in RetryPolicy(deadline_s=0.0, base_s=0.1, cap_s=1.0).delays(random.Random()):
+            reasons = []
+            for node in located.nodes:
+                chunk_bytes, reason = self._chunk_bytes_on(node, located.block)
+                if chunk_bytes:
+                    return chunk_bytes
+                reasons.append(reason)
+            if self._clock.monotonic() + pause > until:
+                break
+            self._clock.sleep(pause)
         raise BlockMissingException(
             f"{self.path}: {located.block} can't be written further: {'; '.join(reasons)}"
         )
+
+    def _chunk_bytes_on(self, node: Node, block: Block) -> tuple[int, str]:
+        """0 with the reason when it can't say."""
+        request = datanode_pb2.ReplicaInfoRequest(block_id=block.id)
+        try:
+            reply = self._ask(node, "ReplicaInfo", request, _ASK_TIMEOUT_S, NO_RETRY)
+        except StoreError as error:
+            return 0, str(error)
+        return int(reply.chunk_bytes), f"{node} has no replica"
 
     # --- streams -------------------------------------------------------------------------
 
@@ -204,7 +214,7 @@ class Pipelines:
     def _is_back(self, node: Node, block: Block) -> bool:
         request = datanode_pb2.ReplicaInfoRequest(block_id=block.id)
         try:
-            reply = self._ask(node, "ReplicaInfo", request, 2.0, NO_RETRY)
+            reply = self._ask(node, "ReplicaInfo", request, _ASK_TIMEOUT_S, NO_RETRY)
         except StoreError:
             return False
         replica = replica_info_from_wire(reply)

@@ -4,7 +4,8 @@ Rules
 - A lease is taken in a journaled step; from then on the old writer changes nothing.
 - The last block is recovered: it gets a new generation stamp, one node that has a replica (the
   primary) agrees with the others on one length and reports it (CommitRecovery). When that
-  doesn't come within `recovery_timeout_s`, another node is the primary, with another stamp.
+  doesn't come within `recovery_timeout_s`, or the primary falls silent, another node is the
+  primary, with another stamp.
 - Synced bytes are never cut away: a recovery that found fewer is tried again.
 - A block that is being truncated is recovered in the same way, to the length that it shall have.
 - A last block of which nobody has a byte, and no byte was synced, is dropped: when its live
@@ -124,10 +125,10 @@ class Closing:
 
     def _advance(self, file: File, now: float, wall: float) -> bool:
         """The next step to close a revoked file; whether it's closed now."""
-        attempt = self._attempts.get(file.id)
-        if attempt is not None and now <= attempt.deadline:
+        if self._is_under_way(file, now):
             return False
-        last = file.blocks[-1] if file.blocks else None
+        before = self._parts.state.openings[file.id].blocks_before
+        last = file.blocks[-1] if len(file.blocks) > before else None
         if last is not None and not (last.committed and self._parts.blocks.good(last.id)):
             holders = self._live_holders(last, now)
             if holders:
@@ -154,12 +155,25 @@ class Closing:
         live = [n.node for n in self._parts.nodes.live(now) if n.node.node_id in ids]
 
         def rank(node: Node) -> tuple[bool, bool, str]:
-            # A node that missed some heartbeats may be dead: others are asked first.
-            silent = self._parts.nodes.silence_s(node.node_id, now) > SILENT_HEARTBEATS * beat_s
+            silent = self._is_silent(node.node_id, now)
             return node.node_id not in reported, silent, node.node_id
 
-        beat_s = self._parts.config.heartbeat_interval_s
         return sorted(live, key=rank)
+
+    def _is_silent(self, node_id: str, now: float) -> bool:
+        """It has missed some heartbeats, and may be dead."""
+        allowed_s = SILENT_HEARTBEATS * self._parts.config.heartbeat_interval_s
+        return self._parts.nodes.silence_s(node_id, now) > allowed_s
+
+    def _is_under_way(self, file: File, now: float) -> bool:
+        attempt = self._attempts.get(file.id)
+        if attempt is None or now > attempt.deadline:
+            return False
+        if not self._is_silent(attempt.primary, now):
+            return True
+        # The primary has died, it seems: another one needn't wait, if there is one that lives.
+        others = self._live_holders(file.blocks[-1], now)
+        return all(self._is_silent(node.node_id, now) for node in others)
 
     def _order_recovery(
         self, file: File, last: StoredBlock, holders: Sequence[Node], now: float

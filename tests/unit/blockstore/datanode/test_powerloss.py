@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from blockstore import checksum
 from blockstore.datanode.blockfiles import MemoryBlockFiles
+from blockstore.datanode.core import Event
 from blockstore.datanode.memorydisk import MemoryDisk
 from blockstore.datanode.store import ReplicaStore
 from blockstore.errors import ChecksumException
@@ -80,6 +81,8 @@ class Life:
             length = writing.length
             writing.finish()
             self.promised[block.id] = Block(block.id, 10, length)
+            if not (copy and writing.event is Event.JOIN):
+                self._change(store, Block(block.id, 10, length))
         elif fate == "recover":
             held = store.begin_recovery(block, 11)
             new = Block(block.id, 11, held.block.length)
@@ -95,6 +98,29 @@ class Life:
             self.promised.pop(block.id, None)
             self.deleted.add(block.id)
             store.delete([Block(block.id, 99)])
+
+    def _change(self, store: ReplicaStore, block: Block) -> None:
+        """A finalised replica is reopened and written further, or cut, or stays."""
+        rng = self.rng
+        if rng.random() < 0.3:
+            cut = Block(block.id, 20, rng.randint(1, block.length))
+            self.promised[block.id] = Block(block.id, 10, cut.length)
+            store.update(block, cut, finalize=True)
+            self.promised[block.id] = block = cut
+        if rng.random() < 0.5:
+            reopened = Block(block.id, 30, block.length)
+            store.update(block, reopened, finalize=False)
+            self.promised[block.id] = reopened
+            writing = store.resume(reopened)
+            start = writing.length // CHUNK * CHUNK
+            data = DATA[start : writing.length + rng.randrange(1, 1500)]
+            writing.write(start, checksum.checksums(data, CHUNK), data)
+            if rng.random() < 0.5:
+                writing.sync()
+                self.promised[block.id] = Block(block.id, 30, writing.length)
+            if rng.random() < 0.5:
+                writing.finish()
+                self.promised[block.id] = Block(block.id, 30, writing.length)
 
 
 @given(seed=st.integers(0, 2**32), after=st.integers(20, 400))

@@ -56,8 +56,8 @@ def write(node, data: bytes) -> None:
     writing.write(0, checksum.checksums(data, CHUNK), data)
 
 
-def recover(nodes, peers, generation: int = 9):
-    order = RecoverBlock(BLOCK, generation, tuple(node.node for node in nodes))
+def recover(nodes, peers, generation: int = 9, cut_to: int | None = None):
+    order = RecoverBlock(BLOCK, generation, tuple(node.node for node in nodes), cut_to)
     first = nodes[0]
     return Recovery(first.store, order, own_id=first.node.node_id, dial=peers.dial).run()
 
@@ -102,3 +102,28 @@ def test_two_recoveries_leave_the_later_ones_result(datanodes, peers):
         recover(pair, peers, 11)
     for node in pair:
         assert node.store.report() == [Replica(Block(1, 12, 3000), ReplicaState.FINALIZED)]
+
+
+def test_a_truncation_cuts_finalised_replicas_and_may_be_tried_again(datanodes, peers):
+    trio = datanodes(3)
+    for node in trio:
+        writing = node.store.create(BLOCK, CHUNK)
+        data = bytes(range(256)) * 12
+        writing.write(0, checksum.checksums(data, CHUNK), data)
+        writing.finish()
+    # The first try reached one node and was never reported.
+    assert recover(trio[:1], peers, 8, cut_to=1500) == (Block(1, 8, 1500), ("dn-0",))
+    new, who = recover(trio, peers, 9, cut_to=1500)
+    assert (new, set(who)) == (Block(1, 9, 1500), {"dn-0", "dn-1", "dn-2"})
+    for node in trio:
+        assert node.store.report() == [Replica(new, ReplicaState.FINALIZED)]
+        crcs, found = node.store.read(new).run(0, 1500)
+        assert found == data[:1500]
+        checksum.verify(found, crcs, CHUNK, what="replica", offset=0)
+
+
+def test_a_truncation_leaves_out_who_has_too_little(datanodes, peers):
+    pair = datanodes(2)
+    write(pair[0], b"x" * 3000)
+    write(pair[1], b"x" * 1000)
+    assert recover(pair, peers, 9, cut_to=1500) == (Block(1, 9, 1500), ("dn-0",))

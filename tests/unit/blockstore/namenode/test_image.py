@@ -5,6 +5,7 @@ import pytest
 from blockstore.errors import ConfigException, JournalCorruptException
 from blockstore.namenode import image
 from blockstore.namenode.disk import MemoryDisk
+from blockstore.namenode.openings import Opening
 from blockstore.namenode.state import State
 
 
@@ -104,3 +105,19 @@ def test_an_image_of_another_version_is_refused_by_name_not_as_damaged(lively):
     file.write(old + hashlib.sha256(old).digest())
     with pytest.raises(ConfigException, match="is in format 1, this version of mapred reads"):
         image.newest(disk)
+
+
+def test_why_a_file_is_open_comes_back(cluster, image_of):
+    cluster.add_nodes("xyz")
+    for path in ("/cut", "/added-to"):
+        cluster.write(path, 1000, 500)
+    changes, now, wall = cluster.core.changes, cluster.now, cluster.wall
+    cluster.take(changes.truncate("/cut", 1200, now=now, wall=wall))
+    cluster.take(changes.append("/added-to", client_id="ana", now=now, wall=wall))
+    disk = MemoryDisk()
+    image.write(disk, cluster.state, unique=1)
+    again = image.newest(disk)
+    assert image_of(again) == image_of(cluster.state)
+    assert again.openings == cluster.state.openings
+    openings = sorted(again.openings.values(), key=lambda opening: opening.is_cut)
+    assert openings == [Opening(wall, 1), Opening(wall, 1, is_cut=True)]

@@ -12,7 +12,13 @@ import pytest
 from blockstore.errors import StoreError
 from blockstore.model import Block, DeleteReplicas, RecoverBlock, Replica, ReplicaState, Replicate
 from blockstore.namenode.config import NameNodeConfig
-from blockstore.namenode.entries import BlockCommitted, FileClosed
+from blockstore.namenode.entries import (
+    BlockCommitted,
+    Concatenated,
+    FileAppended,
+    FileClosed,
+    Truncated,
+)
 
 FINALIZED, RWR, DELETED = ReplicaState.FINALIZED, ReplicaState.RWR, ReplicaState.DELETED
 NODES = ("v", "w", "x", "y", "z")
@@ -89,6 +95,8 @@ class Life:
         found = {n: r for n, r in found.items() if r.block.generation >= order.block.generation}
         finalized = [r.block.length for r in found.values() if r.state is FINALIZED]
         length = max(finalized, default=min((r.block.length for r in found.values()), default=0))
+        if order.cut_to is not None:
+            length = order.cut_to
         new = Block(order.block.id, order.new_generation, length) if length else None
         holders = [n for n, r in found.items() if new and r.block.length >= length]
         for node_id in holders:
@@ -160,6 +168,78 @@ class Life:
         if self.cluster.complete(inode_id, blocks[-1] if blocks else None).done:
             self.acknowledged[inode_id] = self.open.pop(inode_id)
 
+    def append(self):
+        """Opened again; the replicas of a block that isn't full go on under a new stamp."""
+        inode_id = self.rng.choice(list(self.acknowledged))
+        path = self.cluster.state.names.path_of(self.cluster.state.names.file(inode_id))
+        core, now, wall = self.cluster.core, self.cluster.now, self.cluster.wall
+        last = self.cluster.try_(
+            lambda: core.changes.append(path, client_id="ana", now=now, wall=wall)
+        ).last
+        blocks = self.open[inode_id] = self.acknowledged.pop(inode_id)
+        if last is None or not last.under_construction:
+            return
+        if self.rng.random() < 0.2:
+            # The writer dies before he has done anything.
+            del self.open[inode_id]
+            self.acknowledged[inode_id] = blocks
+            self.cluster.recover_lease(path)
+            return
+        survivors = [node.node_id for node in last.nodes if node.node_id in self.up]
+        if not survivors:
+            del self.open[inode_id]
+            return
+        block = self.reopened(inode_id, last.block, survivors)
+        longer = Block(block.id, block.generation, self.rng.randint(block.length, 1000))
+        blocks[-1] = longer
+        for node_id in survivors:
+            self.put(node_id, longer, FINALIZED)
+
+    def reopened(self, inode_id, old, survivors):
+        grant = self.cluster.try_(
+            lambda: self.cluster.core.recover_pipeline(
+                inode_id, client_id="ana", block=old, survivors=survivors, now=self.cluster.now
+            )
+        )
+        new = Block(old.id, grant.new_generation, old.length)
+        for node_id in survivors:
+            self.put(node_id, new, ReplicaState.RBW)
+        self.cluster.try_(
+            lambda: self.cluster.core.update_pipeline(
+                inode_id,
+                client_id="ana",
+                old=old,
+                new=new,
+                node_ids=survivors,
+                now=self.cluster.now,
+            )
+        )
+        return new
+
+    def truncate(self):
+        inode_id = self.rng.choice(list(self.acknowledged))
+        file = self.cluster.state.names.file(inode_id)
+        length = self.rng.randint(0, file.length)
+        path = self.cluster.state.names.path_of(file)
+        self.cluster.try_(
+            lambda: self.cluster.core.changes.truncate(
+                path, length, now=self.cluster.now, wall=self.cluster.wall
+            )
+        )
+        # The lengths that count from now on; the stamps don't matter to the check.
+        self.acknowledged[inode_id] = [stored.value() for stored in file.blocks]
+
+    def concat(self):
+        target, source = self.rng.sample(list(self.acknowledged), 2)
+        names = self.cluster.state.names
+        paths = [names.path_of(names.file(inode_id)) for inode_id in (target, source)]
+        self.cluster.try_(
+            lambda: self.cluster.core.changes.concat(
+                paths[0], paths[1:], now=self.cluster.now, wall=self.cluster.wall
+            )
+        )
+        self.acknowledged[target] = self.acknowledged[target] + self.acknowledged.pop(source)
+
     def give_up(self):
         for file in list(self.cluster.state.open_files.values())[:1]:
             self.open.pop(file.id, None)
@@ -214,6 +294,9 @@ class Life:
         write,
         complete,
         complete,
+        append,
+        truncate,
+        concat,
         give_up,
         rename,
         delete_path,
@@ -230,7 +313,9 @@ class Life:
 
     def step(self):
         with suppress(StoreError):
-            self.rng.choice(self.STEPS)(self)
+            step = self.rng.choice(self.STEPS)
+            if len(self.acknowledged) > 1 or step not in (Life.append, Life.truncate, Life.concat):
+                step(self)
         inodes = self.cluster.state.names.inodes
         for table in (self.open, self.acknowledged):
             for inode_id in [i for i in table if i not in inodes]:
@@ -243,6 +328,7 @@ class Life:
         self.check_acknowledged()
         state = self.cluster.state
         assert state.committed_blocks == sum(block.committed for block in state.blocks.values())
+        assert set(state.openings) == set(state.open_files)
         assert set(state.open_files) == {
             inode.id for inode in state.names.inodes.values() if getattr(inode, "is_open", False)
         }
@@ -264,9 +350,11 @@ class Life:
             stored = self.cluster.state.names.file(inode_id).blocks
             assert [block.length for block in stored] == [block.length for block in written]
             for block in stored:
+                kept = [disk[block.id] for disk in self.disks.values() if block.id in disk]
                 assert any(
-                    disk.get(block.id) == Replica(block.value(), FINALIZED)
-                    for disk in self.disks.values()
+                    replica == Replica(block.value(), FINALIZED)
+                    or (not block.committed and replica.block.length >= block.length)
+                    for replica in kept
                 ), f"{block} of file {inode_id} is on no disk"
 
     def check_replay(self):
@@ -315,4 +403,4 @@ def test_the_lives_reach_what_they_are_meant_to_reach(make_cluster, image_of):
             life.step()
         seen |= {type(entry) for entry in life.cluster.entries}
         assert life.acknowledged
-    assert {BlockCommitted, FileClosed} <= seen
+    assert {BlockCommitted, FileClosed, FileAppended, Truncated, Concatenated} <= seen
