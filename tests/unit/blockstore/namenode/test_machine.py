@@ -196,24 +196,9 @@ class Life:
             self.put(node_id, longer, FINALIZED)
 
     def reopened(self, inode_id, old, survivors):
-        grant = self.cluster.try_(
-            lambda: self.cluster.core.recover_pipeline(
-                inode_id, client_id="ana", block=old, survivors=survivors, now=self.cluster.now
-            )
-        )
-        new = Block(old.id, grant.new_generation, old.length)
+        new = self.rebuild(inode_id, old, survivors)
         for node_id in survivors:
             self.put(node_id, new, ReplicaState.RBW)
-        self.cluster.try_(
-            lambda: self.cluster.core.update_pipeline(
-                inode_id,
-                client_id="ana",
-                old=old,
-                new=new,
-                node_ids=survivors,
-                now=self.cluster.now,
-            )
-        )
         return new
 
     def truncate(self):
