@@ -84,11 +84,14 @@ class Daemon:
         """As a machine hangs: connections stay, nobody answers."""
         self.process.send_signal(signal.SIGSTOP)
 
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
     def _signal(self, number: signal.Signals) -> int:
         if self.process.poll() is None:
             self.process.send_signal(number)
             if number is signal.SIGTERM:
-                self.process.send_signal(signal.SIGCONT)
+                self.thaw()
         try:
             code = self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:

@@ -1,0 +1,204 @@
+"""A file system in a few dictionaries, as Hadoop's documents say that one behaves.
+
+Written from "The Hadoop FileSystem API Definition" (filesystem.md, and the documents of append,
+truncate and concat there) and the Javadoc of FileContext.rename, not from our code. Where HDFS
+and these differ, or leave it open, the rule says what is asked of us.
+
+Every operation returns what the store must answer, or raises Refused with the errors it may.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from blockstore import errors
+
+
+class Refused(Exception):
+    """The operation must fail, with one of these."""
+
+    def __init__(self, *kinds: type[errors.StoreError]) -> None:
+        super().__init__(", ".join(kind.__name__ for kind in kinds))
+        self.kinds = kinds
+
+
+@dataclass(eq=False)
+class File:
+    """Bytes; `shown` of them every new reader must see."""
+
+    data: bytes = b""
+    replication: int = 1
+    open: bool = False
+    shown: int = 0
+
+
+@dataclass(eq=False)
+class Directory:
+    entries: dict[str, "Node"] = field(default_factory=dict)
+
+
+Node: TypeAlias = File | Directory
+
+
+def names_of(path: str) -> list[str]:
+    return [name for name in path.split("/") if name]
+
+
+class FileSystemModel:
+    """One tree below `/`."""
+
+    def __init__(self) -> None:
+        self.root = Directory()
+
+    # --- looking -----------------------------------------------------------------------
+
+    def find(self, path: str) -> Node | None:
+        node: Node | None = self.root
+        for name in names_of(path):
+            if not isinstance(node, Directory):
+                return None
+            node = node.entries.get(name)
+        return node
+
+    def get(self, path: str) -> Node:
+        """A file in the middle of the path: as if nothing were there."""
+        node = self.find(path)
+        if node is None:
+            raise Refused(errors.FileNotFoundException, errors.ParentNotDirectoryException)
+        return node
+
+    def file(self, path: str) -> File:
+        node = self.get(path)
+        if isinstance(node, Directory):
+            raise Refused(errors.IsADirectoryException)
+        return node
+
+    def closed(self, path: str) -> File:
+        file = self.file(path)
+        if file.open:
+            raise Refused(errors.AlreadyBeingCreatedException)
+        return file
+
+    def walk(self, path: str = "") -> Iterator[tuple[str, Node]]:
+        """All below a directory."""
+        node = self.find(path)
+        if isinstance(node, Directory):
+            for name, child in sorted(node.entries.items()):
+                yield f"{path}/{name}", child
+                yield from self.walk(f"{path}/{name}")
+
+    def listing(self, path: str) -> list[str]:
+        """A file lists as itself."""
+        node = self.get(path)
+        return sorted(node.entries) if isinstance(node, Directory) else [names_of(path)[-1]]
+
+    def summary(self, path: str) -> tuple[int, int]:
+        """Directories, with the one at the path, and files."""
+        nodes = [self.get(path), *(node for _, node in self.walk(path))]
+        directories = sum(isinstance(node, Directory) for node in nodes)
+        return directories, len(nodes) - directories
+
+    def parent_of(self, path: str, *, make: bool) -> Directory:
+        """Raises Refused: a file is in the way, or nothing is there and may not be made."""
+        node = self.root
+        for name in names_of(path)[:-1]:
+            child = node.entries.get(name)
+            if isinstance(child, File):
+                raise Refused(errors.ParentNotDirectoryException)
+            if child is None:
+                if not make:
+                    raise Refused(errors.FileNotFoundException, errors.ParentNotDirectoryException)
+                child = node.entries[name] = Directory()
+            node = child
+        return node
+
+    # --- changing ----------------------------------------------------------------------
+
+    def mkdir(self, path: str, parents: bool) -> None:
+        node = self.find(path)
+        if isinstance(node, Directory) and parents:
+            return
+        if node is not None:
+            raise Refused(errors.FileAlreadyExistsException)
+        self.parent_of(path, make=parents).entries[names_of(path)[-1]] = Directory()
+
+    def create(self, path: str, overwrite: bool, replication: int) -> File:
+        """Open for writing. An overwritten file's writer finds it gone."""
+        node = self.find(path)
+        if isinstance(node, Directory):
+            raise Refused(errors.FileAlreadyExistsException, errors.IsADirectoryException)
+        if node is not None and not overwrite:
+            raise Refused(errors.FileAlreadyExistsException, errors.AlreadyBeingCreatedException)
+        file = File(replication=replication, open=True)
+        self.parent_of(path, make=True).entries[names_of(path)[-1]] = file
+        return file
+
+    def append(self, path: str) -> File:
+        file = self.closed(path)
+        file.open, file.shown = True, len(file.data)
+        return file
+
+    def truncate(self, path: str, length: int) -> None:
+        file = self.closed(path)
+        if length > len(file.data):
+            raise Refused(errors.InvalidRequestException)
+        file.data = file.data[:length]
+
+    def concat(self, target: str, sources: list[str]) -> None:
+        """The sources are gone; each must be another closed file."""
+        whole = self.closed(target)
+        parts = [self.closed(source) for source in sources]
+        if not parts or len({id(node) for node in (whole, *parts)}) <= len(parts):
+            raise Refused(errors.InvalidRequestException)
+        whole.data += b"".join(part.data for part in parts)
+        for source in sources:
+            self._take(source)
+
+    def rename(self, source: str, target: str, overwrite: bool) -> None:
+        """FileContext.rename: the target is the new name, never a directory to go into."""
+        moving = self.get(source)
+        standing = self.find(target)
+        if standing is moving:
+            # HDFS refuses a directory's and allows a file's: we allow both, nothing changes.
+            return
+        if target.startswith(source + "/"):
+            raise Refused(
+                errors.InvalidPathException,
+                errors.FileNotFoundException,
+                errors.ParentNotDirectoryException,
+                errors.FileAlreadyExistsException,
+            )
+        parent = self.parent_of(target, make=False)
+        if standing is not None:
+            self._check_replaceable(standing, moving, overwrite)
+        parent.entries[names_of(target)[-1]] = self._take(source)
+
+    @staticmethod
+    def _check_replaceable(standing: Node, moving: Node, overwrite: bool) -> None:
+        if not overwrite:
+            raise Refused(errors.FileAlreadyExistsException)
+        if isinstance(standing, Directory) and isinstance(moving, File):
+            raise Refused(errors.IsADirectoryException)
+        if isinstance(standing, File) and isinstance(moving, Directory):
+            raise Refused(errors.ParentNotDirectoryException)
+        if isinstance(standing, Directory) and standing.entries:
+            raise Refused(errors.PathIsNotEmptyDirectoryException)
+
+    def delete(self, path: str, recursive: bool) -> bool:
+        node = self.find(path)
+        if node is None:
+            return False
+        if isinstance(node, Directory) and node.entries and not recursive:
+            raise Refused(errors.PathIsNotEmptyDirectoryException)
+        self._take(path)
+        return True
+
+    def set_replication(self, path: str, replication: int) -> None:
+        self.file(path).replication = replication
+
+    def holds(self, file: File) -> bool:
+        """Whether the file still has a name."""
+        return any(node is file for _, node in self.walk())
+
+    def _take(self, path: str) -> Any:
+        return self.parent_of(path, make=False).entries.pop(names_of(path)[-1])

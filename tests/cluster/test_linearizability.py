@@ -1,0 +1,194 @@
+"""Names behave as if one operation ran at a time, also while the NameNode is killed and frozen.
+
+And the checker itself: it must refuse histories that are known to be bad, and agree with a
+search that knows no tricks.
+"""
+
+import random
+from itertools import permutations
+
+import pytest
+
+from tests.cluster.histories import campaign
+from tests.cluster.linearizability import (
+    BudgetExceeded,
+    NotLinearizable,
+    Operation,
+    check,
+)
+from tests.cluster.namespacespec import START, step
+
+HISTORIES = 4
+
+
+@pytest.mark.cluster
+def test_recorded_histories_are_linearizable(tmp_path):
+    done, unknown = campaign(tmp_path, count=HISTORIES, seed=20260701)
+    assert done >= HISTORIES * 300
+    assert unknown > 0
+
+
+def told(*lines):
+    """Each line: call, return, result, action…; a return of None isn't known."""
+    return [
+        Operation(call, returned, tuple(action), result)
+        for call, returned, result, *action in lines
+    ]
+
+
+GOOD = {
+    "one after the other": told(
+        (1, 2, "ok", "mkdir", "/a"),
+        (3, 4, "ok", "create", "/a/b", "t"),
+        (5, 6, ("open",), "stat", "/a/b"),
+        (7, 8, "ok", "finish", "t", 5),
+        (9, 10, ("file", 5), "stat", "/a/b"),
+        (11, 12, "ok", "rename", "/a", "/b", False),
+        (13, 14, ("b",), "list", ""),
+        (15, 16, True, "delete", "/b"),
+        (17, 18, None, "stat", "/b/b"),
+    ),
+    "at the same time, either may be first": told(
+        (1, 10, "ok", "mkdir", "/a"),
+        (2, 3, None, "stat", "/a"),
+        (4, 5, "directory", "stat", "/a"),
+    ),
+    "of two creates at once one is refused": told(
+        (1, 4, "exists", "create", "/a", "t"),
+        (2, 3, "ok", "create", "/a", "u"),
+    ),
+    "an unknown outcome that took effect late": told(
+        (1, None, None, "mkdir", "/a"),
+        (2, 3, None, "stat", "/a"),
+        (4, 5, "directory", "stat", "/a"),
+    ),
+    "an unknown outcome that never took effect": told(
+        (1, None, None, "mkdir", "/a"),
+        (2, 3, "ok", "mkdir", "/a"),
+    ),
+    "a writer whose fate isn't known": told(
+        (1, 2, "ok", "create", "/a", "t"),
+        (3, None, None, "finish", "t", 5),
+        (4, 5, ("open",), "stat", "/a"),
+        (6, 7, ("file", 5), "stat", "/a"),
+    ),
+}
+
+BAD = {
+    "a stale read": told(
+        (1, 2, "ok", "mkdir", "/a"),
+        (3, 4, None, "stat", "/a"),
+    ),
+    "a read that goes back": told(
+        (1, 10, "ok", "mkdir", "/a"),
+        (2, 3, "directory", "stat", "/a"),
+        (4, 5, None, "stat", "/a"),
+    ),
+    "a lost create": told(
+        (1, 2, "ok", "create", "/a", "t"),
+        (3, 4, "ok", "create", "/a", "u"),
+    ),
+    "a create that came back after its delete": told(
+        (1, 2, "ok", "mkdir", "/a"),
+        (3, 4, True, "delete", "/a"),
+        (5, 6, "directory", "stat", "/a"),
+    ),
+    "a double rename": told(
+        (1, 2, "ok", "mkdir", "/a"),
+        (3, 6, "ok", "rename", "/a", "/b", False),
+        (4, 5, "ok", "rename", "/a", "/c", False),
+    ),
+    "a rename done again": told(
+        (1, 2, "ok", "mkdir", "/a"),
+        (3, 4, "ok", "rename", "/a", "/b", False),
+        (5, 6, "ok", "mkdir", "/a"),
+        (7, 8, None, "stat", "/a"),
+    ),
+    "half a rename": told(
+        (1, 2, "ok", "mkdir", "/a"),
+        (3, 6, "ok", "rename", "/a", "/b", False),
+        (4, 5, ("a", "b"), "list", ""),
+    ),
+    "a lost append": told(
+        (1, 2, "ok", "create", "/a", "t"),
+        (3, 4, "ok", "finish", "t", 5),
+        (5, 6, "ok", "append", "/a", "u"),
+        (7, 8, "ok", "finish", "u", 3),
+        (9, 10, ("file", 5), "stat", "/a"),
+    ),
+    "two writers": told(
+        (1, 2, "ok", "create", "/a", "t"),
+        (3, 4, "ok", "append", "/a", "u"),
+    ),
+    "an unknown outcome that was there and then not": told(
+        (1, None, None, "mkdir", "/a"),
+        (2, 3, "directory", "stat", "/a"),
+        (4, 5, None, "stat", "/a"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_what_one_order_explains_is_accepted(name):
+    assert sorted(check(GOOD[name], step, START), key=id) == sorted(GOOD[name], key=id)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_no_order_explains_is_refused(name):
+    with pytest.raises(NotLinearizable, match="nothing explains"):
+        check(BAD[name], step, START)
+
+
+def test_a_search_that_takes_too_long_is_told():
+    history = [Operation(n, None, ("mkdir", f"/{n}")) for n in range(20)]
+    history.append(Operation(20, 21, ("stat", "/20"), "directory"))
+    with pytest.raises(BudgetExceeded):
+        check(history, step, START, budget=10_000)
+
+
+def explained(history):
+    """The same question, by trying every order."""
+    for order in permutations(history):
+        if any(
+            later.is_known and later.returned < earlier.call
+            for at, earlier in enumerate(order)
+            for later in order[at + 1 :]
+        ):
+            continue
+        state = START
+        for operation in order:
+            state = step(state, operation)
+            if state is None:
+                break
+        else:
+            return True
+    return False
+
+
+def test_it_agrees_with_a_search_through_all_orders():
+    rng = random.Random(7)
+    verdicts = []
+    for _ in range(400):
+        times = rng.sample(range(100), 10)
+        history = []
+        for _ in range(5):
+            call, returned = sorted((times.pop(), times.pop()))
+            path, known = rng.choice(["/a", "/b"]), rng.random() < 0.85
+            action, results = rng.choice(
+                [
+                    (("mkdir", path), ["ok", "exists"]),
+                    (("delete", path), [True, False]),
+                    (("stat", path), [None, "directory"]),
+                    (("rename", path, rng.choice(["/a", "/b"]), False), ["ok", "missing"]),
+                ]
+            )
+            result = rng.choice(results) if known else None
+            history.append(Operation(call, returned if known else None, action, result))
+        try:
+            check(history, step, START)
+            found = True
+        except NotLinearizable:
+            found = False
+        assert found == explained(history), "\n".join(map(str, history))
+        verdicts.append(found)
+    assert 50 < sum(verdicts) < 350

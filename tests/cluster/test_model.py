@@ -1,0 +1,238 @@
+"""Every operation on the store and on a model of it, side by side, as hypothesis thinks them up."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from blockstore import BlockStore
+from blockstore.errors import StoreError
+from blockstore.model import FileStatus
+from tests.cluster.daemons import StoreCluster
+from tests.cluster.filesystemmodel import Directory, File, FileSystemModel, Refused
+
+pytestmark = pytest.mark.cluster
+
+# `MODEL_EXAMPLES=1000 pytest tests/cluster/test_model.py` searches longer.
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "12"))
+STEPS = 30
+# Small, so that a few writes make several blocks, and some end on a border.
+BLOCK = 4096
+CHUNK = 1024
+
+# Few names, so that operations meet.
+PATHS = st.lists(st.sampled_from("ab"), min_size=1, max_size=3).map("/".join).map("/{}".format)
+SIZES = st.sampled_from([0, 1, 100, CHUNK - 1, CHUNK, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK])
+REPLICATIONS = st.integers(1, 2)
+OPEN_MAX = 3
+
+
+class StoreAndModel(RuleBasedStateMachine):
+    """`both` does one thing on either side and compares."""
+
+    store: BlockStore
+    number = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        StoreAndModel.number += 1
+        self.top = f"/run-{StoreAndModel.number}"
+        self.store.mkdir(self.top)
+        self.model = FileSystemModel()
+        # Files open for writing: what the store gave, and what the model has.
+        self.handles = []
+
+    def both(self, name, expected, *arguments, **options):
+        """What the store gave; None when both refused."""
+        try:
+            wanted = expected()
+        except Refused as refusal:
+            with pytest.raises(refusal.kinds):
+                getattr(self.store, name)(*arguments, **options)
+            return None
+        return getattr(self.store, name)(*arguments, **options), wanted
+
+    def at(self, path):
+        return self.top + path
+
+    # --- names -------------------------------------------------------------------------
+
+    @rule(path=PATHS, parents=st.booleans())
+    def mkdir(self, path, parents):
+        self.both("mkdir", lambda: self.model.mkdir(path, parents), self.at(path), parents)
+
+    @rule(old=PATHS, new=PATHS, overwrite=st.booleans())
+    def rename(self, old, new, overwrite):
+        self.both(
+            "rename",
+            lambda: self.model.rename(old, new, overwrite),
+            self.at(old),
+            self.at(new),
+            overwrite,
+        )
+
+    @rule(path=PATHS, recursive=st.booleans())
+    def delete(self, path, recursive):
+        answers = self.both(
+            "delete", lambda: self.model.delete(path, recursive), self.at(path), recursive
+        )
+        assert answers is None or answers[0] == answers[1]
+
+    @rule(path=PATHS, replication=REPLICATIONS)
+    def set_replication(self, path, replication):
+        self.both(
+            "set_replication",
+            lambda: self.model.set_replication(path, replication),
+            self.at(path),
+            replication,
+        )
+
+    # --- bytes -------------------------------------------------------------------------
+
+    @precondition(lambda self: len(self.handles) < OPEN_MAX)
+    @rule(path=PATHS, overwrite=st.booleans(), replication=REPLICATIONS)
+    def create(self, path, overwrite, replication):
+        opened = self.both(
+            "open",
+            lambda: self.model.create(path, overwrite, replication),
+            self.at(path),
+            "wb" if overwrite else "xb",
+            replication=replication,
+            block_bytes=BLOCK,
+        )
+        if opened:
+            self.handles.append(opened)
+
+    @precondition(lambda self: self.handles)
+    @rule(which=st.integers(0, OPEN_MAX), size=SIZES, then=st.sampled_from(["", "flush", "sync"]))
+    def write(self, which, size, then):
+        file, known = self.handles[which % len(self.handles)]
+        data = os.urandom(size)
+        if not self.model.holds(known):
+            self._of_no_name(file, known)
+            return
+        file.write(data)
+        known.data += data
+        if then:
+            getattr(file, then)()
+            known.shown = len(known.data)
+
+    def _of_no_name(self, file, known):
+        """A file that was deleted or replaced: its writer hears it at the close, at the latest."""
+        self.handles.remove((file, known))
+        with pytest.raises(StoreError):
+            file.close()
+        file.discard()
+
+    @precondition(lambda self: self.handles)
+    @rule(which=st.integers(0, OPEN_MAX))
+    def close(self, which):
+        file, known = self.handles[which % len(self.handles)]
+        if not self.model.holds(known):
+            self._of_no_name(file, known)
+            return
+        self.handles.remove((file, known))
+        file.close()
+        known.open = False
+
+    @rule(path=PATHS)
+    def read(self, path):
+        opened = self.both("open", lambda: self.model.file(path), self.at(path))
+        if opened:
+            with opened[0] as file:
+                self._check_bytes(file.read(), opened[1])
+
+    @rule(path=PATHS, offset=SIZES, length=SIZES)
+    def read_range(self, path, offset, length):
+        known = self.model.find(path)
+        if isinstance(known, File) and not known.open:
+            with self.store.open(self.at(path)) as file:
+                assert file.pread(offset, length) == known.data[offset : offset + length]
+
+    @staticmethod
+    def _check_bytes(seen, known):
+        """Of an open file readers see at least what was flushed, and only what was written."""
+        if not known.open:
+            assert seen == known.data
+        assert known.shown <= len(seen) <= len(known.data) or not known.open
+        assert known.data.startswith(seen)
+
+    # --- looking -----------------------------------------------------------------------
+
+    @rule(path=PATHS)
+    def listing(self, path):
+        try:
+            expected = self.model.listing(path)
+        except Refused as refusal:
+            with pytest.raises(refusal.kinds):
+                list(self.store.list(self.at(path)))
+            return
+        assert [entry.name for entry in self.store.list(self.at(path))] == expected
+
+    @rule(path=PATHS)
+    def summary(self, path):
+        answers = self.both("summary", lambda: self.model.summary(path), self.at(path))
+        if answers:
+            assert (answers[0].directories, answers[0].files) == answers[1]
+
+    @invariant()
+    def the_trees_are_the_same(self):
+        found = {status.path.removeprefix(self.top): status for status in self._walk(self.top)}
+        expected = dict(self.model.walk())
+        assert sorted(found) == sorted(expected)
+        for path, node in expected.items():
+            self._check_status(found[path], node)
+
+    def _walk(self, path):
+        for status in self.store.list(path):
+            yield status
+            if status.is_directory:
+                yield from self._walk(status.path)
+
+    @staticmethod
+    def _check_status(status: FileStatus, node):
+        if isinstance(node, Directory):
+            assert (status.is_directory, status.children) == (True, len(node.entries))
+            return
+        assert (status.is_directory, status.under_construction) == (False, node.open)
+        assert (status.replication, status.block_bytes) == (node.replication, BLOCK)
+        assert status.length <= len(node.data)
+        assert node.open or status.length == len(node.data)
+
+    def teardown(self):
+        for file, known in self.handles:
+            if self.model.holds(known):
+                file.close()
+                known.open = False
+            else:
+                file.discard()
+        for path, node in self.model.walk():
+            if isinstance(node, File):
+                with self.store.open(self.at(path)) as file:
+                    assert file.read() == node.data, path
+        self.store.delete(self.top, recursive=True)
+
+
+def test_the_store_does_what_the_model_does():
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as root:
+        cluster = StoreCluster(Path(root))
+        try:
+            cluster.start(2)
+            StoreAndModel.store = cluster.client(chunk_bytes=CHUNK)
+            case = StoreAndModel.TestCase()
+            case.settings = settings(
+                max_examples=EXAMPLES,
+                stateful_step_count=STEPS,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                derandomize=EXAMPLES < 100,
+                database=None,
+            )
+            case.runTest()
+        finally:
+            cluster.close()
