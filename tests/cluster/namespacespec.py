@@ -5,7 +5,8 @@ its writer's token, which `finish` names.
 
 Actions and their results; any may also be refused, with a word:
     ("mkdir", path)                  "ok"        exists, missing, no-directory
-    ("create", path, token)          "ok"        exists, no-directory
+    ("create", path, token)          "ok"        exists, no-directory; without a token nothing
+                                                 is known of when the file is open
     ("append", path, token)          "ok"        missing, is-directory, busy
     ("finish", token, bytes)         "ok"        gone
     ("rename", old, new, replace)    "ok"        missing, exists, no-directory, is-directory,
@@ -86,13 +87,13 @@ def _mkdir(tree: dict[str, Any], _: Operation, path: str) -> str:
     return "ok"
 
 
-def _create(tree: dict[str, Any], operation: Operation, path: str, token: str) -> str:
+def _create(tree: dict[str, Any], operation: Operation, path: str, token: str | None) -> str:
     if path in tree:
         raise Refusal("exists")
     _check_above(tree, path)
     for above in _above(path):
         tree[above] = DIRECTORY
-    tree[path] = File(0, token)
+    tree[path] = File(0, token, blurred=token is None)
     return "ok"
 
 
