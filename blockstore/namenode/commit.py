@@ -6,11 +6,15 @@ Rules
 - A sync runs on the loop itself while the disk is quick: two changes of thread cost more than
   such a sync. A disk that has become slow gets a thread, until it is quick again.
 - Actions wait for a transaction and run on the loop, in the order in which they were given.
+- A full volume is no failure: `make_room` is asked, and the sync is tried again, at once when that
+  has helped, else whenever `retry` is called.
 - A journal that failed once never acknowledges anything again: `on_failure` is called, once,
   and must end the process.
 """
 
 import asyncio
+import contextlib
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,7 +22,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from blockstore.namenode.entries import Entry
-from blockstore.namenode.journal import Journal
+from blockstore.namenode.journal import Journal, JournalFull
+
+log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
@@ -26,14 +32,22 @@ Result = TypeVar("Result")
 QUICK_S: Final = 0.002
 # How much the last sync counts in the average.
 _WEIGHT: Final = 0.2
+# What a stopping daemon gives the last sync.
+_CLOSE_S: Final = 2.0
 
 
 class GroupCommit:
     """Owned by the event loop; the journal's disk work happens on a thread of its own."""
 
-    def __init__(self, journal: Journal, on_failure: Callable[[OSError], None]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        on_failure: Callable[[OSError], None],
+        make_room: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._journal = journal
         self._on_failure = on_failure
+        self._make_room = make_room
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._durable = journal.last
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
@@ -82,6 +96,11 @@ class GroupCommit:
         finally:
             self._on_thread -= 1
 
+    def retry(self) -> None:
+        """Tries again what a full volume had no room for."""
+        if self._waiting:
+            self._sync()
+
     def _sync(self) -> None:
         if self._syncing or self._failed:
             return
@@ -110,6 +129,11 @@ class GroupCommit:
     def _synced(self, done: "Future[tuple[int, float]]") -> None:
         self._syncing = False
         error = done.exception()
+        if isinstance(error, JournalFull):
+            log.error("the journal's volume is full: %s", error)
+            if self._make_room():
+                self._sync()
+            return
         if error is not None:
             self._fail(error if isinstance(error, OSError) else OSError(repr(error)))
             return
@@ -130,6 +154,8 @@ class GroupCommit:
     async def close(self) -> None:
         """Syncs what is left and ends the thread."""
         if not self._failed:
-            await self.durable()
+            with contextlib.suppress(TimeoutError):
+                # On a full volume it may never come.
+                await asyncio.wait_for(self.durable(), _CLOSE_S)
         self._thread.shutdown(wait=True)
         self._journal.close()

@@ -68,6 +68,10 @@ class NameNodeConfig:
     checkpoint_transactions: int = 100_000
     checkpoint_age_s: float = 3600.0
 
+    # With less room on the journal's volume changes are refused: HDFS's
+    # dfs.namenode.resource.du.reserved, at its default.
+    journal_reserve_bytes: int = 100 * MIB
+
     def __post_init__(self) -> None:
         if not 0 < self.heartbeat_interval_s < self.stale_after_s <= self.dead_after_s:
             raise ConfigException(

@@ -377,6 +377,10 @@ class NameNode:
     def fsck(self, path: str) -> Ready[TreeHealth]:
         return Ready(self._reading.fsck(path))
 
+    def hold_changes(self, reason: str) -> None:
+        """The journal has no room, or (empty) has it: changes wait, reads and copies go on."""
+        self._parts.safe_mode.hold(reason)
+
     def safe_mode(self, enter: bool | None = None) -> Ready[SafeModeStatus]:
         """Enters, leaves, or (None) only tells."""
         if enter is not None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from blockstore.errors import ConfigException, JournalCorruptException
+from blockstore.errors import ConfigException, JournalCorruptException, StoreError
 from blockstore.model import Permission
 from blockstore.namenode.checkpointer import Checkpointer
 from blockstore.namenode.config import NameNodeConfig
@@ -16,10 +16,12 @@ from blockstore.namenode.datanodeservicer import DataNodeServicer
 from blockstore.namenode.directory import prepare
 from blockstore.namenode.disk import RealDisk
 from blockstore.namenode.entries import OPEN_ROOT
-from blockstore.namenode.journal import Journal
+from blockstore.namenode.journal import Journal, JournalFull
 from blockstore.namenode.recovery import recover
+from blockstore.namenode.reserve import Reserve
 from blockstore.namenode.servicer import ClientServicer
 from blockstore.namenode.shell import Shell
+from blockstore.namenode.state import State
 from blockstore.namenode.topology import Topology
 from blockstore.runtime import config as settings_of
 from blockstore.runtime import rpc
@@ -71,8 +73,26 @@ def run(
     except (ConfigException, JournalCorruptException) as error:
         print(f"namenode: {error}", file=sys.stderr)
         return EXIT_REFUSED
+    except _UnusableDisk as error:
+        print(f"namenode: {error}", file=sys.stderr)
+        return EXIT_JOURNAL_FAILED
     finally:
         lock.release()
+
+
+class _UnusableDisk(Exception):
+    """The journal's disk refused at the start."""
+
+
+def _recovered(disk: RealDisk, reserve: Reserve, root: Permission) -> tuple[State, Journal]:
+    # A new segment needs room too.
+    reserve.give_up()
+    try:
+        return recover(disk, wall=SYSTEM_CLOCK.wall(), root=root)
+    except StoreError:
+        raise
+    except (JournalFull, OSError) as error:
+        raise _UnusableDisk(f"{disk.place} can't be used: {error}") from error
 
 
 def _stop_at_once(error: OSError) -> None:
@@ -97,10 +117,11 @@ async def _serve(
     stop = stop_event_for_loop()
     # Open to all, as /tmp is: a fresh cluster refuses nobody his first directory.
     root = Permission(config.superuser, config.supergroup, OPEN_ROOT.mode)
-    state, journal = recover(disk, wall=SYSTEM_CLOCK.wall(), root=root)
+    reserve = Reserve(disk, config.journal_reserve_bytes)
+    state, journal = _recovered(disk, reserve, root)
     # What was recovered stays: the collector needn't look at millions of inodes again and again.
     gc.freeze()
-    shell = Shell(config, state, journal, SYSTEM_CLOCK, _stop_at_once)
+    shell = Shell(config, state, journal, SYSTEM_CLOCK, _stop_at_once, reserve)
     shell.take(shell.core.start())
     await shell.commit.durable()
     checkpointer = Checkpointer(shell, disk, journal)

@@ -8,6 +8,7 @@ What the port promises, and nothing else may be relied on:
 some pages of them arrive; names that weren't synced come back or vanish, in order.
 """
 
+import errno
 import os
 import random
 from collections.abc import Callable
@@ -23,6 +24,9 @@ class AppendFile(Protocol):
     def write(self, data: bytes) -> None: ...
 
     def sync(self) -> None: ...
+
+    def cut(self, size: int) -> None:
+        """Takes back what was written beyond `size`; not durable by itself."""
 
     def close(self) -> None: ...
 
@@ -49,6 +53,11 @@ class Disk(Protocol):
 
     def sync_names(self) -> None: ...
 
+    def allocate(self, name: str, size: int) -> None:
+        """A file of zeros that really takes up so much room; none is left when it doesn't fit."""
+
+    def free_bytes(self) -> int: ...
+
 
 class RealFile:
     """An open file descriptor."""
@@ -64,6 +73,9 @@ class RealFile:
 
     def sync(self) -> None:
         os.fdatasync(self._fd)
+
+    def cut(self, size: int) -> None:
+        os.ftruncate(self._fd, size)
 
     def close(self) -> None:
         os.close(self._fd)
@@ -109,6 +121,20 @@ class RealDisk:
         finally:
             os.close(fd)
 
+    def allocate(self, name: str, size: int) -> None:
+        fd = os.open(self._path(name), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            os.posix_fallocate(fd, 0, size)
+        except OSError:
+            os.remove(self._path(name))
+            raise
+        finally:
+            os.close(fd)
+
+    def free_bytes(self) -> int:
+        found = os.statvfs(self.place)
+        return found.f_bavail * found.f_frsize
+
 
 class _Content:
     """The bytes of a file: all, and how many of them are durable."""
@@ -132,17 +158,27 @@ class _Content:
 class MemoryFile:
     """A file of a MemoryDisk."""
 
-    def __init__(self, content: _Content, step: Callable[[], None]) -> None:
+    def __init__(
+        self, content: _Content, step: Callable[[], None], room: Callable[[], int]
+    ) -> None:
         self._content = content
         self._step = step
+        self._room = room
 
     def write(self, data: bytes) -> None:
         self._step()
-        self._content.data += data
+        fits = data[: self._room()]
+        self._content.data += fits
+        if len(fits) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def sync(self) -> None:
         self._step()
         self._content.durable_bytes = len(self._content.data)
+
+    def cut(self, size: int) -> None:
+        self._step()
+        del self._content.data[size:]
 
     def close(self) -> None:
         pass
@@ -154,9 +190,12 @@ _Names = dict[str, _Content]
 class MemoryDisk:
     """The twin. `before_step` is called before every change: a test stops the world there."""
 
-    def __init__(self, before_step: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, before_step: Callable[[], None] = lambda: None, capacity_bytes: int = 1 << 40
+    ) -> None:
         self.place = "memory"
         self.before_step = before_step
+        self.capacity_bytes = capacity_bytes
         self._names: _Names = {}
         # How the names looked after each change since the last sync_names, oldest first.
         self._history: list[_Names] = [{}]
@@ -174,7 +213,7 @@ class MemoryDisk:
         self.before_step()
         self._names[name] = content = _Content()
         self._changed()
-        return MemoryFile(content, lambda: self.before_step())
+        return MemoryFile(content, lambda: self.before_step(), self.free_bytes)
 
     def truncate(self, name: str, size: int) -> None:
         self.before_step()
@@ -198,6 +237,17 @@ class MemoryDisk:
         self.before_step()
         self._history = [dict(self._names)]
 
+    def allocate(self, name: str, size: int) -> None:
+        self.before_step()
+        if size > self.free_bytes():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._names[name] = _Content(bytes(size))
+        self._changed()
+
+    def free_bytes(self) -> int:
+        used = sum(len(content.data) for content in self._names.values())
+        return max(0, self.capacity_bytes - used)
+
     def _content(self, name: str) -> _Content:
         if name not in self._names:
             raise FileNotFoundError(f"{name} is not on this disk")
@@ -205,7 +255,7 @@ class MemoryDisk:
 
     def crash(self, rng: random.Random) -> "MemoryDisk":
         """A disk with what a power cut at this moment leaves."""
-        after = MemoryDisk()
+        after = MemoryDisk(capacity_bytes=self.capacity_bytes)
         names = rng.choice(self._history)
         after._names = {name: content.after_crash(rng) for name, content in names.items()}
         after._history = [dict(after._names)]

@@ -20,6 +20,7 @@ Rules
   can replace it; that is why two are kept, and the journal since the older.
 """
 
+import contextlib
 import hashlib
 import logging
 import struct
@@ -84,6 +85,18 @@ def write(disk: Disk, state: State, unique: int) -> None:
     """Writes an image of the state; `unique` tells concurrent writers' parts apart."""
     name = image_name(state.transaction)
     part = f"{name}{PART}{unique}"
+    try:
+        _write_part(disk, part, state)
+    except OSError:
+        # On a full disk half an image would be in the way of what makes room.
+        with contextlib.suppress(OSError):
+            disk.remove(part)
+        raise
+    disk.replace(part, name)
+    disk.sync_names()
+
+
+def _write_part(disk: Disk, part: str, state: State) -> None:
     file = disk.create(part)
     digest = hashlib.sha256()
     gathered = bytearray()
@@ -97,8 +110,6 @@ def write(disk: Disk, state: State, unique: int) -> None:
     file.write(bytes(gathered) + digest.digest())
     file.sync()
     file.close()
-    disk.replace(part, name)
-    disk.sync_names()
 
 
 def encode(state: State) -> Iterator[bytes]:

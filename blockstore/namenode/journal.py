@@ -19,8 +19,10 @@ Rules
 - A group is there as a whole or not at all: at the end of the journal an unfinished one is cut
   off as a torn record is.
 - append only gathers; `sync` writes what was gathered and makes it durable with one fsync.
-- After an error of `sync` the journal is dead: what is on disk is unknown, and nobody may
+- After an OSError of `sync` the journal is dead: what is on disk is unknown, and nobody may
   be told anything that rests on it.
+- A full volume is no such error: what was written of the batch is cut off again, the batch waits,
+  and `sync` may be called again.
 - A new segment is begun at every start and at `roll`; only the last may end in a torn record.
 
 Its reading end is journalreader.py, its witness syncmark.py. A replicated journal is another class
@@ -36,6 +38,7 @@ from blockstore.checksum import crc32c
 from blockstore.namenode import entrycodec, syncmark
 from blockstore.namenode.disk import AppendFile, Disk
 from blockstore.namenode.entries import Entry
+from blockstore.namenode.reserve import FULL
 
 MAGIC: Final = b"BSJRNL02"
 PREFIX: Final = "journal-"
@@ -55,6 +58,10 @@ def segments(disk: Disk) -> list[int]:
     return [int(n[len(PREFIX) :]) for n in disk.names() if n.startswith(PREFIX)]
 
 
+class JournalFull(Exception):
+    """There is no room; nothing is lost, nothing of it is durable yet."""
+
+
 class Journal:
     """The writing end. Thread-safe for one appender and one syncer.
 
@@ -69,6 +76,8 @@ class Journal:
         self._last = 0
         # Owned by the syncing thread.
         self._file: AppendFile | None = None
+        self._first = 0
+        self._size = 0
         self._written = 0
         self._durable = 0
         # Owned by whoever calls `mark`.
@@ -114,6 +123,7 @@ class Journal:
         """Makes all that was appended durable; returns the last transaction of it.
 
         Raises:
+            JournalFull: there is no room for it.
             OSError: nothing is known of the disk any more; the process must end.
         """
         with self._lock:
@@ -121,26 +131,53 @@ class Journal:
             self._gathered = []
         if gathered:
             assert self._file is not None, "the journal is not open"
-            self._file.write(b"".join(gathered))
+            batch = b"".join(gathered)
+            try:
+                self._file.write(batch)
+            except OSError as error:
+                if error.errno not in FULL:
+                    raise
+                self._file.cut(self._size)
+                with self._lock:
+                    self._gathered[:0] = gathered
+                raise JournalFull(str(error)) from error
+            self._size += len(batch)
             self._written = last
             self._file.sync()
             self._durable = last
         return self._durable
 
     def roll(self) -> int:
-        """Ends the segment and begins another; returns the last sealed transaction."""
+        """Ends the segment and begins another; returns the last sealed transaction.
+
+        Raises:
+            JournalFull: there is no room for another; the segment goes on.
+            OSError: as for `sync`.
+        """
         sealed = self.sync()
-        self._begin_segment()
+        if self._written + 1 > self._first:
+            self._begin_segment()
         return sealed
 
     def _begin_segment(self) -> None:
-        name = segment_name(self._written + 1)
-        head = MAGIC + struct.pack("<Q", self._written + 1)
-        self.close()
-        self._file = self._disk.create(name)
-        self._file.write(head + struct.pack("<I", crc32c(head)))
-        self._file.sync()
+        first = self._written + 1
+        name = segment_name(first)
+        head = MAGIC + struct.pack("<Q", first)
+        file = self._disk.create(name)
+        try:
+            file.write(head + struct.pack("<I", crc32c(head)))
+        except OSError as error:
+            file.close()
+            if error.errno not in FULL:
+                raise
+            # Else a segment would follow the one that is going to grow.
+            self._disk.remove(name)
+            self._disk.sync_names()
+            raise JournalFull(str(error)) from error
+        file.sync()
         self._disk.sync_names()
+        self.close()
+        self._file, self._first, self._size = file, first, SEGMENT.size
 
     def purge(self, through: int) -> None:
         """Removes the segments that end at or before transaction `through`."""

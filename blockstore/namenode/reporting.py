@@ -149,7 +149,7 @@ class Reporting:
         """Safe mode's end, copies and deletions, as far as they are due."""
         if self._parts.safe_mode.progress():
             log.info("safe mode is over: %s", self._parts.safe_mode.status().reason)
-        if self._parts.safe_mode.on:
+        if self._parts.safe_mode.keeps_replicas:
             return
         for node_id, order in self._parts.replication.work(now, most):
             self._parts.order(node_id, order)

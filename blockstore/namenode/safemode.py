@@ -4,14 +4,19 @@ Rules
 - At start it's on until `threshold` of all committed blocks have a good replica, and ends in
   the moment when they have. A namespace without blocks never enters it.
 - An administrator may enter and leave it at any time; what they entered, only they end.
-- Reads work; changes raise SafeModeException; no replica is copied or deleted.
+- While the journal has no room it's on, whatever else; nobody needs to end it.
+- Reads work; changes raise SafeModeException; no replica is copied or deleted, except while
+  only the journal's room is missing: that touches no entry, and blocks may need it.
 """
 
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from blockstore.errors import SafeModeException
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,23 @@ class SafeMode:
         self._needed = math.ceil(threshold * blocks())
         self._starting = True
         self._by_hand = False
+        # Why the journal can't take changes; empty when it can.
+        self._held = ""
         self.progress()
 
     @property
     def on(self) -> bool:
+        return self._starting or self._by_hand or bool(self._held)
+
+    @property
+    def keeps_replicas(self) -> bool:
+        """No replica may be copied or deleted."""
         return self._starting or self._by_hand
+
+    def hold(self, reason: str) -> None:
+        if bool(reason) != bool(self._held):
+            log.warning("%s", reason or "the journal has room again: changes are taken")
+        self._held = reason
 
     def progress(self) -> bool:
         """Looks whether enough blocks are there; true when safe mode ended just now."""
@@ -56,7 +73,9 @@ class SafeMode:
         self._by_hand = self._starting = False
 
     def status(self) -> SafeModeStatus:
-        if self._by_hand:
+        if self._held:
+            reason = self._held
+        elif self._by_hand:
             reason = "an administrator entered it: mapred admin safemode leave"
         elif self._starting:
             reason = (

@@ -16,6 +16,7 @@ from blockstore.namenode.journal import Journal
 from blockstore.namenode.orderdesk import OrderDesk
 from blockstore.namenode.ready import Ready, Reply
 from blockstore.namenode.replies import Completion
+from blockstore.namenode.reserve import Reserve
 from blockstore.namenode.state import State
 from blockstore.runtime.clock import Clock
 
@@ -32,13 +33,16 @@ class Shell:
         journal: Journal,
         clock: Clock,
         on_failure: Callable[[OSError], None],
+        reserve: Reserve | None = None,
     ) -> None:
         """`on_failure` is called when the journal fails; it must end the process."""
         self.config = config
         self.clock = clock
         self.core = NameNode(config, random.Random(), state, clock.monotonic())
         self.desk = OrderDesk()
-        self.commit = GroupCommit(journal, on_failure)
+        self.commit = GroupCommit(journal, on_failure, self._make_room)
+        self._reserve = reserve
+        self._look_at_room()
         # Completes that are held until their file comes nearer to its close.
         self._held: dict[int, set[asyncio.Event]] = {}
 
@@ -103,4 +107,18 @@ class Shell:
                 del self._held[inode_id]
 
     def tick(self) -> None:
+        self._look_at_room()
+        self.commit.retry()
         self.take(self.core.tick(now=self.now, wall=self.wall))
+
+    def _look_at_room(self) -> None:
+        if self._reserve is not None:
+            self.core.hold_changes(self._reserve.look())
+
+    def _make_room(self) -> bool:
+        """The journal has met a full volume: no change more, and room for those that were taken."""
+        if self._reserve is None:
+            return False
+        # Until the next look: the room that is made now isn't for more.
+        self.core.hold_changes(self._reserve.full)
+        return self._reserve.give_up()

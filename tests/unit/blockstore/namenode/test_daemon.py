@@ -13,6 +13,7 @@ import pytest
 from blockstore.errors import (
     ConfigException,
     FileNotFoundException,
+    SafeModeException,
     StaleEpochException,
     UnreachableException,
 )
@@ -191,7 +192,55 @@ def test_the_checkpoint_process_imports_no_grpc(tmp_path):
     assert subprocess.run([sys.executable, "-c", code], timeout=WAIT_S).returncode == 0
 
 
-def test_a_full_disk_stops_it_with_a_message_and_acknowledges_nothing(tmp_path):
+@pytest.fixture
+def small_volume(tmp_path):
+    """A file system of 16 MiB."""
+    place = tmp_path / "volume"
+    place.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=16m", "none", str(place)]
+    if subprocess.run(words, capture_output=True, check=False, timeout=WAIT_S).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True, timeout=WAIT_S)
+
+
+@pytest.mark.parametrize("reserve_bytes", [1024 * 1024, 0], ids=["in time", "too late"])
+def test_on_a_full_volume_it_reads_and_takes_changes_again_when_there_is_room(
+    small_volume, reserve_bytes
+):
+    words = (f"journal_reserve_bytes={reserve_bytes}", "tick_interval_s=0.05")
+    with daemon(small_volume / "dir", *words) as running:
+        running.mkdirs("/before")
+        other = small_volume / "other"
+        with suppress(OSError), other.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        acknowledged = 0
+        with suppress(SafeModeException):
+            while True:
+                running.mkdirs(f"/d{acknowledged}")
+                acknowledged += 1
+        with pytest.raises(SafeModeException, match="journal volume full"):
+            running.mkdirs("/x")
+        assert len(running.paths()) == acknowledged + 1
+        running.end(signal.SIGKILL)
+    with daemon(small_volume / "dir", *words) as again:
+        assert len(again.paths()) == acknowledged + 1
+        with pytest.raises(SafeModeException, match="journal volume full"):
+            again.mkdirs("/x")
+        other.unlink()
+
+        def resumed():
+            with suppress(SafeModeException):
+                again.mkdirs("/x")
+                return True
+            return False
+
+        wait_until(resumed)
+        assert again.end()[0] == 0
+
+
+def test_a_disk_that_refuses_to_write_stops_it_with_a_message_and_acknowledges_nothing(tmp_path):
     def small_files():
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
