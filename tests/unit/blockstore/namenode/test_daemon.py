@@ -40,13 +40,12 @@ def command(directory, *words, host="127.0.0.1"):
 
 
 class Daemon:
-    def __init__(self, directory, *words, preexec=None):
+    def __init__(self, directory, *words):
         self.process = subprocess.Popen(
             command(directory, *words),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=preexec,
         )
         line = self.process.stdout.readline()
         assert line.startswith("namenode ready on "), self.process.communicate()[1]
@@ -75,8 +74,8 @@ class Daemon:
 
 
 @contextmanager
-def daemon(directory, *words, **options):
-    running = Daemon(directory, *words, **options)
+def daemon(directory, *words):
+    running = Daemon(directory, *words)
     try:
         yield running
     finally:
@@ -241,12 +240,9 @@ def test_on_a_full_volume_it_reads_and_takes_changes_again_when_there_is_room(
 
 
 def test_a_disk_that_refuses_to_write_stops_it_with_a_message_and_acknowledges_nothing(tmp_path):
-    def small_files():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-
     acknowledged = 0
-    with daemon(tmp_path, preexec=small_files) as running:
+    with daemon(tmp_path) as running:
+        resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (4096, 4096))
         with suppress(UnreachableException):
             while True:
                 running.mkdirs(f"/d{acknowledged}")
