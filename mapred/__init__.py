@@ -19,6 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from mapred.formats.choice import Format as Format
     from mapred.job import Job as Job
     from mapred.params import Param as Param
     from mapred.records import Mapper as Mapper
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from mapred.reducers import Sum as Sum
 
 _HOME: Final = {
+    "Format": "mapred.formats.choice",
     "Job": "mapred.job",
     "Mapper": "mapred.records",
     "Max": "mapred.reducers",
@@ -40,6 +42,7 @@ _HOME: Final = {
 }
 
 __all__ = [
+    "Format",
     "Job",
     "Mapper",
     "Max",

@@ -108,7 +108,7 @@ def splits_of(
         if file.length
         for split in cut(
             file.uri,
-            storage_for(file.uri).extents(file.uri),
+            storage_for(file.uri),
             split_bytes=wanted,
             block_splits=not split_bytes,
             input_format=input_format,

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from mapred.errors import JobDefinitionError
+from mapred.formats.choice import Format
 from mapred.params import Declaration, parameters
 from mapred.records import Mapper, Partitioner, Reducer
 
@@ -25,9 +26,9 @@ class Job:
 
     # How many reduce tasks; None: the engine chooses. `-r` overrides.
     reducers: ClassVar[int | None] = None
-    # Names from mapred/formats.
-    input_format: ClassVar[str] = "text"
-    output_format: ClassVar[str] = "text"
+    # Names from mapred/formats, or Format("name", option=…).
+    input_format: ClassVar[str | Format] = "text"
+    output_format: ClassVar[str | Format] = "text"
     # Files beside the job file that its code opens: paths relative to the job file's folder,
     # found at run time through `self.ctx.file(path)`.
     files: ClassVar[Sequence[str]] = ()

@@ -15,7 +15,7 @@ from typing import Any, Final
 from mapred.archive import digest, packed
 from mapred.codefiles import code_files
 from mapred.errors import JobDefinitionError, OutputExistsError, ParamError
-from mapred.formats import check_formats
+from mapred.formats import check_input, check_output
 from mapred.inputs import input_files, shown, splits_of
 from mapred.job import SETTINGS, Job, check
 from mapred.jobfile import find_job, loaded_job_file
@@ -64,11 +64,12 @@ def plan(
         check(job)
         settings, words = _settings(job, params)
         values = set_parameters(job, words)
-        check_formats(job.input_format, job.output_format)
+        input_format = check_input(job.input_format)
+        output_format = check_output(job.output_format)
         archive = packed(code_files(job, path))
     files = input_files(inputs, default_filesystem)
     output_uri = _output(output, default_filesystem, code_base)
-    splits = splits_of(files, split_bytes=settings["split_bytes"], input_format=job.input_format)
+    splits = splits_of(files, split_bytes=settings["split_bytes"], input_format=input_format)
     sha256 = digest(archive)
     return JobSpec(
         name=job.__name__,
@@ -80,7 +81,7 @@ def plan(
         splits=splits,
         reducers=_reducers(job, reducers, default_filesystem, workers),
         output_uri=output_uri,
-        output_format=job.output_format,
+        output_format=output_format,
         params_json=json.dumps(values),
         attempts_max=settings["attempts_max"],
         slowstart=settings["slowstart"],

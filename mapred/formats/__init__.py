@@ -1,19 +1,46 @@
 """Input and output formats by name. A format's module is imported when it is used.
 
-InputFormat     whether files can be cut, and a reader of one split
+InputFormat     a reader of one split, and where files can be cut if not anywhere
 OutputFormat    a writer of one part file
+
+A format's class is a dataclass: its fields are the options (choice.py). What mappers see:
+
+    name      key                     value
+    text      byte offset             line
+    keyvalue  the line up to a tab    the rest of it
+    nline     byte offset             line; N lines a split
+    whole     the file's URI          all its bytes
+    jsonl     byte offset             what the line holds
+    csv       byte offset             dict by column, or list of fields
+    parquet   number of the row       dict by column, or tuple
+    arrow     number of the row       dict by column, or tuple
+    fixed     byte offset, or bytes   bytes
+    npy       number of the row       row of the array
+    matrix    place of the block      a block of rows of float64
 """
 
+import dataclasses
+from functools import cache
 from importlib import import_module
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from mapred.errors import JobDefinitionError
+from mapred.formats.choice import Format as Format
+from mapred.formats.choice import parsed
 from mapred.formats.port import InputFormat, OutputFormat
 
 # Name → (module, attribute).
 _INPUTS: Final = {
     "text": ("mapred.formats.text", "TextInput"),
+    "keyvalue": ("mapred.formats.keyvalue", "KeyValueInput"),
+    "nline": ("mapred.formats.nline", "NLineInput"),
+    "whole": ("mapred.formats.whole", "WholeFileInput"),
     "jsonl": ("mapred.formats.jsonl", "JsonLinesInput"),
+    "csv": ("mapred.formats.csv_input", "CsvInput"),
+    "parquet": ("mapred.formats.parquet", "ParquetInput"),
+    "arrow": ("mapred.formats.arrow", "ArrowInput"),
+    "fixed": ("mapred.formats.fixed", "FixedInput"),
+    "npy": ("mapred.formats.npy", "NpyInput"),
     "matrix": ("mapred.formats.matrix", "MatrixInput"),
 }
 _OUTPUTS: Final = {
@@ -21,26 +48,75 @@ _OUTPUTS: Final = {
     "jsonl": ("mapred.formats.jsonl", "JsonLinesOutput"),
     "packed": ("mapred.formats.packed", "PackedOutput"),
 }
+# Files of these can be cut at any byte, and so a job is planned without their modules.
+_CUT_ANYWHERE: Final = {"text", "keyvalue", "jsonl", "fixed", "npy", "matrix"}
 
 
-def check_formats(input_format: str, output_format: str) -> None:
-    """Raises JobDefinitionError for a name that is no format; imports nothing."""
-    for word, known in ((input_format, _INPUTS), (output_format, _OUTPUTS)):
-        if word not in known:
-            side = "input" if known is _INPUTS else "output"
-            raise JobDefinitionError(
-                f"there is no {side} format '{word}'. There are: {', '.join(sorted(known))}"
-            )
+def check_input(word: str | Format) -> str:
+    """The input format as it travels.
+
+    Raises:
+        JobDefinitionError: no such format, or an option that it doesn't have or can't take.
+    """
+    return _checked(word, _INPUTS, "input")
 
 
-def input_format(name: str) -> InputFormat:
-    return cast("InputFormat", _made(_INPUTS[name]))
+def check_output(word: str | Format) -> str:
+    """The output format as it travels; raises as `check_input` does."""
+    return _checked(word, _OUTPUTS, "output")
 
 
-def output_format(name: str) -> OutputFormat:
-    return cast("OutputFormat", _made(_OUTPUTS[name]))
+def _checked(word: str | Format, known: dict[str, tuple[str, str]], side: str) -> str:
+    form = parsed(word)
+    if form.name not in known:
+        raise JobDefinitionError(
+            f"there is no {side} format '{form.name}'. There are: {', '.join(sorted(known))}"
+        )
+    word = str(form)
+    # Without options there's nothing to look at, unless some must be said.
+    if form.options or form.name == "fixed":
+        _made(known[form.name], form)
+    return word
 
 
-def _made(home: tuple[str, str]) -> object:
+def cut_anywhere(word: str) -> bool:
+    return parsed(word).name in _CUT_ANYWHERE
+
+
+@cache
+def input_format(word: str) -> InputFormat:
+    form = parsed(word)
+    return cast("InputFormat", _made(_INPUTS[form.name], form))
+
+
+@cache
+def output_format(word: str) -> OutputFormat:
+    form = parsed(word)
+    return cast("OutputFormat", _made(_OUTPUTS[form.name], form))
+
+
+def _made(home: tuple[str, str], form: Format) -> object:
     module, attribute = home
-    return getattr(import_module(module), attribute)()
+    kind: Any = getattr(import_module(module), attribute)
+    fields = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ()
+    known = [field.name for field in fields]
+    for name in form.options:
+        if name not in known:
+            listing = f"Its options are: {', '.join(known)}" if known else "It has none"
+            raise JobDefinitionError(f"format '{form.name}' has no option '{name}'. {listing}")
+    missing = [
+        field.name
+        for field in fields
+        if field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
+        and field.name not in form.options
+    ]
+    if missing:
+        raise JobDefinitionError(
+            f"format '{form.name}' must be told {', '.join(missing)}: "
+            f"Format({form.name!r}, {missing[0]}=…)"
+        )
+    try:
+        return kind(**form.options)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise JobDefinitionError(f"{form!r}: an option is of the wrong type: {error}") from None

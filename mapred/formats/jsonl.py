@@ -6,29 +6,32 @@ passed over. Output: `{"key": …, "value": …}`, tuples as lists, non-ASCII le
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from mapred.errors import InputError
+from mapred.formats.badrecords import REFUSED, BadRecords
 from mapred.formats.port import RecordBatch
 from mapred.formats.text import TextReader
 from mapred.model import Split
 from mapred.storage.port import OutputFile, Storage
 
-_SAMPLE_LETTERS = 200
+_LOADS: Final = json.loads
 
 
 class JsonLinesInput:
     """A JSON value a line."""
 
-    def reader(self, split: Split, storage: Storage) -> "JsonLinesReader":
-        return JsonLinesReader(split, storage)
+    def reader(
+        self, split: Split, storage: Storage, bad: BadRecords = REFUSED
+    ) -> "JsonLinesReader":
+        return JsonLinesReader(split, storage, bad)
 
 
 class JsonLinesReader:
     """The values of one split."""
 
-    def __init__(self, split: Split, storage: Storage) -> None:
+    def __init__(self, split: Split, storage: Storage, bad: BadRecords) -> None:
         self._uri = split.uri
+        self._bad = bad
         self._text = TextReader(split, storage)
 
     @property
@@ -37,18 +40,16 @@ class JsonLinesReader:
 
     def batches(self) -> Iterator[RecordBatch]:
         for offsets, lines in self._text.batches():
-            filled = [
-                (offset, line) for offset, line in zip(offsets, lines, strict=True) if line.strip()
-            ]
-            yield [offset for offset, _ in filled], [self._parsed(*one) for one in filled]
-
-    def _parsed(self, offset: int, line: str) -> Any:
-        try:
-            return json.loads(line)
-        except ValueError as error:
-            raise InputError(
-                f"{self._uri} at byte {offset} is not JSON: {error}: {line[:_SAMPLE_LETTERS]!r}"
-            ) from None
+            keys, values = [], []
+            for offset, line in zip(offsets, lines, strict=True):
+                try:
+                    values.append(_LOADS(line))
+                except ValueError as error:
+                    if line.strip():
+                        self._bad.take(self._uri, offset, line, f"is not JSON: {error}")
+                    continue
+                keys.append(offset)
+            yield keys, values
 
     def counters(self) -> Mapping[str, int]:
         return self._text.counters()

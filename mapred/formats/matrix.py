@@ -21,6 +21,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from mapred.errors import InputError
+from mapred.formats.badrecords import REFUSED, BadRecords
 from mapred.formats.lines import BLOCK_BYTES, LineBlocks
 from mapred.formats.npy import NpyReader
 from mapred.formats.port import RecordBatch, RecordReader
@@ -39,7 +40,7 @@ _ARROWS_WORDS: Final = re.compile(
 class MatrixInput:
     """Text or .npy, by the file's name."""
 
-    def reader(self, split: Split, storage: Storage) -> RecordReader:
+    def reader(self, split: Split, storage: Storage, bad: BadRecords = REFUSED) -> RecordReader:
         if split.uri.endswith(".npy"):
             return NpyReader(split, storage)
         return MatrixReader(split, storage)

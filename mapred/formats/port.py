@@ -1,8 +1,9 @@
 """What an input or output format is to the engine."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+from mapred.formats.badrecords import REFUSED, BadRecords
 from mapred.model import Split
 from mapred.storage.port import OutputFile, Storage
 
@@ -43,7 +44,21 @@ class RecordWriter(Protocol):
 class InputFormat(Protocol):
     """How files become records."""
 
-    def reader(self, split: Split, storage: Storage) -> RecordReader: ...
+    def reader(self, split: Split, storage: Storage, bad: BadRecords = REFUSED) -> RecordReader: ...
+
+
+@runtime_checkable
+class CutByFormat(Protocol):
+    """An input format whose files can't be cut at any byte."""
+
+    def pieces(
+        self, uri: str, length: int, storage: Storage, piece_bytes: int
+    ) -> Sequence[tuple[int, int]]:
+        """(start, length) of every split of a file that isn't compressed, in order.
+
+        `piece_bytes` is the size that is wanted. Raises InputError.
+        """
+        ...
 
 
 class OutputFormat(Protocol):

@@ -3,44 +3,81 @@
 - A file with known places of its bytes (the block store) is cut at block borders, so that
   each split has hosts where it is local; a block larger than a size asked for is cut evenly.
 - A file without places is cut evenly into splits of at most the wanted size.
+- A format that can't be cut anywhere says itself where (`pieces`); a split's hosts are those
+  of the block that has most of it.
 - A compressed file is one split: its middle can't be read without its beginning.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
+from mapred.formats import cut_anywhere, input_format
 from mapred.formats.compression import is_compressed
+from mapred.formats.port import CutByFormat
 from mapred.model import Split
-from mapred.storage.port import Extent
+from mapred.storage.port import Extent, Storage
 
 # Without another wish: as many splits as keep a dozen workers busy, none so small that
 # starting its task costs more than its work, none so large that it doesn't fit a map's buffers.
-_SPLITS_WANTED: Final = 16
+SPLITS_WANTED: Final = 16
 _SPLIT_BYTES_MIN: Final = 2 * 1024 * 1024
 _SPLIT_BYTES_MAX: Final = 32 * 1024 * 1024
 
 
 def split_bytes_for(total_bytes: int) -> int:
     """A size that depends on the input alone, so that a job's splits are the same anywhere."""
-    return max(_SPLIT_BYTES_MIN, min(_SPLIT_BYTES_MAX, -(-total_bytes // _SPLITS_WANTED)))
+    return max(_SPLIT_BYTES_MIN, min(_SPLIT_BYTES_MAX, -(-total_bytes // SPLITS_WANTED)))
+
+
+def even_pieces(length: int, piece_bytes: int) -> list[tuple[int, int]]:
+    """(start, length) of parts that are as good as equal, none of them over `piece_bytes`."""
+    if not length:
+        return []
+    parts = -(-length // piece_bytes)
+    places = [length * part // parts for part in range(parts + 1)]
+    return [(start, end - start) for start, end in pairwise(places)]
 
 
 def cut(
-    uri: str, extents: Sequence[Extent], *, split_bytes: int, block_splits: bool, input_format: str
+    uri: str, storage: Storage, *, split_bytes: int, block_splits: bool, input_format: str
 ) -> Iterator[Split]:
     """The splits of one file, none of them empty.
 
     With `block_splits` a block whose hosts are known is one split, whatever its size.
+
+    Raises:
+        InputError: the format says where to cut, and can't read the file.
     """
+    extents = storage.extents(uri)
+    length = sum(extent.length for extent in extents)
     if is_compressed(uri):
-        hosts = extents[0].hosts if extents else ()
-        length = sum(extent.length for extent in extents)
-        yield Split(uri, 0, length, hosts, input_format)
-        return
-    for extent in extents:
-        whole = block_splits and extent.hosts
-        parts = 1 if whole else -(-extent.length // split_bytes)
-        for part in range(parts):
-            start = extent.length * part // parts
-            end = extent.length * (part + 1) // parts
-            yield Split(uri, extent.start + start, end - start, extent.hosts, input_format)
+        yield Split(uri, 0, length, _hosts(extents, 0, length), input_format)
+    elif own := _cut_by_format(input_format):
+        # As large as the blocks where those have places.
+        block = max((one.length for one in extents if one.hosts), default=0)
+        wanted = block if block_splits and block else split_bytes
+        for start, size in own.pieces(uri, length, storage, wanted):
+            yield Split(uri, start, size, _hosts(extents, start, size), input_format)
+    else:
+        for extent in extents:
+            whole = block_splits and extent.hosts
+            size = extent.length if whole else split_bytes
+            for start, part in even_pieces(extent.length, size):
+                yield Split(uri, extent.start + start, part, extent.hosts, input_format)
+
+
+def _cut_by_format(word: str) -> CutByFormat | None:
+    if cut_anywhere(word):
+        return None
+    form = input_format(word)
+    return form if isinstance(form, CutByFormat) else None
+
+
+def _hosts(extents: Sequence[Extent], start: int, length: int) -> tuple[str, ...]:
+    """Of the extent that has most of the bytes; the first one of several."""
+
+    def shared(extent: Extent) -> int:
+        return min(start + length, extent.start + extent.length) - max(start, extent.start)
+
+    return max(extents, key=shared).hosts if extents else ()

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from mapred.formats.badrecords import REFUSED, BadRecords
 from mapred.formats.lines import BLOCK_BYTES, LineBlocks
 from mapred.formats.port import RecordBatch
 from mapred.model import Split
@@ -29,15 +30,24 @@ _WRITE_BYTES: Final = 1024 * 1024
 class TextInput:
     """Lines of any file."""
 
-    def reader(self, split: Split, storage: Storage) -> "TextReader":
+    def reader(self, split: Split, storage: Storage, bad: BadRecords = REFUSED) -> "TextReader":
         return TextReader(split, storage)
 
 
 class TextReader:
     """The lines of one split."""
 
-    def __init__(self, split: Split, storage: Storage, block_bytes: int = BLOCK_BYTES) -> None:
+    def __init__(
+        self,
+        split: Split,
+        storage: Storage,
+        block_bytes: int = BLOCK_BYTES,
+        *,
+        keep_returns: bool = False,
+    ) -> None:
         self._blocks = LineBlocks(split, storage, block_bytes)
+        # A "\r" before the line end stays part of the line.
+        self._keep_returns = keep_returns
         self._undecodable = 0
 
     @property
@@ -61,7 +71,7 @@ class TextReader:
             lines = self._replaced(block)
         if block.endswith(b"\n"):
             lines.pop()
-        if b"\r\n" in block:
+        if b"\r\n" in block and not self._keep_returns:
             lines = [line.removesuffix("\r") for line in lines]
         return lines
 

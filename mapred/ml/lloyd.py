@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 import numpy.typing as npt
 
-from mapred import Mapper, Param, Reducer
+from mapred import Format, Mapper, Param, Reducer
 from mapred.errors import ParamError
 from mapred.iterative import IterativeJob, Round, Stop
 from mapred.iterative.loop import Output
@@ -87,7 +87,7 @@ class Lloyd(IterativeJob):
     tol: float = Param(1e-4, help="stop when centres move less, relative to the variance")
 
     mapper, reducer = Assign, Add
-    input_format: ClassVar[str] = "matrix"
+    input_format: ClassVar[str | Format] = "matrix"
     checkpoint_every: ClassVar[int] = 10
 
     def initial_state(self) -> dict[str, Any]:

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from mapred.errors import InputError, JobDefinitionError
-from mapred.formats import check_formats, input_format, output_format
+from mapred.errors import InputError
+from mapred.formats import input_format, output_format
 from mapred.model import Split
 from mapred.storage.local import LocalStorage
 
@@ -41,12 +41,3 @@ def test_pairs_are_written_as_objects():
         {"key": ["a", 2], "value": [None]},
     ]
     assert "é" in lines[0]
-
-
-def test_a_format_that_there_is_not_is_refused_with_those_there_are():
-    with pytest.raises(
-        JobDefinitionError, match=r"no input format 'csv'. There are: .*jsonl.*text"
-    ):
-        check_formats("csv", "text")
-    with pytest.raises(JobDefinitionError, match="no output format 'xml'"):
-        check_formats("text", "xml")

@@ -9,9 +9,25 @@ MIB = 1024 * 1024
 BLOCKS = [Extent(0, 100, ("a", "b")), Extent(100, 100, ("b", "c")), Extent(200, 30, ("a", "c"))]
 
 
+class Placed:
+    """Storage of one file."""
+
+    def __init__(self, extents):
+        self._extents = extents
+
+    def extents(self, uri):
+        return self._extents
+
+
 def splits(extents, split_bytes, *, uri="bs://n:1/f", block_splits=True):
     return list(
-        cut(uri, extents, split_bytes=split_bytes, block_splits=block_splits, input_format="text")
+        cut(
+            uri,
+            Placed(extents),
+            split_bytes=split_bytes,
+            block_splits=block_splits,
+            input_format="text",
+        )
     )
 
 

@@ -1,0 +1,105 @@
+"""Tables of columns as records: what Parquet and Arrow files have in common.
+
+A record is (number of the row in its file, row): a dict by column name, or a tuple of the
+columns in their order with rows="tuple". Values are Python's: int, float, str, datetime, …,
+None for null; lists and dicts where columns are nested.
+
+    columns   the only columns that are read, in this order; all if nothing is said
+    filter    [[column, comparison, value], …], all of which must hold; the comparisons are
+              ==  !=  <  <=  >  >=  in  not in. A column that is filtered by need not be read.
+    rows      "dict" or "tuple"
+"""
+
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mapred.errors import InputError, JobDefinitionError
+from mapred.formats.port import RecordBatch
+
+# Cut into batches of this, a table's rows as Python objects fit beside a task's buffers.
+BATCH_ROWS: Final = 8192
+_NUMBER: Final = "number of the row"
+_COMPARISONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "in": lambda column, values: column.isin(values),
+    "not in": lambda column, values: ~column.isin(values),
+}
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """What both formats can be told."""
+
+    columns: Sequence[str] = ()
+    filter: Sequence[Sequence[Any]] = ()
+    rows: str = "dict"
+
+    def __post_init__(self) -> None:
+        if self.rows not in ("dict", "tuple"):
+            raise JobDefinitionError(f"rows can be 'dict' or 'tuple', not {self.rows!r}")
+        for one in self.filter:
+            if len(one) != 3 or one[1] not in _COMPARISONS:
+                raise JobDefinitionError(
+                    f"filter: {one!r} is no [column, comparison, value] with one of "
+                    f"{', '.join(_COMPARISONS)}"
+                )
+
+    def expression(self) -> Any:
+        """Of the filter, for Arrow; None: there is none."""
+        whole = None
+        for column, comparison, value in self.filter:
+            one = _COMPARISONS[comparison](pc.field(column), value)
+            whole = one if whole is None else whole & one
+        return whole
+
+    def read_columns(self, names: Sequence[str], uri: str) -> list[str]:
+        """Of a file's columns those that are needed.
+
+        Raises:
+            InputError: one of them isn't there.
+        """
+        wanted = [*(self.columns or names), *(column for column, _, _ in self.filter)]
+        for name in wanted:
+            if name not in names:
+                raise InputError(f"{uri} has no column '{name}'. It has: {', '.join(names)}")
+        return list(dict.fromkeys(wanted))
+
+
+class TableRows:
+    """Arrow's batches of one file to what is asked of them."""
+
+    def __init__(self, options: TableOptions) -> None:
+        self._options = options
+        self._expression = options.expression()
+
+    def filtered(self, first: int, batch: pa.RecordBatch) -> Iterator[tuple[list[int], Any]]:
+        """(numbers, batch of the wanted columns) of the rows that hold; `first`: the number."""
+        names = self._options.columns or batch.schema.names
+        for start in range(0, batch.num_rows, BATCH_ROWS):
+            part = batch.slice(start, BATCH_ROWS)
+            numbers = np.arange(first + start, first + start + part.num_rows)
+            if self._expression is None:
+                yield numbers.tolist(), part.select(names)
+                continue
+            table = pa.Table.from_batches([part])
+            kept = table.append_column(_NUMBER, pa.array(numbers)).filter(self._expression)
+            yield kept[_NUMBER].to_pylist(), kept.select(names)
+
+    def records(self, numbers: list[int], rows: Any) -> RecordBatch:
+        columns = [column.to_pylist() for column in rows.columns]
+        tuples = list(zip(*columns, strict=True)) if columns else [()] * len(numbers)
+        if self._options.rows == "tuple":
+            return numbers, tuples
+        names = rows.schema.names
+        return numbers, [dict(zip(names, one, strict=True)) for one in tuples]
