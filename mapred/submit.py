@@ -3,7 +3,6 @@
 Everything that can be refused is refused here, before anything runs.
 """
 
-import getpass
 import json
 import os
 import tempfile
@@ -12,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from blockstore.runtime.identity import this_user
 from mapred.archive import digest, packed
 from mapred.codefiles import code_files
 from mapred.errors import JobDefinitionError, OutputExistsError, ParamError
@@ -22,13 +22,20 @@ from mapred.jobfile import find_job, loaded_job_file
 from mapred.model import JobSpec
 from mapred.params import set_parameters
 from mapred.storage import storage_for
-from mapred.storage.uris import BLOCK_STORE, join, local_uri, parent_of, qualified, scheme_of
+from mapred.storage.uris import (
+    BLOCK_STORE,
+    USERS_DIRECTORY,
+    join,
+    local_uri,
+    parent_of,
+    qualified,
+    scheme_of,
+)
 from mapred.versions import engine_version, python_version
 
 # What a cluster gets when nobody says: files of a size people can handle, on a few trackers.
 _CLUSTER_REDUCERS: Final = 4
 _SETTING_PREFIX: Final = "job."
-_SYSTEM_CODE: Final = "system/mapred/code"
 
 
 def plan(
@@ -73,7 +80,7 @@ def plan(
     sha256 = digest(archive)
     return JobSpec(
         name=job.__name__,
-        user=_user(),
+        user=this_user(),
         code_sha256=sha256,
         code_uri=_uploaded(archive, sha256, code_base),
         module=path.stem,
@@ -102,7 +109,7 @@ def _split_job_word(word: str) -> tuple[Path, str | None]:
 
 def _code_base(default_filesystem: str) -> str:
     if scheme_of(default_filesystem) == BLOCK_STORE:
-        return join(default_filesystem, _SYSTEM_CODE)
+        return join(default_filesystem, USERS_DIRECTORY, this_user(), "code")
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     if not os.access(os.path.dirname(cache), os.W_OK):
         cache = os.path.join(tempfile.gettempdir(), f"mapred-{os.getuid()}")
@@ -173,14 +180,6 @@ def _reducers(
             "A job whose maps' output is the result has  reducer = None"
         )
     return chosen
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # A container's user id need not have a name.
-        return str(os.getuid())
 
 
 def _uploaded(archive: bytes, sha256: str, code_base: str) -> str:

@@ -6,6 +6,7 @@ from blockstore.client.appending import Appending
 from blockstore.client.fetch import Fetcher
 from blockstore.client.filechecksum import checksum_of
 from blockstore.client.filemap import FileMap
+from blockstore.client.identity import Identity
 from blockstore.client.leases import LeaseKeeper
 from blockstore.client.namenode import NameNodeClient
 from blockstore.client.pipelines import Pipelines
@@ -30,6 +31,7 @@ class Connection:
         secret: str | None,
         first_contact: RetryPolicy,
         client_host: str,
+        who: Identity,
         settings: ClientSettings,
     ) -> None:
         self._channel = rpc.channel(address, secret=secret)
@@ -37,7 +39,7 @@ class Connection:
         self._settings = settings
         self._peers = Peers(secret)
         self._local = LocalReplicas(self._peers, {client_host})
-        self.namenode = NameNodeClient(self._channel, address, client_id, first_contact)
+        self.namenode = NameNodeClient(self._channel, address, client_id, first_contact, who)
         self._leases = LeaseKeeper(self.namenode)
 
     def reader(self, path: str, on_use: Callable[[], None]) -> BlockReader:
@@ -51,9 +53,15 @@ class Connection:
         )
         return BlockReader(fetcher, on_use)
 
-    def writer(self, path: str, overwrite: bool, replication: int, block_bytes: int) -> BlockWriter:
+    def writer(
+        self, path: str, overwrite: bool, replication: int, block_bytes: int, mode: int | None
+    ) -> BlockWriter:
         status = self.namenode.create(
-            path, replication=replication, block_bytes=block_bytes, overwrite=overwrite
+            path,
+            replication=replication,
+            block_bytes=block_bytes,
+            overwrite=overwrite,
+            mode=mode,
         )
         pipelines = Pipelines(
             self.namenode, self._peers, status, self._settings, self._client_host, SYSTEM_CLOCK

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Final, Literal, TypeAlias, overload
 
 from blockstore.client.connection import Connection
+from blockstore.client.identity import identity
 from blockstore.client.reader import BlockReader
 from blockstore.client.settings import DEFAULT, ClientSettings
 from blockstore.client.writer import BlockWriter
@@ -57,16 +58,18 @@ class BlockStore:
         *,
         secret: str | None = None,
         client_host: str | None = None,
+        user: str | None = None,
         policy: RetryPolicy | None = None,
         settings: ClientSettings = DEFAULT,
     ) -> None:
         """`namenode` is HOST:PORT (default: MAPRED_NAMENODE), `secret` the cluster's (default:
         MAPRED_SECRET or MAPRED_SECRET_FILE). `client_host` is this machine as DataNodes name
-        it. `policy` is the patience of the first contact; afterwards a NameNode that doesn't
+        it. `user` is in whose name it asks (default: MAPRED_USER, else who runs this process).
+        `policy` is the patience of the first contact; afterwards a NameNode that doesn't
         answer is restarting and is waited for.
 
         Raises:
-            ConfigException: no address, or a malformed one.
+            ConfigException: no address, or a malformed one; or MAPRED_UMASK is.
         """
         address = namenode or os.environ.get(NAMENODE_VARIABLE)
         if not address:
@@ -75,6 +78,7 @@ class BlockStore:
         self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.client_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(6)}"
         self._secret = secret or cluster_secret()
+        self._identity = identity(user)
         local = "127.0.0.1" if host in _LOOPBACK else socket.gethostname()
         self._client_host = client_host or local
         self._first_contact = policy or settings.first_contact
@@ -100,6 +104,7 @@ class BlockStore:
         *,
         replication: int | None = None,
         block_bytes: int | None = None,
+        permission: int | None = None,
     ) -> BlockWriter: ...
 
     @overload
@@ -110,6 +115,7 @@ class BlockStore:
         *,
         replication: int | None = None,
         block_bytes: int | None = None,
+        permission: int | None = None,
     ) -> BlockReader | BlockWriter: ...
 
     def open(
@@ -119,11 +125,13 @@ class BlockStore:
         *,
         replication: int | None = None,
         block_bytes: int | None = None,
+        permission: int | None = None,
     ) -> BlockReader | BlockWriter:
         """Opens a file: "rb" reads, "wb" makes or replaces, "xb" makes and refuses to replace,
         "ab" adds to one that exists.
 
-        Missing directories above a new file are made. None means the NameNode's default.
+        Missing directories above a new file are made. None means the NameNode's default; of
+        `permission`, the new file's mode, it means what the umask leaves.
 
         Raises:
             FileNotFoundException, IsADirectoryException: there is nothing to read.
@@ -133,10 +141,14 @@ class BlockStore:
         if mode == "rb":
             return self._connected().reader(path, self._must_be_usable)
         if mode in ("wb", "xb"):
-            return self._connected().writer(path, mode == "wb", replication or 0, block_bytes or 0)
+            return self._connected().writer(
+                path, mode == "wb", replication or 0, block_bytes or 0, permission
+            )
         if mode == "ab":
-            if replication is not None or block_bytes is not None:
-                raise InvalidRequestException(f"{path} has its replication and block size already")
+            if (replication, block_bytes, permission) != (None, None, None):
+                raise InvalidRequestException(
+                    f"{path} has its replication, block size and mode already"
+                )
             return self._connected().appender(path)
         raise InvalidRequestException(
             f"mode {mode!r}: files are opened with 'rb', 'wb', 'xb' or 'ab'"
@@ -204,13 +216,13 @@ class BlockStore:
             has_more = has_more and bool(page)
             start_after = page[-1].name if page else ""
 
-    def mkdir(self, path: str, parents: bool = True) -> None:
-        """With `parents`, what is there already is fine.
+    def mkdir(self, path: str, parents: bool = True, mode: int | None = None) -> None:
+        """With `parents`, what is there already is fine. `mode`: exactly so; None: by the umask.
 
         Raises:
             FileAlreadyExistsException, FileNotFoundException, ParentNotDirectoryException
         """
-        self._connected().namenode.mkdir(path, parents)
+        self._connected().namenode.mkdir(path, parents, mode)
 
     def rename(self, source: str, target: str, overwrite: bool = False) -> None:
         """Atomic, for files and directories; `overwrite` replaces a file or an empty directory.
@@ -345,6 +357,7 @@ class BlockStore:
                     self._secret,
                     self._first_contact,
                     self._client_host,
+                    self._identity,
                     self._settings,
                 )
             return self._connection

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import grpc
 
+from blockstore.client.identity import Identity
 from blockstore.codec import (
     block_to_wire,
     excluded_to_wire,
@@ -37,6 +38,7 @@ from blockstore.model import (
     Summary,
 )
 from blockstore.runtime import rpc
+from blockstore.runtime.identity import words_of
 from blockstore.runtime.retry import INTERACTIVE, MASTER_RESTART, NO_RETRY, RetryPolicy, retry
 from blockstore.wire import namenode_pb2, namenode_pb2_grpc
 
@@ -56,12 +58,19 @@ class NameNodeClient:
     """One client's word to the NameNode. Thread-safe."""
 
     def __init__(
-        self, channel: grpc.Channel, address: str, client_id: str, first_contact: RetryPolicy
+        self,
+        channel: grpc.Channel,
+        address: str,
+        client_id: str,
+        first_contact: RetryPolicy,
+        identity: Identity,
     ) -> None:
         self.address = address
         self.client_id = client_id
         self._stub = namenode_pb2_grpc.NameNodeStub(channel)
         self._first_contact = first_contact
+        self._identity = identity
+        self._metadata = words_of(identity.user)
         self._reached = False
 
     def __repr__(self) -> str:
@@ -79,8 +88,15 @@ class NameNodeClient:
         reply = self._call("List", request)
         return [status_from_wire(entry) for entry in reply.entries], bool(reply.has_more)
 
-    def mkdir(self, path: str, parents: bool) -> None:
-        request = namenode_pb2.MkdirsRequest(path=path, parents=parents, request_id=_request_id())
+    def mkdir(self, path: str, parents: bool, mode: int | None) -> None:
+        """The mode is what the directory gets; None: what the umask leaves."""
+        request = namenode_pb2.MkdirsRequest(
+            path=path,
+            parents=parents,
+            mode=self._identity.directory_mode if mode is None else mode,
+            mode_above=self._identity.directory_mode,
+            request_id=_request_id(),
+        )
         self._call("Mkdirs", request)
 
     def rename(self, source: str, target: str, overwrite: bool) -> None:
@@ -161,8 +177,15 @@ class NameNodeClient:
     # --- writing -----------------------------------------------------------------------
 
     def create(
-        self, path: str, *, replication: int, block_bytes: int, overwrite: bool
+        self,
+        path: str,
+        *,
+        replication: int,
+        block_bytes: int,
+        overwrite: bool,
+        mode: int | None = None,
     ) -> FileStatus:
+        """The mode is what the file gets; None: what the umask leaves."""
         request = namenode_pb2.CreateRequest(
             path=path,
             replication=replication,
@@ -170,6 +193,8 @@ class NameNodeClient:
             overwrite=overwrite,
             parents=True,
             client_id=self.client_id,
+            mode=self._identity.file_mode if mode is None else mode,
+            mode_above=self._identity.directory_mode,
             request_id=_request_id(),
         )
         return status_from_wire(self._call("Create", request).status)
@@ -317,6 +342,7 @@ class NameNodeClient:
                 to=f"the NameNode at {self.address}",
                 timeout_s=timeout_s,
                 policy=policy,
+                metadata=self._metadata,
             )
         except UnreachableException:
             raise

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from blockstore.errors import InvalidRequestException
 from blockstore.model import Permission
-from blockstore.namenode.access import checked_mode
 from blockstore.namenode.entries import PermissionSet, TimesSet
 from blockstore.namenode.namespace import File, Inode
+from blockstore.namenode.ownership import checked_mode
 from blockstore.namenode.parts import Parts
 
 
@@ -24,17 +24,23 @@ class Attributes:
     def set_mode(self, path: str, mode: int, request_id: str) -> None:
         if self._parts.is_repeated(request_id, PermissionSet):
             return
-        inode = self._parts.names.get(path)
+        inode = self._found(path)
+        self._parts.access.own(inode, "change the mode")
         self._set(inode, replace(inode.permission, mode=checked_mode(mode)), request_id)
 
     def set_owner(self, path: str, owner: str, group: str, request_id: str) -> None:
         """Empty: stays."""
         if self._parts.is_repeated(request_id, PermissionSet):
             return
-        inode = self._parts.names.get(path)
+        inode = self._found(path)
+        self._parts.access.change_owner(inode, owner, group)
         before = inode.permission
         after = replace(before, owner=owner or before.owner, group=group or before.group)
         self._set(inode, after, request_id)
+
+    def _found(self, path: str) -> Inode:
+        self._parts.access.enter(path)
+        return self._parts.names.get(path)
 
     def _set(self, inode: Inode, permission: Permission, request_id: str) -> None:
         if permission != inode.permission:
@@ -54,7 +60,8 @@ class Attributes:
             # A float that isn't finite compares unequal to itself or is beyond every clock.
             if at_s is not None and not abs(at_s) < 1e12:
                 raise InvalidRequestException(f"{at_s} is no time in seconds since the epoch")
-        inode = self._parts.names.get(path)
+        inode = self._found(path)
+        self._parts.access.write(inode)
         before = inode.accessed_at_s if isinstance(inode, File) else 0.0
         accessed = before if accessed_at_s is None or not isinstance(inode, File) else accessed_at_s
         modified = inode.modified_at_s if modified_at_s is None else modified_at_s

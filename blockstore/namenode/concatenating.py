@@ -46,6 +46,9 @@ class Concatenating:
             )
         whole = self._appending.closed(target, now)
         parts = [self._appending.closed(path, now) for path in sources]
+        for part in parts:
+            self._parts.access.read(part)
+            self._parts.access.take_entry(part)
         self._check(whole, target, parts, sources)
         moved = [block for part in parts for block in part.blocks]
         entry = Concatenated(whole.id, tuple(part.id for part in parts), wall, request_id)

@@ -23,10 +23,14 @@ class NameNodeConfig:
     # How often a node is asked for a full report; a million replicas cost some seconds.
     full_report_interval_s: float = 6 * 3600.0
 
-    # Who may do everything. Default: the user that runs the NameNode.
+    # Whether permissions are enforced; they're kept and shown in any case.
+    permissions: bool = True
+    # Who may do everything; the daemon's default is the user that runs it.
     superuser: str = "root"
     # The group of a new namespace's root; its members may do everything, too.
     supergroup: str = "supergroup"
+    # Groups of users as user=group,group;user=group. Others have those of the NameNode's machine.
+    groups: str = ""
 
     # Files.
     replication: int = 3

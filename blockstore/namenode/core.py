@@ -32,13 +32,14 @@ from blockstore.model import (
     Replica,
     Summary,
 )
-from blockstore.namenode.access import DEFAULT_MODES, Modes
+from blockstore.namenode.access import Caller
 from blockstore.namenode.attributes import Attributes
 from blockstore.namenode.closing import Closing
 from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.entries import EpochStarted
 from blockstore.namenode.filechanges import FileChanges
 from blockstore.namenode.naming import Naming
+from blockstore.namenode.ownership import DEFAULT_MODES, Modes
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.pipelines import Pipelines
 from blockstore.namenode.reading import Reading
@@ -89,8 +90,14 @@ class NameNode:
         self._parts.record(EpochStarted(self.state.epoch + 1))
         return self._parts.ready(self.state.epoch)
 
+    def on_behalf_of(self, caller: Caller | None) -> "NameNode":
+        """The next call is this caller's. None, and at the start: the superuser's."""
+        self._parts.access.act_for(caller)
+        return self
+
     def tick(self, *, now: float, wall: float) -> Ready[None]:
         """What time alone brings: deaths, expired leases, late copies. Call it often."""
+        self._parts.access.act_for(None)
         self._reporting.tick(now)
         if not self._parts.safe_mode.on:
             self._closing.tick(now, wall)
@@ -384,5 +391,6 @@ class NameNode:
     def safe_mode(self, enter: bool | None = None) -> Ready[SafeModeStatus]:
         """Enters, leaves, or (None) only tells."""
         if enter is not None:
+            self._parts.access.superuser(f"{'enter' if enter else 'leave'} safe mode")
             (self._parts.safe_mode.enter if enter else self._parts.safe_mode.leave)()
         return Ready(self._parts.safe_mode.status())

@@ -22,7 +22,10 @@ class LeaseList:
         Raises:
             FileNotFoundException
         """
+        self._parts.access.enter(path)
         top = self._parts.names.get(path)
+        if isinstance(top, Directory):
+            self._parts.access.look_into(top)
         limit = min(limit or self._parts.config.list_page, self._parts.config.list_page)
         below = (
             file

@@ -10,7 +10,7 @@ Rules
   core has checked before it wrote the entry.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
 from blockstore.errors import FileNotFoundException, ParentNotDirectoryException
@@ -240,18 +240,24 @@ class Namespace:
             accessed_at_s=inode.accessed_at_s,
         )
 
-    def walk(self, top: Inode) -> Iterator[Inode]:
-        """`top` and all below it, parents before children."""
+    def walk(
+        self, top: Inode, look_into: Callable[[Directory], None] = lambda _: None
+    ) -> Iterator[Inode]:
+        """`top` and all below it, parents before children.
+
+        `look_into` is asked before a directory is looked into, and may raise.
+        """
         waiting = [top]
         while waiting:
             inode = waiting.pop()
             yield inode
             if isinstance(inode, Directory):
+                look_into(inode)
                 waiting.extend(inode.children.values())
 
-    def summary(self, top: Inode) -> Summary:
+    def summary(self, top: Inode, look_into: Callable[[Directory], None]) -> Summary:
         directories = files = size = replicated = 0
-        for inode in self.walk(top):
+        for inode in self.walk(top, look_into):
             if isinstance(inode, Directory):
                 directories += 1
             else:

@@ -19,9 +19,9 @@ from blockstore.errors import (
     PathIsNotEmptyDirectoryException,
 )
 from blockstore.model import FileStatus, Permission, Summary
-from blockstore.namenode.access import Modes, of_directory_above, of_new_directory
 from blockstore.namenode.entries import Deleted, DirectoryMade, Renamed, ReplicationSet
 from blockstore.namenode.namespace import Directory, File, Inode
+from blockstore.namenode.ownership import Modes, of_directory_above, of_new_directory
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.replies import Listing
 
@@ -32,22 +32,29 @@ class Naming:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._names = parts.names
+        self._access = parts.access
 
     # --- reads ----------------------------------------------------------------
 
     def stat(self, path: str) -> FileStatus:
+        self._access.enter(path)
         return self._names.status(self._names.get(path), path)
 
     def file(self, path: str) -> File:
+        """A file that the caller may change."""
+        self._access.enter(path)
         inode = self._names.get(path)
         if isinstance(inode, Directory):
             raise IsADirectoryException(f"'{path}' is a directory, this needs a file")
+        self._access.write(inode)
         return inode
 
     def listing(self, path: str, start_after: str, limit: int) -> Listing:
+        self._access.enter(path)
         inode = self._names.get(path)
         if isinstance(inode, File):
             return Listing((self._names.status(inode, path),), False)
+        self._access.look_into(inode)
         limit = min(limit or self._parts.config.list_page, self._parts.config.list_page)
         names = inode.sorted_names()
         start = bisect_right(names, start_after) if start_after else 0
@@ -59,7 +66,8 @@ class Naming:
         return Listing(entries, start + limit < len(names))
 
     def summarise(self, path: str) -> Summary:
-        return self._names.summary(self._names.get(path))
+        self._access.enter(path)
+        return self._names.summary(self._names.get(path), self._access.look_into)
 
     # --- directories ----------------------------------------------------------
 
@@ -68,6 +76,7 @@ class Naming:
     ) -> None:
         if self._parts.is_repeated(request_id, DirectoryMade):
             return
+        self._access.enter(path)
         inode = self._names.find(path)
         if inode is not None:
             if parents and isinstance(inode, Directory):
@@ -79,8 +88,9 @@ class Naming:
                 f"'{path}' can't be made: the directory '{missing[0]}' does not exist in "
                 f"'{self._names.path_of(directory)}'"
             )
+        self._access.add_entry(directory)
         directory = self.make_above(directory, missing[:-1], modes, wall)
-        permission = of_new_directory(self._parts.caller, directory, modes)
+        permission = of_new_directory(self._access.caller, directory, modes)
         self._make(directory, missing[-1], permission, wall, request_id)
 
     def make_above(
@@ -88,7 +98,7 @@ class Naming:
     ) -> Directory:
         """A chain of new directories below `directory`; returns the last."""
         for name in names:
-            permission = of_directory_above(self._parts.caller, directory, modes)
+            permission = of_directory_above(self._access.caller, directory, modes)
             directory = self._make(directory, name, permission, wall)
         return directory
 
@@ -111,6 +121,8 @@ class Naming:
     ) -> None:
         if self._parts.is_repeated(request_id, Renamed):
             return
+        self._access.enter(source)
+        self._access.enter(target)
         moving = self._names.get(source)
         if moving is self._names.root:
             raise InvalidPathException("the root can't be renamed")
@@ -126,6 +138,10 @@ class Naming:
         self._check_not_below_itself(moving, parent, source, target)
         if standing is not None:
             self._check_replaceable(standing, moving, target, overwrite)
+        self._access.take_entry(moving)
+        self._access.add_entry(parent)
+        if standing is not None:
+            self._access.take_entry(standing)
         name = missing[-1] if missing else ""
         self._parts.record(
             Renamed(moving.id, parent.id, name, wall, standing.id if standing else 0, request_id)
@@ -158,6 +174,7 @@ class Naming:
     def delete(self, path: str, *, recursive: bool, request_id: str, wall: float) -> bool:
         if self._parts.is_repeated(request_id, Deleted):
             return True
+        self._access.enter(path)
         inode = self._names.find(path)
         if inode is None:
             return False
@@ -167,6 +184,7 @@ class Naming:
             raise PathIsNotEmptyDirectoryException(
                 f"'{path}' has {len(inode.children)} entries: delete it recursively"
             )
+        self._access.take_tree(inode)
         self._parts.record(Deleted(inode.id, wall, request_id))
         return True
 

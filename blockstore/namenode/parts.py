@@ -8,7 +8,7 @@ import random
 
 from blockstore.errors import LeaseExpiredException
 from blockstore.model import Block, Order
-from blockstore.namenode.access import Caller
+from blockstore.namenode.access import Access
 from blockstore.namenode.blockmap import BlockMap
 from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.datanodes import DataNodes
@@ -32,8 +32,12 @@ class Parts:
         self.rng = rng
         self.state = state
         self.names = state.names
-        # Who is asking now.
-        self.caller = Caller(config.superuser)
+        self.access = Access(
+            state.names,
+            superuser=config.superuser,
+            supergroup=config.supergroup,
+            enforced=config.permissions,
+        )
         self.blocks = BlockMap(state.blocks)
         self.nodes = DataNodes(stale_after_s=config.stale_after_s, dead_after_s=config.dead_after_s)
         self.targets = Targets(self.nodes, state.roster, rng)

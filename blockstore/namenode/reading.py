@@ -34,9 +34,11 @@ class Reading:
     def locate(
         self, path: str, *, offset: int, length: int, client_host: str, now: float
     ) -> Location:
+        self._parts.access.enter(path)
         file = self._parts.names.get(path)
         if isinstance(file, Directory):
             raise IsADirectoryException(f"'{path}' is a directory")
+        self._parts.access.read(file)
         if offset < 0 or length < 0:
             raise InvalidRequestException(f"offset {offset} and length {length} can't be negative")
         end = offset + length if length else None
@@ -133,6 +135,7 @@ class Reading:
         )
 
     def fsck(self, path: str) -> TreeHealth:
+        self._parts.access.enter(path)
         top = self._parts.names.get(path)
         files = [
             FileHealth(
@@ -141,7 +144,7 @@ class Reading:
                 file.replication,
                 tuple(self._health(block, file) for block in file.blocks),
             )
-            for file in self._parts.names.walk(top)
+            for file in self._parts.names.walk(top, self._parts.access.look_into)
             if isinstance(file, File)
         ]
         files.sort(key=lambda file: file.path)

@@ -10,9 +10,9 @@ from blockstore.codec import (
     status_to_wire,
 )
 from blockstore.model import Block
-from blockstore.namenode.access import Modes
 from blockstore.namenode.adminwire import cluster_to_wire, health_to_wire, safe_mode_to_wire
 from blockstore.namenode.changeservicer import FileChangeServicer
+from blockstore.namenode.ownership import Modes
 from blockstore.namenode.shell import Shell
 from blockstore.wire import namenode_pb2 as pb
 

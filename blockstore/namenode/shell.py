@@ -12,6 +12,7 @@ from blockstore.errors import StoreError
 from blockstore.namenode.commit import GroupCommit
 from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.core import NameNode
+from blockstore.namenode.groups import Groups
 from blockstore.namenode.journal import Journal
 from blockstore.namenode.orderdesk import OrderDesk
 from blockstore.namenode.ready import Ready, Reply
@@ -19,6 +20,7 @@ from blockstore.namenode.replies import Completion
 from blockstore.namenode.reserve import Reserve
 from blockstore.namenode.state import State
 from blockstore.runtime.clock import Clock
+from blockstore.runtime.identity import user_in_progress
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ class Shell:
         self.commit = GroupCommit(journal, on_failure, self._make_room)
         self._reserve = reserve
         self._look_at_room()
+        self._groups = Groups(config.groups, clock)
         # Completes that are held until their file comes nearer to its close.
         self._held: dict[int, set[asyncio.Event]] = {}
 
@@ -55,13 +58,15 @@ class Shell:
         return self.clock.wall()
 
     async def perform(self, call: Callable[[NameNode], Ready[Reply]]) -> Reply:
-        """Calls the core; returns when what it did, and what it saw, is durable.
+        """Calls the core for the user whose gRPC call this is; returns when what it did, and what
+        it saw, is durable.
 
         Raises:
             StoreError: what the core raised; it too is told only when what it rests on is durable.
         """
+        caller = await self._groups.caller(user_in_progress.get())
         try:
-            ready = call(self.core)
+            ready = call(self.core.on_behalf_of(caller))
         except StoreError:
             self.take(self.core.take_ready())
             await self.commit.durable()

@@ -19,7 +19,6 @@ from blockstore.errors import (
     IsADirectoryException,
 )
 from blockstore.model import Block, Excluded, FileStatus, LocatedBlock
-from blockstore.namenode.access import Modes, of_new_file
 from blockstore.namenode.closing import Closing
 from blockstore.namenode.entries import (
     BlockAbandoned,
@@ -29,6 +28,7 @@ from blockstore.namenode.entries import (
 )
 from blockstore.namenode.namespace import Directory, File, StoredBlock
 from blockstore.namenode.naming import Naming
+from blockstore.namenode.ownership import Modes, of_new_file
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.replies import Completion
 
@@ -66,9 +66,11 @@ class Writing:
         block_bytes = block_bytes or self._parts.config.block_bytes
         self._naming.check_replication(replication)
         self._check_block_bytes(block_bytes)
+        self._parts.access.enter(path)
         standing = self._parts.names.find(path)
-        self._check_free(standing, path, overwrite, now)
         directory, missing = self._parts.names.parent_for(path)
+        self._parts.access.add_entry(directory)
+        self._check_free(standing, path, overwrite, now)
         if len(missing) > 1:
             if not parents:
                 raise FileNotFoundException(
@@ -84,7 +86,7 @@ class Writing:
             block_bytes,
             client_id,
             wall,
-            of_new_file(self._parts.caller, directory, modes),
+            of_new_file(self._parts.access.caller, directory, modes),
             standing.id if standing else 0,
             request_id,
         )
@@ -104,9 +106,14 @@ class Writing:
             raise (IsADirectoryException if overwrite else FileAlreadyExistsException)(
                 f"'{path}' is a directory"
             )
-        if standing is None or overwrite:
+        if standing is None:
+            return
+        if overwrite:
+            self._parts.access.write(standing)
+            self._parts.access.take_entry(standing)
             return
         if standing.is_open:
+            self._parts.access.write(standing)
             self._closing.claim(standing, now)
             raise AlreadyBeingCreatedException(
                 f"'{path}' {self._closing.who_writes(standing, now)}"

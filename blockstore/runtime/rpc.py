@@ -18,6 +18,7 @@ from grpc import StatusCode
 
 from blockstore import errors
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
+from blockstore.runtime.identity import user_in_progress, user_of
 from blockstore.runtime.retry import MASTER_RESTART, RetryPolicy, retry
 from blockstore.runtime.secret import SigningInterceptor, refusal
 
@@ -105,6 +106,7 @@ def call(
     again: Callable[[Exception], bool] = unreached,
     clock: Clock = SYSTEM_CLOCK,
     rng: random.Random | None = None,
+    metadata: Sequence[tuple[str, str | bytes]] = (),
 ) -> Any:
     """One unary call within the policy's deadline; `to` names the other side in errors.
 
@@ -113,10 +115,12 @@ def call(
         UnreachableException: nobody answered in time.
     """
 
+    said: dict[str, Any] = {"metadata": metadata} if metadata else {}
+
     def attempt(left_s: float) -> Any:
         limit = min(timeout_s, left_s) if left_s > 0 else timeout_s
         try:
-            return method(request, timeout=limit)
+            return method(request, timeout=limit, **said)
         except grpc.RpcError as error:
             raise translate(error, to) from None
 
@@ -285,7 +289,7 @@ def _abort(context: grpc.ServicerContext, error: Exception, method: str) -> None
 
 
 class _GuardedHandler(grpc.GenericRpcHandler):
-    """The same, for event-loop servers: each method is wrapped once."""
+    """The same, for event-loop servers, each method wrapped once; and says whose call it is."""
 
     def __init__(self, inner: grpc.GenericRpcHandler, secret: str | None) -> None:
         self._inner = inner
@@ -307,6 +311,7 @@ class _GuardedHandler(grpc.GenericRpcHandler):
 def _guarded(handler: Any, method: str) -> Any:
     def reply(function: Any) -> Any:
         async def run(request: Any, context: Any) -> Any:
+            user_in_progress.set(user_of(context.invocation_metadata()))
             try:
                 return await function(request, context)
             except (grpc.aio.AbortError, asyncio.CancelledError):
@@ -318,6 +323,7 @@ def _guarded(handler: Any, method: str) -> Any:
 
     def stream(function: Any) -> Any:
         async def run(request: Any, context: Any) -> AsyncIterator[Any]:
+            user_in_progress.set(user_of(context.invocation_metadata()))
             try:
                 async for item in function(request, context):
                     yield item

@@ -44,11 +44,11 @@ _PASSING: Final = (
 
 
 class Committer:
-    """Thread-safe. `storage_of` gives the file system of a URI."""
+    """Thread-safe. `storage_of` gives the file system of a URI, for a user."""
 
     def __init__(
         self,
-        storage_of: Callable[[str], Storage],
+        storage_of: Callable[[str, str], Storage],
         *,
         policy: RetryPolicy = STORAGE_OUTAGE,
         clock: Clock = SYSTEM_CLOCK,
@@ -78,16 +78,18 @@ class Committer:
     def _once(self, action: Action) -> None:
         match action:
             case PrepareOutput(job_id, output_uri):
-                self._prepare(job_id, output_uri.rstrip("/"))
+                storage = self._storage_of(output_uri, action.user)
+                self._prepare(storage, job_id, output_uri.rstrip("/"))
             case CommitPart(_, source, target):
-                self._commit(source, target)
+                self._commit(self._storage_of(target, action.user), source, target)
             case PublishOutput(_, output_uri, success):
-                self._publish(output_uri.rstrip("/"), success)
+                storage = self._storage_of(output_uri, action.user)
+                self._publish(storage, output_uri.rstrip("/"), success)
             case RemoveOutput(_, output_uri):
-                self._storage_of(output_uri).delete(output_uri.rstrip("/"))
+                storage = self._storage_of(output_uri, action.user)
+                storage.delete(output_uri.rstrip("/"))
 
-    def _prepare(self, job_id: str, root: str) -> None:
-        storage = self._storage_of(root)
+    def _prepare(self, storage: Storage, job_id: str, root: str) -> None:
         mark = f"{root}/{TEMPORARY}/{job_id}"
         if _exists(storage, root) and not _exists(storage, mark):
             raise OutputExistsError(
@@ -96,8 +98,7 @@ class Committer:
             )
         storage.mkdirs(mark)
 
-    def _commit(self, source: str, target: str) -> None:
-        storage = self._storage_of(target)
+    def _commit(self, storage: Storage, source: str, target: str) -> None:
         try:
             storage.rename(source, target)
         except FileNotFoundError:
@@ -105,8 +106,7 @@ class Committer:
             if not _exists(storage, target):
                 raise
 
-    def _publish(self, root: str, success: str) -> None:
-        storage = self._storage_of(root)
+    def _publish(self, storage: Storage, root: str, success: str) -> None:
         file = storage.open_write(f"{root}/{SUCCESS}", overwrite=True)
         try:
             file.write(success.encode())

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+from blockstore import BlockStore
 from blockstore.errors import StoreError
 from blockstore.runtime import config, daemon, rpc
 from mapred import wireerrors
@@ -17,6 +18,7 @@ from mapred.jobtracker.servicer import JobTrackerServicer, TrackerServicer
 from mapred.jobtracker.settings import JobTrackerSettings
 from mapred.jobtracker.storefolder import StoreFolder
 from mapred.storage import storage_for
+from mapred.storage.uris import USERS_DIRECTORY
 from mapred.wire import jobtracker_pb2_grpc
 
 log = logging.getLogger(__name__)
@@ -85,6 +87,9 @@ async def _open_desk(
 
 
 def _history(namenode: str) -> History:
+    with BlockStore(namenode) as store:
+        # As /tmp is: every user makes his own directory there.
+        store.mkdir(f"/{USERS_DIRECTORY}", mode=0o1777)
     return SegmentedHistory(StoreFolder(namenode))
 
 

@@ -47,7 +47,7 @@ class Endings:
         """Asks again for what a new job, or a new epoch, must have done."""
         if job.phase is Phase.PREPARING:
             self._in_flight.add(job.id)
-            self._draft.actions.append(PrepareOutput(job.id, job.spec.output_uri))
+            self._draft.actions.append(PrepareOutput(job.id, job.spec.output_uri, job.spec.user))
         if job.phase is Phase.ENDING:
             job.ending_since = now
         for attempt in job.live.values():
@@ -92,11 +92,11 @@ class Endings:
         if now - since < self._drain_s and self._draining(job, now):
             return
         self._in_flight.add(job.id)
-        uri = job.spec.output_uri
+        uri, user = job.spec.output_uri, job.spec.user
         if job.verdict is JobState.SUCCEEDED:
-            self._draft.actions.append(PublishOutput(job.id, uri, success_text(job, wall_s)))
+            self._draft.actions.append(PublishOutput(job.id, uri, success_text(job, wall_s), user))
         else:
-            self._draft.actions.append(RemoveOutput(job.id, uri))
+            self._draft.actions.append(RemoveOutput(job.id, uri, user))
 
     def _draining(self, job: Job, now: float) -> bool:
         """Whether attempts of the job may still be at work somewhere."""

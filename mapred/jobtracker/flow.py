@@ -309,4 +309,5 @@ class Flow:
 
 def commit_of(job: Job, attempt: Attempt) -> CommitPart:
     root = job.spec.output_uri.rstrip("/")
-    return CommitPart(attempt.id, attempt.temporary_uri, f"{root}/{attempt.final_name}")
+    final_uri = f"{root}/{attempt.final_name}"
+    return CommitPart(attempt.id, attempt.temporary_uri, final_uri, job.spec.user)

@@ -2,7 +2,8 @@
 `actions`, answer the heartbeats of `wakes`, and tell those who watch `changed` jobs.
 
 Actions touch storage and are performed outside; each comes back once, as an `Outcome`.
-Repeating one is safe: every action first looks whether it has been done.
+Repeating one is safe: every action first looks whether it has been done. Actions are done in
+the name of the job's `user`, so that its output is his; "" is the JobTracker's own.
 """
 
 from collections import defaultdict
@@ -20,6 +21,7 @@ class PrepareOutput:
 
     job_id: str
     output_uri: str
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class CommitPart:
     attempt: AttemptId
     source: str
     target: str
+    user: str = ""
 
     @property
     def job_id(self) -> str:
@@ -43,6 +46,7 @@ class PublishOutput:
     output_uri: str
     # The text of _SUCCESS.
     success: str
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class RemoveOutput:
 
     job_id: str
     output_uri: str
+    user: str = ""
 
 
 Action: TypeAlias = PrepareOutput | CommitPart | PublishOutput | RemoveOutput

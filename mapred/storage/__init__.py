@@ -7,8 +7,8 @@ from mapred.storage.port import Storage
 from mapred.storage.uris import BLOCK_STORE, LOCAL, authority_of, scheme_of
 
 _lock = threading.Lock()
-# Guarded by the lock. One file system per scheme, and per NameNode.
-_open: Final[dict[tuple[str, str], Storage]] = {}
+# Guarded by the lock. One file system per scheme; of block stores per NameNode and user.
+_open: Final[dict[tuple[str, str, str], Storage]] = {}
 # Guarded by the lock. NameNodes that this process dials by another address than the cluster.
 _dialled: Final[dict[str, str]] = {}
 
@@ -21,11 +21,14 @@ def dial(namenode: str, address: str) -> None:
     """
     with _lock:
         _dialled[namenode] = address
-        _open.pop((BLOCK_STORE, namenode), None)
+        for key in [key for key in _open if key[:2] == (BLOCK_STORE, namenode)]:
+            del _open[key]
 
 
-def storage_for(uri: str) -> Storage:
+def storage_for(uri: str, user: str = "") -> Storage:
     """The file system that `uri` lives on; made on first use, then kept.
+
+    In a block store it acts for `user`; "": for the user of this process.
 
     Raises:
         ValueError: the URI has no scheme, or one that nobody here knows.
@@ -35,14 +38,15 @@ def storage_for(uri: str) -> Storage:
         raise ValueError(
             f"'{uri}' is a path, not a URI such as file:///data or bs://host:8020/data"
         )
-    key = scheme, authority_of(uri) if scheme == BLOCK_STORE else ""
+    is_store = scheme == BLOCK_STORE
+    key = scheme, authority_of(uri) if is_store else "", user if is_store else ""
     with _lock:
         if key not in _open:
             _open[key] = _made(*key)
         return _open[key]
 
 
-def _made(scheme: str, authority: str) -> Storage:
+def _made(scheme: str, authority: str, user: str) -> Storage:
     # Each is imported by whoever needs it: gRPC and fsspec cost a tenth of a second.
     if scheme == LOCAL:
         from mapred.storage.local import LocalStorage
@@ -51,7 +55,7 @@ def _made(scheme: str, authority: str) -> Storage:
     if scheme == BLOCK_STORE:
         from mapred.storage.store import BlockStorage
 
-        return BlockStorage(authority, address=_dialled.get(authority, authority))
+        return BlockStorage(authority, address=_dialled.get(authority, authority), user=user)
     from mapred.storage.anyfs import AnyStorage
 
     return AnyStorage(scheme)

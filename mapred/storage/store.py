@@ -11,11 +11,12 @@ from mapred.storage.uris import BLOCK_STORE, path_of
 
 
 class BlockStorage:
-    """Storage over one NameNode: its name in URIs, and the address where it is dialled."""
+    """Storage over one NameNode: its name in URIs, the address where it is dialled, and for
+    whom it acts ("": the user of this process)."""
 
-    def __init__(self, namenode: str, *, address: str = "") -> None:
+    def __init__(self, namenode: str, *, address: str = "", user: str = "") -> None:
         self._root = f"{BLOCK_STORE}://{namenode}"
-        self._store = BlockStore(address or namenode, secret=cluster_secret())
+        self._store = BlockStore(address or namenode, secret=cluster_secret(), user=user or None)
 
     def open_read(self, uri: str) -> BinaryIO:
         return cast("BinaryIO", self._store.open(path_of(uri), "rb"))

@@ -14,6 +14,8 @@ from typing import Final
 
 LOCAL: Final = "file"
 BLOCK_STORE: Final = "bs"
+# In a block store: below it everybody keeps the code and the scratch outputs of his jobs.
+USERS_DIRECTORY: Final = "system/mapred/users"
 
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*)://", re.ASCII)
 

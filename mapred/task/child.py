@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import mapred.task.onethread  # noqa: F401  (before anything that imports numpy)
+from blockstore.runtime.identity import USER_VARIABLE
 from mapred.job import Job
 from mapred.model import TaskKind
 from mapred.params import values_of
@@ -129,6 +130,8 @@ class TaskProcess:
 
     def _loaded(self, task: RunTask) -> tuple[type[Job], Path]:
         if self._job is None:
+            # For everything in this process, user code as well: what it writes is the submitter's.
+            os.environ[USER_VARIABLE] = task.spec.user
             folder = Path(task.code_dir or Path(task.work_dir).parent)
             folder.mkdir(parents=True, exist_ok=True)
             self._job = load_job(task.spec, folder)

@@ -232,7 +232,9 @@ class JobTrackerHost(Host):
         client_id = f"jobtracker#{self._lives}/{number}"
         session = StoreSession(self, client_id, self._rng, patience_s=20.0)
         storage = BridgedStorage(bridge, session, self._ledger)
-        committer = Committer(lambda _: storage, policy=STORAGE_OUTAGE, clock=BridgedClock(bridge))
+        committer = Committer(
+            lambda _, __: storage, policy=STORAGE_OUTAGE, clock=BridgedClock(bridge)
+        )
         outcome: Outcome = await bridge.run(lambda: committer.perform(action))
         if outcome.error is not None:
             self.world.count(f"action failed: {type(action).__name__}", outcome.error)

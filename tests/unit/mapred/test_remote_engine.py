@@ -54,7 +54,7 @@ class Master:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         history = SegmentedHistory(LocalFolder(str(self._folder)))
-        desk = Desk(JobTracker(SETTINGS), Committer(lambda _: LocalStorage()), history)
+        desk = Desk(JobTracker(SETTINGS), Committer(lambda _, __: LocalStorage()), history)
         await desk.start()
         server = rpc.aio_server(secret=self._secret)
         self.port = rpc.bind(server, "127.0.0.1", self.port)

@@ -2,8 +2,8 @@ import pytest
 
 from blockstore.errors import FileNotFoundException, InvalidRequestException
 from blockstore.model import Permission
-from blockstore.namenode.access import Modes
 from blockstore.namenode.entries import PermissionSet
+from blockstore.namenode.ownership import Modes
 
 
 def stat(cluster, path):

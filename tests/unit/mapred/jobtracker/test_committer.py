@@ -24,7 +24,7 @@ class _Clock(FakeClock):
 
 @pytest.fixture
 def committer() -> Committer:
-    return Committer(lambda _: LocalStorage())
+    return Committer(lambda _, __: LocalStorage())
 
 
 def test_an_output_directory_is_made_once_and_stays_its_jobs_own(
@@ -99,14 +99,14 @@ class _Sleepy(LocalStorage):
 
 def test_safe_mode_is_waited_out(tmp_path: Path) -> None:
     storage = _Sleepy(5)
-    committer = Committer(lambda _: storage, clock=_Clock())
+    committer = Committer(lambda _, __: storage, clock=_Clock())
 
     assert committer.perform(PrepareOutput("job_1", f"file://{tmp_path}/out")).error is None
 
 
 def test_an_outage_without_end_becomes_an_error(tmp_path: Path) -> None:
     committer = Committer(
-        lambda _: _Sleepy(1000), policy=RetryPolicy(deadline_s=30.0), clock=_Clock()
+        lambda _, __: _Sleepy(1000), policy=RetryPolicy(deadline_s=30.0), clock=_Clock()
     )
 
     error = committer.perform(PrepareOutput("job_1", f"file://{tmp_path}/out")).error

@@ -47,7 +47,7 @@ class GatedHistory(MemoryHistory):
 
 async def _desk(history: MemoryHistory | None = None, interval_s: float = WAIT_S) -> Desk:
     settings = JobTrackerSettings(heartbeat_interval_s=interval_s, drain_s=0.2, tick_s=0.01)
-    desk = Desk(JobTracker(settings), Committer(lambda _: LocalStorage()), history)
+    desk = Desk(JobTracker(settings), Committer(lambda _, __: LocalStorage()), history)
     await desk.start()
     return desk
 

@@ -99,7 +99,7 @@ def test_an_output_directory_under_way_is_asked_for_again(master: Master) -> Non
 
     master.restart()
 
-    assert master.actions == [PrepareOutput(job, "file:///out")]
+    assert master.actions == [PrepareOutput(job, "file:///out", "me")]
 
 
 def test_a_publication_under_way_is_asked_for_again(master: Master) -> None:

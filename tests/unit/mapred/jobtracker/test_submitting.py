@@ -12,7 +12,7 @@ def test_a_submit_makes_the_output_directory_before_anything_runs(master: Master
 
     job = master.submit(1, prepare=False)
 
-    assert master.actions == [PrepareOutput(job, "file:///out")]
+    assert master.actions == [PrepareOutput(job, "file:///out", "me")]
     assert master.core.preparing(job)
     assert a.beat().said == []
     master.perform()
