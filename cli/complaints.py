@@ -24,7 +24,7 @@ _NEXT_STEPS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (errors.SafeModeException, "see why:  mapred admin safemode get"),
     (errors.BlockMissingException, "see which nodes had it:  mapred admin fsck PATH"),
     (errors.PlacementException, "see the nodes:  mapred admin report"),
-    (errors.AlreadyBeingCreatedException, "wait until its writer is done"),
+    (errors.AlreadyBeingCreatedException, "see who writes it:  mapred fs lease list"),
 )
 
 

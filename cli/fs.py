@@ -18,7 +18,10 @@ from .store import namenode_option
 
 # Verb → "module:object" in verbs/, which is imported when the verb is used: `ls` must feel instant.
 VERBS: Final[dict[str, str]] = {
+    "appendToFile": "append:append_to_file",
     "cat": "read:cat",
+    "checksum": "checksum:checksum",
+    "concat": "concat:concat",
     "copyFromLocal": "transfer:copy_from_local",
     "copyToLocal": "transfer:copy_to_local",
     "count": "usage:count",
@@ -30,6 +33,7 @@ VERBS: Final[dict[str, str]] = {
     "getmerge": "transfer:getmerge",
     "head": "read:head",
     "help": "help:help_",
+    "lease": "lease:lease",
     "ls": "show:ls",
     "mkdir": "change:mkdir",
     "moveFromLocal": "transfer:move_from_local",
@@ -39,9 +43,11 @@ VERBS: Final[dict[str, str]] = {
     "rmdir": "change:rmdir",
     "setrep": "replication:setrep",
     "stat": "show:stat",
+    "tail": "tail:tail",
     "test": "show:test",
     "text": "read:text",
     "touchz": "change:touchz",
+    "truncate": "truncate:truncate",
     "usage": "help:usage",
 }
 

@@ -112,13 +112,14 @@ class NameNodeClient:
         return bool(self._call("Delete", request).deleted)
 
     def remove_own(self, path: str, inode_id: int) -> None:
-        """Removes a file if it is still the one that this client made.
+        """Removes a file if it is still the one that this client made, and nobody has closed it:
+        one that was recovered may be somebody else's by now.
 
         The patience is a person's: a lease that isn't renewed runs out by itself.
         """
         request = namenode_pb2.PathRequest(path=path)
         reply = self._reach("Stat", request, rpc.CALL_TIMEOUT_S, INTERACTIVE)
-        if reply.status.inode_id == inode_id:
+        if reply.status.inode_id == inode_id and reply.status.under_construction:
             removal = namenode_pb2.DeleteRequest(path=path, request_id=_request_id())
             self._reach("Delete", removal, rpc.CALL_TIMEOUT_S, INTERACTIVE)
 
