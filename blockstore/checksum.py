@@ -31,6 +31,11 @@ def crc32c(data: bytes | bytearray | memoryview) -> int:
     return int(google_crc32c.value(data if isinstance(data, bytes) else bytes(data)))
 
 
+def extend(crc: int, data: bytes) -> int:
+    """The CRC of what `crc` is the CRC of (0: of nothing), followed by `data`."""
+    return int(google_crc32c.extend(crc, data))
+
+
 def checksums(data: bytes | bytearray | memoryview, chunk_bytes: int) -> bytes:
     """The CRCs of `data`, four bytes a chunk."""
     view = memoryview(data)

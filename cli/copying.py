@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from blockstore import checksum
 from blockstore.errors import IsADirectoryException
+from blockstore.model import FileChecksum
 
 from .complaints import Complaints
 from .crew import Stopped
@@ -44,10 +46,39 @@ def copy(
 ) -> None:
     """Raises Stopped between two chunks when `stopped` is set."""
     while chunk := source.read(CHUNK_BYTES):
-        target.write(chunk)
-        advance(len(chunk))
         if stopped is not None and stopped.is_set():
             raise Stopped
+        target.write(chunk)
+        advance(len(chunk))
+
+
+class Summed:
+    """What is read through it, with its length in bytes and its CRC32C so far."""
+
+    def __init__(self, source: Readable) -> None:
+        self._source = source
+        self.length = 0
+        self.crc = 0
+
+    def read(self, size: int, /) -> bytes:
+        data = self._source.read(size)
+        self.length += len(data)
+        self.crc = checksum.extend(self.crc, data)
+        return data
+
+    def skip(self, length: int) -> "Summed":
+        """Reads so many bytes, or what there is of them."""
+        while length > 0 and (data := self.read(min(CHUNK_BYTES, length))):
+            length -= len(data)
+        return self
+
+    def then(self, source: Readable) -> "Summed":
+        """Goes on with another source."""
+        self._source = source
+        return self
+
+    def is_all_of(self, whole: FileChecksum) -> bool:
+        return (self.length, self.crc) == (whole.length, whole.crc)
 
 
 @dataclass(slots=True)
@@ -61,6 +92,8 @@ class Tally:
     found: int = 0
     # Interrupted, and kept under their unfinished names.
     kept: int = 0
+    # Set when all are to come to an end.
+    stopped: threading.Event = field(default_factory=threading.Event)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, *, copied: int = 0, found: int = 0, kept: int = 0) -> None:

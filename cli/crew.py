@@ -26,8 +26,10 @@ class Stopped(Exception):
 class Crew(Generic[Item]):
     """`threads` daemon threads; `run` is called once."""
 
-    def __init__(self, threads: int, work: Callable[[Item], None]) -> None:
-        self.stopped = threading.Event()
+    def __init__(
+        self, threads: int, work: Callable[[Item], None], stopped: threading.Event
+    ) -> None:
+        self.stopped = stopped
         self._work = work
         self._items: queue.Queue[Item | None] = queue.Queue(_AHEAD)
         self._error: BaseException | None = None

@@ -1,6 +1,8 @@
 """`get`: files and whole directories of the block store to this machine.
 
-A file is written as `NAME._COPYING_` beside its place and renamed when it is whole.
+A file is written as `NAME._COPYING_` beside its place and renamed when it is whole. With
+`resume` a file that is there with the same bytes is left, and one that is there in part is
+written further; it is whole if it has the store's checksum then, else it is begun again.
 """
 
 import os
@@ -10,8 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from .copying import STANDARD_STREAM, THREADS_DEFAULT, UNFINISHED, Tally, check_free, copy
-from .crew import Crew
+from .copying import (
+    KEPT_BYTES_MIN,
+    STANDARD_STREAM,
+    THREADS_DEFAULT,
+    UNFINISHED,
+    Summed,
+    Tally,
+    check_free,
+    copy,
+)
+from .crew import Crew, Stopped
 from .errors import CommandError
 
 if TYPE_CHECKING:
@@ -23,6 +34,10 @@ if TYPE_CHECKING:
 class _File:
     source: "FileStatus"
     target: Path
+
+
+class _Changed(Exception):
+    """The store has other bytes now than when the beginning was copied."""
 
 
 class Download:
@@ -41,7 +56,7 @@ class Download:
         self._tally = tally
         self._force = force
         self._resume = resume
-        self._crew: Crew[_File] = Crew(threads, self._get_file)
+        self._crew: Crew[_File] = Crew(threads, self._get_file, tally.stopped)
 
     def get(self, sources: list["FileStatus"], target: str) -> None:
         """Copies as `cp -r` would; "-" is stdout.
@@ -64,7 +79,7 @@ class Download:
         """All files, one after the other, as one; each followed by `between`."""
         place = Path(target)
         check_free(target, exists=place.exists(), is_directory=place.is_dir(), force=self._force)
-        with _Unfinished(place) as file:
+        with _Unfinished(place, self._tally) as file:
             for source in sources:
                 self._write_to(source, file)
                 file.write(between)
@@ -84,51 +99,76 @@ class Download:
         target.mkdir(parents=True, exist_ok=True)
         yield from self._files(self._store.list(source.path), target, inside=True)
 
+    # --- one file ------------------------------------------------------------------------
+
     def _get_file(self, item: _File) -> None:
+        target = item.target
         with self._tally.complaints.about(item.source.path):
             if self._resume and self._is_copy(item):
                 self._tally.advance(item.source.length)
                 self._tally.add(found=1)
                 return
-            target = item.target
             check_free(
                 str(target),
                 exists=target.exists(),
                 is_directory=target.is_dir(),
                 force=self._force,
             )
-            with _Unfinished(target) as file:
-                self._write_to(item.source, file)
+            if not (self._resume and self._went_on(item)):
+                with _Unfinished(target, self._tally) as file:
+                    self._write_to(item.source, file)
             self._tally.add(copied=1)
 
-    @staticmethod
-    def _is_copy(item: _File) -> bool:
-        """As long, and not older than what is to be copied."""
-        if not item.target.is_file():
+    def _is_copy(self, item: _File) -> bool:
+        if not item.target.is_file() or item.target.stat().st_size != item.source.length:
             return False
-        there = item.target.stat()
-        return there.st_size == item.source.length and there.st_mtime >= item.source.modified_at_s
+        with item.target.open("rb") as file:
+            here = Summed(file).skip(item.source.length)
+        return here.is_all_of(self._store.checksum(item.source.path))
+
+    def _went_on(self, item: _File) -> bool:
+        """Whether an earlier get has left a beginning, and the file is whole with the rest."""
+        unfinished = _Unfinished(item.target, self._tally, "ab")
+        if not unfinished.path.is_file():
+            return False
+        with unfinished.path.open("rb") as beginning:
+            here = Summed(beginning).skip(item.source.length)
+        self._tally.advance(here.length)
+        try:
+            with unfinished as file, self._store.open(item.source.path) as source:
+                source.seek(here.length)
+                copy(here.then(source), file, self._tally.advance, self._tally.stopped)
+                if not here.is_all_of(self._store.checksum(item.source.path)):
+                    raise _Changed
+        except _Changed:
+            self._tally.advance(-here.length)
+            return False
+        return True
 
     def _write_to(self, source: "FileStatus", output: BinaryIO) -> None:
         with self._store.open(source.path, "rb") as file:
-            copy(file, output, self._tally.advance, self._crew.stopped)
+            copy(file, output, self._tally.advance, self._tally.stopped)
         output.flush()
 
 
 class _Unfinished:
     """A local file that has its name when the `with` block has ended well."""
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, tally: Tally, mode: str = "wb") -> None:
+        self.path = target.with_name(target.name + UNFINISHED)
         self._target = target
-        self._path = target.with_name(target.name + UNFINISHED)
+        self._tally = tally
+        self._mode = mode
 
     def __enter__(self) -> BinaryIO:
-        self._file = self._path.open("wb")
+        self._file: BinaryIO = open(self.path, self._mode)  # type: ignore[assignment]
         return self._file
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._file.close()
         if kind is None:
-            os.replace(self._path, self._target)
+            os.replace(self.path, self._target)
+        elif kind is Stopped and self.path.stat().st_size >= KEPT_BYTES_MIN:
+            self._tally.add(kept=1)
         else:
-            self._path.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)

@@ -34,7 +34,7 @@ class Duplicate:
         self._store = store
         self._tally = tally
         self._force = force
-        self._crew: Crew[_File] = Crew(threads, self._copy_file)
+        self._crew: Crew[_File] = Crew(threads, self._copy_file, tally.stopped)
 
     def copy(self, sources: list["FileStatus"], target: str, *, into_directory: bool) -> None:
         """As `cp -r` does.
@@ -88,6 +88,6 @@ class Duplicate:
                     block_bytes=item.source.block_bytes,
                 ) as target,
             ):
-                copy(source, target, self._tally.advance, self._crew.stopped)
+                copy(source, target, self._tally.advance, self._tally.stopped)
             self._store.rename(unfinished, item.target, overwrite=self._force)
             self._tally.add(copied=1)

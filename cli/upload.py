@@ -1,7 +1,8 @@
 """`put`: files and whole directories of this machine into the block store.
 
-A file is written as `PATH._COPYING_` and renamed when it is closed, so the name shows the whole
-or nothing.
+A file is written as `PATH._COPYING_` and renamed when it is closed and the store's checksum of
+it is that of what was read, so the name shows the whole or nothing. With `resume` a file that is
+there with the same bytes is left, and what is there in part is written further.
 """
 
 import contextlib
@@ -18,6 +19,7 @@ from .copying import (
     STANDARD_STREAM,
     THREADS_DEFAULT,
     UNFINISHED,
+    Summed,
     Tally,
     check_free,
     copy,
@@ -28,6 +30,7 @@ from .store import status_or_none
 
 if TYPE_CHECKING:
     from blockstore import BlockStore
+    from blockstore.client.writer import BlockWriter
     from blockstore.model import FileStatus
 
 
@@ -62,7 +65,7 @@ class Upload:
         self._remove_source = remove_source
         self._replication = replication
         self._block_bytes = block_bytes
-        self._crew: Crew[_File] = Crew(threads, self._put_file)
+        self._crew: Crew[_File] = Crew(threads, self._put_file, tally.stopped)
 
     def put(self, sources: list[str], target: str, *, into_directory: bool) -> None:
         """Copies as `cp -r` would; a target with a trailing slash is a directory to make.
@@ -127,27 +130,27 @@ class Upload:
     def _put_file(self, item: _File) -> None:
         with self._tally.complaints.about(str(item.source)), item.source.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            if self._resume and item.there is not None and self._is_copy(item.there, file):
+            if self._resume and self._is_copy(item, file):
                 self._tally.advance(size)
                 self._tally.add(found=1)
             else:
+                file.seek(0)
                 self._put_stream(file, item.target, item.there)
                 self._tally.add(copied=1)
             if self._remove_source:
                 item.source.unlink()
 
-    @staticmethod
-    def _is_copy(there: "FileStatus", file: BinaryIO) -> bool:
-        """As long, and not older than what is to be copied."""
-        source = os.fstat(file.fileno())
-        return (
-            not there.is_directory
-            and not there.under_construction
-            and there.length == source.st_size
-            and there.modified_at_s >= source.st_mtime
-        )
+    def _is_copy(self, item: _File, file: BinaryIO) -> bool:
+        there = item.there
+        if there is None or there.is_directory or there.under_construction:
+            return False
+        if there.length != os.fstat(file.fileno()).st_size:
+            return False
+        return Summed(file).skip(there.length).is_all_of(self._store.checksum(there.path))
 
     def _put_stdin(self, target: str, there: "FileStatus | None") -> None:
+        # A stream can't be read again, so nothing of it can be found or gone on from.
+        self._resume = False
         self._put_stream(sys.stdin.buffer, target, there)
         self._tally.add(copied=1)
 
@@ -159,11 +162,9 @@ class Upload:
             force=self._force,
         )
         unfinished = target + UNFINISHED
-        file = self._store.open(
-            unfinished, "wb", replication=self._replication, block_bytes=self._block_bytes
-        )
+        summed, file = self._begun(source, unfinished)
         try:
-            copy(source, file, self._tally.advance, self._crew.stopped)
+            copy(summed, file, self._tally.advance, self._tally.stopped)
             file.close()
         except Stopped:
             if file.tell() < KEPT_BYTES_MIN:
@@ -175,7 +176,32 @@ class Upload:
         except BaseException:
             file.discard()
             raise
+        if not summed.is_all_of(self._store.checksum(unfinished)):
+            self._store.delete(unfinished)
+            raise CommandError("the store has other bytes than were read; put it again")
         self._store.rename(unfinished, target, overwrite=self._force)
+
+    def _begun(self, source: BinaryIO, unfinished: str) -> tuple[Summed, "BlockWriter"]:
+        """What is to be read, and where to write it: further, if there is a beginning."""
+        if self._resume and (length := self._length_begun(unfinished)):
+            summed = Summed(source).skip(length)
+            if summed.is_all_of(self._store.checksum(unfinished)):
+                self._tally.advance(length)
+                return summed, self._store.open(unfinished, "ab")
+            source.seek(0)
+        file = self._store.open(
+            unfinished, "wb", replication=self._replication, block_bytes=self._block_bytes
+        )
+        return Summed(source), file
+
+    def _length_begun(self, unfinished: str) -> int:
+        """Bytes of what an earlier put has left."""
+        part = status_or_none(self._store, unfinished)
+        if part is not None and part.under_construction:
+            # Its writer was killed; the file is closed at its last acknowledged byte.
+            self._store.recover_lease(unfinished)
+            part = self._store.stat(unfinished)
+        return part.length if part is not None else 0
 
 
 def _remove_empty(top: Path) -> None:

@@ -146,13 +146,26 @@ class FileSystemModel:
 
     def concat(self, target: str, sources: list[str]) -> None:
         """The sources are gone; each must be another closed file."""
-        whole = self.closed(target)
-        parts = [self.closed(source) for source in sources]
+        wrong = self._kinds_refused([target, *sources])
+        whole, *parts = [self.find(path) for path in (target, *sources)]
         if not parts or len({id(node) for node in (whole, *parts)}) <= len(parts):
-            raise Refused(errors.InvalidRequestException)
-        whole.data += b"".join(part.data for part in parts)
+            wrong.append(errors.InvalidRequestException)
+        if wrong:
+            raise Refused(*wrong)
+        for part in parts:
+            whole.data += part.data
         for source in sources:
             self._take(source)
+
+    def _kinds_refused(self, paths: list[str]) -> list[type[errors.StoreError]]:
+        """Which of several wrong things is told first is nobody's promise."""
+        kinds = []
+        for path in paths:
+            try:
+                self.closed(path)
+            except Refused as refusal:
+                kinds += refusal.kinds
+        return kinds
 
     def rename(self, source: str, target: str, overwrite: bool) -> None:
         """FileContext.rename: the target is the new name, never a directory to go into."""

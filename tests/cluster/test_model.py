@@ -107,6 +107,26 @@ class StoreAndModel(RuleBasedStateMachine):
         if opened:
             self.handles.append(opened)
 
+    @precondition(lambda self: len(self.handles) < OPEN_MAX)
+    @rule(path=PATHS)
+    def append(self, path):
+        opened = self.both("open", lambda: self.model.append(path), self.at(path), "ab")
+        if opened:
+            self.handles.append(opened)
+
+    @rule(path=PATHS, length=SIZES)
+    def truncate(self, path, length):
+        self.both("truncate", lambda: self.model.truncate(path, length), self.at(path), length)
+
+    @rule(whole=PATHS, parts=st.lists(PATHS, max_size=3))
+    def concat(self, whole, parts):
+        self.both(
+            "concat",
+            lambda: self.model.concat(whole, parts),
+            self.at(whole),
+            [self.at(part) for part in parts],
+        )
+
     @precondition(lambda self: self.handles)
     @rule(which=st.integers(0, OPEN_MAX), size=SIZES, then=st.sampled_from(["", "flush", "sync"]))
     def write(self, which, size, then):

@@ -11,8 +11,9 @@ from mapred_cli.fs import VERBS, fs
 from mapred_cli.store import absolute, expand
 from mapred_cli.upload import Upload
 
+from blockstore.checksum import crc32c
 from blockstore.errors import FileNotFoundException
-from blockstore.model import FileStatus
+from blockstore.model import FileChecksum, FileStatus
 
 
 @pytest.mark.parametrize(
@@ -105,6 +106,12 @@ class FakeStore:
 
         return File()
 
+    def checksum(self, path):
+        return FileChecksum(len(self.files[path]), crc32c(self.files[path]))
+
+    def delete(self, path):
+        del self.files[path]
+
     def rename(self, source, target, *, overwrite):
         assert overwrite or target not in self.files
         self.files[target] = self.files.pop(source)
@@ -152,6 +159,17 @@ def test_a_put_that_breaks_shows_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         Upload(store, Tally(broken)).put([str(tmp_path / "a")], "/a", into_directory=False)
 
+    assert store.files == {}
+
+
+def test_a_put_whose_bytes_are_others_in_the_store_shows_nothing(tmp_path, capsys):
+    (tmp_path / "a").write_bytes(b"data")
+    store = FakeStore()
+    store.checksum = lambda _: FileChecksum(4, 1)
+
+    Upload(store, Tally()).put([str(tmp_path / "a")], "/a", into_directory=False)
+
+    assert "the store has other bytes than were read" in capsys.readouterr().err
     assert store.files == {}
 
 

@@ -1,0 +1,160 @@
+"""Copies that are broken off and gone on with, and copies that aren't what was read."""
+
+import random
+import signal
+import time
+
+import pytest
+from mapred_cli.copying import UNFINISHED, Tally
+from mapred_cli.download import Download
+from mapred_cli.upload import Upload
+
+from tests.cluster.users import User
+
+pytestmark = pytest.mark.cluster
+
+DATA = random.Random(1).randbytes(14_000_000)
+OTHER = random.Random(2).randbytes(9_000_000)
+
+
+@pytest.fixture
+def store(shared_cluster):
+    with shared_cluster.client() as store:
+        store.delete("/c", recursive=True)
+        yield store
+
+
+@pytest.fixture
+def local(tmp_path):
+    (tmp_path / "data").write_bytes(DATA)
+    return tmp_path / "data"
+
+
+def stopping_after(size):
+    """A tally whose copies all stop when so many bytes have been copied."""
+    tally = Tally()
+    moved = []
+
+    def advance(more):
+        moved.append(more)
+        if sum(moved) >= size:
+            tally.stopped.set()
+
+    tally.advance = advance
+    return tally
+
+
+def upload(store, source, tally, **options):
+    Upload(store, tally, **options).put([str(source)], "/c/data", into_directory=False)
+
+
+def content(store, path):
+    with store.open(path) as file:
+        return file.read()
+
+
+def put(store, path, data):
+    with store.open(path, "wb") as file:
+        file.write(data)
+
+
+def test_a_put_goes_on_where_it_stopped(store, local):
+    tally = stopping_after(5_000_000)
+    upload(store, local, tally)
+    beginning = store.stat("/c/data" + UNFINISHED)
+    assert (tally.kept, tally.copied) == (1, 0)
+    assert 5_000_000 <= beginning.length < len(DATA)
+    assert not store.exists("/c/data")
+
+    moved = []
+    upload(store, local, Tally(moved.append), resume=True)
+
+    assert content(store, "/c/data") == DATA
+    assert store.stat("/c/data").inode_id == beginning.inode_id
+    assert moved[0] == beginning.length
+    assert sum(moved) == len(DATA)
+    assert not store.exists("/c/data" + UNFINISHED)
+
+
+def test_a_beginning_of_other_bytes_is_not_gone_on_with(store, local):
+    put(store, "/c/data" + UNFINISHED, OTHER)
+
+    upload(store, local, Tally(), resume=True)
+
+    assert content(store, "/c/data") == DATA
+
+
+def test_a_resumed_put_leaves_what_is_there_with_the_same_bytes(store, local):
+    upload(store, local, Tally())
+    tally = Tally()
+    upload(store, local, tally, resume=True)
+    assert (tally.found, tally.copied, tally.complaints.count) == (1, 0, 0)
+
+    put(store, "/c/data", OTHER + bytes(len(DATA) - len(OTHER)))
+    tally = Tally()
+    upload(store, local, tally, resume=True)
+    assert (tally.found, tally.copied, tally.complaints.count) == (0, 0, 1)
+
+
+def test_a_get_goes_on_where_it_stopped(store, tmp_path):
+    put(store, "/c/data", DATA)
+    target, part = tmp_path / "got", tmp_path / ("got" + UNFINISHED)
+    tally = stopping_after(5_000_000)
+    Download(store, tally).get([store.stat("/c/data")], str(target))
+    beginning = part.stat()
+    assert tally.kept == 1
+    assert not target.exists()
+
+    moved = []
+    Download(store, Tally(moved.append), resume=True).get([store.stat("/c/data")], str(target))
+
+    assert target.read_bytes() == DATA
+    assert target.stat().st_ino == beginning.st_ino
+    assert (moved[0], sum(moved)) == (beginning.st_size, len(DATA))
+
+
+def test_a_beginning_of_what_was_there_before_is_not_gone_on_with(store, tmp_path):
+    put(store, "/c/data", DATA)
+    (tmp_path / ("got" + UNFINISHED)).write_bytes(OTHER)
+
+    Download(store, Tally(), resume=True).get([store.stat("/c/data")], str(tmp_path / "got"))
+
+    assert (tmp_path / "got").read_bytes() == DATA
+    assert [path.name for path in tmp_path.iterdir()] == ["got"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda n: n.name)
+def test_a_put_that_was_ended_shows_nothing_and_can_be_gone_on_with(
+    store, shared_cluster, tmp_path, number
+):
+    with (tmp_path / "big").open("wb") as file:
+        for _ in range(20):
+            file.write(DATA)
+    user = User(tmp_path, MAPRED_NAMENODE=shared_cluster.address)
+    process = user.start("fs", "put", "--replication", "1", "big", "/c/big")
+    try:
+        until = time.monotonic() + 60
+        while not _length(store, "/c/big" + UNFINISHED) > 8_000_000:
+            assert process.poll() is None, "the put was over before it could be ended"
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert not store.exists("/c/big")
+    if number is signal.SIGINT:
+        assert process.returncode == 130
+        assert b"Go on:  mapred fs put --resume big /c/big" in err
+
+    beginning = store.stat("/c/big" + UNFINISHED)
+    user.mapred("fs", "put", "--resume", "--replication", "1", "big", "/c/big")
+
+    assert store.stat("/c/big").inode_id == beginning.inode_id
+    user.mapred("fs", "get", "/c/big", "back")
+    assert (tmp_path / "back").read_bytes() == DATA * 20
+
+
+def _length(store, path):
+    return sum(block.block.length for block in store.locate(path)) if store.exists(path) else 0
