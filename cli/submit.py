@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mapred.engine import Engine
     from mapred.model import JobSpec
 
+    from .engines import Place
+
 COPY_BYTES: Final = 1024 * 1024
 
 
@@ -100,6 +102,7 @@ def submit(
     mapred submit wordcount.py book.txt                      (output on stdout)
     mapred submit wordcount.py 'logs/*.gz' -o counts -r 4
     mapred submit jobs.py:MeanLength book.txt -D minimum=4
+    mapred submit join.py users=people.csv orders=logs       (a job with named inputs)
     mapred submit --detach wordcount.py /books -o /counts    (on a cluster)
 
     The job runs on the cluster that is known (--jobtracker, $MAPRED_JOBTRACKER, `mapred cluster
@@ -125,7 +128,7 @@ def submit(
     with terminated_by_signal(), contextlib.closing(place.engine()) as engine:
         spec = plan(
             job,
-            [place.canonical(word) for word in inputs],
+            [_canonical(place, word) for word in inputs],
             # What is resumed is there already.
             output=None if resume or output is None else place.canonical(output),
             params=parameters,
@@ -149,6 +152,14 @@ def submit(
                 status = to_the_end(runner, job_id, progress_for(quiet=quiet))
             took_s = time.monotonic() - started_s
             return _tell(status, took_s, to_stdout=output is None, quiet=quiet, as_json=as_json)
+
+
+def _canonical(place: "Place", word: str) -> str:
+    """A path, or a path after the name of an input, as the cluster knows it."""
+    name, equals, path = word.partition("=")
+    if equals and name.isidentifier():
+        return f"{name}={place.canonical(path)}"
+    return place.canonical(word)
 
 
 def _runner(engine: "Engine", spec: "JobSpec", *, detach: bool, resume: bool) -> "Engine":

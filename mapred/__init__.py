@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from mapred.formats.choice import Format as Format
     from mapred.job import Job as Job
+    from mapred.jobinputs import Input as Input
     from mapred.params import Param as Param
     from mapred.records import Mapper as Mapper
     from mapred.records import Partitioner as Partitioner
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _HOME: Final = {
     "Format": "mapred.formats.choice",
+    "Input": "mapred.jobinputs",
     "Job": "mapred.job",
     "Mapper": "mapred.records",
     "Max": "mapred.reducers",
@@ -43,6 +45,7 @@ _HOME: Final = {
 
 __all__ = [
     "Format",
+    "Input",
     "Job",
     "Mapper",
     "Max",

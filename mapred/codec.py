@@ -76,11 +76,21 @@ def split_to_wire(split: Split) -> types_pb2.Split:
         length=split.length,
         hosts=split.hosts,
         format=split.format,
+        input=split.input,
+        parts=[split_to_wire(part) for part in split.parts],
     )
 
 
 def split_from_wire(wire: types_pb2.Split) -> Split:
-    return Split(wire.uri, wire.start, wire.length, tuple(wire.hosts), wire.format)
+    return Split(
+        wire.uri,
+        wire.start,
+        wire.length,
+        tuple(wire.hosts),
+        wire.format,
+        wire.input,
+        tuple(split_from_wire(part) for part in wire.parts),
+    )
 
 
 def spec_to_wire(spec: JobSpec) -> types_pb2.JobSpec:

@@ -7,10 +7,12 @@ leaves out can still be named itself.
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mapred.errors import InputError
+from mapred.formats import may_be_combined
+from mapred.formats.combining import combined
 from mapred.formats.splits import cut, split_bytes_for
 from mapred.model import Split
 from mapred.storage import storage_for
@@ -93,25 +95,58 @@ def missing_input(word: str, uri: str) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class InputPlan:
+    """One of a job's inputs: its name ("" where there's just one), format, and words."""
+
+    name: str
+    format: str
+    words: Sequence[str] = ()
+
+
 def splits_of(
     files: Sequence[InputFile], *, split_bytes: int, input_format: str
 ) -> tuple[Split, ...]:
-    """The files cut into splits, in order. `split_bytes` 0: as suits the input.
+    """The files cut into splits, in order, as `splits_of_all` does; none of them combined."""
+    return splits_of_all(
+        [(files, InputPlan("", input_format))], split_bytes=split_bytes, combine=False
+    )
+
+
+def splits_of_all(
+    inputs: Sequence[tuple[Sequence[InputFile], InputPlan]], *, split_bytes: int, combine: bool
+) -> tuple[Split, ...]:
+    """The files of all inputs cut into splits, in order. `split_bytes` 0: as suits the input.
 
     Empty files have no split, unless there's nothing else: then one, so that the job's
     setup and cleanup run.
     """
-    wanted = split_bytes or split_bytes_for(sum(file.length for file in files))
-    splits = [
-        split
-        for file in files
-        if file.length
-        for split in cut(
-            file.uri,
-            storage_for(file.uri),
-            split_bytes=wanted,
-            block_splits=not split_bytes,
-            input_format=input_format,
-        )
-    ]
-    return tuple(splits) or (Split(files[0].uri, 0, 0, format=input_format),)
+    total = sum(file.length for files, _ in inputs for file in files)
+    splits: list[Split] = []
+    for files, plan in inputs:
+        found, sizes = [], []
+        for file in files:
+            cuts = list(_cut(file, plan, split_bytes or split_bytes_for(total), not split_bytes))
+            found += cuts
+            sizes += [file.length] * len(cuts)
+        if combine and may_be_combined(plan.format):
+            found = combined(found, sizes, split_bytes=split_bytes or split_bytes_for(total))
+        splits += found
+    if splits:
+        return tuple(splits)
+    files, plan = inputs[0]
+    return (Split(files[0].uri, 0, 0, format=plan.format, input=plan.name),)
+
+
+def _cut(file: InputFile, plan: InputPlan, split_bytes: int, blocks: bool) -> Iterator[Split]:
+    if not file.length:
+        return
+    storage = storage_for(file.uri)
+    for split in cut(
+        file.uri,
+        storage,
+        split_bytes=split_bytes,
+        block_splits=blocks,
+        input_format=plan.format,
+    ):
+        yield replace(split, input=plan.name)

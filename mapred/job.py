@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 
 from mapred.errors import JobDefinitionError
 from mapred.formats.choice import Format
+from mapred.jobinputs import Input, check_inputs
 from mapred.params import Declaration, parameters
 from mapred.records import Mapper, Partitioner, Reducer
 
@@ -18,6 +19,8 @@ class Job:
     """Subclass it, and name the parts as class attributes."""
 
     mapper: ClassVar[type[Mapper]]
+    # Several inputs, with a mapper each: mapred/jobinputs.py.
+    inputs: ClassVar[Sequence[Input]] = ()
     # Called on parts of a key's values in the map tasks, so that less travels.
     combiner: ClassVar[type[Reducer] | None] = None
     # None: the maps' output is the job's output.
@@ -46,6 +49,8 @@ class Job:
     stall_s: ClassVar[float] = 0.0
     # Largest split, in bytes; 0: a block, or what suits the input.
     split_bytes: ClassVar[int] = 0
+    # Whether many small files share splits.
+    combine_files: ClassVar[bool] = True
 
 
 # Attributes that `-D job.<name>=…` may set, with their types.
@@ -55,6 +60,7 @@ SETTINGS: Final[Mapping[str, type]] = {
     "memory_bytes": int,
     "stall_s": float,
     "split_bytes": int,
+    "combine_files": bool,
 }
 
 _ROLES: Final[Mapping[str, type]] = {
@@ -71,12 +77,13 @@ def check(job: type[Job]) -> None:
     Raises:
         JobDefinitionError: a missing mapper, a part of the wrong kind, or bad parameters.
     """
-    if getattr(job, "mapper", None) is None:
+    check_inputs(job)
+    if getattr(job, "mapper", None) is None and not job.inputs:
         raise JobDefinitionError(
             f"{job.__name__} has no mapper. Give it one:  mapper = YourMapper  (a mapred.Mapper)"
         )
     for role, kind in _ROLES.items():
-        part: Any = getattr(job, role)
+        part: Any = getattr(job, role, None)
         if part is not None and not (isinstance(part, type) and issubclass(part, kind)):
             raise JobDefinitionError(
                 f"{job.__name__}.{role} is {part!r}. "

@@ -63,7 +63,8 @@ class AttemptId:
 class Split:
     """A piece of input for one map task: `length` bytes from `start` of `uri`.
 
-    `hosts` hold the bytes, best first. `format` names the input format.
+    `hosts` hold the bytes, best first. `format` is the input format with its options, `input`
+    the name of the input in a job that has several. `parts`: several files, each a split.
     """
 
     uri: str
@@ -71,6 +72,13 @@ class Split:
     length: int
     hosts: tuple[str, ...] = ()
     format: str = "text"
+    input: str = ""
+    parts: "tuple[Split, ...]" = ()
+
+    @property
+    def files(self) -> "tuple[Split, ...]":
+        """What is read one after the other."""
+        return self.parts or (self,)
 
 
 @dataclass(frozen=True, slots=True)

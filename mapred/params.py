@@ -154,6 +154,11 @@ def _listing(job: type, known: Mapping[str, Parameter]) -> str:
     return "Its parameters are:\n  " + "\n  ".join(str(one) for one in known.values())
 
 
+def word_as(kind: Any, word: str) -> Any:
+    """What a word of the command line means as a value of this type; raises ValueError."""
+    return _parsed(kind, word)
+
+
 def _parsed(kind: Any, word: str) -> Any:
     inner = _optional(kind)
     if inner is not None:

@@ -16,11 +16,12 @@ from mapred.archive import digest, packed
 from mapred.codefiles import code_files
 from mapred.errors import JobDefinitionError, OutputExistsError, ParamError
 from mapred.formats import check_input, check_output
-from mapred.inputs import input_files, shown, splits_of
+from mapred.inputs import InputPlan, input_files, shown, splits_of_all
 from mapred.job import SETTINGS, Job, check
 from mapred.jobfile import find_job, loaded_job_file
+from mapred.jobinputs import bound
 from mapred.model import JobSpec
-from mapred.params import set_parameters
+from mapred.params import set_parameters, word_as
 from mapred.storage import storage_for
 from mapred.storage.uris import (
     BLOCK_STORE,
@@ -71,12 +72,14 @@ def plan(
         check(job)
         settings, words = _settings(job, params)
         values = set_parameters(job, words)
-        input_format = check_input(job.input_format)
+        plans = _input_plans(job, inputs)
         output_format = check_output(job.output_format)
         archive = packed(code_files(job, path))
-    files = input_files(inputs, default_filesystem)
+    files = [(input_files(plan.words, default_filesystem), plan) for plan in plans]
     output_uri = _output(output, default_filesystem, code_base)
-    splits = splits_of(files, split_bytes=settings["split_bytes"], input_format=input_format)
+    splits = splits_of_all(
+        files, split_bytes=settings["split_bytes"], combine=settings["combine_files"]
+    )
     sha256 = digest(archive)
     return JobSpec(
         name=job.__name__,
@@ -107,6 +110,14 @@ def _split_job_word(word: str) -> tuple[Path, str | None]:
     return Path(path).resolve(), name
 
 
+def _input_plans(job: type[Job], words: Sequence[str]) -> list[InputPlan]:
+    formats = {one.name: one.format for one in job.inputs} or {"": job.input_format}
+    return [
+        InputPlan(name, check_input(formats[name]), meant)
+        for name, meant in bound(job, words).items()
+    ]
+
+
 def _code_base(default_filesystem: str) -> str:
     if scheme_of(default_filesystem) == BLOCK_STORE:
         return join(default_filesystem, USERS_DIRECTORY, this_user(), "code")
@@ -129,7 +140,7 @@ def _settings(job: type[Job], params: Mapping[str, str]) -> tuple[dict[str, Any]
             known = ", ".join(_SETTING_PREFIX + one for one in SETTINGS)
             raise ParamError(f"there is no setting '{name}'. The settings are: {known}")
         try:
-            settings[setting] = SETTINGS[setting](word)
+            settings[setting] = word_as(SETTINGS[setting], word)
         except ValueError:
             kind = SETTINGS[setting].__name__
             raise ParamError(f"-D {name}={word}: '{word}' is no {kind}") from None

@@ -83,6 +83,11 @@ def cut_anywhere(word: str) -> bool:
     return parsed(word).name in _CUT_ANYWHERE
 
 
+def may_be_combined(word: str) -> bool:
+    """Whether small files may share a split."""
+    return parsed(word).name != "nline"
+
+
 @cache
 def input_format(word: str) -> InputFormat:
     form = parsed(word)

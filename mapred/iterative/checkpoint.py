@@ -74,8 +74,8 @@ class Checkpoint:
 
 def origin_of(spec: JobSpec) -> Origin:
     splits = hashlib.sha256()
-    for split in spec.splits:
-        splits.update(f"{split.uri}\0{split.start}\0{split.length}\0{split.format}\n".encode())
+    for file in (file for split in spec.splits for file in split.files):
+        splits.update(f"{file.uri}\0{file.start}\0{file.length}\0{file.format}\n".encode())
     return Origin(
         f"{spec.module}:{spec.job_class}", spec.code_sha256, spec.params_json, splits.hexdigest()
     )

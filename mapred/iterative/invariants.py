@@ -34,6 +34,7 @@ class Key:
     start: int
     length: int
     format: str
+    input: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Pinned:
         loop = round_settings(spec.settings)
         if loop is None:
             return make()
-        key = Key(loop.lineage, split.uri, split.start, split.length, split.format)
+        key = Key(loop.lineage, split.uri, split.start, split.length, split.format, split.input)
         self._forget_others(loop.lineage)
         if kept := self._kept.get(key):
             self._kept.move_to_end(key)

@@ -49,8 +49,8 @@ class LoopContext:
 
     def records(self) -> Iterator[tuple[Any, Any]]:
         """All input records in order, read here and now: for a start that depends on them."""
-        for split in self.job.splits:
-            reader = input_format(split.format).reader(split, storage_for(split.uri))
+        for file in (file for split in self.job.splits for file in split.files):
+            reader = input_format(file.format).reader(file, storage_for(file.uri))
             for keys, values in reader.batches():
                 yield from zip(keys, values, strict=True)
 

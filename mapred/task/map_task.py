@@ -16,6 +16,7 @@ from mapred.formats import input_format
 from mapred.formats.port import RecordReader
 from mapred.iterative.invariants import PINNED
 from mapred.job import Job
+from mapred.jobinputs import mapper_of
 from mapred.model import Split
 from mapred.records import Mapper, Partitioner, Reducer
 from mapred.shuffle.budget import Budget
@@ -60,6 +61,9 @@ class MapTask:
         self._split: Split = task.split
         self._chunks = Chunks()
         self._records_in = 0
+        # Of the files before the one at hand.
+        self._bytes_before = 0
+        self._whole_length = task.split.length
         # The batch at hand: its offsets, its records, and how far it has been read.
         self._keys: Sequence[Any] = ()
         self._values: Sequence[Any] = ()
@@ -77,19 +81,28 @@ class MapTask:
         return Place(self._split.uri, offset, sample_of(self._values[at]))
 
     def run(self) -> TaskDone:
-        mapper = self._job.mapper()
-        mapper.ctx = self._ctx
         sink = self._sink()
         try:
-            mapper.setup()
-            self._map_all(mapper, sink)
-            self._take(mapper.cleanup(), sink)
+            for file in self._task.split.files if self._task.split else ():
+                self._map_file(file, sink)
             self._count("map_input_records", self._records_in)
             self._reporter.tick(_MAP_SHARE, "spill")
             return sink.finish()
         except BaseException:
             sink.discard()
             raise
+
+    def _map_file(self, split: Split, sink: _Sink) -> None:
+        """A split of several files has a mapper for each, as if each had its own task."""
+        self._split = self._ctx.split = split
+        kind = mapper_of(self._job, split.input)
+        assert kind is not None
+        mapper = kind()
+        mapper.ctx = self._ctx
+        mapper.setup()
+        self._map_all(mapper, sink)
+        self._take(mapper.cleanup(), sink)
+        self._bytes_before += split.length
 
     def _map_all(self, mapper: Mapper, sink: _Sink) -> None:
         form = input_format(self._split.format)
@@ -105,7 +118,7 @@ class MapTask:
             self._take(chain.from_iterable(filter(None, yielded)), sink)
             self._reading = None
             self._records_in += len(values)
-            done = reader.bytes_read / max(1, self._split.length)
+            done = (self._bytes_before + reader.bytes_read) / max(1, self._whole_length)
             self._reporter.tick(_MAP_SHARE * min(done, 1.0), "map")
         self._count_input(reader)
 
@@ -125,7 +138,7 @@ class MapTask:
     def _count_input(self, reader: RecordReader) -> None:
         self._count("input_bytes", reader.bytes_read)
         for name, amount in reader.counters().items():
-            self._ctx.count(self._split.format, name, amount)
+            self._ctx.count(self._split.format.partition(" ")[0], name, amount)
 
     def _sink(self) -> _Sink:
         if self._task.spec.reducers == 0:

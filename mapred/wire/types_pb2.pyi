@@ -101,16 +101,24 @@ class Split(_message.Message):
     LENGTH_FIELD_NUMBER: _builtins.int
     HOSTS_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
+    INPUT_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     uri: _builtins.str
     """file:///…, bs://…, or any URL the storage layer opens."""
     start: _builtins.int
     """Bytes. Lines belong to the split where they start."""
     length: _builtins.int
     format: _builtins.str
-    """Input format's name in mapred/formats, such as "text"."""
+    """Input format's name in mapred/formats, such as "text"; with options, a JSON object follows."""
+    input: _builtins.str
+    """Which of the job's inputs it is of; empty where there's one without a name."""
     @_builtins.property
     def hosts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Hosts that hold the bytes, best first; may be empty."""
+
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Split]:
+        """Small files that one task reads; `length` is their sum. Empty: just this one."""
 
     def __init__(
         self,
@@ -120,10 +128,12 @@ class Split(_message.Message):
         length: _builtins.int = ...,
         hosts: _abc.Iterable[_builtins.str] | None = ...,
         format: _builtins.str = ...,
+        input: _builtins.str = ...,
+        parts: _abc.Iterable[Global___Split] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "hosts", b"hosts", "length", b"length", "start", b"start", "uri", b"uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "hosts", b"hosts", "input", b"input", "length", b"length", "parts", b"parts", "start", b"start", "uri", b"uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
