@@ -140,7 +140,7 @@ def test_combining_can_be_switched_off(tmp_path):
     def maps(**params):
         spec = plan(
             str(tmp_path / "files_job.py"),
-            [f"{tmp_path}/f*"],
+            [f"{tmp_path}/f[0-9]*"],
             output=None,
             params=params,
             code_base=f"file://{tmp_path}/code",
