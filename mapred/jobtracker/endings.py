@@ -82,10 +82,16 @@ class Endings:
     def _end(self, job: Job, verdict: JobState, failures: tuple[Failure, ...], now: float) -> None:
         self._flow.record(JobEnding(job.id, verdict, failures))
         job.ending_since = now
+        self._kill_attempts(job)
+
+    def _kill_attempts(self, job: Job) -> None:
+        assert job.verdict is not None
         for attempt in list(job.live.values()):
-            self._flow.kill(job, attempt, f"the job has {verdict.value}")
+            self._flow.kill(job, attempt, f"the job has {job.verdict.value}")
 
     def _go_on(self, job: Job, now: float, wall_s: float) -> None:
+        # Of a history that was torn, the verdict may be left without the kills.
+        self._kill_attempts(job)
         if job.id in self._in_flight or job.live:
             return
         since = now if job.ending_since is None else job.ending_since

@@ -35,6 +35,24 @@ def test_running_attempts_go_on_under_the_new_epoch(master: Master) -> None:
     assert master.status(job).state is JobState.SUCCEEDED
 
 
+def test_attempts_of_a_killed_job_are_killed_when_the_history_lost_that(master: Master) -> None:
+    a = master.tracker("a")
+    job = master.submit(1, reducers=1)
+    a.beat()
+    master.kill(job)
+    # The power went while the kill was being written: only its beginning is left.
+    (entries,) = [found.entries for found in master.core.book.jobs.values()]
+    last = max(n for n, e in enumerate(entries) if type(e).__name__ == "JobEnding")
+    del entries[last + 1 :]
+    a.orders.clear()
+
+    master.restart()
+    a.register()
+    master.after(1.0)
+
+    assert "kill m0.0" in a.beat().said
+
+
 def test_what_a_tracker_does_not_bring_back_runs_again(master: Master) -> None:
     a = master.tracker("a")
     master.submit(1, reducers=1)
