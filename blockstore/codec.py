@@ -4,24 +4,18 @@ from collections.abc import Iterable
 
 from blockstore.model import (
     Block,
-    ClusterReport,
     DeleteReplicas,
     Excluded,
     FileStatus,
-    FsckBlock,
-    FsckFile,
-    FsckReport,
     Lease,
     LocatedBlock,
     Node,
-    NodeReport,
     Order,
     Permission,
     RecoverBlock,
     Replica,
     ReplicaState,
     Replicate,
-    SafeMode,
     SendReport,
 )
 from blockstore.wire import datanode_pb2, namenode_pb2, types_pb2
@@ -220,89 +214,3 @@ def order_from_wire(wire: types_pb2.Order) -> tuple[int, Order]:
         case unknown:
             raise ValueError(f"order {wire.seq} is of a kind this DataNode doesn't know: {unknown}")
     return wire.seq, order
-
-
-def safe_mode_to_wire(mode: SafeMode) -> namenode_pb2.SafeModeReply:
-    return namenode_pb2.SafeModeReply(
-        on=mode.on,
-        reason=mode.reason,
-        blocks_reported=mode.blocks_reported,
-        blocks_needed=mode.blocks_needed,
-    )
-
-
-def safe_mode_from_wire(wire: namenode_pb2.SafeModeReply) -> SafeMode:
-    return SafeMode(wire.on, wire.reason, wire.blocks_reported, wire.blocks_needed)
-
-
-def report_to_wire(report: ClusterReport) -> namenode_pb2.ClusterReport:
-    return namenode_pb2.ClusterReport(
-        nodes=[_node_report_to_wire(node) for node in report.nodes],
-        files=report.files,
-        directories=report.directories,
-        blocks=report.blocks,
-        under_replicated=report.under_replicated,
-        corrupt=report.corrupt,
-        missing=report.missing,
-        safe_mode=safe_mode_to_wire(report.safe_mode),
-        epoch=report.epoch,
-        transaction=report.transaction,
-    )
-
-
-def report_from_wire(wire: namenode_pb2.ClusterReport) -> ClusterReport:
-    return ClusterReport(
-        nodes=tuple(_node_report_from_wire(node) for node in wire.nodes),
-        files=wire.files,
-        directories=wire.directories,
-        blocks=wire.blocks,
-        under_replicated=wire.under_replicated,
-        corrupt=wire.corrupt,
-        missing=wire.missing,
-        safe_mode=safe_mode_from_wire(wire.safe_mode),
-        epoch=wire.epoch,
-        transaction=wire.transaction,
-    )
-
-
-def _node_report_to_wire(report: NodeReport) -> namenode_pb2.NodeReport:
-    return namenode_pb2.NodeReport(
-        node=node_to_wire(report.node),
-        state=report.state,
-        heard_s_ago=report.heard_s_ago,
-        capacity_bytes=report.capacity_bytes,
-        used_bytes=report.used_bytes,
-        free_bytes=report.free_bytes,
-        replicas=report.replicas,
-        failed_volumes=report.failed_volumes,
-    )
-
-
-def _node_report_from_wire(wire: namenode_pb2.NodeReport) -> NodeReport:
-    return NodeReport(
-        node=node_from_wire(wire.node),
-        state=wire.state,
-        heard_s_ago=wire.heard_s_ago,
-        capacity_bytes=wire.capacity_bytes,
-        used_bytes=wire.used_bytes,
-        free_bytes=wire.free_bytes,
-        replicas=wire.replicas,
-        failed_volumes=tuple(wire.failed_volumes),
-    )
-
-
-def fsck_from_wire(wire: namenode_pb2.FsckReply) -> FsckReport:
-    return FsckReport(tuple(_fsck_file_from_wire(file) for file in wire.files), wire.state)
-
-
-def _fsck_file_from_wire(wire: namenode_pb2.FsckFile) -> FsckFile:
-    blocks = tuple(
-        FsckBlock(
-            block_from_wire(block.block),
-            nodes_from_wire(block.nodes),
-            block.state,
-            excluded_from_wire(block.last_holders),
-        )
-        for block in wire.blocks
-    )
-    return FsckFile(wire.path, wire.length, wire.replication, blocks)

@@ -15,6 +15,7 @@
     │   └── ConfigException                 a daemon's options contradict each other
     ├── the cluster's state: later it may work
     │   ├── SafeModeException               the NameNode doesn't change anything yet
+    │   │   └── ManualSafeModeException     … until an administrator lets it
     │   ├── PlacementException              no DataNode could take a block
     │   ├── UnreachableException            nobody answers at that address in time
     │   ├── NotReadyException               a step before isn't finished (block not complete yet)
@@ -79,6 +80,10 @@ class ConfigException(StoreError, ValueError):
 
 class SafeModeException(StoreError):
     """The NameNode is in safe mode: reads work, changes don't."""
+
+
+class ManualSafeModeException(SafeModeException):
+    """An administrator entered safe mode: waiting alone doesn't end it."""
 
 
 class PlacementException(StoreError):

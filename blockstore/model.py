@@ -171,6 +171,20 @@ class Replicate:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyFailure:
+    """A DataNode's word that a copy it was told to make won't come."""
+
+    block: Block
+    target: Node
+    reason: str
+    # It was the sender's own replica that couldn't be read.
+    by_source: bool
+
+    def __str__(self) -> str:
+        return f"{self.block} was not copied to {self.target}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteReplicas:
     """Order: forget these replicas."""
 
@@ -246,7 +260,7 @@ class NodeReport:
     """What the NameNode knows of a DataNode; sizes in bytes."""
 
     node: Node
-    # "live", "stale" or "dead".
+    # "live", "stale", "dead", or "absent": not heard of since the NameNode began.
     state: str
     heard_s_ago: float
     capacity_bytes: int = 0
@@ -254,6 +268,17 @@ class NodeReport:
     free_bytes: int = 0
     replicas: int = 0
     failed_volumes: tuple[str, ...] = ()
+    # "in service", "decommissioning", "decommissioned", "entering maintenance", "in maintenance".
+    duty: str = "in service"
+    # Wall clock, seconds since the epoch; when a maintenance ends.
+    until_s: float = 0.0
+    # On the way out: what others still need from it, how fast it goes, and how long it takes.
+    blocks_left: int = 0
+    bytes_left: int = 0
+    bytes_per_s: float = 0.0
+    seconds_left: float | None = None
+    # Files that are being written to it; their writers end them or their blocks.
+    open_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,11 +295,14 @@ class ClusterReport:
     safe_mode: SafeMode
     epoch: int = 0
     transaction: int = 0
+    # Blocks whose replicas are all on one rack, while there are more.
+    misplaced: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class FsckBlock:
-    """A block's health: "healthy", "under-replicated", "corrupt", "missing" or "open"."""
+    """A block's health: "healthy", "under-replicated", "misplaced" (all on one rack), "corrupt",
+    "missing" or "open"."""
 
     block: Block
     nodes: tuple[Node, ...]
@@ -290,11 +318,14 @@ class FsckFile:
     length: int
     replication: int
     blocks: tuple[FsckBlock, ...]
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FsckReport:
-    """All files below a path; "healthy" or "corrupt" as a whole."""
+    """Files below a path; "healthy" (all can be read) or "corrupt" as a whole."""
 
     files: tuple[FsckFile, ...]
     state: str
+    # Where the next page begins; empty when these are all.
+    resume_after: str = ""

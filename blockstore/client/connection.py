@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from blockstore.client.administration import Administration
 from blockstore.client.appending import Appending
 from blockstore.client.fetch import Fetcher
 from blockstore.client.filechecksum import checksum_of
@@ -82,6 +83,9 @@ class Connection:
         )
         self._leases.opened()
         return appending.open(path, self._leases.closed)
+
+    def administration(self) -> Administration:
+        return Administration(self.namenode, self._peers)
 
     def checksum(self, path: str) -> FileChecksum:
         return checksum_of(self._file_map(path), self._peers, self._settings, SYSTEM_CLOCK)

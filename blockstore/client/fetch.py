@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from typing import Final, Protocol
 
+from blockstore.client.administration import Administration
 from blockstore.client.filemap import FileMap
 from blockstore.client.namenode import NameNodeClient
 from blockstore.client.replicastream import ReplicaStream
@@ -188,7 +189,7 @@ class Fetcher:
 
     def is_safe_mode(self) -> bool:
         try:
-            return self._namenode.safe_mode("get").on
+            return Administration(self._namenode, self._peers).safe_mode("get").on
         except StoreError:
             return False
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Final, Literal, TypeAlias, overload
 
+from blockstore.client.administration import Administration
 from blockstore.client.connection import Connection
 from blockstore.client.identity import identity
 from blockstore.client.reader import BlockReader
@@ -308,14 +309,19 @@ class BlockStore:
                 )
             time.sleep(_LEASE_POLL_S)
 
+    @property
+    def admin(self) -> Administration:
+        """Decommission, maintenance, balancer, and health in more detail."""
+        return self._connected().administration()
+
     def report(self) -> ClusterReport:
-        return self._connected().namenode.report()
+        return self.admin.report()
 
     def safe_mode(self, action: Literal["get", "enter", "leave"] = "get") -> SafeMode:
-        return self._connected().namenode.safe_mode(action)
+        return self.admin.safe_mode(action)
 
     def fsck(self, path: str = "/") -> FsckReport:
-        return self._connected().namenode.fsck(path)
+        return self.admin.fsck(path)
 
     # --- the connection --------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 - First contact: seconds, so that a wrong address is told at once. After it a NameNode that
   doesn't answer is restarting: it is waited for (MASTER_RESTART).
-- Safe mode is waited out, for a while.
+- Safe mode of a start is waited out, for a while; an administrator's is told at once.
 - Requests that change something carry an id, so that asking again can't do it twice.
 """
 
@@ -16,25 +16,24 @@ from blockstore.client.identity import Identity
 from blockstore.codec import (
     block_to_wire,
     excluded_to_wire,
-    fsck_from_wire,
     lease_from_wire,
     located_from_wire,
     node_from_wire,
-    report_from_wire,
-    safe_mode_from_wire,
     status_from_wire,
 )
-from blockstore.errors import SafeModeException, StoreError, UnreachableException
+from blockstore.errors import (
+    ManualSafeModeException,
+    SafeModeException,
+    StoreError,
+    UnreachableException,
+)
 from blockstore.model import (
     Block,
-    ClusterReport,
     Excluded,
     FileStatus,
-    FsckReport,
     Lease,
     LocatedBlock,
     Node,
-    SafeMode,
     Summary,
 )
 from blockstore.runtime import rpc
@@ -42,16 +41,10 @@ from blockstore.runtime.identity import words_of
 from blockstore.runtime.retry import INTERACTIVE, MASTER_RESTART, NO_RETRY, RetryPolicy, retry
 from blockstore.wire import namenode_pb2, namenode_pb2_grpc
 
-# Long enough for DataNodes to report after a restart; an administrator's safe mode is told then.
+# Long enough for DataNodes to report after a restart.
 SAFE_MODE: Final = RetryPolicy(deadline_s=30.0, cap_s=0.5)
-# Walking a whole namespace, for fsck and summaries.
+# Walking a whole namespace, for summaries; looking at all blocks of a node.
 _TREE_TIMEOUT_S: Final = 120.0
-
-_ACTIONS: Final = {
-    "get": namenode_pb2.SafeModeRequest.GET,
-    "enter": namenode_pb2.SafeModeRequest.ENTER,
-    "leave": namenode_pb2.SafeModeRequest.LEAVE,
-}
 
 
 class NameNodeClient:
@@ -309,18 +302,11 @@ class NameNodeClient:
         reply = self._call("Leases", request)
         return [lease_from_wire(lease) for lease in reply.leases], bool(reply.has_more)
 
-    # --- administration ------------------------------------------------------------------
+    # --- administration (administration.py) ----------------------------------------------
 
-    def report(self) -> ClusterReport:
-        return report_from_wire(self._call("Report", namenode_pb2.Empty()))
-
-    def safe_mode(self, action: str) -> SafeMode:
-        request = namenode_pb2.SafeModeRequest(action=_ACTIONS[action])
-        return safe_mode_from_wire(self._call("SafeMode", request))
-
-    def fsck(self, path: str) -> FsckReport:
-        request = namenode_pb2.PathRequest(path=path)
-        return fsck_from_wire(self._call("Fsck", request, timeout_s=_TREE_TIMEOUT_S))
+    def ask(self, name: str, request: Any) -> Any:
+        """One call by its name, with a command's patience."""
+        return self._call(name, request, timeout_s=_TREE_TIMEOUT_S)
 
     # --- inside ------------------------------------------------------------------------
 
@@ -356,7 +342,8 @@ class NameNodeClient:
 
 
 def _is_safe_mode(error: Exception) -> bool:
-    return isinstance(error, SafeModeException)
+    """Of a start: it ends by itself."""
+    return isinstance(error, SafeModeException) and not isinstance(error, ManualSafeModeException)
 
 
 def _request_id() -> str:

@@ -54,6 +54,8 @@ class DataNodeSettings:
     streams_max: int = 256
     # Copies to other nodes at once: re-replication must not starve readers.
     copies_at_once: int = 2
+    # What copies that repair may take of the network together, bytes a second; 0: all.
+    copy_bytes_per_s: int = 200 * 1024 * 1024
     # Silence of the NameNode after which no write is acknowledged: longer than a NameNode
     # takes to restart, and than its own patience with this node.
     fence_after_s: float = 90.0
@@ -170,6 +172,9 @@ class DataNode:
             own_id=self.node.node_id,
             dial=self._peers.dial,
             copies_at_once=settings.copies_at_once,
+            copy_bytes_per_s=settings.copy_bytes_per_s,
+            clock=SYSTEM_CLOCK,
+            copy_failed=link.copy_failed,
             send_report=self._heartbeat.send_full_report,
             commit_recovery=link.commit_recovery,
         )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from blockstore.codec import block_to_wire, node_to_wire, replica_to_wire
-from blockstore.model import Block, Node, NodeLoad, Replica
+from blockstore.model import Block, CopyFailure, Node, NodeLoad, Replica
 from blockstore.runtime import rpc
 from blockstore.runtime.retry import NO_RETRY, RetryPolicy
 from blockstore.wire import namenode_pb2, namenode_pb2_grpc
@@ -96,6 +96,18 @@ class NameNodeLink:
             nodes=nodes,
         )
         rpc.call(self._stub.CommitRecovery, request, to=self._to, policy=_COMMIT_POLICY)
+
+    def copy_failed(self, failure: CopyFailure) -> None:
+        """One try: a copy that isn't reported is decided anew anyhow."""
+        request = namenode_pb2.CopyFailedRequest(
+            node_id=self.node.node_id,
+            epoch=self.epoch,
+            block=block_to_wire(failure.block),
+            target=node_to_wire(failure.target),
+            reason=failure.reason,
+            by_source=failure.by_source,
+        )
+        self._call(self._stub.CopyFailed, request)
 
     def _call(self, method: Any, request: Any, timeout_s: float = rpc.CALL_TIMEOUT_S) -> Any:
         return rpc.call(method, request, to=self._to, timeout_s=timeout_s, policy=NO_RETRY)

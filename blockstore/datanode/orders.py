@@ -1,8 +1,8 @@
 """Performs the NameNode's orders, on few threads, while heartbeats go on.
 
-Copies wait for each other, and never keep deletions and recoveries waiting. An order
-that fails is logged and left: the NameNode sees that the cluster hasn't changed and
-orders again.
+Copies wait for each other, and never keep deletions and recoveries waiting. The NameNode is
+told of a copy that fails, and decides anew. Another order that fails is logged and left: the
+NameNode sees that the cluster hasn't changed and orders again.
 """
 
 import logging
@@ -16,9 +16,16 @@ import grpc
 from blockstore.datanode import transfer
 from blockstore.datanode.recovery import Recovery
 from blockstore.datanode.store import ReplicaStore
-from blockstore.errors import StoreError
+from blockstore.datanode.throttle import Throttle
+from blockstore.errors import (
+    ChecksumException,
+    NotReadyException,
+    ReplicaNotFoundException,
+    StoreError,
+)
 from blockstore.model import (
     Block,
+    CopyFailure,
     DeleteReplicas,
     Node,
     Order,
@@ -26,12 +33,15 @@ from blockstore.model import (
     Replicate,
     SendReport,
 )
+from blockstore.runtime.clock import Clock
 
 log = logging.getLogger(__name__)
 
 # Orders taken and not finished; more stay with the NameNode.
 ORDERS_MAX: Final = 1_000
 _QUICK_THREADS: Final = 4
+# What says that this node's replica can't be copied, whoever gets it.
+_OWN_FAULTS: Final = (ChecksumException, NotReadyException, ReplicaNotFoundException)
 
 
 class OrderDesk:
@@ -44,13 +54,20 @@ class OrderDesk:
         own_id: str,
         dial: Callable[[Node], grpc.Channel],
         copies_at_once: int,
+        copy_bytes_per_s: int,
+        clock: Clock,
         send_report: Callable[[], None],
+        copy_failed: Callable[[CopyFailure], None],
         commit_recovery: Callable[[Block, Block | None, tuple[str, ...]], None],
     ) -> None:
         self._store = store
         self._own_id = own_id
         self._dial = dial
+        # Copies that repair, and copies that only move blocks: each order of these has its limit.
+        self._repairs = Throttle(copy_bytes_per_s, clock)
+        self._moves = Throttle(0, clock)
         self._send_report = send_report
+        self._copy_failed = copy_failed
         self._commit_recovery = commit_recovery
         self._copies = ThreadPoolExecutor(copies_at_once, thread_name_prefix="copy")
         self._quick = ThreadPoolExecutor(_QUICK_THREADS, thread_name_prefix="order")
@@ -76,8 +93,8 @@ class OrderDesk:
     def _perform(self, order: Order) -> None:
         try:
             match order:
-                case Replicate(block, targets):
-                    self._replicate(block, targets)
+                case Replicate():
+                    self._replicate(order)
                 case DeleteReplicas(blocks):
                     self._store.delete(blocks)
                 case RecoverBlock():
@@ -92,13 +109,20 @@ class OrderDesk:
             with self._guard:
                 self._open -= 1
 
-    def _replicate(self, block: Block, targets: tuple[Node, ...]) -> None:
-        for target in targets:
+    def _replicate(self, order: Replicate) -> None:
+        throttle = self._repairs
+        if order.bytes_per_s:
+            throttle = self._moves
+            throttle.limit(order.bytes_per_s)
+        for target in order.targets:
             try:
-                transfer.copy(self._store, block, target, self._dial(target))
-                log.info("copied %s to %s", block, target)
+                transfer.copy(
+                    self._store, order.block, target, self._dial(target), throttle=throttle.take
+                )
+                log.info("copied %s to %s", order.block, target)
             except StoreError as error:
-                log.warning("%s could not be copied: %s", block, error)
+                by_source = isinstance(error, _OWN_FAULTS)
+                self._copy_failed(CopyFailure(order.block, target, str(error), by_source))
 
     def _recover(self, order: RecoverBlock) -> None:
         recovery = Recovery(self._store, order, own_id=self._own_id, dial=self._dial)

@@ -14,7 +14,7 @@ from blockstore.datanode.fence import Fence
 from blockstore.datanode.pipeline import Pipeline, PipelineLimits
 from blockstore.datanode.store import ReplicaStore
 from blockstore.datastream import READ_METHOD, WRITE_METHOD, Ack, pack_ack
-from blockstore.errors import InvalidRequestException, NotReadyException
+from blockstore.errors import ChecksumException, InvalidRequestException, NotReadyException
 from blockstore.model import Node
 from blockstore.runtime import rpc
 from blockstore.runtime.clock import Clock
@@ -75,6 +75,13 @@ class DataNodeServicer(datanode_pb2_grpc.DataNodeServicer):
         for target in nodes_from_wire(request.copy_to):
             transfer.copy(self._store, new, target, self._dial(target), keep_open=True)
         return replica_info_to_wire(replica)
+
+    def VerifyReplica(self, request: Any, context: Any) -> datanode_pb2.VerifyReplicaReply:
+        block = block_from_wire(request.block)
+        try:
+            return datanode_pb2.VerifyReplicaReply(length=transfer.verify(self._store, block))
+        except ChecksumException as error:
+            return datanode_pb2.VerifyReplicaReply(damage=str(error))
 
     def LocalPath(self, request: Any, context: Any) -> datanode_pb2.LocalPathReply:
         paths = self._store.local_paths(block_from_wire(request.block))

@@ -2,7 +2,7 @@
 
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import grpc
@@ -58,10 +58,42 @@ def read(store: ReplicaStore, header: datanode_pb2.ReadHeader) -> Iterator[bytes
         raise
 
 
+def verify(store: ReplicaStore, block: Block) -> int:
+    """Reads all of a replica; returns its length.
+
+    Raises:
+        ReplicaNotFoundException, NotReadyException: it can't be read.
+        ChecksumException: it is damaged; it has been reported.
+    """
+    files = store.read(block)
+    try:
+        for packet in packets(files, 0, files.block.length):
+            checksum.verify(
+                packet.data,
+                packet.crcs,
+                files.chunk_bytes,
+                what=str(files.block),
+                offset=packet.offset,
+            )
+        return files.block.length
+    except ChecksumException as error:
+        store.rotten(files.block, f"found by fsck: {error}")
+        raise
+    finally:
+        files.close()
+
+
 class _Copy:
     """A TRANSFER stream to one target."""
 
-    def __init__(self, header: datanode_pb2.WriteHeader, target: Node, timeout_s: float) -> None:
+    def __init__(
+        self,
+        header: datanode_pb2.WriteHeader,
+        target: Node,
+        timeout_s: float,
+        throttle: Callable[[int], None],
+    ) -> None:
+        self._throttle = throttle
         self._header = header
         self._target = target
         self._timeout_s = timeout_s
@@ -89,6 +121,7 @@ class _Copy:
                     offset=packet.offset,
                 )
                 self._wait_for(packet.seq - WINDOW_PACKETS)
+                self._throttle(len(packet.data))
                 stream.send(pack(packet), self._timeout_s)
                 last = packet.seq
             self._wait_for(last)
@@ -128,8 +161,11 @@ def copy(
     *,
     keep_open: bool = False,
     timeout_s: float = 60.0,
+    throttle: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Sends this node's replica to `target` and waits until it is durable there.
+
+    `throttle` is called with every number of bytes before they go, and may wait.
 
     Raises:
         ReplicaNotFoundException: it isn't here.
@@ -144,7 +180,7 @@ def copy(
             chunk_bytes=files.chunk_bytes,
             keep_open=keep_open,
         )
-        _Copy(header, target, timeout_s).send(files, channel)
+        _Copy(header, target, timeout_s, throttle).send(files, channel)
     except ChecksumException as error:
         store.rotten(files.block, str(error))
         raise

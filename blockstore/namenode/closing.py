@@ -28,6 +28,7 @@ from blockstore.namenode.entries import (
 from blockstore.namenode.namespace import NAMENODE_WRITES, File, StoredBlock
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.replies import Completion
+from blockstore.namenode.roster import Duty
 from blockstore.runtime.liveness import State
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,9 @@ class Closing:
     def waiting_for(self, file: File, now: float) -> str:
         """In words; empty when every block is durable enough."""
         live = {node.node.node_id for node in self._parts.nodes.live(now)}
-        wanted = min(self._parts.config.durable_replicas, file.replication, max(1, len(live)))
+        # Nodes on their way out take no block, so they can't be waited for.
+        serving = sum(self._parts.state.roster.duty(n) is Duty.SERVE for n in live)
+        wanted = min(self._parts.config.durable_replicas, file.replication, max(1, serving))
         blocks_before = self._parts.state.openings[file.id].blocks_before
         for block in reversed(file.blocks[blocks_before:]):
             good = [n for n in self._parts.blocks.good(block.id) if n in live]

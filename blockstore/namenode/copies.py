@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from blockstore.model import CopyFailure
+
 # Long enough that others are tried first, short enough that the only one is tried again.
 SHUNNED_S: Final = 10.0
 
@@ -57,12 +59,15 @@ class Copies:
         self._arriving[target] -= 1
         return copy
 
-    def failed(self, block_id: int, target: str, *, by_source: bool, now: float) -> Copy | None:
-        copy = self.end(block_id, target)
-        if copy is not None:
-            self._shunned.pop((block_id, target), None)
-            self._shunned[block_id, copy.source if by_source else target] = now + SHUNNED_S
-        return copy
+    def failed(self, failure: CopyFailure, now: float) -> bool:
+        """Whether that copy was still waited for."""
+        copy = self.end(failure.block.id, failure.target.node_id)
+        if copy is None:
+            return False
+        key = (copy.block_id, copy.source if failure.by_source else copy.target)
+        self._shunned.pop(key, None)
+        self._shunned[key] = now + SHUNNED_S
+        return True
 
     def to(self, block_id: int) -> tuple[str, ...]:
         """The targets of a block's copies."""

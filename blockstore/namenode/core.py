@@ -7,7 +7,8 @@
     closing    how files get closed, by their writer or without it
     changes    closed files: append, truncate, concat; leases
     reporting  DataNodes: registration, heartbeats, replicas, replication
-    reading    locations, health
+    reading    locations
+    admin      health, duties of nodes, safe mode's reasons, the balancer
 
 Rules
 - No clock, socket, disk, thread or randomness of its own: `now` (monotonic seconds), `wall`
@@ -24,37 +25,39 @@ from collections.abc import Sequence
 
 from blockstore.model import (
     Block,
+    ClusterReport,
+    CopyFailure,
     Excluded,
     FileStatus,
     LocatedBlock,
     Node,
     NodeLoad,
     Replica,
+    SafeMode,
     Summary,
 )
 from blockstore.namenode.access import Caller
+from blockstore.namenode.administration import Administration
 from blockstore.namenode.attributes import Attributes
 from blockstore.namenode.closing import Closing
 from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.entries import EpochStarted
 from blockstore.namenode.filechanges import FileChanges
 from blockstore.namenode.naming import Naming
+from blockstore.namenode.nodereports import cluster_report
 from blockstore.namenode.ownership import DEFAULT_MODES, Modes
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.pipelines import Pipelines
 from blockstore.namenode.reading import Reading
 from blockstore.namenode.ready import Ready
 from blockstore.namenode.replies import (
-    ClusterStatus,
     Completion,
     Listing,
     Location,
     PipelineGrant,
     Registration,
-    TreeHealth,
 )
 from blockstore.namenode.reporting import Reporting
-from blockstore.namenode.safemode import SafeModeStatus
 from blockstore.namenode.state import State
 from blockstore.namenode.writing import Writing
 
@@ -84,6 +87,7 @@ class NameNode:
         self.changes = FileChanges(self._parts, self._naming, self._closing)
         self._reporting = Reporting(self._parts)
         self._reading = Reading(self._parts)
+        self.admin = Administration(self._parts, self._reporting)
 
     def start(self) -> Ready[int]:
         """Begins the next epoch; replies with its number."""
@@ -99,6 +103,7 @@ class NameNode:
         """What time alone brings: deaths, expired leases, late copies. Call it often."""
         self._parts.access.act_for(None)
         self._reporting.tick(now)
+        self.admin.tick(now, wall)
         if not self._parts.safe_mode.on:
             self._closing.tick(now, wall)
         return self._parts.ready(None)
@@ -362,6 +367,12 @@ class NameNode:
         self._reporting.incremental_report(node_id, incarnation, epoch, replicas, number, now)
         return self._parts.ready(None)
 
+    def copy_failed(
+        self, node_id: str, failure: CopyFailure, *, epoch: int, now: float
+    ) -> Ready[None]:
+        self._reporting.copy_failed(node_id, failure, epoch=epoch, now=now)
+        return self._parts.ready(None)
+
     def commit_recovery(
         self,
         node_id: str,
@@ -378,17 +389,10 @@ class NameNode:
 
     # --- administration -------------------------------------------------------
 
-    def report(self, *, now: float) -> Ready[ClusterStatus]:
-        return Ready(self._reading.report(now))
+    def report(self, *, now: float) -> Ready[ClusterReport]:
+        return Ready(cluster_report(self._parts, now))
 
-    def fsck(self, path: str) -> Ready[TreeHealth]:
-        return Ready(self._reading.fsck(path))
-
-    def hold_changes(self, reason: str) -> None:
-        """The journal has no room, or (empty) has it: changes wait, reads and copies go on."""
-        self._parts.safe_mode.hold(reason)
-
-    def safe_mode(self, enter: bool | None = None) -> Ready[SafeModeStatus]:
+    def safe_mode(self, enter: bool | None = None) -> Ready[SafeMode]:
         """Enters, leaves, or (None) only tells."""
         if enter is not None:
             self._parts.access.superuser(f"{'enter' if enter else 'leave'} safe mode")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from blockstore.codec import block_from_wire, node_from_wire, order_to_wire, replica_from_wire
-from blockstore.model import NodeLoad
+from blockstore.model import CopyFailure, NodeLoad
 from blockstore.namenode.shell import Shell
 from blockstore.namenode.topology import Topology
 from blockstore.wire import namenode_pb2 as pb
@@ -98,6 +98,20 @@ class DataNodeServicer(services.DataNodeProtocolServicer):
                 new=block_from_wire(request.new) if request.HasField("new") else None,
                 node_ids=tuple(request.nodes),
                 wall=self._shell.wall,
+            )
+        )
+        return pb.Empty()
+
+    async def CopyFailed(self, request: pb.CopyFailedRequest, _: Any) -> pb.Empty:
+        failure = CopyFailure(
+            block_from_wire(request.block),
+            node_from_wire(request.target),
+            request.reason,
+            request.by_source,
+        )
+        await self._shell.perform(
+            lambda core: core.copy_failed(
+                request.node_id, failure, epoch=request.epoch, now=self._shell.now
             )
         )
         return pb.Empty()

@@ -1,4 +1,4 @@
-"""Where the bytes of a file are, and how healthy blocks and nodes are.
+"""Where the bytes of a file are.
 
 Rules
 - Nodes come nearest first: the asker's host, its rack, the rest; equally near ones in random
@@ -11,18 +11,11 @@ Rules
 from collections.abc import Iterable
 
 from blockstore.errors import InvalidRequestException, IsADirectoryException
-from blockstore.model import Excluded, LocatedBlock, Node, NodeLoad, Replica, ReplicaState
+from blockstore.model import Excluded, LocatedBlock, Node, Replica, ReplicaState
 from blockstore.namenode.blockmap import Kind
-from blockstore.namenode.namespace import Directory, File, StoredBlock
+from blockstore.namenode.namespace import Directory, StoredBlock
 from blockstore.namenode.parts import Parts
-from blockstore.namenode.replies import (
-    BlockHealth,
-    ClusterStatus,
-    FileHealth,
-    Location,
-    NodeStatus,
-    TreeHealth,
-)
+from blockstore.namenode.replies import Location
 
 
 class Reading:
@@ -63,7 +56,8 @@ class Reading:
         if good:
             return LocatedBlock(stored.value(), offset, good, growing)
         fallback = self._nodes(self._unsound(stored), client_host, now)
-        return LocatedBlock(stored.value(), offset, fallback, growing, self._last_holders(stored))
+        holders = last_holders(self._parts, stored)
+        return LocatedBlock(stored.value(), offset, fallback, growing, holders)
 
     def _readable(self, stored: StoredBlock) -> Iterable[str]:
         if stored.committed:
@@ -80,17 +74,6 @@ class Reading:
         whole = Replica(stored.value(), ReplicaState.FINALIZED)
         return [n for n, o in self._parts.blocks.odd(stored.id).items() if o.replica == whole]
 
-    def _last_holders(self, stored: StoredBlock) -> tuple[Excluded, ...]:
-        holders = []
-        for node_id, reason in sorted(self._parts.blocks.last_holders(stored.id).items()):
-            known = self._parts.nodes.get(node_id)
-            node = known.node if known is not None else Node(node_id, "?", 0)
-            holders.append(Excluded(node, reason))
-        for node in stored.pipeline:
-            if not any(e.node.node_id == node.node_id for e in holders):
-                holders.append(Excluded(node, "was to write it and has not been heard of since"))
-        return tuple(holders)
-
     def _nodes(self, node_ids: Iterable[str], client_host: str, now: float) -> tuple[Node, ...]:
         known = [n for n in map(self._parts.nodes.get, node_ids) if n is not None]
         nodes = [node.node for node in known]
@@ -105,62 +88,15 @@ class Reading:
 
         return tuple(sorted(nodes, key=distance))
 
-    # --- administration -------------------------------------------------------
 
-    def report(self, now: float) -> ClusterStatus:
-        parts = self._parts
-        nodes = tuple(
-            NodeStatus(
-                known.node,
-                parts.nodes.state(known.node.node_id, now).value,
-                parts.nodes.silence_s(known.node.node_id, now),
-                known.load or NodeLoad(),
-                len(parts.blocks.of_node(known.node.node_id)),
-            )
-            for known in sorted(parts.nodes.all(), key=lambda n: n.node.node_id)
-        )
-        files = sum(isinstance(inode, File) for inode in parts.names.inodes.values())
-        return ClusterStatus(
-            nodes,
-            files,
-            len(parts.names.inodes) - files,
-            len(parts.state.blocks),
-            len(parts.replication.short),
-            parts.blocks.corrupt,
-            parts.state.committed_blocks - parts.blocks.reported,
-            parts.safe_mode.status(),
-            parts.state.epoch,
-            parts.state.transaction,
-            len(parts.replication.misplaced),
-        )
-
-    def fsck(self, path: str) -> TreeHealth:
-        self._parts.access.enter(path)
-        top = self._parts.names.get(path)
-        files = [
-            FileHealth(
-                self._parts.names.path_of(file),
-                file.length,
-                file.replication,
-                tuple(self._health(block, file) for block in file.blocks),
-            )
-            for file in self._parts.names.walk(top, self._parts.access.look_into)
-            if isinstance(file, File)
-        ]
-        files.sort(key=lambda file: file.path)
-        bad = any(b.state in ("missing", "corrupt") for file in files for b in file.blocks)
-        return TreeHealth(tuple(files), "corrupt" if bad else "healthy")
-
-    def _health(self, stored: StoredBlock, file: File) -> BlockHealth:
-        blocks, value = self._parts.blocks, stored.value()
-        good = blocks.good(stored.id)
-        nodes = self._parts.nodes.nodes(good)
-        if not stored.committed:
-            return BlockHealth(value, stored.pipeline, "open", self._last_holders(stored))
-        if not good:
-            damaged = any(odd.kind is Kind.CORRUPT for odd in blocks.odd(stored.id).values())
-            state = "corrupt" if damaged else "missing"
-            return BlockHealth(value, nodes, state, self._last_holders(stored))
-        if len(good) < file.replication:
-            return BlockHealth(value, nodes, "under-replicated", self._last_holders(stored))
-        return BlockHealth(value, nodes, "healthy")
+def last_holders(parts: Parts, stored: StoredBlock) -> tuple[Excluded, ...]:
+    """Who had a replica, and why it is gone or doesn't count."""
+    holders = []
+    for node_id, reason in sorted(parts.blocks.last_holders(stored.id).items()):
+        known = parts.nodes.get(node_id)
+        node = known.node if known is not None else Node(node_id, "?", 0)
+        holders.append(Excluded(node, reason))
+    for node in stored.pipeline:
+        if not any(e.node.node_id == node.node_id for e in holders):
+            holders.append(Excluded(node, "was to write it and has not been heard of since"))
+    return tuple(holders)

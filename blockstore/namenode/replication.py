@@ -23,7 +23,7 @@ from itertools import islice
 from typing import Final
 
 from blockstore.errors import PlacementException
-from blockstore.model import Block, DeleteReplicas, Node, Order, Replicate
+from blockstore.model import Block, CopyFailure, DeleteReplicas, Node, Order, Replicate
 from blockstore.namenode.blockmap import BlockMap, Kind
 from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.copies import Copies, Copy
@@ -99,13 +99,27 @@ class Replication:
                 self._moved[block_id] = copy.source
             self.touch(block_id)
 
-    def failed(self, block_id: int, target: str, *, by_source: bool, now: float) -> None:
-        """A node's word that a copy won't come."""
-        if self._copies.failed(block_id, target, by_source=by_source, now=now):
-            self.touch(block_id)
+    def failed(self, failure: CopyFailure, now: float) -> None:
+        """A copy won't come: others are asked, at once."""
+        if self._copies.failed(failure, now):
+            self.touch(failure.block.id)
 
     def copies(self, block_id: int) -> int:
-        return len(self._copies.to(block_id))
+        return len(self.copies_to(block_id))
+
+    def copies_to(self, block_id: int) -> tuple[str, ...]:
+        """The nodes that are to get one."""
+        return self._copies.to(block_id)
+
+    def can_move(self, source: str, target: str) -> bool:
+        """Whether the limits leave room for one more."""
+        return self._copies.can_leave(source) and self._copies.can_arrive(target)
+
+    def move(
+        self, stored: StoredBlock, source: str, target: Node, now: float, bytes_per_s: int
+    ) -> NodeOrder:
+        """A copy in whose place the source's replica goes."""
+        return self._begin(stored, source, target, now, bytes_per_s)
 
     def work(self, now: float, most: int) -> list[NodeOrder]:
         """The orders of this moment, within the limits, for up to `most` blocks of each kind."""

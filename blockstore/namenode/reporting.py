@@ -13,12 +13,13 @@ import logging
 from collections.abc import Sequence
 
 from blockstore.errors import ConfigException, InvalidRequestException, StaleEpochException
-from blockstore.model import Node, NodeLoad, Replica, ReplicaState, SendReport
+from blockstore.model import CopyFailure, Node, NodeLoad, Replica, ReplicaState, SendReport
 from blockstore.namenode.datanodes import DataNode
 from blockstore.namenode.entries import NodeEntered
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.replication import deletions
 from blockstore.namenode.replies import Registration
+from blockstore.namenode.roster import Duty
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +47,15 @@ class Reporting:
         for node_id in self._parts.nodes.register(node, incarnation, now):
             reason = "was replaced: its DataNode started anew"
             self._lose_replicas(node_id, reason, process_ended=True)
+            if node_id != node.node_id:
+                self._parts.replication.draining.end(node_id)
         self._enter_roster(node)
         log.info("%s registered (incarnation %d)", node, incarnation)
         return Registration(state.cluster_id, state.epoch, self._parts.config.heartbeat_interval_s)
 
     def _enter_roster(self, node: Node) -> None:
         known = self._parts.state.roster.get(node.node_id)
-        if known is not None and known.node == node:
+        if (known is not None and known.node == node) or not self._parts.safe_mode.can_record:
             return
         self._parts.record(NodeEntered(node.node_id, node.host, node.port, node.rack))
         for block_id in self._parts.blocks.of_node(node.node_id):
@@ -91,6 +94,8 @@ class Reporting:
         log.info("%s reported %d replicas", node.node, len(replicas))
         for block_id in touched:
             self._touched(block_id, node_id)
+        if self._parts.state.roster.duty(node_id) is not Duty.SERVE:
+            self.look_at_drain(node_id)
         self.work(now, WORK_PER_REPORT)
 
     def incremental_report(
@@ -123,21 +128,48 @@ class Reporting:
             self._touched(block_id, node_id)
             self.work(now, WORK_PER_REPORT)
 
+    def copy_failed(self, node_id: str, failure: CopyFailure, *, epoch: int, now: float) -> None:
+        """The sender's word that a copy won't come: it's decided anew at once."""
+        self.check_epoch(node_id, epoch)
+        log.warning("%s", failure)
+        self._parts.replication.failed(failure, now)
+        self.work(now, WORK_PER_REPORT)
+
     def tick(self, now: float) -> None:
         if now - self._ticked_at > self._parts.config.stale_after_s:
             log.warning("this NameNode was away for %.1f s", now - self._ticked_at)
             self._parts.nodes.forgive(now)
         self._ticked_at = now
+        for node in self._parts.nodes.all():
+            # Who registered while the journal had no room is entered when it has.
+            self._enter_roster(node.node)
         for node_id in self._parts.nodes.bury(now):
             silence_s = self._parts.nodes.silence_s(node_id, now)
+            if self._parts.state.roster.duty(node_id) is Duty.REST:
+                log.info("%s is silent for %.1f s, in maintenance", node_id, silence_s)
+                self._parts.replication.lost_node(node_id)
+                continue
             log.warning("%s is dead: silent for %.1f s", node_id, silence_s)
-            reason = f"is dead: not heard of for {silence_s:.0f} s"
-            self._lose_replicas(node_id, reason, process_ended=False)
+            self.lose(node_id, f"is dead: not heard of for {silence_s:.0f} s")
         for node in self._parts.nodes.live(now):
             if node.report_due_at is not None and now > node.report_due_at:
                 node.report_due_at = now + self._parts.config.full_report_interval_s
                 self._parts.order(node.node.node_id, SendReport())
         self.work(now, self._parts.config.replication_work_max)
+
+    def lose(self, node_id: str, reason: str) -> None:
+        """The node is dead: what it has must be made anew."""
+        self._lose_replicas(node_id, reason, process_ended=False)
+
+    def look_at_drain(self, node_id: str) -> None:
+        """All blocks of the node are looked at; when it's to go, all of them need it until then."""
+        parts = self._parts
+        held = [parts.state.blocks[b] for b in parts.blocks.of_node(node_id)]
+        for block in held:
+            parts.replication.touch(block.id)
+        if parts.state.roster.duty(node_id) is not Duty.SERVE:
+            good = [b for b in held if node_id in parts.blocks.good(b.id)]
+            parts.replication.draining.look(node_id, [(b.id, b.length) for b in good])
 
     def _lose_replicas(self, node_id: str, reason: str, *, process_ended: bool) -> None:
         parts = self._parts

@@ -12,21 +12,11 @@ Rules
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from blockstore.errors import SafeModeException
+from blockstore.errors import ManualSafeModeException, SafeModeException
+from blockstore.model import SafeMode as Status
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SafeModeStatus:
-    """`reason` says why it's on, or what ended it."""
-
-    on: bool
-    reason: str
-    blocks_reported: int
-    blocks_needed: int
 
 
 class SafeMode:
@@ -54,6 +44,11 @@ class SafeMode:
         """No replica may be copied or deleted."""
         return self._starting or self._by_hand
 
+    @property
+    def can_record(self) -> bool:
+        """The journal has room."""
+        return not self._held
+
     def hold(self, reason: str) -> None:
         if bool(reason) != bool(self._held):
             log.warning("%s", reason or "the journal has room again: changes are taken")
@@ -72,7 +67,7 @@ class SafeMode:
     def leave(self) -> None:
         self._by_hand = self._starting = False
 
-    def status(self) -> SafeModeStatus:
+    def status(self) -> Status:
         if self._held:
             reason = self._held
         elif self._by_hand:
@@ -80,18 +75,20 @@ class SafeMode:
         elif self._starting:
             reason = (
                 f"{self._reported()} of {self._blocks()} blocks are reported, "
-                f"{self._needed} are needed: start more DataNodes, or give up on the missing "
-                "blocks with: mapred admin safemode leave"
+                f"{self._needed} are needed. What is missing, and who may have it: "
+                "mapred admin safemode why"
             )
         else:
             reason = "enough blocks are reported"
-        return SafeModeStatus(self.on, reason, self._reported(), self._needed)
+        return Status(self.on, reason, self._reported(), self._needed)
 
     def check(self, what: str) -> None:
         """Refuses a change.
 
         Raises:
-            SafeModeException: safe mode is on; says why.
+            SafeModeException: safe mode is on until enough is reported; says what is.
+            ManualSafeModeException: it is on until an administrator ends it.
         """
         if self.on:
-            raise SafeModeException(f"{what} is refused in safe mode: {self.status().reason}")
+            kind = ManualSafeModeException if self._by_hand else SafeModeException
+            raise kind(f"{what} is refused in safe mode: {self.status().reason}")

@@ -10,17 +10,11 @@ from blockstore.codec import (
     status_to_wire,
 )
 from blockstore.model import Block
-from blockstore.namenode.adminwire import cluster_to_wire, health_to_wire, safe_mode_to_wire
+from blockstore.namenode.adminservicer import AdminServicer
 from blockstore.namenode.changeservicer import FileChangeServicer
 from blockstore.namenode.ownership import Modes
 from blockstore.namenode.shell import Shell
 from blockstore.wire import namenode_pb2 as pb
-
-_SAFE_MODE = {
-    pb.SafeModeRequest.GET: None,
-    pb.SafeModeRequest.ENTER: True,
-    pb.SafeModeRequest.LEAVE: False,
-}
 
 
 def _optional(request: Any, name: str) -> Block | None:
@@ -35,7 +29,7 @@ def _modes(request: pb.CreateRequest | pb.MkdirsRequest) -> Modes:
     return Modes(_given(request, "mode"), _given(request, "mode_above"))
 
 
-class ClientServicer(FileChangeServicer):
+class ClientServicer(AdminServicer, FileChangeServicer):
     """For clients and administrators."""
 
     def __init__(self, shell: Shell) -> None:
@@ -265,15 +259,3 @@ class ClientServicer(FileChangeServicer):
             )
         )
         return pb.Empty()
-
-    async def Report(self, _request: pb.Empty, _: Any) -> pb.ClusterReport:
-        return cluster_to_wire(
-            await self._shell.perform(lambda core: core.report(now=self._shell.now))
-        )
-
-    async def SafeMode(self, request: pb.SafeModeRequest, _: Any) -> pb.SafeModeReply:
-        enter = _SAFE_MODE[request.action]
-        return safe_mode_to_wire(await self._shell.perform(lambda core: core.safe_mode(enter)))
-
-    async def Fsck(self, request: pb.PathRequest, _: Any) -> pb.FsckReply:
-        return health_to_wire(await self._shell.perform(lambda core: core.fsck(request.path)))

@@ -118,12 +118,12 @@ class Shell:
 
     def _look_at_room(self) -> None:
         if self._reserve is not None:
-            self.core.hold_changes(self._reserve.look())
+            self.core.admin.hold_changes(self._reserve.look())
 
     def _make_room(self) -> bool:
         """The journal has met a full volume: no change more, and room for those that were taken."""
         if self._reserve is None:
             return False
         # Until the next look: the room that is made now isn't for more.
-        self.core.hold_changes(self._reserve.full)
+        self.core.admin.hold_changes(self._reserve.full)
         return self._reserve.give_up()

@@ -45,6 +45,7 @@ STATUS_OF: Final[dict[type[Exception], StatusCode]] = {
     errors.AccessControlException: StatusCode.UNAUTHENTICATED,
     errors.ConfigException: StatusCode.INVALID_ARGUMENT,
     errors.SafeModeException: StatusCode.FAILED_PRECONDITION,
+    errors.ManualSafeModeException: StatusCode.FAILED_PRECONDITION,
     errors.PlacementException: StatusCode.RESOURCE_EXHAUSTED,
     errors.NotReadyException: StatusCode.FAILED_PRECONDITION,
     errors.StaleEpochException: StatusCode.FAILED_PRECONDITION,

@@ -59,6 +59,11 @@ class DataNodeStub(object):
                 request_serializer=blockstore_dot_wire_dot_datanode__pb2.ChecksumRequest.SerializeToString,
                 response_deserializer=blockstore_dot_wire_dot_datanode__pb2.ChecksumReply.FromString,
                 _registered_method=True)
+        self.VerifyReplica = channel.unary_unary(
+                '/blockstore.DataNode/VerifyReplica',
+                request_serializer=blockstore_dot_wire_dot_datanode__pb2.VerifyReplicaRequest.SerializeToString,
+                response_deserializer=blockstore_dot_wire_dot_datanode__pb2.VerifyReplicaReply.FromString,
+                _registered_method=True)
 
 
 class DataNodeServicer(object):
@@ -99,6 +104,14 @@ class DataNodeServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def VerifyReplica(self, request, context):
+        """Reads all of a finalised replica and compares it with its checksums; what doesn't match is
+        reported to the NameNode, too.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DataNodeServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -126,6 +139,11 @@ def add_DataNodeServicer_to_server(servicer, server):
                     servicer.Checksum,
                     request_deserializer=blockstore_dot_wire_dot_datanode__pb2.ChecksumRequest.FromString,
                     response_serializer=blockstore_dot_wire_dot_datanode__pb2.ChecksumReply.SerializeToString,
+            ),
+            'VerifyReplica': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyReplica,
+                    request_deserializer=blockstore_dot_wire_dot_datanode__pb2.VerifyReplicaRequest.FromString,
+                    response_serializer=blockstore_dot_wire_dot_datanode__pb2.VerifyReplicaReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -263,6 +281,33 @@ class DataNode(object):
             '/blockstore.DataNode/Checksum',
             blockstore_dot_wire_dot_datanode__pb2.ChecksumRequest.SerializeToString,
             blockstore_dot_wire_dot_datanode__pb2.ChecksumReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyReplica(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blockstore.DataNode/VerifyReplica',
+            blockstore_dot_wire_dot_datanode__pb2.VerifyReplicaRequest.SerializeToString,
+            blockstore_dot_wire_dot_datanode__pb2.VerifyReplicaReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,6 +48,10 @@ class DataNodeStub:
     """Short-circuit: the paths of a finalised replica, for a client on this machine."""
     Checksum: _grpc.UnaryUnaryMultiCallable[_datanode_pb2.ChecksumRequest, _datanode_pb2.ChecksumReply]
     """One CRC32C over the first bytes of a replica, composed of its chunks' checksums."""
+    VerifyReplica: _grpc.UnaryUnaryMultiCallable[_datanode_pb2.VerifyReplicaRequest, _datanode_pb2.VerifyReplicaReply]
+    """Reads all of a finalised replica and compares it with its checksums; what doesn't match is
+    reported to the NameNode, too.
+    """
 
 @_typing.type_check_only
 class DataNodeAsyncStub(DataNodeStub):
@@ -62,6 +66,10 @@ class DataNodeAsyncStub(DataNodeStub):
     """Short-circuit: the paths of a finalised replica, for a client on this machine."""
     Checksum: _aio.UnaryUnaryMultiCallable[_datanode_pb2.ChecksumRequest, _datanode_pb2.ChecksumReply]  # type: ignore[assignment]
     """One CRC32C over the first bytes of a replica, composed of its chunks' checksums."""
+    VerifyReplica: _aio.UnaryUnaryMultiCallable[_datanode_pb2.VerifyReplicaRequest, _datanode_pb2.VerifyReplicaReply]  # type: ignore[assignment]
+    """Reads all of a finalised replica and compares it with its checksums; what doesn't match is
+    reported to the NameNode, too.
+    """
 
 class DataNodeServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -103,5 +111,15 @@ class DataNodeServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_datanode_pb2.ChecksumReply, _abc.Awaitable[_datanode_pb2.ChecksumReply]]:
         """One CRC32C over the first bytes of a replica, composed of its chunks' checksums."""
+
+    @_abc_1.abstractmethod
+    def VerifyReplica(
+        self,
+        request: _datanode_pb2.VerifyReplicaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_datanode_pb2.VerifyReplicaReply, _abc.Awaitable[_datanode_pb2.VerifyReplicaReply]]:
+        """Reads all of a finalised replica and compares it with its checksums; what doesn't match is
+        reported to the NameNode, too.
+        """
 
 def add_DataNodeServicer_to_server(servicer: DataNodeServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

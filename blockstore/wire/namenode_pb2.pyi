@@ -1023,17 +1023,41 @@ class NodeReport(_message.Message):
     FREE_BYTES_FIELD_NUMBER: _builtins.int
     REPLICAS_FIELD_NUMBER: _builtins.int
     FAILED_VOLUMES_FIELD_NUMBER: _builtins.int
+    DUTY_FIELD_NUMBER: _builtins.int
+    UNTIL_S_FIELD_NUMBER: _builtins.int
+    BLOCKS_LEFT_FIELD_NUMBER: _builtins.int
+    BYTES_LEFT_FIELD_NUMBER: _builtins.int
+    BYTES_PER_S_FIELD_NUMBER: _builtins.int
+    SECONDS_LEFT_FIELD_NUMBER: _builtins.int
+    OPEN_FILES_FIELD_NUMBER: _builtins.int
     state: _builtins.str
-    """"live", "stale" or "dead"."""
+    """"live", "stale", "dead", or "absent": not heard of since the NameNode began."""
     heard_s_ago: _builtins.float
     capacity_bytes: _builtins.int
     used_bytes: _builtins.int
     free_bytes: _builtins.int
     replicas: _builtins.int
+    duty: _builtins.str
+    """20 to 39: its duty. "in service", "decommissioning", "decommissioned", "entering
+    maintenance" or "in maintenance".
+    """
+    until_s: _builtins.float
+    """When a maintenance ends; wall clock, seconds since the epoch."""
+    blocks_left: _builtins.int
+    """On the way out: what others still need from it, how fast that is copied, and how long it
+    will take; absent while nobody knows.
+    """
+    bytes_left: _builtins.int
+    bytes_per_s: _builtins.float
+    seconds_left: _builtins.float
     @_builtins.property
     def node(self) -> _types_pb2.Node: ...
     @_builtins.property
     def failed_volumes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def open_files(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Files that are being written to it."""
+
     def __init__(
         self,
         *,
@@ -1045,12 +1069,21 @@ class NodeReport(_message.Message):
         free_bytes: _builtins.int = ...,
         replicas: _builtins.int = ...,
         failed_volumes: _abc.Iterable[_builtins.str] | None = ...,
+        duty: _builtins.str = ...,
+        until_s: _builtins.float = ...,
+        blocks_left: _builtins.int = ...,
+        bytes_left: _builtins.int = ...,
+        bytes_per_s: _builtins.float = ...,
+        seconds_left: _builtins.float | None = ...,
+        open_files: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["node", b"node"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seconds_left", b"_seconds_left", "node", b"node", "seconds_left", b"seconds_left"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity_bytes", b"capacity_bytes", "failed_volumes", b"failed_volumes", "free_bytes", b"free_bytes", "heard_s_ago", b"heard_s_ago", "node", b"node", "replicas", b"replicas", "state", b"state", "used_bytes", b"used_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seconds_left", b"_seconds_left", "blocks_left", b"blocks_left", "bytes_left", b"bytes_left", "bytes_per_s", b"bytes_per_s", "capacity_bytes", b"capacity_bytes", "duty", b"duty", "failed_volumes", b"failed_volumes", "free_bytes", b"free_bytes", "heard_s_ago", b"heard_s_ago", "node", b"node", "open_files", b"open_files", "replicas", b"replicas", "seconds_left", b"seconds_left", "state", b"state", "until_s", b"until_s", "used_bytes", b"used_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__seconds_left: _TypeAlias = _typing.Literal["seconds_left"]  # noqa: Y015
+    _WhichOneofArgType__seconds_left: _TypeAlias = _typing.Literal["_seconds_left", b"_seconds_left"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seconds_left) -> _WhichOneofReturnType__seconds_left | None: ...
 
 Global___NodeReport: _TypeAlias = NodeReport  # noqa: Y015
 
@@ -1068,6 +1101,7 @@ class ClusterReport(_message.Message):
     SAFE_MODE_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     TRANSACTION_FIELD_NUMBER: _builtins.int
+    MISPLACED_FIELD_NUMBER: _builtins.int
     files: _builtins.int
     directories: _builtins.int
     blocks: _builtins.int
@@ -1076,6 +1110,8 @@ class ClusterReport(_message.Message):
     missing: _builtins.int
     epoch: _builtins.int
     transaction: _builtins.int
+    misplaced: _builtins.int
+    """Blocks whose replicas are all on one rack, while there are more."""
     @_builtins.property
     def nodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeReport]: ...
     @_builtins.property
@@ -1093,10 +1129,11 @@ class ClusterReport(_message.Message):
         safe_mode: Global___SafeModeReply | None = ...,
         epoch: _builtins.int = ...,
         transaction: _builtins.int = ...,
+        misplaced: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["safe_mode", b"safe_mode"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "corrupt", b"corrupt", "directories", b"directories", "epoch", b"epoch", "files", b"files", "missing", b"missing", "nodes", b"nodes", "safe_mode", b"safe_mode", "transaction", b"transaction", "under_replicated", b"under_replicated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "corrupt", b"corrupt", "directories", b"directories", "epoch", b"epoch", "files", b"files", "misplaced", b"misplaced", "missing", b"missing", "nodes", b"nodes", "safe_mode", b"safe_mode", "transaction", b"transaction", "under_replicated", b"under_replicated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1166,6 +1203,310 @@ class SafeModeReply(_message.Message):
 Global___SafeModeReply: _TypeAlias = SafeModeReply  # noqa: Y015
 
 @_typing.final
+class WaitedBlock(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BLOCK_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    LAST_HOLDERS_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    @_builtins.property
+    def block(self) -> _types_pb2.Block: ...
+    @_builtins.property
+    def last_holders(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Excluded]: ...
+    def __init__(
+        self,
+        *,
+        block: _types_pb2.Block | None = ...,
+        path: _builtins.str = ...,
+        last_holders: _abc.Iterable[_types_pb2.Excluded] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["block", b"block"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "last_holders", b"last_holders", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WaitedBlock: _TypeAlias = WaitedBlock  # noqa: Y015
+
+@_typing.final
+class SafeModeWhyReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODE_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    SAMPLE_FIELD_NUMBER: _builtins.int
+    ABSENT_FIELD_NUMBER: _builtins.int
+    SILENT_FIELD_NUMBER: _builtins.int
+    UNREPORTED_FIELD_NUMBER: _builtins.int
+    missing: _builtins.int
+    """Blocks without a good replica, and some of them."""
+    @_builtins.property
+    def mode(self) -> Global___SafeModeReply: ...
+    @_builtins.property
+    def sample(self) -> _containers.RepeatedCompositeFieldContainer[Global___WaitedBlock]: ...
+    @_builtins.property
+    def absent(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Node]:
+        """Nodes known from before and not heard of yet; registered, and silent since; not yet reported."""
+
+    @_builtins.property
+    def silent(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Node]: ...
+    @_builtins.property
+    def unreported(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Node]: ...
+    def __init__(
+        self,
+        *,
+        mode: Global___SafeModeReply | None = ...,
+        missing: _builtins.int = ...,
+        sample: _abc.Iterable[Global___WaitedBlock] | None = ...,
+        absent: _abc.Iterable[_types_pb2.Node] | None = ...,
+        silent: _abc.Iterable[_types_pb2.Node] | None = ...,
+        unreported: _abc.Iterable[_types_pb2.Node] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absent", b"absent", "missing", b"missing", "mode", b"mode", "sample", b"sample", "silent", b"silent", "unreported", b"unreported"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SafeModeWhyReply: _TypeAlias = SafeModeWhyReply  # noqa: Y015
+
+@_typing.final
+class AssignDutyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Duty:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _DutyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[AssignDutyRequest._Duty.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        SERVE: AssignDutyRequest._Duty.ValueType  # 0
+        LEAVE: AssignDutyRequest._Duty.ValueType  # 1
+        """Decommission."""
+        REST: AssignDutyRequest._Duty.ValueType  # 2
+        """Maintenance."""
+
+    class Duty(_Duty, metaclass=_DutyEnumTypeWrapper): ...
+    SERVE: AssignDutyRequest.Duty.ValueType  # 0
+    LEAVE: AssignDutyRequest.Duty.ValueType  # 1
+    """Decommission."""
+    REST: AssignDutyRequest.Duty.ValueType  # 2
+    """Maintenance."""
+
+    NODES_FIELD_NUMBER: _builtins.int
+    DUTY_FIELD_NUMBER: _builtins.int
+    FOR_S_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
+    duty: Global___AssignDutyRequest.Duty.ValueType
+    for_s: _builtins.float
+    """The length of a maintenance, in seconds."""
+    force: _builtins.bool
+    """Also when fewer replicas than wanted will be left (never when none would)."""
+    @_builtins.property
+    def nodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """By id, host:port, or a host with one DataNode."""
+
+    def __init__(
+        self,
+        *,
+        nodes: _abc.Iterable[_builtins.str] | None = ...,
+        duty: Global___AssignDutyRequest.Duty.ValueType = ...,
+        for_s: _builtins.float = ...,
+        force: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duty", b"duty", "for_s", b"for_s", "force", b"force", "nodes", b"nodes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AssignDutyRequest: _TypeAlias = AssignDutyRequest  # noqa: Y015
+
+@_typing.final
+class AssignDutyReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def nodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeReport]: ...
+    def __init__(
+        self,
+        *,
+        nodes: _abc.Iterable[Global___NodeReport] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["nodes", b"nodes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AssignDutyReply: _TypeAlias = AssignDutyReply  # noqa: Y015
+
+@_typing.final
+class ForgetNodeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: _builtins.int
+    node: _builtins.str
+    def __init__(
+        self,
+        *,
+        node: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["node", b"node"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetNodeRequest: _TypeAlias = ForgetNodeRequest  # noqa: Y015
+
+@_typing.final
+class BalancerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Action:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[BalancerRequest._Action.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        GET: BalancerRequest._Action.ValueType  # 0
+        START: BalancerRequest._Action.ValueType  # 1
+        STOP: BalancerRequest._Action.ValueType  # 2
+
+    class Action(_Action, metaclass=_ActionEnumTypeWrapper): ...
+    GET: BalancerRequest.Action.ValueType  # 0
+    START: BalancerRequest.Action.ValueType  # 1
+    STOP: BalancerRequest.Action.ValueType  # 2
+
+    ACTION_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    BYTES_PER_S_FIELD_NUMBER: _builtins.int
+    action: Global___BalancerRequest.Action.ValueType
+    threshold: _builtins.float
+    """START: how far from the mean utilisation a node may be, as a fraction of 1."""
+    bytes_per_s: _builtins.int
+    """START: what moves may take of one node."""
+    def __init__(
+        self,
+        *,
+        action: Global___BalancerRequest.Action.ValueType = ...,
+        threshold: _builtins.float = ...,
+        bytes_per_s: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "bytes_per_s", b"bytes_per_s", "threshold", b"threshold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BalancerRequest: _TypeAlias = BalancerRequest  # noqa: Y015
+
+@_typing.final
+class Utilisation(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: _builtins.int
+    USED_BYTES_FIELD_NUMBER: _builtins.int
+    CAPACITY_BYTES_FIELD_NUMBER: _builtins.int
+    used_bytes: _builtins.int
+    capacity_bytes: _builtins.int
+    @_builtins.property
+    def node(self) -> _types_pb2.Node: ...
+    def __init__(
+        self,
+        *,
+        node: _types_pb2.Node | None = ...,
+        used_bytes: _builtins.int = ...,
+        capacity_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["node", b"node"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity_bytes", b"capacity_bytes", "node", b"node", "used_bytes", b"used_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Utilisation: _TypeAlias = Utilisation  # noqa: Y015
+
+@_typing.final
+class BalancerReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUNNING_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    BYTES_PER_S_FIELD_NUMBER: _builtins.int
+    BYTES_MOVED_FIELD_NUMBER: _builtins.int
+    BYTES_LEFT_FIELD_NUMBER: _builtins.int
+    MOVES_FIELD_NUMBER: _builtins.int
+    SECONDS_LEFT_FIELD_NUMBER: _builtins.int
+    MEAN_FIELD_NUMBER: _builtins.int
+    NODES_FIELD_NUMBER: _builtins.int
+    running: _builtins.bool
+    reason: _builtins.str
+    """Why it runs, or why it doesn't."""
+    threshold: _builtins.float
+    bytes_per_s: _builtins.int
+    bytes_moved: _builtins.int
+    bytes_left: _builtins.int
+    moves: _builtins.int
+    """Copies under way."""
+    seconds_left: _builtins.float
+    """Absent while nobody knows."""
+    mean: _builtins.float
+    """Of the cluster, as a fraction of 1."""
+    @_builtins.property
+    def nodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Utilisation]: ...
+    def __init__(
+        self,
+        *,
+        running: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        threshold: _builtins.float = ...,
+        bytes_per_s: _builtins.int = ...,
+        bytes_moved: _builtins.int = ...,
+        bytes_left: _builtins.int = ...,
+        moves: _builtins.int = ...,
+        seconds_left: _builtins.float | None = ...,
+        mean: _builtins.float = ...,
+        nodes: _abc.Iterable[Global___Utilisation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seconds_left", b"_seconds_left", "seconds_left", b"seconds_left"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seconds_left", b"_seconds_left", "bytes_left", b"bytes_left", "bytes_moved", b"bytes_moved", "bytes_per_s", b"bytes_per_s", "mean", b"mean", "moves", b"moves", "nodes", b"nodes", "reason", b"reason", "running", b"running", "seconds_left", b"seconds_left", "threshold", b"threshold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__seconds_left: _TypeAlias = _typing.Literal["seconds_left"]  # noqa: Y015
+    _WhichOneofArgType__seconds_left: _TypeAlias = _typing.Literal["_seconds_left", b"_seconds_left"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seconds_left) -> _WhichOneofReturnType__seconds_left | None: ...
+
+Global___BalancerReply: _TypeAlias = BalancerReply  # noqa: Y015
+
+@_typing.final
+class FsckRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    after: _builtins.str
+    """The last path of the page before; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        after: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FsckRequest: _TypeAlias = FsckRequest  # noqa: Y015
+
+@_typing.final
 class FsckBlock(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1174,7 +1515,7 @@ class FsckBlock(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     LAST_HOLDERS_FIELD_NUMBER: _builtins.int
     state: _builtins.str
-    """"healthy", "under-replicated", "corrupt", "missing" or "open"."""
+    """"healthy", "under-replicated", "misplaced", "corrupt", "missing" or "open"."""
     @_builtins.property
     def block(self) -> _types_pb2.Block: ...
     @_builtins.property
@@ -1205,9 +1546,11 @@ class FsckFile(_message.Message):
     LENGTH_FIELD_NUMBER: _builtins.int
     REPLICATION_FIELD_NUMBER: _builtins.int
     BLOCKS_FIELD_NUMBER: _builtins.int
+    IS_OPEN_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     length: _builtins.int
     replication: _builtins.int
+    is_open: _builtins.bool
     @_builtins.property
     def blocks(self) -> _containers.RepeatedCompositeFieldContainer[Global___FsckBlock]: ...
     def __init__(
@@ -1217,10 +1560,11 @@ class FsckFile(_message.Message):
         length: _builtins.int = ...,
         replication: _builtins.int = ...,
         blocks: _abc.Iterable[Global___FsckBlock] | None = ...,
+        is_open: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "length", b"length", "path", b"path", "replication", b"replication"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "is_open", b"is_open", "length", b"length", "path", b"path", "replication", b"replication"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1232,8 +1576,11 @@ class FsckReply(_message.Message):
 
     FILES_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    RESUME_AFTER_FIELD_NUMBER: _builtins.int
     state: _builtins.str
     """"healthy" or "corrupt"."""
+    resume_after: _builtins.str
+    """Where the next page begins (FsckRequest.after); empty after the last file."""
     @_builtins.property
     def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___FsckFile]: ...
     def __init__(
@@ -1241,10 +1588,11 @@ class FsckReply(_message.Message):
         *,
         files: _abc.Iterable[Global___FsckFile] | None = ...,
         state: _builtins.str = ...,
+        resume_after: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "resume_after", b"resume_after", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1537,3 +1885,40 @@ class CommitRecoveryRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CommitRecoveryRequest: _TypeAlias = CommitRecoveryRequest  # noqa: Y015
+
+@_typing.final
+class CopyFailedRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_ID_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    BLOCK_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    BY_SOURCE_FIELD_NUMBER: _builtins.int
+    node_id: _builtins.str
+    epoch: _builtins.int
+    reason: _builtins.str
+    by_source: _builtins.bool
+    """It was the sender's own replica that couldn't be read."""
+    @_builtins.property
+    def block(self) -> _types_pb2.Block: ...
+    @_builtins.property
+    def target(self) -> _types_pb2.Node: ...
+    def __init__(
+        self,
+        *,
+        node_id: _builtins.str = ...,
+        epoch: _builtins.int = ...,
+        block: _types_pb2.Block | None = ...,
+        target: _types_pb2.Node | None = ...,
+        reason: _builtins.str = ...,
+        by_source: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "target", b"target"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "by_source", b"by_source", "epoch", b"epoch", "node_id", b"node_id", "reason", b"reason", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CopyFailedRequest: _TypeAlias = CopyFailedRequest  # noqa: Y015

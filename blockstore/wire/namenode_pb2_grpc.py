@@ -178,8 +178,28 @@ class NameNodeStub(object):
                 _registered_method=True)
         self.Fsck = channel.unary_unary(
                 '/blockstore.NameNode/Fsck',
-                request_serializer=blockstore_dot_wire_dot_namenode__pb2.PathRequest.SerializeToString,
+                request_serializer=blockstore_dot_wire_dot_namenode__pb2.FsckRequest.SerializeToString,
                 response_deserializer=blockstore_dot_wire_dot_namenode__pb2.FsckReply.FromString,
+                _registered_method=True)
+        self.SafeModeWhy = channel.unary_unary(
+                '/blockstore.NameNode/SafeModeWhy',
+                request_serializer=blockstore_dot_wire_dot_namenode__pb2.Empty.SerializeToString,
+                response_deserializer=blockstore_dot_wire_dot_namenode__pb2.SafeModeWhyReply.FromString,
+                _registered_method=True)
+        self.AssignDuty = channel.unary_unary(
+                '/blockstore.NameNode/AssignDuty',
+                request_serializer=blockstore_dot_wire_dot_namenode__pb2.AssignDutyRequest.SerializeToString,
+                response_deserializer=blockstore_dot_wire_dot_namenode__pb2.AssignDutyReply.FromString,
+                _registered_method=True)
+        self.ForgetNode = channel.unary_unary(
+                '/blockstore.NameNode/ForgetNode',
+                request_serializer=blockstore_dot_wire_dot_namenode__pb2.ForgetNodeRequest.SerializeToString,
+                response_deserializer=blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+                _registered_method=True)
+        self.Balancer = channel.unary_unary(
+                '/blockstore.NameNode/Balancer',
+                request_serializer=blockstore_dot_wire_dot_namenode__pb2.BalancerRequest.SerializeToString,
+                response_deserializer=blockstore_dot_wire_dot_namenode__pb2.BalancerReply.FromString,
                 _registered_method=True)
 
 
@@ -380,6 +400,33 @@ class NameNodeServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SafeModeWhy(self, request, context):
+        """What safe mode waits for: blocks, and nodes that may have them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AssignDuty(self, request, context):
+        """Decommission, maintenance, or back to service.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForgetNode(self, request, context):
+        """A dead DataNode is not waited for any more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Balancer(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NameNodeServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -525,8 +572,28 @@ def add_NameNodeServicer_to_server(servicer, server):
             ),
             'Fsck': grpc.unary_unary_rpc_method_handler(
                     servicer.Fsck,
-                    request_deserializer=blockstore_dot_wire_dot_namenode__pb2.PathRequest.FromString,
+                    request_deserializer=blockstore_dot_wire_dot_namenode__pb2.FsckRequest.FromString,
                     response_serializer=blockstore_dot_wire_dot_namenode__pb2.FsckReply.SerializeToString,
+            ),
+            'SafeModeWhy': grpc.unary_unary_rpc_method_handler(
+                    servicer.SafeModeWhy,
+                    request_deserializer=blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+                    response_serializer=blockstore_dot_wire_dot_namenode__pb2.SafeModeWhyReply.SerializeToString,
+            ),
+            'AssignDuty': grpc.unary_unary_rpc_method_handler(
+                    servicer.AssignDuty,
+                    request_deserializer=blockstore_dot_wire_dot_namenode__pb2.AssignDutyRequest.FromString,
+                    response_serializer=blockstore_dot_wire_dot_namenode__pb2.AssignDutyReply.SerializeToString,
+            ),
+            'ForgetNode': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetNode,
+                    request_deserializer=blockstore_dot_wire_dot_namenode__pb2.ForgetNodeRequest.FromString,
+                    response_serializer=blockstore_dot_wire_dot_namenode__pb2.Empty.SerializeToString,
+            ),
+            'Balancer': grpc.unary_unary_rpc_method_handler(
+                    servicer.Balancer,
+                    request_deserializer=blockstore_dot_wire_dot_namenode__pb2.BalancerRequest.FromString,
+                    response_serializer=blockstore_dot_wire_dot_namenode__pb2.BalancerReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1311,8 +1378,116 @@ class NameNode(object):
             request,
             target,
             '/blockstore.NameNode/Fsck',
-            blockstore_dot_wire_dot_namenode__pb2.PathRequest.SerializeToString,
+            blockstore_dot_wire_dot_namenode__pb2.FsckRequest.SerializeToString,
             blockstore_dot_wire_dot_namenode__pb2.FsckReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SafeModeWhy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blockstore.NameNode/SafeModeWhy',
+            blockstore_dot_wire_dot_namenode__pb2.Empty.SerializeToString,
+            blockstore_dot_wire_dot_namenode__pb2.SafeModeWhyReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AssignDuty(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blockstore.NameNode/AssignDuty',
+            blockstore_dot_wire_dot_namenode__pb2.AssignDutyRequest.SerializeToString,
+            blockstore_dot_wire_dot_namenode__pb2.AssignDutyReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForgetNode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blockstore.NameNode/ForgetNode',
+            blockstore_dot_wire_dot_namenode__pb2.ForgetNodeRequest.SerializeToString,
+            blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Balancer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blockstore.NameNode/Balancer',
+            blockstore_dot_wire_dot_namenode__pb2.BalancerRequest.SerializeToString,
+            blockstore_dot_wire_dot_namenode__pb2.BalancerReply.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1359,6 +1534,11 @@ class DataNodeProtocolStub(object):
                 request_serializer=blockstore_dot_wire_dot_namenode__pb2.CommitRecoveryRequest.SerializeToString,
                 response_deserializer=blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
                 _registered_method=True)
+        self.CopyFailed = channel.unary_unary(
+                '/blockstore.DataNodeProtocol/CopyFailed',
+                request_serializer=blockstore_dot_wire_dot_namenode__pb2.CopyFailedRequest.SerializeToString,
+                response_deserializer=blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+                _registered_method=True)
 
 
 class DataNodeProtocolServicer(object):
@@ -1398,6 +1578,13 @@ class DataNodeProtocolServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CopyFailed(self, request, context):
+        """A Replicate order that can't be carried out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DataNodeProtocolServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -1424,6 +1611,11 @@ def add_DataNodeProtocolServicer_to_server(servicer, server):
             'CommitRecovery': grpc.unary_unary_rpc_method_handler(
                     servicer.CommitRecovery,
                     request_deserializer=blockstore_dot_wire_dot_namenode__pb2.CommitRecoveryRequest.FromString,
+                    response_serializer=blockstore_dot_wire_dot_namenode__pb2.Empty.SerializeToString,
+            ),
+            'CopyFailed': grpc.unary_unary_rpc_method_handler(
+                    servicer.CopyFailed,
+                    request_deserializer=blockstore_dot_wire_dot_namenode__pb2.CopyFailedRequest.FromString,
                     response_serializer=blockstore_dot_wire_dot_namenode__pb2.Empty.SerializeToString,
             ),
     }
@@ -1562,6 +1754,33 @@ class DataNodeProtocol(object):
             target,
             '/blockstore.DataNodeProtocol/CommitRecovery',
             blockstore_dot_wire_dot_namenode__pb2.CommitRecoveryRequest.SerializeToString,
+            blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CopyFailed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blockstore.DataNodeProtocol/CopyFailed',
+            blockstore_dot_wire_dot_namenode__pb2.CopyFailedRequest.SerializeToString,
             blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
             options,
             channel_credentials,

@@ -82,7 +82,14 @@ class NameNodeStub:
     Report: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.Empty, _namenode_pb2.ClusterReport]
     """Administration."""
     SafeMode: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.SafeModeRequest, _namenode_pb2.SafeModeReply]
-    Fsck: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.PathRequest, _namenode_pb2.FsckReply]
+    Fsck: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.FsckRequest, _namenode_pb2.FsckReply]
+    SafeModeWhy: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.Empty, _namenode_pb2.SafeModeWhyReply]
+    """What safe mode waits for: blocks, and nodes that may have them."""
+    AssignDuty: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.AssignDutyRequest, _namenode_pb2.AssignDutyReply]
+    """Decommission, maintenance, or back to service."""
+    ForgetNode: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.ForgetNodeRequest, _namenode_pb2.Empty]
+    """A dead DataNode is not waited for any more."""
+    Balancer: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.BalancerRequest, _namenode_pb2.BalancerReply]
 
 @_typing.type_check_only
 class NameNodeAsyncStub(NameNodeStub):
@@ -137,7 +144,14 @@ class NameNodeAsyncStub(NameNodeStub):
     Report: _aio.UnaryUnaryMultiCallable[_namenode_pb2.Empty, _namenode_pb2.ClusterReport]  # type: ignore[assignment]
     """Administration."""
     SafeMode: _aio.UnaryUnaryMultiCallable[_namenode_pb2.SafeModeRequest, _namenode_pb2.SafeModeReply]  # type: ignore[assignment]
-    Fsck: _aio.UnaryUnaryMultiCallable[_namenode_pb2.PathRequest, _namenode_pb2.FsckReply]  # type: ignore[assignment]
+    Fsck: _aio.UnaryUnaryMultiCallable[_namenode_pb2.FsckRequest, _namenode_pb2.FsckReply]  # type: ignore[assignment]
+    SafeModeWhy: _aio.UnaryUnaryMultiCallable[_namenode_pb2.Empty, _namenode_pb2.SafeModeWhyReply]  # type: ignore[assignment]
+    """What safe mode waits for: blocks, and nodes that may have them."""
+    AssignDuty: _aio.UnaryUnaryMultiCallable[_namenode_pb2.AssignDutyRequest, _namenode_pb2.AssignDutyReply]  # type: ignore[assignment]
+    """Decommission, maintenance, or back to service."""
+    ForgetNode: _aio.UnaryUnaryMultiCallable[_namenode_pb2.ForgetNodeRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
+    """A dead DataNode is not waited for any more."""
+    Balancer: _aio.UnaryUnaryMultiCallable[_namenode_pb2.BalancerRequest, _namenode_pb2.BalancerReply]  # type: ignore[assignment]
 
 class NameNodeServicer(metaclass=_abc_1.ABCMeta):
     """The namespace, for clients. Paths are absolute, normalised, '/'-separated."""
@@ -361,9 +375,40 @@ class NameNodeServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def Fsck(
         self,
-        request: _namenode_pb2.PathRequest,
+        request: _namenode_pb2.FsckRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_namenode_pb2.FsckReply, _abc.Awaitable[_namenode_pb2.FsckReply]]: ...
+
+    @_abc_1.abstractmethod
+    def SafeModeWhy(
+        self,
+        request: _namenode_pb2.Empty,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namenode_pb2.SafeModeWhyReply, _abc.Awaitable[_namenode_pb2.SafeModeWhyReply]]:
+        """What safe mode waits for: blocks, and nodes that may have them."""
+
+    @_abc_1.abstractmethod
+    def AssignDuty(
+        self,
+        request: _namenode_pb2.AssignDutyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namenode_pb2.AssignDutyReply, _abc.Awaitable[_namenode_pb2.AssignDutyReply]]:
+        """Decommission, maintenance, or back to service."""
+
+    @_abc_1.abstractmethod
+    def ForgetNode(
+        self,
+        request: _namenode_pb2.ForgetNodeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namenode_pb2.Empty, _abc.Awaitable[_namenode_pb2.Empty]]:
+        """A dead DataNode is not waited for any more."""
+
+    @_abc_1.abstractmethod
+    def Balancer(
+        self,
+        request: _namenode_pb2.BalancerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namenode_pb2.BalancerReply, _abc.Awaitable[_namenode_pb2.BalancerReply]]: ...
 
 def add_NameNodeServicer_to_server(servicer: NameNodeServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
@@ -383,6 +428,8 @@ class DataNodeProtocolStub:
     IncrementalReport: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.IncrementalReportRequest, _namenode_pb2.Empty]
     CommitRecovery: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.CommitRecoveryRequest, _namenode_pb2.Empty]
     """The outcome of a RecoverBlock order."""
+    CopyFailed: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.CopyFailedRequest, _namenode_pb2.Empty]
+    """A Replicate order that can't be carried out."""
 
 @_typing.type_check_only
 class DataNodeProtocolAsyncStub(DataNodeProtocolStub):
@@ -398,6 +445,8 @@ class DataNodeProtocolAsyncStub(DataNodeProtocolStub):
     IncrementalReport: _aio.UnaryUnaryMultiCallable[_namenode_pb2.IncrementalReportRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
     CommitRecovery: _aio.UnaryUnaryMultiCallable[_namenode_pb2.CommitRecoveryRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
     """The outcome of a RecoverBlock order."""
+    CopyFailed: _aio.UnaryUnaryMultiCallable[_namenode_pb2.CopyFailedRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
+    """A Replicate order that can't be carried out."""
 
 class DataNodeProtocolServicer(metaclass=_abc_1.ABCMeta):
     """What DataNodes report, and the orders they get for it."""
@@ -440,5 +489,13 @@ class DataNodeProtocolServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_namenode_pb2.Empty, _abc.Awaitable[_namenode_pb2.Empty]]:
         """The outcome of a RecoverBlock order."""
+
+    @_abc_1.abstractmethod
+    def CopyFailed(
+        self,
+        request: _namenode_pb2.CopyFailedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namenode_pb2.Empty, _abc.Awaitable[_namenode_pb2.Empty]]:
+        """A Replicate order that can't be carried out."""
 
 def add_DataNodeProtocolServicer_to_server(servicer: DataNodeProtocolServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

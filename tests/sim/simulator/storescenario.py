@@ -108,7 +108,7 @@ class StoreScenario:
         nodes = {datanode.name: datanode for datanode in self.datanodes}
         known = {
             block.block.id: {node.node_id for node in block.nodes}
-            for file in core.fsck("/").reply.files
+            for file in core.admin.fsck_page("/", now=self.world.now).reply.files
             for block in file.blocks
         }
         for stored in core.state.blocks.values():

@@ -159,7 +159,7 @@ def test_a_walk_needs_every_directory_below(store):
     put(store, ANA, "/pub/a/f")
     store.take(store.core.on_behalf_of(ANA).set_mode("/pub/a", 0o700))
     assert not can(store, BEN, lambda core: core.summarise("/pub"))
-    assert not can(store, BEN, lambda core: core.fsck("/pub"))
+    assert not can(store, BEN, lambda core: core.admin.fsck_page("/pub", now=store.now))
     assert can(store, ANA, lambda core: core.summarise("/pub"))
 
 

@@ -98,7 +98,7 @@ def test_fsck_tells_every_blocks_state(cluster):
     cluster.add_block(cluster.create("/d/open"))
     cluster.report("x", missing, ReplicaState.DELETED)
     cluster.report("y", corrupt, ReplicaState.CORRUPT)
-    tree = cluster.core.fsck("/").reply
+    tree = cluster.core.admin.fsck_page("/", now=cluster.now).reply
     assert {file.path: file.blocks[0].state for file in tree.files} == {
         "/d/healthy": "healthy",
         "/d/short": "under-replicated",
@@ -107,4 +107,4 @@ def test_fsck_tells_every_blocks_state(cluster):
         "/d/open": "open",
     }
     assert tree.state == "corrupt"
-    assert cluster.core.fsck("/d/healthy").reply.state == "healthy"
+    assert cluster.core.admin.fsck_page("/d/healthy", now=cluster.now).reply.state == "healthy"

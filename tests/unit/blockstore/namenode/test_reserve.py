@@ -172,18 +172,18 @@ def test_a_change_that_finds_no_room_at_all_waits_for_it():
 
 
 def test_an_administrator_cannot_end_what_only_room_can(cluster):
-    cluster.core.hold_changes("journal volume full")
+    cluster.core.admin.hold_changes("journal volume full")
     cluster.core.safe_mode(enter=False)
     with pytest.raises(SafeModeException, match="journal volume full"):
         cluster.mkdirs("/a")
-    cluster.core.hold_changes("")
+    cluster.core.admin.hold_changes("")
     cluster.mkdirs("/a")
 
 
 def test_replicas_are_mended_while_only_room_is_missing(cluster):
     cluster.add_nodes("xyz")
     (block,) = cluster.write("/f", 10, replication=2, on="xy")
-    cluster.core.hold_changes("journal volume full")
+    cluster.core.admin.hold_changes("journal volume full")
     ready = cluster.core.report_bad_replica(block, "x", "rot", now=cluster.now)
     assert ready.entries == ()
     ((source, order),) = ready.orders

@@ -1,6 +1,6 @@
 import pytest
 
-from blockstore.errors import SafeModeException
+from blockstore.errors import ManualSafeModeException, SafeModeException
 from blockstore.model import Replica, ReplicaState
 from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.safemode import SafeMode
@@ -79,3 +79,59 @@ def test_the_threshold_is_rounded_up(blocks, needed):
     mode = SafeMode(NameNodeConfig().safe_mode_threshold, blocks=lambda: blocks, reported=lambda: 0)
     assert mode.status().blocks_needed == needed
     assert mode.on == (needed > 0)
+
+
+def test_an_administrators_safe_mode_is_told_from_a_starts(cluster):
+    cluster.core.safe_mode(enter=True)
+    with pytest.raises(ManualSafeModeException):
+        cluster.create("/f")
+
+
+def test_a_starts_safe_mode_is_no_manual_one(cluster):
+    cluster.add_nodes("x")
+    cluster.write("/f", 10)
+    cluster.restart()
+    with pytest.raises(SafeModeException) as caught:
+        cluster.create("/g")
+    assert type(caught.value) is SafeModeException
+    assert "mapred admin safemode why" in str(caught.value)
+
+
+def test_why_names_the_blocks_their_files_and_the_nodes_it_waits_for(cluster):
+    cluster.add_nodes("xyz")
+    (one,) = cluster.write("/d/one", 10, replication=1, on="x")
+    (two,) = cluster.write("/d/two", 10, replication=1, on="y")
+    cluster.restart()
+    cluster.register("x")
+    cluster.register("z")
+    cluster.full_report("z")
+    cluster.pass_time(11, beating="x")
+    why = cluster.core.admin.why(now=cluster.now).reply
+    assert (why.mode.on, why.missing) == (True, 2)
+    assert [(w.block.id, w.path) for w in why.sample] == [(one.id, "/d/one"), (two.id, "/d/two")]
+    names = [[n.node_id for n in nodes] for nodes in (why.absent, why.unreported, why.silent)]
+    assert names == [["y"], ["x"], ["z"]]
+
+
+def test_why_says_who_has_a_bad_copy_when_nobody_is_left_to_wait_for(cluster):
+    cluster.add_nodes("x")
+    (block,) = cluster.write("/f", 10)
+    cluster.restart()
+    cluster.register("x")
+    cluster.full_report("x")
+    cluster.report("x", block, ReplicaState.CORRUPT)
+    why = cluster.core.admin.why(now=cluster.now).reply
+    ((waited),) = why.sample
+    assert [str(holder) for holder in waited.last_holders] == [
+        "x (host-x:9866) its node found wrong checksums"
+    ]
+    assert (why.absent, why.silent, why.unreported) == ((), (), ())
+
+
+def test_a_forgotten_node_is_not_waited_for(cluster):
+    cluster.add_nodes("xy")
+    cluster.write("/f", 10, replication=1, on="x")
+    cluster.restart()
+    cluster.take(cluster.core.admin.forget("y", now=cluster.now))
+    why = cluster.core.admin.why(now=cluster.now).reply
+    assert [node.node_id for node in why.absent] == ["x"]

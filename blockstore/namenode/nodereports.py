@@ -1,0 +1,86 @@
+"""What the NameNode knows of its cluster and of each DataNode, for administrators."""
+
+from blockstore.model import ClusterReport, NodeLoad, NodeReport
+from blockstore.namenode.namespace import File
+from blockstore.namenode.parts import Parts
+from blockstore.namenode.roster import Duty, Member
+
+# A node of the roster that hasn't registered since this NameNode began.
+ABSENT = "absent"
+
+_ON_THE_WAY = {Duty.LEAVE: "decommissioning", Duty.REST: "entering maintenance"}
+_THERE = {Duty.LEAVE: "decommissioned", Duty.REST: "in maintenance"}
+
+
+def cluster_report(parts: Parts, now: float) -> ClusterReport:
+    files = sum(isinstance(inode, File) for inode in parts.names.inodes.values())
+    return ClusterReport(
+        node_reports(parts, now),
+        files,
+        len(parts.names.inodes) - files,
+        len(parts.state.blocks),
+        len(parts.replication.short),
+        parts.blocks.corrupt,
+        parts.state.committed_blocks - parts.blocks.reported,
+        parts.safe_mode.status(),
+        parts.state.epoch,
+        parts.state.transaction,
+        len(parts.replication.misplaced),
+    )
+
+
+def node_reports(parts: Parts, now: float) -> tuple[NodeReport, ...]:
+    """Every DataNode of the roster, by id."""
+    members = sorted(parts.state.roster, key=lambda member: member.node.node_id)
+    return tuple(node_report(parts, member, now) for member in members)
+
+
+def node_report(parts: Parts, member: Member, now: float) -> NodeReport:
+    node_id = member.node.node_id
+    known = parts.nodes.get(node_id)
+    drain = parts.replication.draining.get(node_id)
+    pace = drain.pace if drain is not None else None
+    load = (known.load if known is not None else None) or NodeLoad()
+    return NodeReport(
+        member.node,
+        parts.nodes.state(node_id, now).value if known is not None else ABSENT,
+        parts.nodes.silence_s(node_id, now) if known is not None else 0.0,
+        load.capacity_bytes,
+        load.used_bytes,
+        load.free_bytes,
+        len(parts.blocks.of_node(node_id)),
+        load.failed_volumes,
+        duty=_duty_words(parts, member, now),
+        until_s=member.until_s,
+        blocks_left=len(drain.blocks) if drain is not None else 0,
+        bytes_left=drain.bytes_left if drain is not None else 0,
+        bytes_per_s=pace.per_s if pace is not None else 0.0,
+        seconds_left=pace.seconds_left if pace is not None else None,
+        open_files=_open_files(parts, node_id) if member.duty is not Duty.SERVE else (),
+    )
+
+
+def _duty_words(parts: Parts, member: Member, now: float) -> str:
+    if member.duty is Duty.SERVE:
+        return Duty.SERVE.value
+    node_id = member.node.node_id
+    drain = parts.replication.draining.get(node_id)
+    # A node that isn't there has nothing that others still need from it.
+    looked_at = drain is None or not drain.blocks
+    registered = parts.nodes.get(node_id) is not None
+    if parts.replication.is_quiet(now) or parts.safe_mode.on or not looked_at:
+        return _ON_THE_WAY[member.duty]
+    if registered and (drain is None or _open_files(parts, node_id)):
+        return _ON_THE_WAY[member.duty]
+    return _THERE[member.duty]
+
+
+def _open_files(parts: Parts, node_id: str) -> tuple[str, ...]:
+    """Files of which a block is being written to this node."""
+    return tuple(
+        parts.names.path_of(file)
+        for file in parts.state.open_files.values()
+        if file.blocks
+        and not file.blocks[-1].committed
+        and any(node.node_id == node_id for node in file.blocks[-1].pipeline)
+    )

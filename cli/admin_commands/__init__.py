@@ -1,0 +1,1 @@
+"""The commands of `mapred admin`, one idea a module."""
