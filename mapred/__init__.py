@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from mapred.records import Mapper as Mapper
     from mapred.records import Partitioner as Partitioner
     from mapred.records import Reducer as Reducer
+    from mapred.reducers import Count as Count
     from mapred.reducers import Max as Max
     from mapred.reducers import Min as Min
     from mapred.reducers import Sum as Sum
 
 _HOME: Final = {
+    "Count": "mapred.reducers",
     "Format": "mapred.formats.choice",
     "Input": "mapred.jobinputs",
     "Job": "mapred.job",
@@ -44,6 +46,7 @@ _HOME: Final = {
 }
 
 __all__ = [
+    "Count",
     "Format",
     "Input",
     "Job",

@@ -13,6 +13,7 @@ from mapred.formats.choice import Format
 from mapred.jobinputs import Input, check_inputs
 from mapred.params import Declaration, parameters
 from mapred.records import Mapper, Partitioner, Reducer
+from mapred.reducers.port import Builtin
 
 
 class Job:
@@ -94,6 +95,7 @@ def check(job: type[Job]) -> None:
             f"{job.__name__} has a combiner but no reducer: nothing would be grouped. "
             "Name a reducer, or drop the combiner"
         )
+    _check_builtins(job)
     for name in vars(Job):
         if isinstance(getattr(job, name, None), Declaration):
             raise JobDefinitionError(
@@ -101,3 +103,15 @@ def check(job: type[Job]) -> None:
                 f"'{name}'. Give the parameter another name"
             )
     parameters(job)
+
+
+def _check_builtins(job: type[Job]) -> None:
+    for part, other in ((job.combiner, job.reducer), (job.reducer, job.combiner)):
+        if part is None or other is None or part is other or not issubclass(part, Builtin):
+            continue
+        if not part.closed:
+            raise JobDefinitionError(
+                f"{job.__name__}: {part.__name__} can't work together with {other.__name__}, "
+                f"because its partial results are no values. Name it alone:  "
+                f"reducer = {part.__name__}  (maps combine with it by themselves)"
+            )

@@ -15,6 +15,7 @@ Equal keys (see keys.py) have equal hashes: that is the rule which a change here
 """
 
 import hashlib
+from collections.abc import Collection
 from typing import Any, Final
 
 import numpy as np
@@ -44,13 +45,13 @@ def partition_of(key: Any, partitions: int) -> int:
 
 
 def partitions_of(
-    keys: list[Any], kind: Kind, column: pa.Array, partitions: int
+    keys: Collection[Any], kind: Kind, column: pa.Array, partitions: int
 ) -> NDArray[np.uint32]:
     """The reducer of every key; `column` is their typed or encoded column."""
     return (stable_hashes(keys, kind, column) % np.uint64(partitions)).astype(np.uint32)
 
 
-def stable_hashes(keys: list[Any], kind: Kind, column: pa.Array) -> Hashes:
+def stable_hashes(keys: Collection[Any], kind: Kind, column: pa.Array) -> Hashes:
     if kind is INT:
         return _mixed(column.to_numpy(zero_copy_only=False).view(np.uint64))
     if kind is FLOAT:
@@ -83,7 +84,7 @@ def _one_encoded(key: Any) -> np.uint64:
     return np.uint64(hashes[0])
 
 
-def _encoded_hashes(keys: list[Any], column: pa.Array) -> Hashes:
+def _encoded_hashes(keys: Collection[Any], column: pa.Array) -> Hashes:
     """Each key as its own type is hashed, though another type stands beside it."""
     hashes = _string_hashes(column, _SEED_OF[ENCODED])
     values = list(map(plain, keys))

@@ -5,7 +5,7 @@ and spilled; at the end the spills are merged, partition by partition. One spill
 common case, is the output itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -20,7 +20,7 @@ from mapred.shuffle.ordering import sort_order
 from mapred.shuffle.segments import DATA_NAME, SegmentRange, write_index
 
 # (keys, their kind, their column) → the reducer of every key.
-PartitionFunction: TypeAlias = Callable[[list[Any], Kind, Any], NDArray[np.uint32]]
+PartitionFunction: TypeAlias = Callable[[Collection[Any], Kind, Any], NDArray[np.uint32]]
 
 _UNFINISHED: Final = ".unfinished"
 
@@ -46,7 +46,14 @@ class Sorter:
         """Raises TypeError for a key without order or a value that can't be pickled."""
         if not keys:
             return
-        rows = rows_of(keys, values)
+        self._gather(rows_of(keys, values), keys)
+
+    def add_rows(self, rows: Rows) -> None:
+        """Records that are in columns already."""
+        if len(rows):
+            self._gather(rows, _KeysOf(rows))
+
+    def _gather(self, rows: Rows, keys: Collection[Any]) -> None:
         self._gathered.append(rows)
         self._targets.append(self._partition(keys, rows.keys, rows.order))
         self._held_bytes += rows.bytes
@@ -110,6 +117,22 @@ class Sorter:
         for spill, _ in self._spills:
             spill.unlink()
         return path, ranges
+
+
+class _KeysOf(Collection[Any]):
+    """The keys of rows as objects, made only for who goes through them."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rows.key_list())
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._rows.key_list()
 
 
 def _range(writer: FrameWriter, start: int, rows: int) -> SegmentRange:

@@ -4,7 +4,7 @@ The loop is C as far as it can be: `map` over the batch's keys and values, `chai
 each call yields; Python sees chunks of pairs.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -19,6 +19,7 @@ from mapred.job import Job
 from mapred.jobinputs import mapper_of
 from mapred.model import Split
 from mapred.records import Mapper, Partitioner, Reducer
+from mapred.reducers.port import Builtin
 from mapred.shuffle.budget import Budget
 from mapred.shuffle.columns import Kind
 from mapred.shuffle.partition import partitions_of
@@ -29,8 +30,10 @@ from mapred.task.commit import PartFile
 from mapred.task.context import TaskContext
 from mapred.task.counting import TASK_GROUP
 from mapred.task.failure import Place, RecordError, sample_of
+from mapred.task.foldtable import FoldTable
 from mapred.task.messages import RunTask, TaskDone
-from mapred.task.pairs import Chunk, Chunks
+from mapred.task.pairs import Chunk, Chunks, explained
+from mapred.task.recognised import fold_of
 from mapred.task.reporter import Reporter
 
 # Of the whole attempt: what is left is sorting and merging.
@@ -150,9 +153,12 @@ class MapTask:
             budget=budget,
             folder=Path(self._task.work_dir),
         )
-        if self._job.combiner is None:
+        reducer, combiner = self._job.reducer, self._job.combiner
+        if reducer is not None and issubclass(reducer, Builtin):
+            combiner = combiner or reducer
+        if combiner is None:
             return _SortingSink(sorter, self._ctx)
-        return _CombiningSink(self._job.combiner, sorter, budget, self._ctx)
+        return _CombiningSink(combiner, sorter, budget, self._ctx)
 
 
 class _PartSink:
@@ -206,9 +212,19 @@ class _CombiningSink(_SortingSink):
         self._combiner = combiner()
         self._combiner.ctx = context
         self._combiner.setup()
-        self._table = CombiningTable(self._combiner.reduce, sorter, budget.combine_bytes)
+        own = self._combiner if isinstance(self._combiner, Builtin) else None
+        self._lift = own.lift if own and not own.closed else None
+        combine = own.combine if own else self._combiner.reduce
+        fold = fold_of(combiner)
+        self._table: CombiningTable | FoldTable = (
+            FoldTable(fold, combine, sorter, budget.combine_bytes, floats=own is not None)
+            if fold
+            else CombiningTable(combine, sorter, budget.combine_bytes)
+        )
 
     def add(self, chunk: Chunk, chunk_bytes: int) -> None:
+        if self._lift:
+            chunk = _lifted(self._lift, chunk)
         self._table.add(chunk, chunk_bytes)
 
     def finish(self) -> TaskDone:
@@ -218,6 +234,13 @@ class _CombiningSink(_SortingSink):
         self._ctx.count(TASK_GROUP, "combine_input_records", self._table.records_in)
         self._ctx.count(TASK_GROUP, "combine_output_records", self._table.records_out)
         return super().finish()
+
+
+def _lifted(lift: Callable[[Any], Any], chunk: Chunk) -> Chunk:
+    try:
+        return [(key, lift(value)) for key, value in chunk]
+    except (TypeError, ValueError) as error:
+        raise explained(error, chunk) from None
 
 
 def partition_function(job: type[Job], context: TaskContext, partitions: int) -> PartitionFunction:
@@ -243,7 +266,7 @@ def _chosen_by(choose: Callable[[Any, int], int], partitions: int) -> PartitionF
             f"it must be an int in range({partitions})"
         )
 
-    def targets_of(keys: list[Any], _: Kind, __: Any) -> NDArray[np.uint32]:
+    def targets_of(keys: Collection[Any], _: Kind, __: Any) -> NDArray[np.uint32]:
         return np.array([target_of(key) for key in keys], np.uint32)
 
     return targets_of

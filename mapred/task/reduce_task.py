@@ -1,12 +1,14 @@
 """One reduce attempt: fetch a partition of every map, merge, call the user's reduce, write."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain, starmap
 from pathlib import Path
 from typing import Any, Final
 
 from mapred.job import Job
+from mapred.reducers.port import Builtin
 from mapred.shuffle.budget import Budget
+from mapred.shuffle.columns import Rows
 from mapred.shuffle.fetch import Shuffle
 from mapred.shuffle.groups import Groups
 from mapred.shuffle.merge import merged
@@ -14,8 +16,10 @@ from mapred.task.commit import PartFile
 from mapred.task.context import TaskContext
 from mapred.task.counting import TASK_GROUP
 from mapred.task.failure import Place, sample_of
+from mapred.task.foldreduce import FoldedGroups
 from mapred.task.messages import RunTask, TaskDone
 from mapred.task.pairs import Chunks
+from mapred.task.recognised import fold_of
 from mapred.task.reporter import Reporter
 
 # Of the whole attempt: what is left is merging and reducing, which go together.
@@ -39,6 +43,9 @@ class ReduceTask:
         self._reporter = reporter
         self._shuffle = shuffle
         self._groups: Groups | None = None
+        # What columns have done, before Python took over.
+        self._folded_groups = 0
+        self._folded_records = 0
 
     def place(self) -> Place:
         """The key that the user's code is at."""
@@ -56,9 +63,12 @@ class ReduceTask:
         part = PartFile(self._task.spec, self._task.attempt)
         try:
             reducer.setup()
-            groups = Groups(merged(segments, budget, Path(self._task.work_dir)))
+            batches = merged(segments, budget, Path(self._task.work_dir))
+            rest = self._fold(batches, isinstance(reducer, Builtin), part)
+            groups = Groups(rest)
             self._groups = groups
-            yielded = starmap(reducer.reduce, groups)
+            reduce = reducer.finish if isinstance(reducer, Builtin) else reducer.reduce
+            yielded = starmap(reduce, groups)
             self._write(chain.from_iterable(filter(None, yielded)), part)
             self._groups = None
             self._write(reducer.cleanup() or (), part)
@@ -66,18 +76,34 @@ class ReduceTask:
         except BaseException:
             part.discard()
             raise
-        self._count("reduce_input_groups", groups.groups)
-        self._count("reduce_input_records", groups.records)
+        self._count("reduce_input_groups", self._folded_groups + groups.groups)
+        self._count("reduce_input_records", self._folded_records + groups.records)
         self._count("reduce_output_records", part.records)
         self._count("output_bytes", part.bytes_written)
         return TaskDone({}, temporary_uri=part.temporary_uri, final_name=part.final_name)
+
+    def _fold(self, batches: Iterator[Rows], floats: bool, part: PartFile) -> Iterator[Rows]:
+        """Reduces natively as far as that is right; the batches that are left."""
+        assert self._job.reducer is not None
+        fold = fold_of(self._job.reducer)
+        if fold is None:
+            return batches
+        folding = FoldedGroups(batches, fold, floats=floats)
+        for pairs in folding:
+            part.write(pairs)
+            self._tick(folding.records)
+        self._folded_groups, self._folded_records = folding.groups, folding.records
+        return folding.rest
+
+    def _tick(self, records: int) -> None:
+        done = records / max(1, self._shuffle.rows)
+        self._reporter.tick(FETCH_SHARE + (1 - FETCH_SHARE) * done, "reduce")
 
     def _write(self, pairs: Iterable[tuple[Any, Any]], part: PartFile) -> None:
         for chunk, _ in Chunks().of(pairs):
             part.write(chunk)
             if self._groups is not None:
-                done = self._groups.records / max(1, self._shuffle.rows)
-                self._reporter.tick(FETCH_SHARE + (1 - FETCH_SHARE) * done, "reduce")
+                self._tick(self._folded_records + self._groups.records)
 
     def _count(self, name: str, amount: int) -> None:
         self._ctx.count(TASK_GROUP, name, amount)

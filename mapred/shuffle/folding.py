@@ -1,0 +1,93 @@
+"""Rows of one key become one row, natively, as long as that is exact.
+
+    folded         rows in any order, to rows in no particular one: by hash
+    folded_sorted  sorted rows, as a merge gives them, stay so
+
+Both give None for what numpy and Arrow can't do as Python would: values that aren't all int or all
+float, and sums that might leave 64 bits. Then Python does it, with the numbers as they are.
+"""
+
+from enum import Enum
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mapred.shuffle.columns import FLOAT, INT, SCHEMAS, Rows
+from mapred.shuffle.ordering import group_starts, sort_order
+
+
+class Fold(Enum):
+    """What becomes of two values of a key; the value is Arrow's name for it."""
+
+    SUM = "sum"
+    MIN = "min"
+    MAX = "max"
+
+
+_UFUNCS: Final[dict[Fold, Any]] = {
+    Fold.SUM: np.add,
+    Fold.MIN: np.minimum,
+    Fold.MAX: np.maximum,
+}
+_INT64_MAX: Final = (1 << 63) - 1
+
+
+def folded(rows: Rows, fold: Fold, *, floats: bool = False) -> Rows | None:
+    """One row a key."""
+    if rows.keys is FLOAT:
+        # A hash takes the two zeros for two keys.
+        return folded_sorted(rows.take(sort_order(rows.order)), fold, floats=floats)
+    if not _exact(rows, fold, floats):
+        return None
+    by, *originals = rows.batch.schema.names[:-1]
+    # One thread: the order of additions is the order of rows.
+    groups = pa.Table.from_batches([rows.batch]).group_by(by, use_threads=False)
+    table = groups.aggregate([*((name, "first") for name in originals), ("value", fold.value)])
+    columns = [table[by], *(table[f"{name}_first"] for name in originals)]
+    return _with_values(rows, columns, table[f"value_{fold.value}"])
+
+
+def folded_sorted(rows: Rows, fold: Fold, *, floats: bool = False) -> Rows | None:
+    """One row a key."""
+    if not _exact(rows, fold, floats):
+        return None
+    starts = group_starts(rows.order)
+    if len(starts) == len(rows):
+        return rows
+    values = _UFUNCS[fold].reduceat(_values(rows), starts)
+    firsts = rows.batch.take(pa.array(starts))
+    return _with_values(rows, firsts.columns[:-1], pa.array(values))
+
+
+def _exact(rows: Rows, fold: Fold, floats: bool) -> bool:
+    if not len(rows) or rows.values not in (INT, FLOAT):
+        return False
+    if rows.values is FLOAT:
+        values = _values(rows)
+        # Which zero is the least, and what NaN is: as Python has it.
+        return floats and (fold is Fold.SUM or not (np.isnan(values) | (values == 0)).any())
+    if fold is not Fold.SUM:
+        return True
+    limits = pc.min_max(rows.batch.column(rows.batch.num_columns - 1))
+    largest = max(-limits["min"].as_py(), limits["max"].as_py())
+    return bool(largest * len(rows) <= _INT64_MAX)
+
+
+def _values(rows: Rows) -> NDArray[Any]:
+    column = rows.batch.column(rows.batch.num_columns - 1)
+    return np.asarray(column.to_numpy(zero_copy_only=False))
+
+
+def _with_values(rows: Rows, keys: list[Any], values: Any) -> Rows:
+    columns = [_one_chunk(column) for column in [*keys, values]]
+    schema = SCHEMAS[rows.keys, rows.values]
+    return Rows(rows.keys, rows.values, pa.RecordBatch.from_arrays(columns, schema=schema))
+
+
+def _one_chunk(column: Any) -> pa.Array:
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)

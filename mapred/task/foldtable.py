@@ -1,0 +1,111 @@
+"""Combining on columns, where the combiner is a fold: pairs gather in lists, become columns
+some ten thousands at a time, and fold by hash.
+
+When something comes that columns can't do exactly, what is held goes to the sorter, and the rest of
+the task's pairs to the table for any combiner. All thresholds depend on the data alone.
+"""
+
+from pickle import PickleError
+from typing import Any, Final
+
+from mapred.shuffle.columns import Rows, joined, rows_of
+from mapred.shuffle.folding import Fold, folded
+from mapred.shuffle.sorter import Sorter
+from mapred.task.combine import Combine, CombiningTable
+from mapred.task.pairs import Chunk, explained
+
+# Enough that Arrow's cost per call vanishes, few enough for a CPU's cache.
+_PENDING_ROWS: Final = 65536
+
+
+class FoldTable:
+    """Takes a map's pairs, hands folded ones to its sorter."""
+
+    def __init__(
+        self, fold: Fold, combine: Combine, sorter: Sorter, table_bytes: int, *, floats: bool
+    ) -> None:
+        self._fold = fold
+        self._combine = combine
+        self._sorter = sorter
+        self._table_bytes = table_bytes
+        self._floats = floats
+        self._keys: list[Any] = []
+        self._values: list[Any] = []
+        # Of what is in these lists, an estimate.
+        self._pending_bytes = 0
+        # The first is folded as far as it can be, the others are newer.
+        self._parts: list[Rows] = []
+        self._any: CombiningTable | None = None
+        self._records_in = 0
+        self._records_out = 0
+
+    @property
+    def records_in(self) -> int:
+        return self._records_in + (self._any.records_in if self._any else 0)
+
+    @property
+    def records_out(self) -> int:
+        return self._records_out + (self._any.records_out if self._any else 0)
+
+    def add(self, chunk: Chunk, chunk_bytes: int) -> None:
+        """Raises RecordError for what can't be taken."""
+        if self._any:
+            self._any.add(chunk, chunk_bytes)
+            return
+        try:
+            keys, values = zip(*chunk, strict=True)
+        except (TypeError, ValueError) as error:
+            raise explained(error, chunk) from None
+        self._keys += keys
+        self._values += values
+        self._pending_bytes += chunk_bytes
+        if len(self._keys) >= _PENDING_ROWS or self._pending_bytes > self._table_bytes // 2:
+            self._fold_pending()
+
+    def finish(self) -> None:
+        """Hands over what is left; the table can't be used any more."""
+        self._fold_pending()
+        if self._any:
+            self._any.finish()
+        else:
+            self._fold_parts()
+            self._to_sorter()
+
+    def _fold_pending(self) -> None:
+        if not self._keys:
+            return
+        keys, self._keys = self._keys, []
+        values, self._values = self._values, []
+        pending_bytes, self._pending_bytes = self._pending_bytes, 0
+        try:
+            rows = rows_of(keys, values)
+        except (TypeError, ValueError, AttributeError, PickleError) as error:
+            raise explained(error, zip(keys, values, strict=True)) from None
+        part = folded(rows, self._fold, floats=self._floats)
+        if part is None:
+            self._to_sorter()
+            self._any = CombiningTable(self._combine, self._sorter, self._table_bytes)
+            self._any.add(list(zip(keys, values, strict=True)), pending_bytes)
+            return
+        self._records_in += len(keys)
+        self._parts.append(part)
+        newer = sum(map(len, self._parts[1:]))
+        if newer > max(_PENDING_ROWS, len(self._parts[0])):
+            self._fold_parts()
+        if sum(one.bytes for one in self._parts) > self._table_bytes:
+            self._to_sorter()
+
+    def _fold_parts(self) -> None:
+        if len(self._parts) > 1:
+            together = joined(self._parts)
+            whole = folded(together, self._fold, floats=self._floats)
+            if whole is None:
+                self._to_sorter()
+            else:
+                self._parts = [whole]
+
+    def _to_sorter(self) -> None:
+        for part in self._parts:
+            self._records_out += len(part)
+            self._sorter.add_rows(part)
+        self._parts = []

@@ -1,0 +1,108 @@
+"""Which reducers the engine takes for a fold, and that it takes nothing else for one."""
+
+import pytest
+from harness import Run
+
+from mapred import Count, Job, Mapper, Max, Reducer, Sum
+from mapred.shuffle.folding import Fold
+from mapred.task.recognised import fold_of
+
+
+class Total(Reducer):
+    def reduce(self, word, counts):
+        """Documented."""
+        yield word, sum(counts)
+
+
+class Least(Reducer):
+    def reduce(self, key, values):
+        yield key, min(values)
+
+
+class Swapped(Reducer):
+    def reduce(self, key, values):
+        yield values, sum(key)
+
+
+class Started(Reducer):
+    def reduce(self, key, values):
+        yield key, sum(values, 1)
+
+
+class Twice(Reducer):
+    def reduce(self, key, values):
+        yield key, sum(values)
+        yield key, 0
+
+
+class Halved(Reducer):
+    def reduce(self, key, values):
+        yield key, sum(values) / 2
+
+
+def test_one_call_of_pythons_own_is_recognised():
+    assert fold_of(Total) is Fold.SUM
+    assert fold_of(Least) is Fold.MIN
+    assert (fold_of(Sum), fold_of(Count), fold_of(Max)) == (Fold.SUM, Fold.SUM, Fold.MAX)
+
+
+@pytest.mark.parametrize("other", [Swapped, Started, Twice, Halved, Reducer])
+def test_anything_else_is_users_code(other):
+    assert fold_of(other) is None
+
+
+def test_a_name_that_hides_pythons_is_not_taken_for_it(monkeypatch):
+    monkeypatch.setitem(Total.reduce.__globals__, "sum", max)
+    assert fold_of(Total) is None
+
+
+class Pairs(Mapper):
+    def map(self, offset, line):
+        key, value = line.split()
+        yield key, eval(value)
+
+
+class Totals(Job):
+    mapper, combiner, reducer = Pairs, Total, Total
+
+
+class Uncombined(Job):
+    mapper, reducer = Pairs, Total
+
+
+@pytest.mark.parametrize("job", [Totals, Uncombined])
+@pytest.mark.parametrize(
+    ("values", "total"),
+    [
+        (["1", "2", "3"], "6"),
+        ([str(1 << 62)] * 4, str(1 << 64)),
+        (["1", "0.5", "2"], "3.5"),
+        (["True", "True", "1"], "3"),
+        (["0.1"] * 3, str(sum([0.1] * 3))),
+        ([str(1 << 70), "1"], str((1 << 70) + 1)),
+    ],
+)
+def test_a_recognised_sum_is_pythons_for_any_numbers(tmp_path, job, values, total):
+    lines = [f"k {value}" for value in values] + ["z 1"]
+    run = Run(job, tmp_path, lines, reducers=1, maps=1).all()
+    assert run.lines() == [f"k\t{total}", "z\t1"]
+    assert run.counter("reduce_input_groups") == 2
+
+
+def test_the_engine_goes_over_to_python_in_the_middle_of_a_merge(tmp_path):
+    lines = [f"{number:06} {number}" for number in range(30_000)] + [f"zz {1 << 62}"] * 4
+    run = Run(Uncombined, tmp_path, lines, reducers=1, maps=2, memory_bytes=1 << 20).all()
+    expected = [f"{number:06}\t{number}" for number in range(30_000)] + [f"zz\t{1 << 64}"]
+    assert run.lines() == expected
+    assert run.counter("reduce_input_groups") == 30_001
+    assert run.counter("reduce_input_records") == len(lines)
+
+
+class Counts(Job):
+    mapper, reducer = Pairs, Count
+
+
+def test_count_counts_whatever_the_values_are(tmp_path):
+    lines = ["a 1", "a None", "b 'x'", "a 2.5"]
+    run = Run(Counts, tmp_path, lines, reducers=1).all()
+    assert run.lines() == ["a\t3", "b\t1"]
