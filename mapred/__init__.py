@@ -26,23 +26,23 @@ if TYPE_CHECKING:
     from mapred.records import Mapper as Mapper
     from mapred.records import Partitioner as Partitioner
     from mapred.records import Reducer as Reducer
-    from mapred.reducers import Count as Count
-    from mapred.reducers import Max as Max
-    from mapred.reducers import Min as Min
-    from mapred.reducers import Sum as Sum
+    from mapred.reducers.numbers import Count as Count
+    from mapred.reducers.numbers import Max as Max
+    from mapred.reducers.numbers import Min as Min
+    from mapred.reducers.numbers import Sum as Sum
 
 _HOME: Final = {
-    "Count": "mapred.reducers",
+    "Count": "mapred.reducers.numbers",
     "Format": "mapred.formats.choice",
     "Input": "mapred.jobinputs",
     "Job": "mapred.job",
     "Mapper": "mapred.records",
-    "Max": "mapred.reducers",
-    "Min": "mapred.reducers",
+    "Max": "mapred.reducers.numbers",
+    "Min": "mapred.reducers.numbers",
     "Param": "mapred.params",
     "Partitioner": "mapred.records",
     "Reducer": "mapred.records",
-    "Sum": "mapred.reducers",
+    "Sum": "mapred.reducers.numbers",
 }
 
 __all__ = [

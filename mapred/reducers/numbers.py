@@ -12,7 +12,7 @@ from functools import reduce
 from typing import Any
 
 from mapred.reducers.port import Builtin
-from mapred.shuffle.folding import Fold
+from mapred.shuffle.folds import Fold
 
 
 class Sum(Builtin):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from mapred.records import Reducer
-from mapred.shuffle.folding import Fold
+from mapred.shuffle.folds import Fold
 
 
 class Builtin(Reducer):

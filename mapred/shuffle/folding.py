@@ -7,7 +7,6 @@ Both give None for what numpy and Arrow can't do as Python would: values that ar
 float, and sums that might leave 64 bits. Then Python does it, with the numbers as they are.
 """
 
-from enum import Enum
 from typing import Any, Final
 
 import numpy as np
@@ -16,16 +15,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mapred.shuffle.columns import FLOAT, INT, SCHEMAS, Rows
+from mapred.shuffle.folds import Fold
 from mapred.shuffle.ordering import group_starts, sort_order
-
-
-class Fold(Enum):
-    """What becomes of two values of a key; the value is Arrow's name for it."""
-
-    SUM = "sum"
-    MIN = "min"
-    MAX = "max"
-
 
 _UFUNCS: Final[dict[Fold, Any]] = {
     Fold.SUM: np.add,

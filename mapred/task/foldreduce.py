@@ -5,7 +5,8 @@ from itertools import chain
 from typing import Any
 
 from mapred.shuffle.columns import Rows, joined
-from mapred.shuffle.folding import Fold, folded_sorted
+from mapred.shuffle.folding import folded_sorted
+from mapred.shuffle.folds import Fold
 
 
 class FoldedGroups:

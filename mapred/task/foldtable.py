@@ -9,7 +9,8 @@ from pickle import PickleError
 from typing import Any, Final
 
 from mapred.shuffle.columns import Rows, joined, rows_of
-from mapred.shuffle.folding import Fold, folded
+from mapred.shuffle.folding import folded
+from mapred.shuffle.folds import Fold
 from mapred.shuffle.sorter import Sorter
 from mapred.task.combine import Combine, CombiningTable
 from mapred.task.pairs import Chunk, explained

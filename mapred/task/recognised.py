@@ -14,7 +14,7 @@ from typing import Final
 
 from mapred.records import Reducer
 from mapred.reducers.port import Builtin
-from mapred.shuffle.folding import Fold
+from mapred.shuffle.folds import Fold
 
 _FOLD_OF: Final = {"sum": Fold.SUM, "min": Fold.MIN, "max": Fold.MAX}
 

@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapred.shuffle.columns import rows_of
-from mapred.shuffle.folding import Fold, folded, folded_sorted
+from mapred.shuffle.folding import folded, folded_sorted
+from mapred.shuffle.folds import Fold
 
 PYTHON = {Fold.SUM: sum, Fold.MIN: min, Fold.MAX: max}
 

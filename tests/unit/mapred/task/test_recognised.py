@@ -4,7 +4,7 @@ import pytest
 from harness import Run
 
 from mapred import Count, Job, Mapper, Max, Reducer, Sum
-from mapred.shuffle.folding import Fold
+from mapred.shuffle.folds import Fold
 from mapred.task.recognised import fold_of
 
 
