@@ -10,6 +10,8 @@ from blockstore.codec import (
     node_to_wire,
     nodes_from_wire,
     nodes_to_wire,
+    volume_from_wire,
+    volume_to_wire,
 )
 from blockstore.model import (
     ClusterReport,
@@ -115,6 +117,7 @@ def node_report_to_wire(report: NodeReport) -> pb.NodeReport:
         free_bytes=report.free_bytes,
         replicas=report.replicas,
         failed_volumes=report.failed_volumes,
+        volumes=map(volume_to_wire, report.volumes),
         duty=report.duty,
         until_s=report.until_s,
         blocks_left=report.blocks_left,
@@ -135,6 +138,7 @@ def node_report_from_wire(wire: pb.NodeReport) -> NodeReport:
         free_bytes=wire.free_bytes,
         replicas=wire.replicas,
         failed_volumes=tuple(wire.failed_volumes),
+        volumes=tuple(map(volume_from_wire, wire.volumes)),
         duty=wire.duty,
         until_s=wire.until_s,
         blocks_left=wire.blocks_left,

@@ -1,6 +1,7 @@
 """Between the wire's messages and the model's nouns; nothing else knows both."""
 
 from collections.abc import Iterable
+from dataclasses import fields
 
 from blockstore.model import (
     Block,
@@ -17,6 +18,7 @@ from blockstore.model import (
     ReplicaState,
     Replicate,
     SendReport,
+    VolumeReport,
 )
 from blockstore.wire import datanode_pb2, namenode_pb2, types_pb2
 
@@ -214,3 +216,13 @@ def order_from_wire(wire: types_pb2.Order) -> tuple[int, Order]:
         case unknown:
             raise ValueError(f"order {wire.seq} is of a kind this DataNode doesn't know: {unknown}")
     return wire.seq, order
+
+
+def volume_to_wire(volume: VolumeReport) -> namenode_pb2.VolumeReport:
+    return namenode_pb2.VolumeReport(
+        **{field.name: getattr(volume, field.name) for field in fields(VolumeReport)}
+    )
+
+
+def volume_from_wire(wire: namenode_pb2.VolumeReport) -> VolumeReport:
+    return VolumeReport(*(getattr(wire, field.name) for field in fields(VolumeReport)))

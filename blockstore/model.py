@@ -211,6 +211,26 @@ Order: TypeAlias = Replicate | DeleteReplicas | RecoverBlock | SendReport
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeReport:
+    """One storage directory of a DataNode; sizes in bytes, times in seconds since the epoch."""
+
+    path: str
+    # "in use", "full" (takes no new replicas) or "failed" (its replicas count as gone).
+    state: str
+    # Why it isn't in use.
+    reason: str = ""
+    capacity_bytes: int = 0
+    used_bytes: int = 0
+    # What replicas may still take: without the reserve.
+    free_bytes: int = 0
+    # The scanner: bytes verified in this pass, when the last whole pass ended (0: never), and
+    # damaged replicas that it found.
+    scanned_bytes: int = 0
+    last_pass_at_s: float = 0.0
+    scan_errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class NodeLoad:
     """What a DataNode says of itself with every heartbeat; sizes in bytes."""
 
@@ -219,6 +239,7 @@ class NodeLoad:
     free_bytes: int = 0
     streams: int = 0
     failed_volumes: tuple[str, ...] = field(default=())
+    volumes: tuple[VolumeReport, ...] = field(default=())
 
 
 # --- what administrators see -----------------------------------------------------------
@@ -279,6 +300,7 @@ class NodeReport:
     seconds_left: float | None = None
     # Files that are being written to it; their writers end them or their blocks.
     open_files: tuple[str, ...] = ()
+    volumes: tuple[VolumeReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,18 +12,19 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from blockstore.checksumfile import HEADER_BYTES, unpack_header
+from blockstore.checksumfile import HEADER_BYTES
 from blockstore.datanode import layout
 from blockstore.datanode.disk import Disk, SystemDisk
 from blockstore.datanode.identity import write_small
-from blockstore.datanode.inventory import Inventory, read_checksums
+from blockstore.datanode.inventory import Inventory, own_header, read_checksums
 from blockstore.datanode.layout import Place
 from blockstore.datanode.memorydisk import MemoryDisk
 from blockstore.datanode.openfiles import OpenFiles
 from blockstore.datanode.storedfiles import StoredFiles
 from blockstore.datanode.volume import Volume, VolumeFailure
+from blockstore.datanode.volumes import Volumes
 from blockstore.errors import ConfigException, StoreError
-from blockstore.model import Block, NodeLoad, Replica
+from blockstore.model import Block, NodeLoad, Replica, ReplicaState
 
 log = logging.getLogger(__name__)
 
@@ -42,59 +43,59 @@ class BlockFiles:
     """Replicas as files."""
 
     def __init__(
-        self, directories: Iterable[str | os.PathLike[str]], disk: Disk | None = None
+        self,
+        directories: Iterable[str | os.PathLike[str]],
+        disk: Disk | None = None,
+        reserved_bytes: int = 0,
     ) -> None:
         """Locks the directories.
 
         Raises:
             ConfigException: another DataNode uses one of them, or none can be used.
         """
-        self.volumes: list[Volume] = []
-        # Directories that could not even be opened, with the reason.
-        self._unopened: dict[str, str] = {}
         self._where: dict[int, tuple[Volume, Place]] = {}
         self._witness = secrets.token_hex(16)
-        self._disk = disk or SystemDisk()
-        for path in directories:
-            self._open_volume(os.fspath(path).rstrip("/") or "/")
-        if not self.volumes:
-            reasons = "; ".join(f"{path}: {why}" for path, why in self._unopened.items())
-            raise ConfigException(f"no storage directory can be used ({reasons})")
+        paths = [os.fspath(path).rstrip("/") or "/" for path in directories]
+        self._volumes = Volumes(disk or SystemDisk(), paths, reserved_bytes)
 
-    def _open_volume(self, path: str) -> None:
-        try:
-            self.volumes.append(Volume(self._disk, path))
-        except BlockingIOError:
-            self.close()
-            raise ConfigException(
-                f"another DataNode uses {path}: stop it first, or give another --dir"
-            ) from None
-        except OSError as error:
-            log.error("volume %s can't be used: %s", path, error)
-            self._unopened[path] = error.strerror or str(error)
+    @property
+    def volumes(self) -> list[Volume]:
+        return self._volumes.opened
+
+    def exhausted(self) -> str:
+        """Why no volume is left; empty while there is one."""
+        return "" if self._volumes.usable else self._volumes.reasons()
 
     def load(self) -> list[Replica]:
         """What is on the disks at start: finalised, waiting for recovery, or damaged.
 
         Finishes or undoes what a crash interrupted.
+
+        Raises:
+            ConfigException: no volume can be read.
         """
-        found: list[Replica] = []
-        for volume in self.volumes:
+        found: dict[int, Replica] = {}
+        for volume in self._volumes.usable:
             try:
                 write_small(volume, layout.WITNESS_FILE, self._witness.encode())
                 replicas = Inventory(volume).take()
-            except StoreError:
-                log.exception("volume %s can't be read", volume.path)
-                volume.fail(volume.failure or "its replicas can't be listed")
+            except (StoreError, OSError) as error:
+                log.error("volume %s can't be read: %s", volume.path, error)
+                volume.fail(f"its replicas can't be listed: {error}")
                 continue
             for replica, place in replicas:
-                if replica.block.id in self._where:
-                    log.warning("%s is on two volumes; %s is ignored", replica.block, volume.path)
-                    continue
+                known = found.get(replica.block.id)
+                if known is not None:
+                    log.warning("%s is on two volumes, also on %s", replica.block, volume.path)
+                    if _worth(known) >= _worth(replica):
+                        continue
+                    self._where[replica.block.id][0].count(-known.block.length)
                 self._where[replica.block.id] = (volume, place)
                 volume.count(replica.block.length)
-                found.append(replica)
-        return found
+                found[replica.block.id] = replica
+        if reasons := self.exhausted():
+            raise ConfigException(f"no storage directory can be used ({reasons})")
+        return list(found.values())
 
     def create(self, block: Block, chunk_bytes: int, *, copy: bool) -> OpenFiles:
         """Empty files: a copy in `tmp/`, else in `rbw/`.
@@ -102,18 +103,22 @@ class BlockFiles:
         A copy isn't known by its block until `adopt`.
 
         Raises:
-            StoreError: no volume is well, or the roomiest is full.
+            StoreError: no volume has room; says of each why.
         """
         place = Place.TMP if copy else Place.RBW
-        while True:
-            volume = self._roomiest()
+        refusals: list[str] = []
+        for volume in self._volumes.with_room():
             try:
                 files = OpenFiles.create(volume, place, block, chunk_bytes)
             except VolumeFailure:
                 continue
+            except StoreError as error:
+                refusals.append(str(error))
+                continue
             if not copy:
                 self._where[block.id] = (volume, place)
             return files
+        raise self._volumes.no_room(refusals)
 
     def adopt(self, files: OpenFiles) -> None:
         """Takes note of where a copy has come to be, or an open replica has moved."""
@@ -158,7 +163,7 @@ class BlockFiles:
             sums = volume.disk.open(path)
             raw = sums.pread(HEADER_BYTES, 0)
             sums.close()
-        return unpack_header(raw, path).chunk_bytes
+        return own_header(raw, path, block_id).chunk_bytes
 
     def delete(self, block_id: int) -> None:
         """The data goes first: checksums without data are swept at start."""
@@ -200,36 +205,17 @@ class BlockFiles:
 
     def load_of_disks(self, streams: int = 0) -> NodeLoad:
         """Capacity, use and failures, for the heartbeat."""
-        capacity = used = free = 0
-        for volume in self.volumes:
-            try:
-                space = volume.space()
-            except StoreError:
-                continue
-            capacity += space.capacity_bytes
-            free += space.free_bytes
-            used += volume.used_bytes
-        failed = [f"{path}: {why}" for path, why in self._unopened.items()]
-        failed += [f"{v.path}: {v.failure}" for v in self.volumes if v.failure is not None]
-        return NodeLoad(capacity, used, free, streams, tuple(failed))
+        return self._volumes.load(streams)
 
     def close(self) -> None:
-        for volume in self.volumes:
-            volume.close()
+        self._volumes.close()
 
-    def _roomiest(self) -> Volume:
-        """The volume with the most free bytes."""
-        roomiest: tuple[int, Volume] | None = None
-        for volume in self.volumes:
-            try:
-                free = volume.space().free_bytes
-            except StoreError:
-                continue
-            if roomiest is None or free > roomiest[0]:
-                roomiest = (free, volume)
-        if roomiest is None:
-            raise StoreError("no volume of this DataNode is usable any more")
-        return roomiest[1]
+
+def _worth(replica: Replica) -> tuple[bool, int, bool, int]:
+    """Of two replicas of one block the better one: an old volume may have come back."""
+    whole = replica.state is ReplicaState.FINALIZED
+    well = replica.state is not ReplicaState.CORRUPT
+    return well, replica.block.generation, whole, replica.block.length
 
 
 class MemoryBlockFiles(BlockFiles):

@@ -12,6 +12,7 @@ import grpc
 
 from blockstore.datanode import identity
 from blockstore.datanode.blockfiles import BlockFiles
+from blockstore.datanode.diskcheck import DiskCheck
 from blockstore.datanode.fence import Fence
 from blockstore.datanode.heartbeat import Heartbeat
 from blockstore.datanode.namenode_link import NameNodeLink
@@ -21,6 +22,7 @@ from blockstore.datanode.reports import Reporter
 from blockstore.datanode.scanner import Scanner
 from blockstore.datanode.servicer import DataNodeServicer, DataServicer, StreamLimit
 from blockstore.datanode.store import ReplicaStore
+from blockstore.datanode.volume import VolumeFailure
 from blockstore.errors import AccessControlException, ConfigException, StoreError
 from blockstore.model import Node
 from blockstore.peers import Peers
@@ -39,6 +41,10 @@ from blockstore.wire import datanode_pb2_grpc, namenode_pb2_grpc
 log = logging.getLogger(__name__)
 
 EXIT_REFUSED = 2
+# sysexits.h, EX_IOERR.
+EXIT_DISKS_FAILED = 74
+# Until a node without volumes gives up telling what it has lost.
+_LAST_REPORT_S = 2.0
 # Streams that are nearly done may end by themselves when the node is told to stop.
 _DRAIN_S = 0.5
 _REFUSAL_CHECK_S = 0.2
@@ -68,6 +74,12 @@ class DataNodeSettings:
     scan_period_s: float = 7 * 24 * 3600.0
     # The scanner's share of the disks.
     scan_bytes_per_s: int = 8 * 1024 * 1024
+    # Room on every volume that blocks leave to others, bytes.
+    reserved_bytes: int = 64 * 1024 * 1024
+    # How often every disk is written to and read back from, 0: never; and how long that may take
+    # on a busy one before the disk counts as dead.
+    disk_check_interval_s: float = 60.0
+    disk_check_timeout_s: float = 300.0
 
 
 def run(
@@ -84,7 +96,8 @@ def run(
     """Serves until SIGTERM or SIGINT; returns the exit code.
 
     Prints `datanode ready on HOST:PORT` when the NameNode has taken its first full report.
-    0: ended by a signal. 2: it, or the NameNode, refused, and said why on stderr.
+    0: ended by a signal. 2: it, or the NameNode, refused, and said why on stderr. 74: its last
+    volume failed.
     """
     configure_logging("datanode")
     keep_freed_memory()
@@ -110,6 +123,9 @@ def run(
     except (ConfigException, AccessControlException) as error:
         print(f"datanode: {error}", file=sys.stderr)
         return EXIT_REFUSED
+    except VolumeFailure as error:
+        print(f"datanode: {error}: replace the disks, then start it again", file=sys.stderr)
+        return EXIT_DISKS_FAILED
     return 0
 
 
@@ -118,6 +134,7 @@ def _serve(datanode: "DataNode", stop: threading.Event) -> None:
     while not stop.wait(_REFUSAL_CHECK_S):
         if datanode.refusal is not None:
             raise datanode.refusal
+        datanode.check_volumes()
 
 
 class DataNode:
@@ -139,8 +156,9 @@ class DataNode:
         """`on_ready` is called once, when the NameNode has taken the first full report."""
         namenode_host, namenode_port = config.parse_address(namenode, config.NAMENODE_PORT)
         self._settings = settings
-        self._files = BlockFiles(directories)
-        self._identity = identity.begin(self._files.volumes)
+        paths = [os.path.abspath(directory) for directory in directories]
+        self._files = BlockFiles(paths, reserved_bytes=settings.reserved_bytes)
+        self._identity = identity.begin(self._files.volumes, paths)
         self._peers = Peers(secret)
         self._reporter = Reporter(on_stale=lambda: self._heartbeat.forgotten())
         self._store = ReplicaStore(self._files, self._reporter.note)
@@ -181,11 +199,24 @@ class DataNode:
         self._scanner = Scanner(
             self._store, settings.scan_period_s, settings.scan_bytes_per_s, SYSTEM_CLOCK
         )
+        self._disk_check = DiskCheck(
+            self._files.volumes,
+            settings.disk_check_interval_s,
+            settings.disk_check_timeout_s,
+            SYSTEM_CLOCK,
+        )
 
     @property
     def refusal(self) -> StoreError | None:
         """Why the NameNode will never take this node."""
         return self._heartbeat.refusal
+
+    def check_volumes(self) -> None:
+        """Raises VolumeFailure when none is left; the NameNode has been told, if it answers."""
+        if reasons := self._files.exhausted():
+            self._store.drop_failed_volumes()
+            self._reporter.flush(_LAST_REPORT_S)
+            raise VolumeFailure(f"no storage directory can be used any more ({reasons})")
 
     def start(self) -> None:
         self._server.start()
@@ -194,6 +225,7 @@ class DataNode:
             target=self._heartbeat.run, args=(self._desk,), name="heartbeat", daemon=True
         ).start()
         self._scanner.start()
+        self._disk_check.start()
         log.info(
             "%s serves %d replicas, incarnation %d",
             self.node, len(self._store), self._identity.incarnation,
@@ -202,6 +234,7 @@ class DataNode:
     def stop(self) -> None:
         """Ends streams, threads and locks; what was durable stays."""
         self._scanner.stop()
+        self._disk_check.stop()
         self._heartbeat.stop()
         self._desk.close()
         self._reporter.stop()

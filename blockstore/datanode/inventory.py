@@ -32,6 +32,9 @@ class Inventory:
         with self._volume.guard("listing replicas"):
             for name in self._names(Place.TMP):
                 self._remove(Place.TMP, name)
+            # What a killed process has named counts from now on; it may not be durable yet.
+            for place in (Place.CURRENT, Place.RBW):
+                self._volume.disk.sync_directory(self._volume.directory(place))
             current, rbw = self._names(Place.CURRENT), self._names(Place.RBW)
             for block_id in _block_ids(rbw):
                 self._halfway(block_id, current, rbw)
@@ -74,7 +77,7 @@ class Inventory:
         raw = sums.pread(sums.size(), 0)
         sums.close()
         try:
-            header = checksumfile.unpack_header(raw, volume.crc_path(Place.RBW, block_id))
+            header = own_header(raw, volume.crc_path(Place.RBW, block_id), block_id)
         except ChecksumException as error:
             log.error("%s; the replica is left aside", error)
             return
@@ -146,6 +149,14 @@ def _block_ids(names: set[str]) -> list[int]:
     return sorted(found for name in names if (found := layout.block_id_of(name)) is not None)
 
 
+def own_header(raw: bytes, what: str, block_id: int) -> Header:
+    """Raises ChecksumException when the header is damaged, or another block's."""
+    header = checksumfile.unpack_header(raw, what)
+    if header.block_id != block_id:
+        raise ChecksumException(f"{what} has the checksums of block {header.block_id}")
+    return header
+
+
 def read_checksums(volume: Volume, place: Place, block_id: int) -> tuple[Header, bytes, int]:
     """Header, checksums, and the length of the data that they cover.
 
@@ -159,7 +170,7 @@ def read_checksums(volume: Volume, place: Place, block_id: int) -> tuple[Header,
         data = volume.disk.open(volume.data_path(place, block_id))
         length = data.size()
         data.close()
-    header = checksumfile.unpack_header(raw, layout.crc_name(block_id))
+    header = own_header(raw, layout.crc_name(block_id), block_id)
     chunks = chunk_count(length, header.chunk_bytes)
     crcs = raw[checksumfile.HEADER_BYTES : checksumfile.crc_offset(chunks)]
     if len(crcs) != chunks * CRC_BYTES:

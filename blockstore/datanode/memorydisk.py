@@ -12,8 +12,11 @@ import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from blockstore.datanode.disk import File, Space
+
+CAPACITY_BYTES: Final = 1 << 40
 
 
 class _Inode:
@@ -74,6 +77,9 @@ class _MemoryFile:
         if not self._write:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF), self._path)
         have = self._inode.data
+        more = offset + len(data) - len(have)
+        if more > 0 and not self._disk.has_room(more):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._path)
         if len(have) < offset:
             have.extend(bytes(offset - len(have)))
         have[offset : offset + len(data)] = data
@@ -101,7 +107,7 @@ class _MemoryFile:
 class MemoryDisk:
     """Directories of inodes, now and as last synced. Not thread-safe."""
 
-    def __init__(self, capacity_bytes: int = 1 << 40) -> None:
+    def __init__(self, capacity_bytes: int = CAPACITY_BYTES) -> None:
         self._capacity_bytes = capacity_bytes
         self._entries: dict[str, dict[str, _Inode]] = {}
         self._durable: dict[str, dict[str, _Inode]] = {}
@@ -180,10 +186,18 @@ class MemoryDisk:
 
     def space(self, path: str) -> Space:
         self.check(path)
-        used = sum(
+        return Space(self._capacity_bytes, max(0, self._capacity_bytes - self._used_bytes()))
+
+    def has_room(self, bytes_more: int) -> bool:
+        # Nobody fills the default; counting would cost every write of a simulation.
+        if self._capacity_bytes >= CAPACITY_BYTES:
+            return True
+        return self._used_bytes() + bytes_more <= self._capacity_bytes
+
+    def _used_bytes(self) -> int:
+        return sum(
             len(inode.data) for entries in self._entries.values() for inode in entries.values()
         )
-        return Space(self._capacity_bytes, max(0, self._capacity_bytes - used))
 
     def lock(self, path: str) -> Callable[[], None]:
         if path in self._locked:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from blockstore.codec import block_to_wire, node_to_wire, replica_to_wire
+from blockstore.codec import block_to_wire, node_to_wire, replica_to_wire, volume_to_wire
 from blockstore.model import Block, CopyFailure, Node, NodeLoad, Replica
 from blockstore.runtime import rpc
 from blockstore.runtime.retry import NO_RETRY, RetryPolicy
@@ -58,6 +58,7 @@ class NameNodeLink:
             free_bytes=load.free_bytes,
             streams=load.streams,
             failed_volumes=load.failed_volumes,
+            volumes=map(volume_to_wire, load.volumes),
         )
         limit_s = 2 * self.heartbeat_interval_s + 5.0
         reply: namenode_pb2.HeartbeatReply = self._call(self._stub.Heartbeat, request, limit_s)

@@ -6,6 +6,8 @@ Rules
   the same, so a reader of the earlier length is not disturbed.
 - A cut and a new stamp are one atomic step: a new checksum file takes the old one's place
   before the data is truncated.
+- A sync that failed is never tried again: the kernel has forgotten what it could not write. The
+  replica is untrusted from then on, and whoever holds it throws it away.
 - Not thread-safe: whoever holds the replica (store.py) lets one thread in at a time.
 """
 
@@ -13,9 +15,10 @@ from blockstore import checksumfile
 from blockstore.checksum import CRC_BYTES, chunk_count, crc32c
 from blockstore.checksumfile import Header
 from blockstore.datanode import layout
+from blockstore.datanode.disk import File
 from blockstore.datanode.layout import Place
 from blockstore.datanode.volume import Volume
-from blockstore.errors import ChecksumException, InvalidRequestException
+from blockstore.errors import ChecksumException, InvalidRequestException, StoreError
 from blockstore.model import Block
 
 # The kernel starts to write behind us after this many bytes: the sync at the end is short,
@@ -38,6 +41,8 @@ class OpenFiles:
         self._behind = length
         # The entries of this directory are durable.
         self._linked = False
+        # A sync of the data failed.
+        self.untrusted = False
         with volume.guard("opening a replica"):
             self._data = volume.disk.open(volume.data_path(place, header.block_id), write=True)
             self._sums = volume.disk.open(volume.crc_path(place, header.block_id), write=True)
@@ -73,6 +78,7 @@ class OpenFiles:
             if end - self._behind >= WRITEBACK_BYTES:
                 self._data.start_writeback(self._behind, end - self._behind)
                 self._behind = end
+                self.volume.check_room()
         self._crcs[first * CRC_BYTES :] = crcs
         self.volume.count(end - self.length)
         self.block = Block(self.block.id, self.block.generation, end)
@@ -128,7 +134,7 @@ class OpenFiles:
         disk, volume = self.volume.disk, self.volume
         path = volume.crc_path(self.place, self.block.id)
         with volume.guard("stamping a replica", syncing=True):
-            self._data.sync()
+            self._sync(self._data)
             sums = disk.open(path + layout.NEW_SUFFIX, create=True)
             sums.pwrite(checksumfile.pack_header(self._header()) + bytes(kept), 0)
             sums.sync()
@@ -171,9 +177,18 @@ class OpenFiles:
 
     def _sync_both(self) -> None:
         """The data first: the header may only remember a length whose bytes are durable."""
-        self._data.sync()
+        self._sync(self._data)
         self._sums.pwrite(checksumfile.pack_header(self._header()), 0)
-        self._sums.sync()
+        self._sync(self._sums)
+
+    def _sync(self, file: File) -> None:
+        if self.untrusted:
+            raise StoreError(f"{self.block}: an earlier sync failed")
+        try:
+            file.sync()
+        except OSError:
+            self.untrusted = True
+            raise
 
     def _header(self) -> Header:
         short = self.length % self.chunk_bytes != 0

@@ -9,6 +9,7 @@ Rules
   is durable.
 """
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterable
@@ -147,6 +148,10 @@ class ReplicaStore:
                 files.restamp(new.generation, new.length)
                 if finalize:
                     files.finalize()
+            except StoreError:
+                if files.untrusted and files.volume.failure is None:
+                    self._throw_away(held.block)
+                raise
             finally:
                 files.close()
             if finalize:
@@ -327,6 +332,19 @@ class ReplicaStore:
             self._end_hold(block.id)
             self._files.delete(block.id)
             self._apply(Event.DELETE, held.block)
+
+    def distrust(self, writing: Writing) -> None:
+        block = writing.files.block
+        log.error("%s: a sync failed, so this replica is thrown away", block)
+        self._end_hold(block.id)
+        self._throw_away(block)
+
+    def _throw_away(self, block: Block) -> None:
+        with contextlib.suppress(StoreError):
+            self._files.delete(block.id)
+        self._files.forget(block.id)
+        self._acknowledged.pop(block.id, None)
+        self._apply(Event.LOST, block)
 
     def let_go(self, writing: Writing) -> None:
         if writing.event is Event.FINALIZE:

@@ -19,8 +19,11 @@ from blockstore.model import Block
 class StoredFiles:
     """Data with checksums, by chunk. Safe for several threads."""
 
-    def __init__(self, block: Block, chunk_bytes: int, crcs: bytes, data: File) -> None:
+    def __init__(
+        self, volume: Volume, block: Block, chunk_bytes: int, crcs: bytes, data: File
+    ) -> None:
         self.block = block
+        self._volume = volume
         self.chunk_bytes = chunk_bytes
         self._crcs = crcs
         self._data = data
@@ -33,6 +36,8 @@ class StoredFiles:
             raw = sums.pread(sums.size(), 0)
             sums.close()
         header = checksumfile.unpack_header(raw, path)
+        if header.block_id != block.id:
+            raise ChecksumException(f"{path} has the checksums of block {header.block_id}")
         if header.generation != block.generation:
             raise ChecksumException(f"{path} is of generation {header.generation}, not {block}'s")
         if crcs is None:
@@ -41,7 +46,7 @@ class StoredFiles:
             raise ChecksumException(f"{path} is too short for {block}")
         with volume.guard("opening a replica for reading"), _there(block):
             data = volume.disk.open(volume.data_path(place, block.id))
-        return cls(block, header.chunk_bytes, crcs, data)
+        return cls(volume, block, header.chunk_bytes, crcs, data)
 
     def run(self, offset: int, length: int) -> tuple[bytes, bytes]:
         """Checksums and data of up to `length` bytes from a chunk border; nothing is verified.
@@ -54,6 +59,7 @@ class StoredFiles:
         try:
             data = self._data.pread(wanted, offset)
         except OSError as error:
+            self._volume.suspected = True
             raise ChecksumException(
                 f"{self.block}: bytes at offset {offset} can't be read: {error.strerror}"
             ) from error

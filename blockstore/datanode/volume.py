@@ -2,7 +2,8 @@
 
 A disk that answers with an I/O error is ill: its volume fails for good, is reported,
 and its replicas count as gone. A full disk or a missing file is no illness. A failed
-sync always is one: what the kernel could not write it has already forgotten.
+sync always is one: what the kernel could not write it has already forgotten. (Only for
+want of room it isn't; then the replica that was synced isn't trusted any more: openfiles.py.)
 """
 
 import errno
@@ -10,16 +11,27 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from blockstore.datanode import layout
 from blockstore.datanode.disk import VOLUME_ERRORS, Disk, Space
 from blockstore.datanode.layout import Place
 from blockstore.errors import StoreError
+from blockstore.model import VolumeReport
 
 log = logging.getLogger(__name__)
 
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@dataclass(slots=True)
+class ScanProgress:
+    """How far the scanner is with a volume; owned by the scanner, read by reports."""
+
+    scanned_bytes: int = 0
+    last_pass_at_s: float = 0.0
+    errors: int = 0
 
 
 class VolumeFailure(StoreError):
@@ -29,9 +41,14 @@ class VolumeFailure(StoreError):
 class Volume:
     """A directory with `current/`, `rbw/` and `tmp/`, locked while open."""
 
-    def __init__(self, disk: Disk, path: str) -> None:
+    def __init__(self, disk: Disk, path: str, reserved_bytes: int = 0) -> None:
         self.disk = disk
         self.path = path
+        # Room that replicas leave to others.
+        self.reserved_bytes = reserved_bytes
+        # Something was strange about it; the disk check (diskcheck.py) looks soon.
+        self.suspected = False
+        self.scan = ScanProgress()
         # Why it is not used any more; None while it is well.
         self.failure: str | None = None
         self._used_bytes = 0
@@ -62,6 +79,38 @@ class Volume:
         with self.guard("asking for free space"):
             return self.disk.space(self.path)
 
+    def room(self) -> int:
+        """Bytes that replicas may still take."""
+        return max(0, self.space().free_bytes - self.reserved_bytes)
+
+    def check_room(self) -> None:
+        """Raises StoreError when replicas have come to the reserve."""
+        if self.reserved_bytes and not self.room():
+            raise StoreError(f"volume {self.path}: {self.full_words()}")
+
+    def full_words(self) -> str:
+        if not self.reserved_bytes:
+            return "No space left on device"
+        return f"only the reserve of {self.reserved_bytes} bytes is left (reserved_bytes)"
+
+    def report(self) -> VolumeReport:
+        """As the NameNode hears of it."""
+        try:
+            capacity, room = self.space().capacity_bytes, self.room()
+        except StoreError as error:
+            return VolumeReport(self.path, "failed", self.failure or str(error))
+        return VolumeReport(
+            self.path,
+            "in use" if room else "full",
+            "" if room else self.full_words(),
+            capacity,
+            self.used_bytes,
+            room,
+            self.scan.scanned_bytes,
+            self.scan.last_pass_at_s,
+            self.scan.errors,
+        )
+
     def count(self, bytes_more: int) -> None:
         """Bytes of replicas that came, or (negative) went."""
         with self._counting:
@@ -88,7 +137,7 @@ class Volume:
             raise
         except OSError as error:
             words = f"{doing}: {error.strerror or error}"
-            if error.errno in VOLUME_ERRORS or (syncing and error.errno not in _FULL):
+            if error.errno in VOLUME_ERRORS or (syncing and error.errno not in FULL):
                 self.fail(words)
                 raise VolumeFailure(f"volume {self.path} failed: {words}") from error
             raise StoreError(f"volume {self.path}: {words}") from error

@@ -6,11 +6,13 @@ refused.
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from blockstore.datanode.core import Event
 from blockstore.datanode.openfiles import OpenFiles
-from blockstore.errors import InvalidRequestException
+from blockstore.errors import InvalidRequestException, StoreError
 from blockstore.model import Block
 
 
@@ -46,6 +48,10 @@ class Keeper(Protocol):
 
     def finish(self, writing: "Writing") -> None:
         """Makes the replica durable and named."""
+        ...
+
+    def distrust(self, writing: "Writing") -> None:
+        """A sync failed: the replica is thrown away."""
         ...
 
     def let_go(self, writing: "Writing") -> None:
@@ -93,13 +99,15 @@ class Writing:
     def sync(self) -> None:
         with self._lock:
             self._must_hold()
-            self.files.sync()
+            with self._trusting():
+                self.files.sync()
 
     def finish(self) -> None:
         """Durable and named."""
         with self._lock:
             self._must_hold()
-            self._store.finish(self)
+            with self._trusting():
+                self._store.finish(self)
             self._ended = True
 
     def acknowledged(self, length: int) -> None:
@@ -137,6 +145,16 @@ class Writing:
             if not self._ended:
                 self._ended = True
                 self.files.close()
+
+    @contextmanager
+    def _trusting(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreError:
+            ill = self.files.volume.failure is not None
+            if self.files.untrusted and self.event is Event.FINALIZE and not ill:
+                self._store.distrust(self)
+            raise
 
     def _must_hold(self) -> None:
         if self._ended:

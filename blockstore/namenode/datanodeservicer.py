@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from blockstore.codec import block_from_wire, node_from_wire, order_to_wire, replica_from_wire
+from blockstore.codec import (
+    block_from_wire,
+    node_from_wire,
+    order_to_wire,
+    replica_from_wire,
+    volume_from_wire,
+)
 from blockstore.model import CopyFailure, NodeLoad
 from blockstore.namenode.shell import Shell
 from blockstore.namenode.topology import Topology
@@ -41,6 +47,7 @@ class DataNodeServicer(services.DataNodeProtocolServicer):
             request.free_bytes,
             request.streams,
             tuple(request.failed_volumes),
+            tuple(map(volume_from_wire, request.volumes)),
         )
         known = await self._shell.perform(
             lambda core: core.heartbeat(

@@ -50,6 +50,7 @@ def node_report(parts: Parts, member: Member, now: float) -> NodeReport:
         load.free_bytes,
         len(parts.blocks.of_node(node_id)),
         load.failed_volumes,
+        volumes=load.volumes,
         duty=_duty_words(parts, member, now),
         until_s=member.until_s,
         blocks_left=len(drain.blocks) if drain is not None else 0,

@@ -1030,6 +1030,7 @@ class NodeReport(_message.Message):
     BYTES_PER_S_FIELD_NUMBER: _builtins.int
     SECONDS_LEFT_FIELD_NUMBER: _builtins.int
     OPEN_FILES_FIELD_NUMBER: _builtins.int
+    VOLUMES_FIELD_NUMBER: _builtins.int
     state: _builtins.str
     """"live", "stale", "dead", or "absent": not heard of since the NameNode began."""
     heard_s_ago: _builtins.float
@@ -1058,6 +1059,8 @@ class NodeReport(_message.Message):
     def open_files(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Files that are being written to it."""
 
+    @_builtins.property
+    def volumes(self) -> _containers.RepeatedCompositeFieldContainer[Global___VolumeReport]: ...
     def __init__(
         self,
         *,
@@ -1076,10 +1079,11 @@ class NodeReport(_message.Message):
         bytes_per_s: _builtins.float = ...,
         seconds_left: _builtins.float | None = ...,
         open_files: _abc.Iterable[_builtins.str] | None = ...,
+        volumes: _abc.Iterable[Global___VolumeReport] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_seconds_left", b"_seconds_left", "node", b"node", "seconds_left", b"seconds_left"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seconds_left", b"_seconds_left", "blocks_left", b"blocks_left", "bytes_left", b"bytes_left", "bytes_per_s", b"bytes_per_s", "capacity_bytes", b"capacity_bytes", "duty", b"duty", "failed_volumes", b"failed_volumes", "free_bytes", b"free_bytes", "heard_s_ago", b"heard_s_ago", "node", b"node", "open_files", b"open_files", "replicas", b"replicas", "seconds_left", b"seconds_left", "state", b"state", "until_s", b"until_s", "used_bytes", b"used_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seconds_left", b"_seconds_left", "blocks_left", b"blocks_left", "bytes_left", b"bytes_left", "bytes_per_s", b"bytes_per_s", "capacity_bytes", b"capacity_bytes", "duty", b"duty", "failed_volumes", b"failed_volumes", "free_bytes", b"free_bytes", "heard_s_ago", b"heard_s_ago", "node", b"node", "open_files", b"open_files", "replicas", b"replicas", "seconds_left", b"seconds_left", "state", b"state", "until_s", b"until_s", "used_bytes", b"used_bytes", "volumes", b"volumes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__seconds_left: _TypeAlias = _typing.Literal["seconds_left"]  # noqa: Y015
     _WhichOneofArgType__seconds_left: _TypeAlias = _typing.Literal["_seconds_left", b"_seconds_left"]  # noqa: Y015
@@ -1665,6 +1669,7 @@ class HeartbeatRequest(_message.Message):
     FREE_BYTES_FIELD_NUMBER: _builtins.int
     STREAMS_FIELD_NUMBER: _builtins.int
     FAILED_VOLUMES_FIELD_NUMBER: _builtins.int
+    VOLUMES_FIELD_NUMBER: _builtins.int
     node_id: _builtins.str
     incarnation: _builtins.int
     epoch: _builtins.int
@@ -1677,6 +1682,8 @@ class HeartbeatRequest(_message.Message):
     """Block streams open now, in and out."""
     @_builtins.property
     def failed_volumes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def volumes(self) -> _containers.RepeatedCompositeFieldContainer[Global___VolumeReport]: ...
     def __init__(
         self,
         *,
@@ -1689,14 +1696,66 @@ class HeartbeatRequest(_message.Message):
         free_bytes: _builtins.int = ...,
         streams: _builtins.int = ...,
         failed_volumes: _abc.Iterable[_builtins.str] | None = ...,
+        volumes: _abc.Iterable[Global___VolumeReport] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity_bytes", b"capacity_bytes", "epoch", b"epoch", "failed_volumes", b"failed_volumes", "free_bytes", b"free_bytes", "incarnation", b"incarnation", "node_id", b"node_id", "orders_seen", b"orders_seen", "streams", b"streams", "used_bytes", b"used_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity_bytes", b"capacity_bytes", "epoch", b"epoch", "failed_volumes", b"failed_volumes", "free_bytes", b"free_bytes", "incarnation", b"incarnation", "node_id", b"node_id", "orders_seen", b"orders_seen", "streams", b"streams", "used_bytes", b"used_bytes", "volumes", b"volumes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HeartbeatRequest: _TypeAlias = HeartbeatRequest  # noqa: Y015
+
+@_typing.final
+class VolumeReport(_message.Message):
+    """One storage directory of a DataNode."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CAPACITY_BYTES_FIELD_NUMBER: _builtins.int
+    USED_BYTES_FIELD_NUMBER: _builtins.int
+    FREE_BYTES_FIELD_NUMBER: _builtins.int
+    SCANNED_BYTES_FIELD_NUMBER: _builtins.int
+    LAST_PASS_AT_S_FIELD_NUMBER: _builtins.int
+    SCAN_ERRORS_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    state: _builtins.str
+    """"in use", "full" or "failed"."""
+    reason: _builtins.str
+    """Why it isn't in use."""
+    capacity_bytes: _builtins.int
+    used_bytes: _builtins.int
+    free_bytes: _builtins.int
+    """What replicas may still take."""
+    scanned_bytes: _builtins.int
+    """Verified in this pass of the scanner."""
+    last_pass_at_s: _builtins.float
+    """When the last whole pass ended, seconds since the epoch; 0: never."""
+    scan_errors: _builtins.int
+    """Damaged replicas that the scanner has found."""
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        state: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        capacity_bytes: _builtins.int = ...,
+        used_bytes: _builtins.int = ...,
+        free_bytes: _builtins.int = ...,
+        scanned_bytes: _builtins.int = ...,
+        last_pass_at_s: _builtins.float = ...,
+        scan_errors: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity_bytes", b"capacity_bytes", "free_bytes", b"free_bytes", "last_pass_at_s", b"last_pass_at_s", "path", b"path", "reason", b"reason", "scan_errors", b"scan_errors", "scanned_bytes", b"scanned_bytes", "state", b"state", "used_bytes", b"used_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VolumeReport: _TypeAlias = VolumeReport  # noqa: Y015
 
 @_typing.final
 class HeartbeatReply(_message.Message):

@@ -12,7 +12,7 @@ from ..store import namenode_option, opened
 from .durations import in_words
 
 if TYPE_CHECKING:
-    from blockstore.model import ClusterReport, NodeReport, SafeMode
+    from blockstore.model import ClusterReport, NodeReport, SafeMode, VolumeReport
 
 
 @click.command()
@@ -63,8 +63,16 @@ def node_lines(report: "NodeReport") -> Iterator[str]:
         yield f"    {duty_words(report)}"
     for path in report.open_files:
         yield f"    being written to it: {path}"
-    for volume in report.failed_volumes:
-        yield f"    failed volume: {volume}"
+    for volume in report.volumes:
+        yield f"    {volume_words(volume)}"
+
+
+def volume_words(volume: "VolumeReport") -> str:
+    if volume.state == "failed":
+        return f"failed volume: {volume.path}: {volume.reason}"
+    sizes = f"{human(volume.used_bytes)} used, {human(volume.free_bytes)} free"
+    words = f"volume {volume.path}: {sizes}"
+    return f"{words}, {volume.state}: {volume.reason}" if volume.reason else words
 
 
 def duty_words(report: "NodeReport") -> str:

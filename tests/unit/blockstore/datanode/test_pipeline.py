@@ -106,6 +106,7 @@ class SlowDisk(SystemDisk):
 
     def __init__(self) -> None:
         self.go = threading.Event()
+        self.go.set()
 
     def sync_directory(self, path: str) -> None:
         if path.endswith("/current"):
@@ -116,6 +117,7 @@ class SlowDisk(SystemDisk):
 def test_a_first_node_that_finishes_after_the_others_breaks_nothing(datanodes, peers):
     disk = SlowDisk()
     pair = datanodes(2, first_disk=disk)
+    disk.go.clear()
     writer = Writer(peers, nodes_of(pair))
     last = writer.send(0, DATA, LAST)
     assert writer.ack() == Ack(0)
