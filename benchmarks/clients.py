@@ -1,6 +1,6 @@
 """python -m benchmarks.clients STORE ECHO NUMBER: one client process, driven over a pipe.
 
-A line `OPERATION COUNT ROUND` on stdin does that operation COUNT times on names of its own;
+A line `OPERATION,COUNT,ROUND` on stdin does that operation COUNT times on names of its own;
 the answer is the seconds it took. Operations are the functions of `OPERATIONS`; those of one
 round build on each other in the order in which they stand there.
 """
@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import psutil
 
 from benchmarks.cluster import cpu_s
 from benchmarks.echo import UNARY
 from blockstore import BlockStore
+from blockstore.client.batch import Batch
 from blockstore.runtime import rpc
 
 KILOBYTE: Final = bytes(range(256)) * 4
@@ -32,6 +33,18 @@ class _Client:
 
     def path(self, turn: str, kind: str, number: int) -> str:
         return f"{self.home}/{turn}-{kind}-{number}"
+
+
+# Does an operation so many times.
+_Turn: TypeAlias = Callable[[_Client, str, int], None]
+
+
+def _each(operation: Callable[[_Client, str, int], None]) -> _Turn:
+    def turn(client: _Client, name: str, count: int) -> None:
+        for number in range(count):
+            operation(client, name, number)
+
+    return turn
 
 
 def _echo(client: _Client, turn: str, number: int) -> None:
@@ -63,14 +76,60 @@ def _small(client: _Client, turn: str, number: int) -> None:
         file.write(KILOBYTE)
 
 
-OPERATIONS: Final[dict[str, Callable[[_Client, str, int], None]]] = {
-    "echo": _echo,
-    "mkdir": _mkdir,
-    "create": _create,
-    "stat": _stat,
-    "rename": _rename,
-    "delete": _delete,
-    "small": _small,
+# Requests of one batch, and files of one put_many.
+BATCH: Final = 200
+
+
+def _batched(operation: Callable[[_Client, str, Batch, int], object]) -> _Turn:
+    def turn(client: _Client, name: str, count: int) -> None:
+        for start in range(0, count, BATCH):
+            with client.store.batch() as batch:
+                for number in range(start, min(count, start + BATCH)):
+                    operation(client, name, batch, number)
+
+    return turn
+
+
+def _mkdirs(client: _Client, turn: str, batch: Batch, number: int) -> None:
+    batch.mkdir(client.path(turn, "one", number))
+
+
+def _stats(client: _Client, turn: str, batch: Batch, number: int) -> None:
+    batch.stat(client.path(turn, "one", number))
+
+
+def _renames(client: _Client, turn: str, batch: Batch, number: int) -> None:
+    batch.rename(client.path(turn, "one", number), client.path(turn, "other", number))
+
+
+def _deletes(client: _Client, turn: str, batch: Batch, number: int) -> None:
+    batch.delete(client.path(turn, "other", number))
+
+
+def _put_many(kind: str, data: bytes, replication: int | None = None) -> _Turn:
+    def turn(client: _Client, name: str, count: int) -> None:
+        for start in range(0, count, BATCH):
+            numbers = range(start, min(count, start + BATCH))
+            files = ((client.path(name, kind, number), data) for number in numbers)
+            client.store.put_many(files, replication=replication)
+
+    return turn
+
+
+OPERATIONS: Final[dict[str, _Turn]] = {
+    "echo": _each(_echo),
+    "mkdir": _each(_mkdir),
+    "create": _each(_create),
+    "stat": _each(_stat),
+    "rename": _each(_rename),
+    "delete": _each(_delete),
+    "small": _each(_small),
+    "mkdir batched": _batched(_mkdirs),
+    "create batched": _put_many("empties", b""),
+    "stat batched": _batched(_stats),
+    "rename batched": _batched(_renames),
+    "delete batched": _batched(_deletes),
+    "small batched": _put_many("smalls", KILOBYTE, 3),
 }
 
 
@@ -80,11 +139,10 @@ def _serve(address: str, echo: str, number: str) -> None:
         store.mkdir(client.home)
         print("ready", flush=True)
         for line in sys.stdin:
-            name, count, turn = line.split()
+            name, count, turn = line.rstrip("\n").split(",")
             operation = OPERATIONS[name]
             started = time.perf_counter()
-            for at in range(int(count)):
-                operation(client, turn, at)
+            operation(client, turn, int(count))
             print(time.perf_counter() - started, flush=True)
 
 
@@ -114,7 +172,7 @@ class Clients:
         started = time.perf_counter()
         for process in self._processes:
             assert process.stdin is not None
-            process.stdin.write(f"{operation} {count} {number}\n")
+            process.stdin.write(f"{operation},{count},{number}\n")
             process.stdin.flush()
         for process in self._processes:
             _answer(process)

@@ -16,7 +16,7 @@ from typing import Final
 
 import psutil
 
-from benchmarks.clients import Clients, Load, clients
+from benchmarks.clients import BATCH, Clients, Load, clients
 from benchmarks.cluster import Cluster, cluster
 from benchmarks.table import Row
 
@@ -64,31 +64,47 @@ def run(*, runs: int, count: int = 800) -> list[Row]:
 
 
 def _rows(stage: _Stage, team: Clients, number: int) -> Iterator[Row]:
-    taken: dict[str, list[tuple[Load, Load]]] = {name: [] for name in NAMES}
     each = max(1, stage.count // 4 if number == 1 else stage.count // number)
+    counts = dict.fromkeys(NAMES, each) | {f"{name} batched": 10 * each for name in NAMES}
+    taken: dict[str, list[tuple[Load, Load]]] = {name: [] for name in counts}
     team.turn("echo", each, 0, stage.echo)
     for turn in range(stage.runs + 1):
-        for name in NAMES:
+        for name, count in counts.items():
             echo = team.turn("echo", each, turn, stage.echo)
-            ours = team.turn(name, each, turn, stage.store.namenode)
+            ours = team.turn(name, count, turn, stage.store.namenode)
             if turn:
                 taken[name].append((ours, echo))
     who = "1 client" if number == 1 else f"{number} clients"
     for name, pairs in taken.items():
-        yield _against_echo(f"{WHAT.get(name, name)}, {who}", pairs)
+        yield _against_echo(f"{_what(name)}, {who}", pairs, _goals(name)[0])
     if number > 1:
         for name, pairs in taken.items():
             rates = [ours.per_s for ours, _ in pairs]
-            yield _against_hdfs(f"{WHAT.get(name, name)}, {who}", rates, HDFS[name], OF_HDFS)
-        small = [
-            team.turn("small", max(1, each // 4), turn, stage.store.namenode).per_s
-            for turn in range(stage.runs + 1)
-        ]
-        what = f"{WHAT['small']}, {who}, replication 3, durable"
-        yield _against_hdfs(what, small[1:], HDFS_SMALL_FILES, SMALL)
+            hdfs = HDFS[name.removesuffix(" batched")]
+            yield _against_hdfs(f"{_what(name)}, {who}", rates, hdfs, _goals(name)[1])
+        for name, count in {"small": max(1, each // 4), "small batched": 2 * each}.items():
+            rates = [
+                team.turn(name, count, turn, stage.store.namenode).per_s
+                for turn in range(stage.runs + 1)
+            ]
+            what = f"{_what(name)}, {who}, replication 3, durable"
+            yield _against_hdfs(what, rates[1:], HDFS_SMALL_FILES, SMALL)
 
 
-def _against_echo(what: str, pairs: Sequence[tuple[Load, Load]]) -> Row:
+def _what(name: str) -> str:
+    plain = name.removesuffix(" batched")
+    how = f", {BATCH} at once" if name != plain else ""
+    return WHAT.get(plain, plain) + how
+
+
+def _goals(name: str) -> tuple[_Goal, _Goal]:
+    """Against the echo, and against HDFS."""
+    if name.endswith(" batched"):
+        return _Goal(10, 10), _Goal(1, 3)
+    return OF_ECHO, OF_HDFS
+
+
+def _against_echo(what: str, pairs: Sequence[tuple[Load, Load]], goal: _Goal) -> Row:
     ours, echo = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     return Row(
         what,
@@ -100,8 +116,8 @@ def _against_echo(what: str, pairs: Sequence[tuple[Load, Load]]) -> Row:
         f"CPU ms: client {_cpu_ms(ours, 'client')}, server {_cpu_ms(ours, 'server')}; "
         f"echo {_cpu_ms(echo, 'client')}, {_cpu_ms(echo, 'server')}",
         "/s",
-        OF_ECHO.floor,
-        OF_ECHO.aim,
+        goal.floor,
+        goal.aim,
     )
 
 

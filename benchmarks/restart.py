@@ -12,13 +12,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import psutil
 
 from benchmarks.cluster import cluster
 from benchmarks.table import Row
 from blockstore import BlockStore
+
+if TYPE_CHECKING:
+    from blockstore.namenode.state import State
 
 FILES_PER_DIRECTORY: Final = 1000
 LIMIT_S: Final = 15.0
@@ -33,7 +36,7 @@ make(sys.argv[1], int(sys.argv[2]))
 WEIGH: Final = """
 import sys
 from benchmarks.restart import weigh
-print(*weigh(int(sys.argv[1])))
+print(weigh(int(sys.argv[1]), blocks=sys.argv[2] == "blocks"))
 """
 
 
@@ -49,7 +52,8 @@ def run(*, runs: int, files: int = 1_000_000) -> list[Row]:
             resident.append(size)
         ours = statistics.median(taken)
         image = sum(path.stat().st_size for path in (folder / "name").glob("image-*"))
-    per_file, per_replica_block = map(float, _python(WEIGH, str(files)).split())
+    per_file = float(_python(WEIGH, str(files), "empty"))
+    per_block = float(_python(WEIGH, str(files), "blocks")) - per_file
     note = f"image {image / files:.0f} B a file, resident {statistics.median(resident):.0f} MB"
     what = f"restart with {files:,} files of one block, until the first read"
     return [
@@ -57,7 +61,7 @@ def run(*, runs: int, files: int = 1_000_000) -> list[Row]:
             what, "the limit", ours, LIMIT_S, LIMIT_S / ours, runs, note, "s", 1, LIMIT_S / WANTED_S
         ),
         Row("memory of an empty file", "–", per_file, runs=1, unit="B"),
-        Row("memory of a block with three replicas", "–", per_replica_block, runs=1, unit="B"),
+        Row("memory of a block with three replicas", "–", per_block, runs=1, unit="B"),
     ]
 
 
@@ -85,8 +89,8 @@ def make(directory: str, files: int) -> None:
     image.write(RealDisk(directory), namespace(files, blocks=True), os.getpid())
 
 
-def namespace(files: int, *, blocks: bool) -> "object":
-    from blockstore.model import Block
+def namespace(files: int, *, blocks: bool) -> "State":
+    from blockstore.model import Block, Permission
     from blockstore.namenode.entries import (
         BlockAdded,
         BlockCommitted,
@@ -97,6 +101,7 @@ def namespace(files: int, *, blocks: bool) -> "object":
     )
     from blockstore.namenode.state import State
 
+    owned = Permission("benchmark", "benchmark", 0o644)
     state = State()
     state.apply(Formatted("cluster-benchmark", 0.0))
     directory = 0
@@ -104,38 +109,31 @@ def namespace(files: int, *, blocks: bool) -> "object":
         if number % FILES_PER_DIRECTORY == 0:
             directory = state.next_inode_id
             name = f"d{number // FILES_PER_DIRECTORY}"
-            state.apply(DirectoryMade(directory, 1, name, 1.0))
+            state.apply(DirectoryMade(directory, 1, name, 1.0, owned))
         inode = state.next_inode_id
-        state.apply(
-            FileCreated(inode, directory, f"file-{number}", 3, 2**27, "client", 1.0 + number)
-        )
+        name, at_s = f"file-{number}", 1.0 + number
+        state.apply(FileCreated(inode, directory, name, 3, 2**27, "client", at_s, owned))
         if blocks:
             block = Block(state.next_block_id, state.next_generation)
             state.apply(BlockAdded(inode, None, block, 0, ()))
             state.apply(BlockCommitted(inode, Block(block.id, block.generation, 1000 + number)))
-        state.apply(FileClosed(inode, 1.0 + number))
+        state.apply(FileClosed(inode, at_s))
     return state
 
 
-def weigh(files: int) -> tuple[float, float]:
-    """Bytes of an empty file, and bytes that a block with three replicas adds."""
+def weigh(files: int, *, blocks: bool) -> float:
+    """Bytes of a file; with a block whose three replicas were reported, or empty."""
     from blockstore.model import Block, Replica, ReplicaState
     from blockstore.namenode.blockmap import BlockMap
 
     process = psutil.Process()
     before = process.memory_info().rss
-    empty = namespace(files, blocks=False)
-    per_file = (process.memory_info().rss - before) / files
-    del empty
-    before = process.memory_info().rss
-    state = namespace(files, blocks=True)
+    state = namespace(files, blocks=blocks)
     replicas = BlockMap(state.blocks)
     for node in ("dn-1", "dn-2", "dn-3"):
-        reported = [
+        reported = (
             Replica(Block(block.id, block.generation, block.length), ReplicaState.FINALIZED)
             for block in state.blocks.values()
-        ]
+        )
         replicas.replace(node, reported, allocated_below=state.next_block_id)
-        del reported
-    after = process.memory_info().rss
-    return per_file, (after - before) / files - per_file
+    return (process.memory_info().rss - before) / files

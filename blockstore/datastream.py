@@ -29,6 +29,11 @@ Read (one frame up, stream of frames down)
 
     - Data starts at the chunk border at or below the wanted offset and ends at the chunk border
       at or above the wanted end (or the replica's end): the reader verifies, then trims.
+
+Fetch (one message up, one down): a Read of at most PACKET_DATA_BYTES, without a stream's cost
+
+    request     a serialised ReadHeader
+    reply       chunk_bytes u32 | one packet
 """
 
 import struct
@@ -40,6 +45,7 @@ from blockstore.errors import ChecksumException
 
 WRITE_METHOD: Final = "/blockstore.DataNodeData/Write"
 READ_METHOD: Final = "/blockstore.DataNodeData/Read"
+FETCH_METHOD: Final = "/blockstore.DataNodeData/Fetch"
 
 SYNC: Final = 1
 LAST: Final = 2

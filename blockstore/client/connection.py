@@ -1,6 +1,6 @@
 """What a client has once the store is used: its channels, its lease, and how it opens files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from blockstore.client.administration import Administration
 from blockstore.client.appending import Appending
@@ -14,8 +14,9 @@ from blockstore.client.pipelines import Pipelines
 from blockstore.client.reader import BlockReader
 from blockstore.client.settings import ClientSettings
 from blockstore.client.shortcircuit import LocalReplicas
+from blockstore.client.smallfiles import SmallFiles
 from blockstore.client.writer import BlockWriter
-from blockstore.model import FileChecksum
+from blockstore.model import FileChecksum, FileStatus
 from blockstore.peers import Peers
 from blockstore.runtime import rpc
 from blockstore.runtime.clock import SYSTEM_CLOCK
@@ -64,6 +65,27 @@ class Connection:
             overwrite=overwrite,
             mode=mode,
         )
+        return self._writer_of(status)
+
+    def put_many(
+        self, files: Iterable[tuple[str, bytes]], replication: int, overwrite: bool
+    ) -> list[Exception]:
+        """What the files that could not be written failed with."""
+        small = SmallFiles(
+            self.namenode,
+            self._peers,
+            self._settings,
+            self._client_host,
+            SYSTEM_CLOCK,
+            self._writer_of,
+        )
+        self._leases.opened()
+        try:
+            return small.put(files, replication=replication, overwrite=overwrite)
+        finally:
+            self._leases.closed()
+
+    def _writer_of(self, status: FileStatus) -> BlockWriter:
         pipelines = Pipelines(
             self.namenode, self._peers, status, self._settings, self._client_host, SYSTEM_CLOCK
         )

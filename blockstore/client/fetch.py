@@ -11,22 +11,25 @@ Rules
 
 import logging
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final, Protocol
 
+from blockstore.client import smallrange
 from blockstore.client.administration import Administration
 from blockstore.client.filemap import FileMap
 from blockstore.client.namenode import NameNodeClient
 from blockstore.client.replicastream import ReplicaStream
 from blockstore.client.settings import ClientSettings
 from blockstore.client.shortcircuit import LocalReplica, LocalReplicas
+from blockstore.client.smallrange import FETCH_BYTES_MAX, SmallRange
 from blockstore.errors import (
     BlockMissingException,
     ChecksumException,
     StoreError,
     UnreachableException,
 )
-from blockstore.model import Excluded, LocatedBlock, Node
+from blockstore.model import Block, Excluded, LocatedBlock, Node
 from blockstore.peers import Peers
 from blockstore.runtime.clock import Clock
 
@@ -36,6 +39,8 @@ log = logging.getLogger(__name__)
 SUSPECT_S: Final = 30.0
 # How long a NameNode may be in safe mode before a block counts as missing.
 SAFE_MODE_S: Final = 60.0
+# What a reader that jumps about goes back to; each is a descriptor.
+LOCAL_REPLICAS_MAX: Final = 4
 # Between rounds of asking the NameNode for replicas.
 _ROUND_BASE_S: Final = 0.1
 _ROUND_CAP_S: Final = 2.0
@@ -61,7 +66,7 @@ class _LocalSource:
         return piece
 
     def cancel(self) -> None:
-        self._replica.close()
+        """The replica stays open: others may read in it."""
 
 
 class Fetcher:
@@ -87,6 +92,10 @@ class Fetcher:
         self._suspects: dict[str, float] = {}
         # Blocks whose local files can't be used.
         self._wire_only: set[int] = set()
+        # Local replicas that were read last, by block id and stamp: reading at another place
+        # of them needs no word of their DataNode.
+        self._opened: OrderedDict[tuple[int, int], tuple[Node, LocalReplica]] = OrderedDict()
+        self._guard = threading.Lock()
 
     def pieces(self, offset: int, end: int) -> Iterator[memoryview]:
         """The bytes from `offset` to `end`, in order.
@@ -124,6 +133,11 @@ class Fetcher:
             finally:
                 source.cancel()
 
+    def close(self) -> None:
+        """Lets the local files go, as soon as nobody reads in them."""
+        with self._guard:
+            self._opened.clear()
+
     def _candidates(self, located: LocatedBlock, trouble: "_Trouble") -> list[Node]:
         now = self._clock.monotonic()
         usable = [
@@ -139,13 +153,12 @@ class Fetcher:
     ) -> tuple[Node, _Source]:
         block, start, stop = located.block, offset - located.offset, end - located.offset
         first = candidates[0]
-        usable = self._local is not None and block.id not in self._wire_only
-        if usable and not located.under_construction:
-            assert self._local is not None
-            for node in filter(self._local.may_be_local, candidates):
-                replica = self._local.open(block, node)
-                if replica is not None and replica.length >= stop:
-                    return node, _LocalSource(replica, start, stop)
+        if not located.under_construction and block.id not in self._wire_only:
+            found = self._opened_before(block, candidates) or self._open_local(block, candidates)
+            if found is not None and found[1].length >= stop:
+                return found[0], _LocalSource(found[1], start, stop)
+        if stop - start <= FETCH_BYTES_MAX and (small := self._fetched(block, first, start, stop)):
+            return first, small
         changed = threading.Condition()
         stream = ReplicaStream(self._peers.dial(first), block, first, start, stop, changed)
         if len(candidates) == 1 or self._has_come(changed, [stream], self._settings.hedge_after_s):
@@ -158,6 +171,38 @@ class Fetcher:
             winner = rival if rival.has_pieces and not stream.has_pieces else stream
         (stream if winner is rival else rival).cancel()
         return winner.node, winner
+
+    def _fetched(self, block: Block, node: Node, start: int, stop: int) -> SmallRange | None:
+        """None when a stream has to say what is wrong, or another node is to be raced."""
+        limit_s = self._settings.hedge_after_s
+        try:
+            return smallrange.fetch(self._peers.dial(node), block, node, start, stop, limit_s)
+        except StoreError as error:
+            log.info("%s of %s is streamed: %s", node, block, error)
+            return None
+
+    def _opened_before(
+        self, block: Block, candidates: list[Node]
+    ) -> tuple[Node, LocalReplica] | None:
+        with self._guard:
+            found = self._opened.get((block.id, block.generation))
+            if found is None or found[0] not in candidates:
+                return None
+            self._opened.move_to_end((block.id, block.generation))
+            return found
+
+    def _open_local(self, block: Block, candidates: list[Node]) -> tuple[Node, LocalReplica] | None:
+        local = self._local
+        for node in filter(local.may_be_local, candidates) if local else ():
+            assert local is not None
+            replica = local.open(block, node)
+            if replica is not None:
+                with self._guard:
+                    self._opened[block.id, block.generation] = node, replica
+                    while len(self._opened) > LOCAL_REPLICAS_MAX:
+                        self._opened.popitem(last=False)
+                return node, replica
+        return None
 
     @staticmethod
     def _has_come(
@@ -172,6 +217,8 @@ class Fetcher:
             return False
         log.info("%s is read over the wire: %s", located.block, error)
         self._wire_only.add(located.block.id)
+        with self._guard:
+            self._opened.pop((located.block.id, located.block.generation), None)
         return True
 
     def blame(self, located: LocatedBlock, node: Node, error: OSError) -> None:

@@ -5,11 +5,12 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Final, Literal, TypeAlias, overload
 
 from blockstore.client.administration import Administration
+from blockstore.client.batch import Batch
 from blockstore.client.connection import Connection
 from blockstore.client.identity import identity
 from blockstore.client.reader import BlockReader
@@ -191,7 +192,29 @@ class BlockStore:
         """
         return self._connected().checksum(path)
 
+    def put_many(
+        self,
+        files: Iterable[tuple[str, bytes]],
+        *,
+        replication: int | None = None,
+        overwrite: bool = True,
+    ) -> None:
+        """Writes files (path, bytes) for far less than each of them alone, each as durably.
+
+        Meant for small ones: up to 256 KiB travel together. A file is there whole or not at all.
+
+        Raises:
+            StoreError: the first file's that failed; all the others were tried nevertheless.
+        """
+        errors = self._connected().put_many(files, replication or 0, overwrite)
+        if errors:
+            raise errors[0]
+
     # --- names ---------------------------------------------------------------------------
+
+    def batch(self) -> Batch:
+        """Many requests on names in one round trip: `with store.batch() as batch: …`."""
+        return Batch(self._connected().namenode)
 
     def stat(self, path: str) -> FileStatus:
         """Raises FileNotFoundException."""

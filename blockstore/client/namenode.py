@@ -46,6 +46,9 @@ SAFE_MODE: Final = RetryPolicy(deadline_s=30.0, cap_s=0.5)
 # Walking a whole namespace, for summaries; looking at all blocks of a node.
 _TREE_TIMEOUT_S: Final = 120.0
 
+# What the NameNode takes in one call.
+BATCH_CALLS: Final = 256
+
 
 class NameNodeClient:
     """One client's word to the NameNode. Thread-safe."""
@@ -301,6 +304,31 @@ class NameNodeClient:
         request = namenode_pb2.LeasesRequest(path=path, start_after=start_after)
         reply = self._call("Leases", request)
         return [lease_from_wire(lease) for lease in reply.leases], bool(reply.has_more)
+
+    def batch(self, calls: Sequence[Any]) -> list[Any]:
+        """An outcome (a BatchOutcome, or what it was refused with) for each BatchCall."""
+        outcomes: list[Any] = []
+        for start in range(0, len(calls), BATCH_CALLS):
+            outcomes += self._batch(calls[start : start + BATCH_CALLS])
+        return outcomes
+
+    def _batch(self, calls: Sequence[Any]) -> list[Any]:
+        request = namenode_pb2.BatchRequest(calls=calls)
+
+        def attempt(_: float) -> list[Any]:
+            outcomes = [
+                rpc.named(outcome.refusal.kind, outcome.refusal.message)
+                if outcome.HasField("refusal")
+                else outcome
+                for outcome in self._call("Batch", request).outcomes
+            ]
+            for outcome in outcomes:
+                # Repeated with the same ids, so that what was done isn't done again.
+                if isinstance(outcome, SafeModeException):
+                    raise outcome
+            return outcomes
+
+        return retry(attempt, policy=SAFE_MODE, again=_is_safe_mode)
 
     # --- administration (administration.py) ----------------------------------------------
 

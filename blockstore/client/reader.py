@@ -118,6 +118,7 @@ class _FileInput(io.RawIOBase):
 
     def close(self) -> None:
         self._drop()
+        self._fetcher.close()
         super().close()
 
     def forget_end(self) -> None:

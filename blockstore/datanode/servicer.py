@@ -8,12 +8,14 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
+from blockstore.bundles import BUNDLE_METHOD
 from blockstore.codec import block_from_wire, nodes_from_wire, replica_info_to_wire
 from blockstore.datanode import transfer
+from blockstore.datanode.bundle import Bundles
 from blockstore.datanode.fence import Fence
 from blockstore.datanode.pipeline import Pipeline, PipelineLimits
 from blockstore.datanode.store import ReplicaStore
-from blockstore.datastream import READ_METHOD, WRITE_METHOD, Ack, pack_ack
+from blockstore.datastream import FETCH_METHOD, READ_METHOD, WRITE_METHOD, Ack, pack_ack
 from blockstore.errors import ChecksumException, InvalidRequestException, NotReadyException
 from blockstore.model import Node
 from blockstore.runtime import rpc
@@ -112,18 +114,32 @@ class DataServicer:
         self._limits = limits
         self._clock = clock
         self._streams = streams
+        self._bundles = Bundles(store, dial=dial, fence=fence, limits=limits)
 
     def handler(self) -> grpc.GenericRpcHandler:
         service, _, write = WRITE_METHOD.lstrip("/").partition("/")
-        read = READ_METHOD.rpartition("/")[2]
+        fetch = FETCH_METHOD.rpartition("/")[2]
+        read, bundle = READ_METHOD.rpartition("/")[2], BUNDLE_METHOD.rpartition("/")[2]
         return rpc.raw_handler(
-            service, unary_stream={read: self.read}, stream_stream={write: self.write}
+            service,
+            unary_unary={bundle: self.bundle, fetch: self.fetch},
+            unary_stream={read: self.read},
+            stream_stream={write: self.write},
         )
 
     def read(self, request: bytes, context: Any) -> Iterator[bytes]:
         header = _parsed(datanode_pb2.ReadHeader(), request)
         with self._streams.one_more():
             yield from transfer.read(self._store, header)
+
+    def fetch(self, request: bytes, context: Any) -> bytes:
+        header = _parsed(datanode_pb2.ReadHeader(), request)
+        with self._streams.one_more():
+            return transfer.fetch(self._store, header)
+
+    def bundle(self, request: bytes, context: Any) -> bytes:
+        with self._streams.one_more():
+            return self._bundles.receive(request)
 
     def write(self, frames: Iterator[bytes], context: Any) -> Iterator[bytes]:
         header = _parsed(datanode_pb2.WriteHeader(), next(frames, b""))

@@ -12,12 +12,12 @@ Rules
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from weakref import WeakValueDictionary
 
 from blockstore.datanode.blockfiles import BlockFiles, LocalPaths
 from blockstore.datanode.core import Event, Replicas
-from blockstore.datanode.openfiles import OpenFiles
+from blockstore.datanode.openfiles import OpenFiles, finalize_together
 from blockstore.datanode.storedfiles import StoredFiles
 from blockstore.datanode.writing import BlockLock, Writing
 from blockstore.errors import (
@@ -303,8 +303,8 @@ class ReplicaStore:
         files, block = writing.files, writing.files.block
         self._check(writing.event, block)
         if writing.event is Event.FINALIZE:
-            files.finalize()
-            self._held.pop(block.id, None)
+            self.finish_together([writing])
+            return
         else:
             self._replace(block)
             if writing.event is Event.COPY:
@@ -320,6 +320,18 @@ class ReplicaStore:
             self._files.finalized(files)
             self._acknowledged.pop(block.id, None)
         self._apply(writing.event, block)
+
+    def finish_together(self, writings: Sequence[Writing]) -> None:
+        """The end of several new replicas."""
+        for writing in writings:
+            self._check(writing.event, writing.files.block)
+        finalize_together([writing.files for writing in writings])
+        for writing in writings:
+            block = writing.files.block
+            self._held.pop(block.id, None)
+            self._files.finalized(writing.files)
+            self._acknowledged.pop(block.id, None)
+            self._apply(writing.event, block)
 
     def show(self, block_id: int, length: int) -> None:
         """Readers may see so many bytes of an open replica."""

@@ -12,7 +12,7 @@ from blockstore.codec import block_from_wire, block_to_wire
 from blockstore.datanode.store import ReplicaStore
 from blockstore.datanode.storedfiles import StoredFiles
 from blockstore.datastream import LAST, PACKET_DATA_BYTES, Ack, Packet, pack
-from blockstore.errors import ChecksumException, UnreachableException
+from blockstore.errors import ChecksumException, InvalidRequestException, UnreachableException
 from blockstore.model import Block, Node
 from blockstore.packetstream import PacketStream
 from blockstore.wire import datanode_pb2
@@ -81,6 +81,22 @@ def verify(store: ReplicaStore, block: Block) -> int:
         raise
     finally:
         files.close()
+
+
+def fetch(store: ReplicaStore, header: datanode_pb2.ReadHeader) -> bytes:
+    """The reply of a Fetch; the reader verifies it.
+
+    Raises:
+        ReplicaNotFoundException, NotReadyException: the replica can't be read.
+        ChecksumException: its files contradict each other.
+        InvalidRequestException: it doesn't fit into one packet.
+    """
+    if not 0 < header.length <= PACKET_DATA_BYTES:
+        raise InvalidRequestException(f"a Fetch of {header.length} bytes: use Read")
+    frames = list(read(store, header))
+    if len(frames) != 2:
+        raise InvalidRequestException("a Fetch over the border of a packet: use Read")
+    return b"".join(frames)
 
 
 class _Copy:

@@ -6,8 +6,8 @@ refused.
 """
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 from blockstore.datanode.core import Event
@@ -52,6 +52,10 @@ class Keeper(Protocol):
 
     def distrust(self, writing: "Writing") -> None:
         """A sync failed: the replica is thrown away."""
+        ...
+
+    def finish_together(self, writings: Sequence["Writing"]) -> None:
+        """Makes new replicas durable and named."""
         ...
 
     def let_go(self, writing: "Writing") -> None:
@@ -109,6 +113,20 @@ class Writing:
             with self._trusting():
                 self._store.finish(self)
             self._ended = True
+
+    @classmethod
+    def finish_together(cls, writings: Sequence["Writing"]) -> None:
+        """New replicas of one store, durable and named for the price of one."""
+        with ExitStack() as held:
+            for writing in sorted(writings, key=lambda writing: writing.files.block.id):
+                held.enter_context(writing._lock)
+                writing._must_hold()
+            for writing in writings:
+                held.enter_context(writing._trusting())
+            if writings:
+                writings[0]._store.finish_together(writings)
+            for writing in writings:
+                writing._ended = True
 
     def acknowledged(self, length: int) -> None:
         """The pipeline acknowledged so many bytes: readers may see them."""

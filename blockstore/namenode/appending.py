@@ -54,7 +54,7 @@ class Appending:
         self._parts.leases.grant(client_id, now)
         if last is not None and old is not None:
             self._parts.settle(last, old)
-            self._parts.writing(last.id, tuple(node.node_id for node in nodes))
+            self._parts.writing(last.id, tuple(node.node_id for node in nodes), file.block_bytes)
         return self._reply(file)
 
     def closed(self, path: str, now: float) -> File:

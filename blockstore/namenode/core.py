@@ -228,17 +228,13 @@ class NameNode:
         excluded: Sequence[Excluded] = (),
         client_host: str = "",
         request_id: str = "",
+        bytes_max: int = 0,
         now: float,
     ) -> Ready[LocatedBlock]:
+        """`bytes_max`: the block won't get longer than this; 0: a whole block."""
         self._parts.safe_mode.check(f"adding a block to file {inode_id}")
         located = self._writing.add_block(
-            inode_id,
-            client_id=client_id,
-            previous=previous,
-            excluded=excluded,
-            client_host=client_host,
-            request_id=request_id,
-            now=now,
+            inode_id, client_id, previous, excluded, client_host, request_id, bytes_max, now
         )
         return self._parts.ready(located)
 

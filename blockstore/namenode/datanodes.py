@@ -15,7 +15,15 @@ from blockstore.runtime.liveness import Liveness, State
 class DataNode:
     """What the NameNode knows of one DataNode in this epoch."""
 
-    __slots__ = ("incarnation", "load", "node", "report_due_at", "reports_taken", "writing")
+    __slots__ = (
+        "incarnation",
+        "load",
+        "node",
+        "promised_bytes",
+        "report_due_at",
+        "reports_taken",
+        "writing",
+    )
 
     def __init__(self, node: Node, incarnation: int) -> None:
         self.node = node
@@ -28,6 +36,8 @@ class DataNode:
         self.report_due_at: float | None = None
         # Open blocks that were given to it.
         self.writing = 0
+        # What these may come to.
+        self.promised_bytes = 0
 
     def takes(self, number: int) -> bool:
         """Whether a report with this number is news; it counts as taken then."""

@@ -11,7 +11,7 @@ Rules
 """
 
 from collections.abc import Callable, Iterator
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from blockstore.errors import FileNotFoundException, ParentNotDirectoryException
 from blockstore.model import Block, FileStatus, Node, Permission, Summary
@@ -23,6 +23,19 @@ ROOT_ID: Final = 1
 NAMENODE_WRITES: Final = ""
 
 
+class Stamped(Protocol):
+    """A Block, or one on the wire: a restart that made a Block of each would take longer."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def generation(self) -> int: ...
+
+    @property
+    def length(self) -> int: ...
+
+
 class StoredBlock:
     """The journaled part of a block. While open, `length` is what was synced."""
 
@@ -30,7 +43,7 @@ class StoredBlock:
 
     def __init__(
         self,
-        block: Block,
+        block: "Stamped",
         inode_id: int,
         *,
         committed: bool = False,

@@ -55,8 +55,8 @@ class Parts:
         self._entries: list[Entry] = []
         self._orders: list[tuple[str, Order]] = []
         self._progressed: set[int] = set()
-        # Open blocks and the nodes that were told to write them.
-        self._writers: dict[int, tuple[str, ...]] = {}
+        # Open blocks: the nodes that were told to write them, and how long they may get.
+        self._writers: dict[int, tuple[tuple[str, ...], int]] = {}
 
     # --- effects --------------------------------------------------------------
 
@@ -100,19 +100,21 @@ class Parts:
         if stored.committed:
             self.written(stored.id)
 
-    def writing(self, block_id: int, node_ids: tuple[str, ...]) -> None:
-        """These nodes have an open block more."""
+    def writing(self, block_id: int, node_ids: tuple[str, ...], bytes_max: int) -> None:
+        """These nodes have an open block more, which may get so long."""
         self.written(block_id)
-        self._writers[block_id] = node_ids
-        self._count_writers(node_ids, 1)
+        self._writers[block_id] = node_ids, bytes_max
+        self._count_writers(node_ids, 1, bytes_max)
 
     def written(self, block_id: int) -> None:
-        self._count_writers(self._writers.pop(block_id, ()), -1)
+        node_ids, bytes_max = self._writers.pop(block_id, ((), 0))
+        self._count_writers(node_ids, -1, -bytes_max)
 
-    def _count_writers(self, node_ids: tuple[str, ...], change: int) -> None:
+    def _count_writers(self, node_ids: tuple[str, ...], blocks: int, bytes_more: int) -> None:
         for node in map(self.nodes.get, node_ids):
             if node is not None:
-                node.writing = max(0, node.writing + change)
+                node.writing = max(0, node.writing + blocks)
+                node.promised_bytes = max(0, node.promised_bytes + bytes_more)
 
     def held_file(self, inode_id: int, client_id: str, now: float) -> File:
         """The open file that this client writes; its lease is renewed.

@@ -112,7 +112,7 @@ class Pipelines:
         block = Block(last.id, new.generation, last.length)
         self._parts.record(PipelineUpdated(file.id, block, nodes))
         self._parts.settle(last, before)
-        self._parts.writing(last.id, tuple(node_ids))
+        self._parts.writing(last.id, tuple(node_ids), file.block_bytes)
 
     def _nodes(self, last: StoredBlock, node_ids: Sequence[str]) -> tuple[Node, ...]:
         """By id; a node that hasn't registered since a restart is known from the pipeline."""

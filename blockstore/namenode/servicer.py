@@ -10,6 +10,7 @@ from blockstore.codec import (
     status_to_wire,
 )
 from blockstore.model import Block
+from blockstore.namenode import batch
 from blockstore.namenode.adminservicer import AdminServicer
 from blockstore.namenode.changeservicer import FileChangeServicer
 from blockstore.namenode.ownership import Modes
@@ -61,6 +62,7 @@ class ClientServicer(AdminServicer, FileChangeServicer):
                 excluded=excluded_from_wire(request.excluded),
                 client_host=request.client_host,
                 request_id=request.request_id,
+                bytes_max=request.bytes_max,
                 now=self._shell.now,
             )
         )
@@ -205,6 +207,11 @@ class ClientServicer(AdminServicer, FileChangeServicer):
             )
         )
         return pb.DeleteReply(deleted=deleted)
+
+    async def Batch(self, request: pb.BatchRequest, context: Any) -> pb.BatchReply:
+        # Known before the first request begins, so that none of them waits for it.
+        await self._shell.caller()
+        return await batch.perform(self, request, context)
 
     async def SetReplication(self, request: pb.SetReplicationRequest, _: Any) -> pb.Empty:
         await self._shell.perform(

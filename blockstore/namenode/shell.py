@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 
 from blockstore.errors import StoreError
+from blockstore.namenode.access import Caller
 from blockstore.namenode.commit import GroupCommit
 from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.core import NameNode
@@ -57,6 +58,10 @@ class Shell:
     def wall(self) -> float:
         return self.clock.wall()
 
+    async def caller(self) -> Caller | None:
+        """The user whose gRPC call this is; costs a thread the first time, then nothing."""
+        return await self._groups.caller(user_in_progress.get())
+
     async def perform(self, call: Callable[[NameNode], Ready[Reply]]) -> Reply:
         """Calls the core for the user whose gRPC call this is; returns when what it did, and what
         it saw, is durable.
@@ -64,7 +69,7 @@ class Shell:
         Raises:
             StoreError: what the core raised; it too is told only when what it rests on is durable.
         """
-        caller = await self._groups.caller(user_in_progress.get())
+        caller = await self.caller()
         try:
             ready = call(self.core.on_behalf_of(caller))
         except StoreError:

@@ -71,7 +71,7 @@ class Targets:
         if node.load is None:
             return ""
         # What was promised to writers already is not free any more.
-        free = node.load.free_bytes - node.writing * block_bytes
+        free = node.load.free_bytes - node.promised_bytes
         if free < block_bytes:
             return (
                 f"has too little space: {node.load.free_bytes} bytes free, {node.writing} blocks "

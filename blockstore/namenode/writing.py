@@ -125,12 +125,12 @@ class Writing:
     def add_block(
         self,
         inode_id: int,
-        *,
         client_id: str,
         previous: Block | None,
         excluded: Sequence[Excluded],
         client_host: str,
         request_id: str,
+        bytes_max: int,
         now: float,
     ) -> LocatedBlock:
         before = self._parts.state.requests.get(request_id)
@@ -138,9 +138,10 @@ class Writing:
             return LocatedBlock(before.block, before.offset, before.targets, True)
         file = self._parts.held_file(inode_id, client_id, now)
         self._check_previous(file, previous)
+        bytes_max = min(bytes_max or file.block_bytes, file.block_bytes)
         targets = self._parts.targets.choose(
             wanted=file.replication,
-            block_bytes=file.block_bytes,
+            block_bytes=bytes_max,
             now=now,
             what=f"a block of '{self._parts.names.path_of(file)}'",
             near=client_host,
@@ -152,7 +153,7 @@ class Writing:
         block = Block(state.next_block_id, state.next_generation)
         offset = file.length
         self._parts.record(BlockAdded(file.id, previous, block, offset, targets, request_id))
-        self._parts.writing(block.id, tuple(node.node_id for node in targets))
+        self._parts.writing(block.id, tuple(node.node_id for node in targets), bytes_max)
         return LocatedBlock(block, offset, targets, True)
 
     def _check_previous(self, file: File, previous: Block | None) -> None:

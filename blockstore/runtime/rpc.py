@@ -64,6 +64,16 @@ def register_errors(table: Mapping[type[Exception], StatusCode]) -> None:
     _CLASS_OF.update({kind.__name__: kind for kind in table})
 
 
+def name_of(error: BaseException) -> str | None:
+    """What the error is called on the wire; None when it isn't one of the table."""
+    return next((kind.__name__ for kind in type(error).__mro__ if kind in STATUS_OF), None)
+
+
+def named(name: str, message: str) -> Exception:
+    """The error of that name."""
+    return _CLASS_OF.get(name, errors.StoreError)(message)
+
+
 # --- the client's side -----------------------------------------------------------------
 
 
@@ -219,11 +229,16 @@ def bind(server: grpc.Server | grpc.aio.Server, host: str, port: int) -> int:
 def raw_handler(
     service: str,
     *,
+    unary_unary: Mapping[str, Callable[..., Any]] | None = None,
     unary_stream: Mapping[str, Callable[..., Any]] | None = None,
     stream_stream: Mapping[str, Callable[..., Any]] | None = None,
 ) -> grpc.GenericRpcHandler:
     """Methods that carry bytes as they are."""
     handlers: dict[str, Any] = {
+        name: grpc.unary_unary_rpc_method_handler(function)
+        for name, function in (unary_unary or {}).items()
+    }
+    handlers |= {
         name: grpc.unary_stream_rpc_method_handler(function)
         for name, function in (unary_stream or {}).items()
     }
@@ -237,9 +252,9 @@ def raw_handler(
 def _status_for(
     error: BaseException, method: str
 ) -> tuple[StatusCode, str, tuple[tuple[str, str], ...]]:
-    for kind in type(error).__mro__:
-        if kind in STATUS_OF:
-            return STATUS_OF[kind], str(error), ((ERROR_KEY, kind.__name__),)
+    name = name_of(error)
+    if name is not None:
+        return STATUS_OF[_CLASS_OF[name]], str(error), ((ERROR_KEY, name),)
     log.exception("%s failed", method, exc_info=error)
     return StatusCode.INTERNAL, f"{type(error).__name__} in {method}: {error}", ()
 

@@ -5,9 +5,9 @@ What clients and other DataNodes ask of a DataNode.
 
 Write and Read carry raw bytes, not messages: their serializers are the
 identity and they are registered by hand (blockstore/datanode/servicer.py)
-under the names /blockstore.DataNodeData/Write and /blockstore.DataNodeData/Read.
-blockstore/datastream.py is the document of that byte format; WriteHeader and
-ReadHeader below are the first frames of those streams.
+under the names /blockstore.DataNodeData/Write, …/Read and …/Bundle.
+blockstore/datastream.py and blockstore/bundles.py are the documents of these byte
+formats; WriteHeader, ReadHeader and BundleHeader below are what they begin with.
 """
 
 from blockstore.wire import types_pb2 as _types_pb2
@@ -106,6 +106,39 @@ class WriteHeader(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WriteHeader: _TypeAlias = WriteHeader  # noqa: Y015
+
+@_typing.final
+class BundleHeader(_message.Message):
+    """The head of a bundle of whole small blocks (blockstore/bundles.py)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BLOCKS_FIELD_NUMBER: _builtins.int
+    DOWNSTREAM_FIELD_NUMBER: _builtins.int
+    CHUNK_BYTES_FIELD_NUMBER: _builtins.int
+    chunk_bytes: _builtins.int
+    @_builtins.property
+    def blocks(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Block]:
+        """With their lengths; the packets follow in this order."""
+
+    @_builtins.property
+    def downstream(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Node]:
+        """The nodes after this one in the pipeline."""
+
+    def __init__(
+        self,
+        *,
+        blocks: _abc.Iterable[_types_pb2.Block] | None = ...,
+        downstream: _abc.Iterable[_types_pb2.Node] | None = ...,
+        chunk_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "chunk_bytes", b"chunk_bytes", "downstream", b"downstream"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BundleHeader: _TypeAlias = BundleHeader  # noqa: Y015
 
 @_typing.final
 class ReadHeader(_message.Message):

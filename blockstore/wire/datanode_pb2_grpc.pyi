@@ -5,9 +5,9 @@ What clients and other DataNodes ask of a DataNode.
 
 Write and Read carry raw bytes, not messages: their serializers are the
 identity and they are registered by hand (blockstore/datanode/servicer.py)
-under the names /blockstore.DataNodeData/Write and /blockstore.DataNodeData/Read.
-blockstore/datastream.py is the document of that byte format; WriteHeader and
-ReadHeader below are the first frames of those streams.
+under the names /blockstore.DataNodeData/Write, …/Read and …/Bundle.
+blockstore/datastream.py and blockstore/bundles.py are the documents of these byte
+formats; WriteHeader, ReadHeader and BundleHeader below are what they begin with.
 """
 
 from blockstore.wire import datanode_pb2 as _datanode_pb2

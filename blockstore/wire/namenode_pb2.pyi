@@ -134,6 +134,169 @@ class FileReply(_message.Message):
 Global___FileReply: _TypeAlias = FileReply  # noqa: Y015
 
 @_typing.final
+class BatchRequest(_message.Message):
+    """A request sees what those before it have changed. One that is refused doesn't stop the others."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchCall]: ...
+    def __init__(
+        self,
+        *,
+        calls: _abc.Iterable[Global___BatchCall] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchRequest: _TypeAlias = BatchRequest  # noqa: Y015
+
+@_typing.final
+class BatchCall(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREATE_FIELD_NUMBER: _builtins.int
+    ADD_BLOCK_FIELD_NUMBER: _builtins.int
+    ABANDON_BLOCK_FIELD_NUMBER: _builtins.int
+    COMPLETE_FIELD_NUMBER: _builtins.int
+    STAT_FIELD_NUMBER: _builtins.int
+    MKDIRS_FIELD_NUMBER: _builtins.int
+    RENAME_FIELD_NUMBER: _builtins.int
+    DELETE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def create(self) -> Global___CreateRequest: ...
+    @_builtins.property
+    def add_block(self) -> Global___AddBlockRequest: ...
+    @_builtins.property
+    def abandon_block(self) -> Global___AbandonBlockRequest: ...
+    @_builtins.property
+    def complete(self) -> Global___CompleteRequest: ...
+    @_builtins.property
+    def stat(self) -> Global___PathRequest: ...
+    @_builtins.property
+    def mkdirs(self) -> Global___MkdirsRequest: ...
+    @_builtins.property
+    def rename(self) -> Global___RenameRequest: ...
+    @_builtins.property
+    def delete(self) -> Global___DeleteRequest: ...
+    def __init__(
+        self,
+        *,
+        create: Global___CreateRequest | None = ...,
+        add_block: Global___AddBlockRequest | None = ...,
+        abandon_block: Global___AbandonBlockRequest | None = ...,
+        complete: Global___CompleteRequest | None = ...,
+        stat: Global___PathRequest | None = ...,
+        mkdirs: Global___MkdirsRequest | None = ...,
+        rename: Global___RenameRequest | None = ...,
+        delete: Global___DeleteRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["abandon_block", b"abandon_block", "add_block", b"add_block", "complete", b"complete", "create", b"create", "delete", b"delete", "mkdirs", b"mkdirs", "rename", b"rename", "request", b"request", "stat", b"stat"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abandon_block", b"abandon_block", "add_block", b"add_block", "complete", b"complete", "create", b"create", "delete", b"delete", "mkdirs", b"mkdirs", "rename", b"rename", "request", b"request", "stat", b"stat"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["create", "add_block", "abandon_block", "complete", "stat", "mkdirs", "rename", "delete"]  # noqa: Y015
+    _WhichOneofArgType_request: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_request) -> _WhichOneofReturnType_request | None: ...
+
+Global___BatchCall: _TypeAlias = BatchCall  # noqa: Y015
+
+@_typing.final
+class BatchReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchOutcome]:
+        """As many as there were calls, in their order."""
+
+    def __init__(
+        self,
+        *,
+        outcomes: _abc.Iterable[Global___BatchOutcome] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcomes", b"outcomes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchReply: _TypeAlias = BatchReply  # noqa: Y015
+
+@_typing.final
+class BatchOutcome(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_FIELD_NUMBER: _builtins.int
+    LOCATED_FIELD_NUMBER: _builtins.int
+    COMPLETE_FIELD_NUMBER: _builtins.int
+    DELETE_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def file(self) -> Global___FileReply:
+        """Of create and stat."""
+
+    @_builtins.property
+    def located(self) -> _types_pb2.LocatedBlock: ...
+    @_builtins.property
+    def complete(self) -> Global___CompleteReply: ...
+    @_builtins.property
+    def delete(self) -> Global___DeleteReply: ...
+    @_builtins.property
+    def done(self) -> Global___Empty:
+        """Done, and there is nothing to say."""
+
+    @_builtins.property
+    def refusal(self) -> Global___BatchRefusal: ...
+    def __init__(
+        self,
+        *,
+        file: Global___FileReply | None = ...,
+        located: _types_pb2.LocatedBlock | None = ...,
+        complete: Global___CompleteReply | None = ...,
+        delete: Global___DeleteReply | None = ...,
+        done: Global___Empty | None = ...,
+        refusal: Global___BatchRefusal | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "delete", b"delete", "done", b"done", "file", b"file", "located", b"located", "outcome", b"outcome", "refusal", b"refusal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "delete", b"delete", "done", b"done", "file", b"file", "located", b"located", "outcome", b"outcome", "refusal", b"refusal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["file", "located", "complete", "delete", "done", "refusal"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___BatchOutcome: _TypeAlias = BatchOutcome  # noqa: Y015
+
+@_typing.final
+class BatchRefusal(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """The name of the error's class."""
+    message: _builtins.str
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchRefusal: _TypeAlias = BatchRefusal  # noqa: Y015
+
+@_typing.final
 class AddBlockRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -143,11 +306,14 @@ class AddBlockRequest(_message.Message):
     EXCLUDED_FIELD_NUMBER: _builtins.int
     CLIENT_HOST_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    BYTES_MAX_FIELD_NUMBER: _builtins.int
     inode_id: _builtins.int
     client_id: _builtins.str
     client_host: _builtins.str
     """The client's host, for a local first replica."""
     request_id: _builtins.str
+    bytes_max: _builtins.int
+    """The block will have no more bytes than this: so much room is kept for it. 0: a whole block."""
     @_builtins.property
     def previous(self) -> _types_pb2.Block:
         """The block just filled; absent for the first."""
@@ -165,10 +331,11 @@ class AddBlockRequest(_message.Message):
         excluded: _abc.Iterable[_types_pb2.Excluded] | None = ...,
         client_host: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        bytes_max: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["previous", b"previous"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_host", b"client_host", "client_id", b"client_id", "excluded", b"excluded", "inode_id", b"inode_id", "previous", b"previous", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_max", b"bytes_max", "client_host", b"client_host", "client_id", b"client_id", "excluded", b"excluded", "inode_id", b"inode_id", "previous", b"previous", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -156,6 +156,11 @@ class NameNodeStub(object):
                 request_serializer=blockstore_dot_wire_dot_namenode__pb2.SetTimesRequest.SerializeToString,
                 response_deserializer=blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
                 _registered_method=True)
+        self.Batch = channel.unary_unary(
+                '/blockstore.NameNode/Batch',
+                request_serializer=blockstore_dot_wire_dot_namenode__pb2.BatchRequest.SerializeToString,
+                response_deserializer=blockstore_dot_wire_dot_namenode__pb2.BatchReply.FromString,
+                _registered_method=True)
         self.Summarise = channel.unary_unary(
                 '/blockstore.NameNode/Summarise',
                 request_serializer=blockstore_dot_wire_dot_namenode__pb2.PathRequest.SerializeToString,
@@ -367,6 +372,13 @@ class NameNodeServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Batch(self, request, context):
+        """Many requests in one: begun in their order, durable with one sync, each with its own outcome.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Summarise(self, request, context):
         """Directories, files, bytes and replicated bytes below a path.
         """
@@ -549,6 +561,11 @@ def add_NameNodeServicer_to_server(servicer, server):
                     servicer.SetTimes,
                     request_deserializer=blockstore_dot_wire_dot_namenode__pb2.SetTimesRequest.FromString,
                     response_serializer=blockstore_dot_wire_dot_namenode__pb2.Empty.SerializeToString,
+            ),
+            'Batch': grpc.unary_unary_rpc_method_handler(
+                    servicer.Batch,
+                    request_deserializer=blockstore_dot_wire_dot_namenode__pb2.BatchRequest.FromString,
+                    response_serializer=blockstore_dot_wire_dot_namenode__pb2.BatchReply.SerializeToString,
             ),
             'Summarise': grpc.unary_unary_rpc_method_handler(
                     servicer.Summarise,
@@ -1245,6 +1262,33 @@ class NameNode(object):
             '/blockstore.NameNode/SetTimes',
             blockstore_dot_wire_dot_namenode__pb2.SetTimesRequest.SerializeToString,
             blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Batch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blockstore.NameNode/Batch',
+            blockstore_dot_wire_dot_namenode__pb2.BatchRequest.SerializeToString,
+            blockstore_dot_wire_dot_namenode__pb2.BatchReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -75,6 +75,8 @@ class NameNodeStub:
     SetMode: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.SetModeRequest, _namenode_pb2.Empty]
     SetOwner: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.SetOwnerRequest, _namenode_pb2.Empty]
     SetTimes: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.SetTimesRequest, _namenode_pb2.Empty]
+    Batch: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.BatchRequest, _namenode_pb2.BatchReply]
+    """Many requests in one: begun in their order, durable with one sync, each with its own outcome."""
     Summarise: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.PathRequest, _namenode_pb2.SummaryReply]
     """Directories, files, bytes and replicated bytes below a path."""
     ReportBadReplica: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.ReportBadReplicaRequest, _namenode_pb2.Empty]
@@ -137,6 +139,8 @@ class NameNodeAsyncStub(NameNodeStub):
     SetMode: _aio.UnaryUnaryMultiCallable[_namenode_pb2.SetModeRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
     SetOwner: _aio.UnaryUnaryMultiCallable[_namenode_pb2.SetOwnerRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
     SetTimes: _aio.UnaryUnaryMultiCallable[_namenode_pb2.SetTimesRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
+    Batch: _aio.UnaryUnaryMultiCallable[_namenode_pb2.BatchRequest, _namenode_pb2.BatchReply]  # type: ignore[assignment]
+    """Many requests in one: begun in their order, durable with one sync, each with its own outcome."""
     Summarise: _aio.UnaryUnaryMultiCallable[_namenode_pb2.PathRequest, _namenode_pb2.SummaryReply]  # type: ignore[assignment]
     """Directories, files, bytes and replicated bytes below a path."""
     ReportBadReplica: _aio.UnaryUnaryMultiCallable[_namenode_pb2.ReportBadReplicaRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
@@ -340,6 +344,14 @@ class NameNodeServicer(metaclass=_abc_1.ABCMeta):
         request: _namenode_pb2.SetTimesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_namenode_pb2.Empty, _abc.Awaitable[_namenode_pb2.Empty]]: ...
+
+    @_abc_1.abstractmethod
+    def Batch(
+        self,
+        request: _namenode_pb2.BatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namenode_pb2.BatchReply, _abc.Awaitable[_namenode_pb2.BatchReply]]:
+        """Many requests in one: begun in their order, durable with one sync, each with its own outcome."""
 
     @_abc_1.abstractmethod
     def Summarise(

@@ -1,0 +1,267 @@
+"""Many small files written at once: a few round trips for hundreds of them.
+
+    Create, for all           one call of the NameNode
+    AddBlock, for all         one
+    the bytes                 one bundle for all blocks that go to the same nodes
+    Complete, for all         one, or another when replicas are still being reported
+
+Rules
+- Every file is as durable as after an ordinary close: the NameNode's rules are the same, the
+  DataNodes fsync before they acknowledge.
+- What a bundle couldn't bring is written the ordinary way, with its pipeline recovery.
+- A file is there whole or not at all; those that failed are removed.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+from blockstore import bundles, checksum
+from blockstore.bundles import BUNDLE_BYTES_MAX
+from blockstore.client.namenode import BATCH_CALLS, NameNodeClient
+from blockstore.client.settings import ClientSettings
+from blockstore.client.writer import BlockWriter
+from blockstore.codec import (
+    block_to_wire,
+    located_from_wire,
+    nodes_to_wire,
+    status_from_wire,
+)
+from blockstore.datastream import LAST, Packet, pack
+from blockstore.errors import NotReadyException, StoreError
+from blockstore.model import Block, FileStatus, LocatedBlock
+from blockstore.peers import Peers
+from blockstore.runtime.clock import Clock
+from blockstore.wire import datanode_pb2
+from blockstore.wire import namenode_pb2 as pb
+
+log = logging.getLogger(__name__)
+
+# Beyond it a file has its own pipeline: a stream costs little beside so many bytes.
+SMALL_BYTES: Final = 256 * 1024
+# Bundles on their way at once.
+_BUNDLES_MAX: Final = 4
+_COMPLETE_PAUSE_S: Final = 0.005
+
+
+@dataclass
+class _File:
+    """One file on its way."""
+
+    path: str
+    data: bytes
+    status: FileStatus | None = None
+    located: LocatedBlock | None = None
+    # Its bytes are on the DataNodes.
+    stored: bool = False
+    error: Exception | None = None
+
+    @property
+    def block(self) -> Block | None:
+        if self.located is None:
+            return None
+        block = self.located.block
+        return Block(block.id, block.generation, len(self.data))
+
+
+class SmallFiles:
+    """Writes files for one client. Thread-safe: holds nothing between calls."""
+
+    def __init__(
+        self,
+        namenode: NameNodeClient,
+        peers: Peers,
+        settings: ClientSettings,
+        client_host: str,
+        clock: Clock,
+        writer: Callable[[FileStatus], BlockWriter],
+    ) -> None:
+        """`writer` writes a created file the ordinary way."""
+        self._namenode = namenode
+        self._peers = peers
+        self._settings = settings
+        self._client_host = client_host
+        self._clock = clock
+        self._writer = writer
+
+    def put(
+        self, files: Iterable[tuple[str, bytes]], *, replication: int, overwrite: bool
+    ) -> list[Exception]:
+        """Writes the files; returns what those that failed failed with."""
+        errors: list[Exception] = []
+        for group in _groups(files):
+            self._put_group(group, replication, overwrite)
+            errors += [file.error for file in group if file.error is not None]
+        return errors
+
+    def _put_group(self, group: Sequence[_File], replication: int, overwrite: bool) -> None:
+        self._create(group, replication, overwrite)
+        self._allocate([file for file in _going(group) if _is_small(file)])
+        self._send([file for file in _going(group) if file.located])
+        for file in _going(group):
+            if file.data and not file.stored:
+                self._write_alone(file)
+        self._complete([file for file in _going(group) if file.stored or not file.data])
+
+    # --- the steps -------------------------------------------------------------------------
+
+    def _create(self, group: Sequence[_File], replication: int, overwrite: bool) -> None:
+        calls = [
+            pb.BatchCall(
+                create=pb.CreateRequest(
+                    path=file.path,
+                    replication=replication,
+                    overwrite=overwrite,
+                    parents=True,
+                    client_id=self._namenode.client_id,
+                    request_id=secrets.token_hex(16),
+                )
+            )
+            for file in group
+        ]
+        for file, outcome in zip(group, self._namenode.batch(calls), strict=True):
+            if isinstance(outcome, Exception):
+                file.error = outcome
+            else:
+                file.status = status_from_wire(outcome.file.status)
+
+    def _allocate(self, files: Sequence[_File]) -> None:
+        """A block for each; one that gets none is written alone, with that path's patience."""
+        calls = [
+            pb.BatchCall(
+                add_block=pb.AddBlockRequest(
+                    inode_id=_inode(file),
+                    client_id=self._namenode.client_id,
+                    client_host=self._client_host,
+                    request_id=secrets.token_hex(16),
+                    bytes_max=len(file.data),
+                )
+            )
+            for file in files
+        ]
+        for file, outcome in zip(files, self._namenode.batch(calls), strict=True):
+            if isinstance(outcome, Exception):
+                log.info("%s is written alone: %s", file.path, outcome)
+            else:
+                file.located = located_from_wire(outcome.located)
+
+    def _send(self, files: Sequence[_File]) -> None:
+        """Files whose blocks go to the same nodes share a bundle."""
+        shares: dict[frozenset[str], list[_File]] = {}
+        for file in files:
+            assert file.located is not None
+            nodes = frozenset(node.node_id for node in file.located.nodes)
+            shares.setdefault(nodes, []).append(file)
+        if len(shares) <= 1:
+            for share in shares.values():
+                self._send_bundle(share)
+            return
+        with ThreadPoolExecutor(min(_BUNDLES_MAX, len(shares))) as threads:
+            list(threads.map(self._send_bundle, shares.values()))
+
+    def _send_bundle(self, share: Sequence[_File]) -> None:
+        assert share[0].located is not None
+        nodes, chunk = share[0].located.nodes, self._settings.chunk_bytes
+        header = datanode_pb2.BundleHeader(
+            blocks=[block_to_wire(file.block) for file in share if file.block],
+            downstream=nodes_to_wire(nodes[1:]),
+            chunk_bytes=chunk,
+        )
+        packets = [
+            pack(Packet(0, 1, LAST, checksum.checksums(file.data, chunk), file.data))
+            for file in share
+        ]
+        limit_s = self._settings.pipeline_ack_s + 5.0 * len(nodes)
+        first = nodes[0]
+        ack = bundles.send(
+            self._peers.dial(first), header, packets, to=str(first), timeout_s=limit_s
+        )
+        if ack.failed_hop >= 0:
+            log.warning("a bundle of %d files failed: %s", len(share), ack.reason)
+        for file in share:
+            file.stored = ack.failed_hop < 0
+
+    def _write_alone(self, file: _File) -> None:
+        assert file.status is not None
+        try:
+            if file.located is not None:
+                self._namenode.abandon_block(file.status.inode_id, file.located.block)
+            with self._writer(file.status) as writer:
+                writer.write(file.data)
+        except StoreError as error:
+            self._give_up(file, error)
+
+    def _complete(self, files: Sequence[_File]) -> None:
+        started = self._clock.monotonic()
+        while files:
+            calls = [
+                pb.BatchCall(
+                    complete=pb.CompleteRequest(
+                        inode_id=_inode(file),
+                        client_id=self._namenode.client_id,
+                        last=block_to_wire(file.block) if file.block else None,
+                    )
+                )
+                for file in files
+            ]
+            outcomes = self._namenode.batch(calls)
+            waited_s = self._clock.monotonic() - started
+            files = [
+                file
+                for file, outcome in zip(files, outcomes, strict=True)
+                if self._is_open_still(file, outcome, waited_s)
+            ]
+            if files:
+                self._clock.sleep(_COMPLETE_PAUSE_S)
+
+    def _is_open_still(self, file: _File, outcome: Any, waited_s: float) -> bool:
+        if isinstance(outcome, Exception):
+            self._give_up(file, outcome)
+            return False
+        if outcome.complete.done:
+            return False
+        if waited_s > self._settings.close_s:
+            why = outcome.complete.waiting_for
+            self._give_up(
+                file, NotReadyException(f"{file.path} is not closed after {waited_s:.0f} s: {why}")
+            )
+            return False
+        return True
+
+    def _give_up(self, file: _File, error: Exception) -> None:
+        file.error = error
+        try:
+            self._namenode.remove_own(file.path, _inode(file))
+        except StoreError as failure:
+            log.warning("%s could not be removed, its lease will run out: %s", file.path, failure)
+
+
+def _going(group: Sequence[_File]) -> list[_File]:
+    return [file for file in group if file.error is None]
+
+
+def _is_small(file: _File) -> bool:
+    assert file.status is not None
+    return 0 < len(file.data) <= min(SMALL_BYTES, file.status.block_bytes)
+
+
+def _inode(file: _File) -> int:
+    assert file.status is not None
+    return file.status.inode_id
+
+
+def _groups(files: Iterable[tuple[str, bytes]]) -> Iterator[list[_File]]:
+    """As many as one call and one bundle take."""
+    group: list[_File] = []
+    size = 0
+    for path, data in files:
+        if group and (len(group) == BATCH_CALLS or size + len(data) > BUNDLE_BYTES_MAX):
+            yield group
+            group, size = [], 0
+        group.append(_File(path, data))
+        size += len(data)
+    if group:
+        yield group

@@ -1,0 +1,114 @@
+"""Whole small blocks, many at once: verify, forward, store together, acknowledge.
+
+The nodes below store at the same time. A bundle that fails here or below leaves what it
+leaves: its blocks are abandoned by who sent it, and the NameNode has them deleted.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from blockstore import bundles, checksum
+from blockstore.bundles import BUNDLE_BYTES_MAX, unpack_bundle
+from blockstore.codec import block_from_wire, node_from_wire
+from blockstore.datanode.fence import Fence
+from blockstore.datanode.pipeline import CHUNK_BYTES_MAX, PipelineLimits
+from blockstore.datanode.store import ReplicaStore
+from blockstore.datanode.writing import Writing
+from blockstore.datastream import LAST, Ack, Packet, pack_ack, unpack
+from blockstore.errors import InvalidRequestException, StoreError
+from blockstore.model import Block, Node
+from blockstore.wire import datanode_pb2
+
+log = logging.getLogger(__name__)
+
+# Bundles forwarded at once; more wait for their turn.
+_FORWARDING_MAX: Final = 8
+
+
+class Bundles:
+    """Receives bundles. Thread-safe."""
+
+    def __init__(
+        self,
+        store: ReplicaStore,
+        *,
+        dial: Callable[[Node], grpc.Channel],
+        fence: Fence,
+        limits: PipelineLimits,
+    ) -> None:
+        self._store = store
+        self._dial = dial
+        self._fence = fence
+        self._limits = limits
+        self._forwarding = ThreadPoolExecutor(_FORWARDING_MAX, "forward")
+
+    def receive(self, bundle: bytes) -> bytes:
+        """Returns the ack."""
+        below: Future[Ack] | None = None
+        try:
+            self._fence.check()
+            raw, frames = unpack_bundle(bundle)
+            header = _header(raw)
+            blocks = [block_from_wire(block) for block in header.blocks]
+            packets = _verified(blocks, frames, header.chunk_bytes)
+            if header.downstream:
+                below = self._forwarding.submit(self._forward, header, frames)
+            self._take(blocks, packets, header.chunk_bytes)
+        except StoreError as error:
+            log.warning("a bundle failed: %s", error)
+            return pack_ack(Ack(0, 0, str(error)))
+        if below is not None:
+            ack = below.result()
+            if ack.failed_hop >= 0:
+                return pack_ack(Ack(0, ack.failed_hop + 1, ack.reason))
+        return pack_ack(Ack(len(blocks)))
+
+    def _take(self, blocks: Sequence[Block], packets: Sequence[Packet], chunk_bytes: int) -> None:
+        writings: list[Writing] = []
+        try:
+            for block, packet in zip(blocks, packets, strict=True):
+                writings.append(self._store.create(block, chunk_bytes))
+                writings[-1].write(0, packet.crcs, packet.data)
+            self._fence.check()
+            Writing.finish_together(writings)
+        finally:
+            for writing in writings:
+                writing.release()
+
+    def _forward(self, header: datanode_pb2.BundleHeader, frames: Sequence[bytes]) -> Ack:
+        following = node_from_wire(header.downstream[0])
+        onward = datanode_pb2.BundleHeader()
+        onward.CopyFrom(header)
+        del onward.downstream[0]
+        limit_s = self._limits.ack_s + len(onward.downstream) * self._limits.hop_s
+        return bundles.send(
+            self._dial(following), onward, frames, to=str(following), timeout_s=limit_s
+        )
+
+
+def _header(raw: bytes) -> datanode_pb2.BundleHeader:
+    try:
+        header = datanode_pb2.BundleHeader.FromString(raw)
+    except DecodeError:
+        raise InvalidRequestException("a bundle's head can't be read") from None
+    if not 0 < header.chunk_bytes <= CHUNK_BYTES_MAX:
+        raise InvalidRequestException(f"chunks of {header.chunk_bytes} bytes are out of range")
+    return header
+
+
+def _verified(blocks: Sequence[Block], frames: Sequence[bytes], chunk_bytes: int) -> list[Packet]:
+    if len(blocks) != len(frames) or sum(map(len, frames)) > 2 * BUNDLE_BYTES_MAX:
+        raise InvalidRequestException(f"{len(frames)} packets for {len(blocks)} blocks in a bundle")
+    packets = []
+    for block, frame in zip(blocks, frames, strict=True):
+        packet = unpack(frame, chunk_bytes)
+        if packet.offset or not packet.flags & LAST or len(packet.data) != block.length:
+            raise InvalidRequestException(f"{block} isn't whole in its bundle")
+        checksum.verify(packet.data, packet.crcs, chunk_bytes, what=str(block), offset=0)
+        packets.append(packet)
+    return packets

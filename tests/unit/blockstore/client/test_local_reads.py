@@ -1,0 +1,88 @@
+"""Reading beside a DataNode: its files are asked for once, and kept open while they're used."""
+
+import os
+import random
+
+import pytest
+
+from blockstore import checksum
+from blockstore.client.fetch import LOCAL_REPLICAS_MAX, Fetcher
+from blockstore.client.reader import BlockReader
+from blockstore.client.settings import DEFAULT
+from blockstore.client.shortcircuit import LocalReplica
+from blockstore.datanode.blockfiles import BlockFiles
+from blockstore.datanode.store import ReplicaStore
+from blockstore.model import Block, LocatedBlock, Node
+from blockstore.runtime.clock import FakeClock
+
+CHUNK = 512
+BLOCK_BYTES = 5_000
+BLOCKS = LOCAL_REPLICAS_MAX + 2
+DATA = random.Random(5).randbytes(BLOCKS * BLOCK_BYTES)
+HERE = Node("dn-1", "here", 1)
+
+
+class Map:
+    """A file of several blocks on one node."""
+
+    path = "/file"
+    length = len(DATA)
+
+    def find(self, offset):
+        number = offset // BLOCK_BYTES
+        return LocatedBlock(Block(number + 1, 7, BLOCK_BYTES), number * BLOCK_BYTES, (HERE,))
+
+
+class Local:
+    """The node's files; counts who asks for them."""
+
+    def __init__(self, store):
+        self.store = store
+        self.asked = []
+
+    def may_be_local(self, node):
+        return True
+
+    def open(self, block, node):
+        self.asked.append(block.id)
+        paths = self.store.local_paths(block)
+        return LocalReplica(block, paths.data_path, paths.checksum_path)
+
+
+@pytest.fixture
+def local(tmp_path):
+    files = BlockFiles([tmp_path])
+    store = ReplicaStore(files, lambda replica: None)
+    for number in range(BLOCKS):
+        data = DATA[number * BLOCK_BYTES : (number + 1) * BLOCK_BYTES]
+        writing = store.create(Block(number + 1, 7), CHUNK)
+        writing.write(0, checksum.checksums(data, CHUNK), data)
+        writing.finish()
+    yield Local(store)
+    files.close()
+
+
+@pytest.fixture
+def reader(local):
+    fetcher = Fetcher(Map(), None, None, local, DEFAULT, FakeClock())
+    with BlockReader(fetcher, lambda: None) as reader:
+        yield reader
+
+
+def test_reads_all_over_a_block_ask_for_its_files_once(local, reader):
+    for offset in (0, 4_000, 17, 4_999, 600):
+        assert (
+            reader.pread(offset, 900)[: BLOCK_BYTES - offset]
+            == (DATA[offset : min(offset + 900, BLOCK_BYTES)])
+        )
+    assert local.asked.count(1) == 1
+
+
+def test_only_so_many_stay_open_and_those_that_were_closed_are_opened_again(local, reader):
+    open_before = len(os.listdir("/proc/self/fd"))
+    assert reader.read() == DATA
+    assert len(os.listdir("/proc/self/fd")) <= open_before + LOCAL_REPLICAS_MAX
+    assert reader.pread(10, 10) == DATA[10:20]
+    assert local.asked == [*range(1, BLOCKS + 1), 1]
+    reader.close()
+    assert len(os.listdir("/proc/self/fd")) <= open_before
