@@ -19,6 +19,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from mapred.columnar import BatchMapper as BatchMapper
+    from mapred.columnar import BatchReducer as BatchReducer
+    from mapred.columnar import BlockMapper as BlockMapper
     from mapred.formats.choice import Format as Format
     from mapred.job import Job as Job
     from mapred.jobinputs import Input as Input
@@ -26,37 +29,73 @@ if TYPE_CHECKING:
     from mapred.records import Mapper as Mapper
     from mapred.records import Partitioner as Partitioner
     from mapred.records import Reducer as Reducer
+    from mapred.reducers.approximate import ApproxCountDistinct as ApproxCountDistinct
+    from mapred.reducers.chosen import Histogram as Histogram
+    from mapred.reducers.chosen import TopK as TopK
+    from mapred.reducers.distinct import CountDistinct as CountDistinct
+    from mapred.reducers.distinct import Distinct as Distinct
+    from mapred.reducers.moments import Mean as Mean
+    from mapred.reducers.moments import Variance as Variance
     from mapred.reducers.numbers import Count as Count
     from mapred.reducers.numbers import Max as Max
     from mapred.reducers.numbers import Min as Min
     from mapred.reducers.numbers import Sum as Sum
+    from mapred.reducers.sequences import Collect as Collect
+    from mapred.reducers.sequences import First as First
+    from mapred.reducers.sequences import Last as Last
 
 _HOME: Final = {
+    "ApproxCountDistinct": "mapred.reducers.approximate",
+    "BatchMapper": "mapred.columnar",
+    "BatchReducer": "mapred.columnar",
+    "BlockMapper": "mapred.columnar",
+    "Collect": "mapred.reducers.sequences",
     "Count": "mapred.reducers.numbers",
+    "CountDistinct": "mapred.reducers.distinct",
+    "Distinct": "mapred.reducers.distinct",
+    "First": "mapred.reducers.sequences",
     "Format": "mapred.formats.choice",
+    "Histogram": "mapred.reducers.chosen",
     "Input": "mapred.jobinputs",
     "Job": "mapred.job",
+    "Last": "mapred.reducers.sequences",
     "Mapper": "mapred.records",
     "Max": "mapred.reducers.numbers",
+    "Mean": "mapred.reducers.moments",
     "Min": "mapred.reducers.numbers",
     "Param": "mapred.params",
     "Partitioner": "mapred.records",
     "Reducer": "mapred.records",
     "Sum": "mapred.reducers.numbers",
+    "TopK": "mapred.reducers.chosen",
+    "Variance": "mapred.reducers.moments",
 }
 
 __all__ = [
+    "ApproxCountDistinct",
+    "BatchMapper",
+    "BatchReducer",
+    "BlockMapper",
+    "Collect",
     "Count",
+    "CountDistinct",
+    "Distinct",
+    "First",
     "Format",
+    "Histogram",
     "Input",
     "Job",
+    "Last",
     "Mapper",
     "Max",
+    "Mean",
     "Min",
     "Param",
     "Partitioner",
     "Reducer",
     "Sum",
+    "TopK",
+    "Variance",
 ]
 
 

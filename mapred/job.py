@@ -8,6 +8,7 @@ class MeanLength(Job):
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
+from mapred.columnar import BatchReducer
 from mapred.errors import JobDefinitionError
 from mapred.formats.choice import Format
 from mapred.jobinputs import Input, check_inputs
@@ -94,6 +95,11 @@ def check(job: type[Job]) -> None:
         raise JobDefinitionError(
             f"{job.__name__} has a combiner but no reducer: nothing would be grouped. "
             "Name a reducer, or drop the combiner"
+        )
+    if job.combiner is not None and issubclass(job.combiner, BatchReducer):
+        raise JobDefinitionError(
+            f"{job.__name__}.combiner is {job.combiner.__name__}, a BatchReducer: combiners "
+            "work in the map loop. Name a Reducer or a built-in such as mapred.Sum"
         )
     _check_builtins(job)
     for name in vars(Job):

@@ -48,7 +48,7 @@ class _Blocks:
 
     def batches(self) -> Iterator[RecordBatch]:
         """Raises InputError."""
-        for first, rows in self._blocks():
+        for first, rows in self.blocks():
             yield self._batch(first, rows)
 
     def counters(self) -> Mapping[str, int]:
@@ -61,7 +61,7 @@ class _Blocks:
         """Raises InputError for an array of another kind."""
         raise NotImplementedError
 
-    def _blocks(self) -> Iterator[tuple[int, Any]]:
+    def blocks(self) -> Iterator[tuple[int, Any]]:
         """(number of the first row, rows)."""
         with self._storage.open_read(self._split.uri) as file:
             shape, kind = self._header(file)

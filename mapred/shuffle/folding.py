@@ -31,7 +31,7 @@ def folded(rows: Rows, fold: Fold, *, floats: bool = False) -> Rows | None:
     if rows.keys is FLOAT:
         # A hash takes the two zeros for two keys.
         return folded_sorted(rows.take(sort_order(rows.order)), fold, floats=floats)
-    if not _exact(rows, fold, floats):
+    if not foldable(rows, fold, floats):
         return None
     by, *originals = rows.batch.schema.names[:-1]
     # One thread: the order of additions is the order of rows.
@@ -43,7 +43,7 @@ def folded(rows: Rows, fold: Fold, *, floats: bool = False) -> Rows | None:
 
 def folded_sorted(rows: Rows, fold: Fold, *, floats: bool = False) -> Rows | None:
     """One row a key."""
-    if not _exact(rows, fold, floats):
+    if not foldable(rows, fold, floats):
         return None
     starts = group_starts(rows.order)
     if len(starts) == len(rows):
@@ -53,7 +53,8 @@ def folded_sorted(rows: Rows, fold: Fold, *, floats: bool = False) -> Rows | Non
     return _with_values(rows, firsts.columns[:-1], pa.array(values))
 
 
-def _exact(rows: Rows, fold: Fold, floats: bool) -> bool:
+def foldable(rows: Rows, fold: Fold, floats: bool) -> bool:
+    """Whether columns do exactly what Python would."""
     if not len(rows) or rows.values not in (INT, FLOAT):
         return False
     if rows.values is FLOAT:

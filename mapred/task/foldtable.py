@@ -9,14 +9,16 @@ from pickle import PickleError
 from typing import Any, Final
 
 from mapred.shuffle.columns import Rows, joined, rows_of
-from mapred.shuffle.folding import folded
+from mapred.shuffle.folding import foldable, folded
 from mapred.shuffle.folds import Fold
 from mapred.shuffle.sorter import Sorter
 from mapred.task.combine import Combine, CombiningTable
 from mapred.task.pairs import Chunk, explained
 
 # Enough that Arrow's cost per call vanishes, few enough for a CPU's cache.
-_PENDING_ROWS: Final = 65536
+_PENDING_ROWS: Final = 65_536
+# Parts wait until they are folded into one: for as many rows as it has, but at least this many.
+_NEWER_ROWS: Final = 262_144
 
 
 class FoldTable:
@@ -34,7 +36,7 @@ class FoldTable:
         self._values: list[Any] = []
         # Of what is in these lists, an estimate.
         self._pending_bytes = 0
-        # The first is folded as far as it can be, the others are newer.
+        # The first is folded as far as it can be, the others wait.
         self._parts: list[Rows] = []
         self._any: CombiningTable | None = None
         self._records_in = 0
@@ -63,6 +65,16 @@ class FoldTable:
         if len(self._keys) >= _PENDING_ROWS or self._pending_bytes > self._table_bytes // 2:
             self._fold_pending()
 
+    def add_rows(self, rows: Rows) -> None:
+        """Records that are in columns already."""
+        if not self._any:
+            self._fold_pending()
+        if self._any:
+            if len(rows):
+                self._any.add(_pairs_of(rows), rows.bytes)
+        elif len(rows):
+            self._hold(rows, rows.bytes)
+
     def finish(self) -> None:
         """Hands over what is left; the table can't be used any more."""
         self._fold_pending()
@@ -82,22 +94,34 @@ class FoldTable:
             rows = rows_of(keys, values)
         except (TypeError, ValueError, AttributeError, PickleError) as error:
             raise explained(error, zip(keys, values, strict=True)) from None
+        # At once, while the strings are in the CPU's cache.
         part = folded(rows, self._fold, floats=self._floats)
-        if part is None:
+        self._hold(part or rows, pending_bytes)
+        if part:
+            self._records_in += len(rows) - len(part)
+
+    def _hold(self, rows: Rows, rows_bytes: int) -> None:
+        if not foldable(rows, self._fold, floats=self._floats):
+            self._fold_parts()
             self._to_sorter()
             self._any = CombiningTable(self._combine, self._sorter, self._table_bytes)
-            self._any.add(list(zip(keys, values, strict=True)), pending_bytes)
+            self._any.add(_pairs_of(rows), rows_bytes)
             return
-        self._records_in += len(keys)
-        self._parts.append(part)
+        self._records_in += len(rows)
+        self._parts.append(rows)
         newer = sum(map(len, self._parts[1:]))
-        if newer > max(_PENDING_ROWS, len(self._parts[0])):
+        if newer > max(_NEWER_ROWS, len(self._parts[0])):
             self._fold_parts()
-        if sum(one.bytes for one in self._parts) > self._table_bytes:
-            self._to_sorter()
+        if self._held_bytes() > self._table_bytes:
+            self._fold_parts()
+            if 2 * self._held_bytes() > self._table_bytes:
+                self._to_sorter()
+
+    def _held_bytes(self) -> int:
+        return sum(one.bytes for one in self._parts)
 
     def _fold_parts(self) -> None:
-        if len(self._parts) > 1:
+        if self._parts:
             together = joined(self._parts)
             whole = folded(together, self._fold, floats=self._floats)
             if whole is None:
@@ -110,3 +134,7 @@ class FoldTable:
             self._records_out += len(part)
             self._sorter.add_rows(part)
         self._parts = []
+
+
+def _pairs_of(rows: Rows) -> Chunk:
+    return list(zip(rows.key_list(), rows.value_list(), strict=True))

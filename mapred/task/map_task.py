@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mapred.columnar import BatchMapper, BlockMapper
 from mapred.formats import input_format
 from mapred.formats.port import RecordReader
 from mapred.iterative.invariants import PINNED
@@ -21,10 +22,11 @@ from mapred.model import Split
 from mapred.records import Mapper, Partitioner, Reducer
 from mapred.reducers.port import Builtin
 from mapred.shuffle.budget import Budget
-from mapred.shuffle.columns import Kind
+from mapred.shuffle.columns import Kind, Rows
 from mapred.shuffle.partition import partitions_of
 from mapred.shuffle.sorter import PartitionFunction, Sorter
 from mapred.storage import storage_for
+from mapred.task.blocks import ColumnReader, as_rows, pairs_of
 from mapred.task.combine import CombiningTable, add_to
 from mapred.task.commit import PartFile
 from mapred.task.context import TaskContext
@@ -44,6 +46,8 @@ class _Sink(Protocol):
     """Where a map's pairs go."""
 
     def add(self, chunk: Chunk, chunk_bytes: int) -> None: ...
+
+    def add_rows(self, rows: Rows) -> None: ...
 
     def finish(self) -> TaskDone: ...
 
@@ -103,7 +107,10 @@ class MapTask:
         mapper = kind()
         mapper.ctx = self._ctx
         mapper.setup()
-        self._map_all(mapper, sink)
+        if isinstance(mapper, BatchMapper | BlockMapper):
+            self._map_columns(mapper, sink)
+        else:
+            self._map_all(mapper, sink)
         self._take(mapper.cleanup(), sink)
         self._bytes_before += split.length
 
@@ -121,9 +128,26 @@ class MapTask:
             self._take(chain.from_iterable(filter(None, yielded)), sink)
             self._reading = None
             self._records_in += len(values)
-            done = (self._bytes_before + reader.bytes_read) / max(1, self._whole_length)
-            self._reporter.tick(_MAP_SHARE * min(done, 1.0), "map")
+            self._tick(reader.bytes_read)
         self._count_input(reader)
+
+    def _map_columns(self, mapper: BatchMapper | BlockMapper, sink: _Sink) -> None:
+        reader = ColumnReader(mapper, self._split)
+        name, records = type(mapper).__name__, 0
+        for items in reader.yielded():
+            for item in items:
+                rows = as_rows(item, name)
+                sink.add_rows(rows)
+                records += len(rows)
+                self._reporter.alive()
+            self._tick(reader.bytes_read)
+        self._records_in += reader.records
+        self._count("map_output_records", records)
+        self._count_input(reader)
+
+    def _tick(self, bytes_read: int) -> None:
+        done = (self._bytes_before + bytes_read) / max(1, self._whole_length)
+        self._reporter.tick(_MAP_SHARE * min(done, 1.0), "map")
 
     def _take(self, pairs: Iterable[tuple[Any, Any]] | None, sink: _Sink) -> None:
         if pairs is None:
@@ -138,7 +162,7 @@ class MapTask:
     def _count(self, name: str, amount: int) -> None:
         self._ctx.count(TASK_GROUP, name, amount)
 
-    def _count_input(self, reader: RecordReader) -> None:
+    def _count_input(self, reader: RecordReader | ColumnReader) -> None:
         self._count("input_bytes", reader.bytes_read)
         for name, amount in reader.counters().items():
             self._ctx.count(self._split.format.partition(" ")[0], name, amount)
@@ -171,6 +195,9 @@ class _PartSink:
     def add(self, chunk: Chunk, chunk_bytes: int) -> None:
         self._part.write(chunk)
 
+    def add_rows(self, rows: Rows) -> None:
+        self._part.write(pairs_of(rows))
+
     def finish(self) -> TaskDone:
         self._part.commit()
         self._ctx.count(TASK_GROUP, "output_bytes", self._part.bytes_written)
@@ -191,6 +218,9 @@ class _SortingSink:
 
     def add(self, chunk: Chunk, chunk_bytes: int) -> None:
         add_to(self._sorter, chunk)
+
+    def add_rows(self, rows: Rows) -> None:
+        self._sorter.add_rows(rows)
 
     def finish(self) -> TaskDone:
         path, size = self._sorter.finish()
@@ -226,6 +256,12 @@ class _CombiningSink(_SortingSink):
         if self._lift:
             chunk = _lifted(self._lift, chunk)
         self._table.add(chunk, chunk_bytes)
+
+    def add_rows(self, rows: Rows) -> None:
+        if isinstance(self._table, FoldTable) and not self._lift:
+            self._table.add_rows(rows)
+        elif len(rows):
+            self.add(pairs_of(rows), rows.bytes)
 
     def finish(self) -> TaskDone:
         self._table.finish()

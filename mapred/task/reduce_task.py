@@ -5,6 +5,7 @@ from itertools import chain, starmap
 from pathlib import Path
 from typing import Any, Final
 
+from mapred.columnar import BatchReducer
 from mapred.job import Job
 from mapred.reducers.port import Builtin
 from mapred.shuffle.budget import Budget
@@ -12,6 +13,7 @@ from mapred.shuffle.columns import Rows
 from mapred.shuffle.fetch import Shuffle
 from mapred.shuffle.groups import Groups
 from mapred.shuffle.merge import merged
+from mapred.task.batchreduce import BatchGroups
 from mapred.task.commit import PartFile
 from mapred.task.context import TaskContext
 from mapred.task.counting import TASK_GROUP
@@ -43,7 +45,7 @@ class ReduceTask:
         self._reporter = reporter
         self._shuffle = shuffle
         self._groups: Groups | None = None
-        # What columns have done, before Python took over.
+        # Groups and records that were reduced as columns, before Python took over.
         self._folded_groups = 0
         self._folded_records = 0
 
@@ -64,6 +66,8 @@ class ReduceTask:
         try:
             reducer.setup()
             batches = merged(segments, budget, Path(self._task.work_dir))
+            if isinstance(reducer, BatchReducer):
+                batches = self._reduce_batches(batches, reducer, part)
             rest = self._fold(batches, isinstance(reducer, Builtin), part)
             groups = Groups(rest)
             self._groups = groups
@@ -94,6 +98,17 @@ class ReduceTask:
             self._tick(folding.records)
         self._folded_groups, self._folded_records = folding.groups, folding.records
         return folding.rest
+
+    def _reduce_batches(
+        self, batches: Iterator[Rows], reducer: BatchReducer, part: PartFile
+    ) -> Iterator[Rows]:
+        """Leaves nothing."""
+        groups = BatchGroups(batches, reducer)
+        for pairs in groups:
+            part.write(pairs)
+            self._tick(groups.records)
+        self._folded_groups, self._folded_records = groups.groups, groups.records
+        return iter(())
 
     def _tick(self, records: int) -> None:
         done = records / max(1, self._shuffle.rows)

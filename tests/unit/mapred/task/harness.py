@@ -40,6 +40,7 @@ class Run:
         self.counters: Counter[tuple[str, str]] = Counter()
         self.place = Place()
         self.outputs: dict[str, str] = {}
+        self.files: list[Path] = []
         self.map_outputs: list[MapOutput] = []
         defaults = {name: one.default for name, one in parameters(job).items()}
         self.params = Params(defaults | (params or {}))
@@ -119,7 +120,8 @@ class Run:
         if done.temporary_uri:
             assert str(task.attempt) in done.temporary_uri
             path = Path(done.temporary_uri.removeprefix("file://"))
-            self.outputs[done.final_name] = path.read_text()
+            self.files.append(path)
+            self.outputs[done.final_name] = path.read_text(errors="replace")
         return done
 
     def lines(self) -> list[str]:

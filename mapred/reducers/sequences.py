@@ -1,0 +1,40 @@
+"""First, Last, Collect: values in their order, which is that of (map, emission).
+
+With text as input that is the order of the lines, as the files were named at submit.
+Collect holds all values of a key in memory at once.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from mapred.reducers.port import Builtin
+
+
+class First(Builtin):
+    """The first of a key's values."""
+
+    closed = True
+
+    def merged(self, partials: Iterator[Any]) -> Any:
+        return next(partials)
+
+
+class Last(Builtin):
+    """The last of a key's values."""
+
+    closed = True
+
+    def merged(self, partials: Iterator[Any]) -> Any:
+        return deque(partials, maxlen=1)[0]
+
+
+class Collect(Builtin):
+    """All of a key's values, as a list."""
+
+    def lift(self, value: Any) -> list[Any]:
+        return [value]
+
+    def merged(self, partials: Iterator[list[Any]]) -> list[Any]:
+        return list(chain.from_iterable(partials))

@@ -1,0 +1,98 @@
+"""What mappers of batches and blocks are given, and what becomes of what they yield."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import pyarrow as pa
+
+from mapred.columnar import BatchMapper, BlockMapper
+from mapred.formats import input_format
+from mapred.formats.lines import LineBlocks
+from mapred.model import Split
+from mapred.shuffle.columns import Rows
+from mapred.shuffle.fromarrow import rows_from
+from mapred.storage import storage_for
+from mapred.task.failure import RecordError
+
+_TEXT: Final = "text"
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+
+class ColumnReader:
+    """One split, for a mapper of blocks or of batches."""
+
+    def __init__(self, mapper: BatchMapper | BlockMapper, split: Split) -> None:
+        self._mapper = mapper
+        self._split = split
+        storage = storage_for(split.uri)
+        self._is_text = split.format == _TEXT
+        self._source: Any = (
+            LineBlocks(split, storage, mapper.block_bytes)
+            if self._is_text and isinstance(mapper, BlockMapper)
+            else input_format(split.format).reader(split, storage)
+        )
+        self.records = 0
+
+    @property
+    def bytes_read(self) -> int:
+        return int(self._source.bytes_read)
+
+    def counters(self) -> dict[str, int]:
+        return {} if isinstance(self._source, LineBlocks) else dict(self._source.counters())
+
+    def yielded(self) -> Iterator[Iterable[Any]]:
+        """What the user's code makes of each piece of the split."""
+        if isinstance(self._mapper, BlockMapper):
+            for block in self._blocks():
+                yield self._mapper.map_block(block) or ()
+        else:
+            for batch in self._batches():
+                self.records += batch.num_rows
+                yield self._mapper.map_batch(batch) or ()
+
+    def _blocks(self) -> Iterator[Any]:
+        if isinstance(self._source, LineBlocks):
+            for offset, block in self._source:
+                self.records += block.count(b"\n") + (not block.endswith(b"\n"))
+                yield block.removeprefix(_BYTE_ORDER_MARK) if offset == 0 else block
+        elif hasattr(self._source, "tables"):
+            for _, rows in self._source.tables():
+                self.records += len(rows)
+                yield rows
+        else:
+            source = self._source
+            pieces = source.blocks() if hasattr(source, "blocks") else source.batches()
+            for _, values in pieces:
+                self.records += len(values)
+                yield values
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        if hasattr(self._source, "tables"):
+            for _, rows in self._source.tables():
+                yield from rows.to_batches() if isinstance(rows, pa.Table) else [rows]
+            return
+        names = ["offset", "line"] if self._is_text else ["key", "value"]
+        for columns in self._source.batches():
+            try:
+                yield pa.RecordBatch.from_arrays([pa.array(list(one)) for one in columns], names)
+            except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+                raise RecordError(
+                    f"records of {self._split.uri} don't fit into columns: {error}. "
+                    "Let a Mapper read them, or a BlockMapper"
+                ) from None
+
+
+def as_rows(item: Any, what: str) -> Rows:
+    """What user code has yielded; `what` names the code.
+
+    Raises:
+        RecordError: it is no batch, or its keys or values can't be taken.
+    """
+    try:
+        return rows_from(item)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise RecordError(f"{what} yielded what can't be taken: {error}") from None
+
+
+def pairs_of(rows: Rows) -> list[tuple[Any, Any]]:
+    return list(zip(rows.key_list(), rows.value_list(), strict=True))
