@@ -73,7 +73,7 @@ class FoldTable:
             if len(rows):
                 self._any.add(_pairs_of(rows), rows.bytes)
         elif len(rows):
-            self._hold(rows, rows.bytes)
+            self._take(rows, rows.bytes)
 
     def finish(self) -> None:
         """Hands over what is left; the table can't be used any more."""
@@ -94,9 +94,13 @@ class FoldTable:
             rows = rows_of(keys, values)
         except (TypeError, ValueError, AttributeError, PickleError) as error:
             raise explained(error, zip(keys, values, strict=True)) from None
-        # At once, while the strings are in the CPU's cache.
-        part = folded(rows, self._fold, floats=self._floats)
-        self._hold(part or rows, pending_bytes)
+        self._take(rows, pending_bytes)
+
+    def _take(self, rows: Rows, rows_bytes: int) -> None:
+        # Many are folded at once, while they are in the CPU's cache.
+        many = len(rows) >= _PENDING_ROWS
+        part = folded(rows, self._fold, floats=self._floats) if many else None
+        self._hold(part or rows, rows_bytes)
         if part:
             self._records_in += len(rows) - len(part)
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mapred.columnar import BatchMapper, BlockMapper
 from mapred.formats import input_format
 from mapred.formats.port import RecordReader
+from mapred.iterative.broadcast import round_settings
 from mapred.iterative.invariants import PINNED
 from mapred.job import Job
 from mapred.jobinputs import mapper_of
@@ -35,8 +36,9 @@ from mapred.task.failure import Place, RecordError, sample_of
 from mapred.task.foldtable import FoldTable
 from mapred.task.messages import RunTask, TaskDone
 from mapred.task.pairs import Chunk, Chunks, explained
-from mapred.task.recognised import fold_of
+from mapred.task.recognised import constant_of_words, fold_of
 from mapred.task.reporter import Reporter
+from mapred.task.wordlines import WordsWith
 
 # Of the whole attempt: what is left is sorting and merging.
 _MAP_SHARE: Final = 0.9
@@ -107,8 +109,8 @@ class MapTask:
         mapper = kind()
         mapper.ctx = self._ctx
         mapper.setup()
-        if isinstance(mapper, BatchMapper | BlockMapper):
-            self._map_columns(mapper, sink)
+        if columnar := self._columnar(mapper):
+            self._map_columns(columnar, sink)
         else:
             self._map_all(mapper, sink)
         self._take(mapper.cleanup(), sink)
@@ -130,6 +132,17 @@ class MapTask:
             self._records_in += len(values)
             self._tick(reader.bytes_read)
         self._count_input(reader)
+
+    def _columnar(self, mapper: Mapper) -> BatchMapper | BlockMapper | None:
+        """What does the mapper's work on columns; None: nothing, it goes by records."""
+        if isinstance(mapper, BatchMapper | BlockMapper):
+            return mapper
+        if self._split.format != "text" or round_settings(self._task.spec.settings):
+            return None
+        constant = constant_of_words(type(mapper))
+        if constant is None or not -(1 << 63) <= constant < 1 << 63:
+            return None
+        return WordsWith(constant, self._ctx)
 
     def _map_columns(self, mapper: BatchMapper | BlockMapper, sink: _Sink) -> None:
         reader = ColumnReader(mapper, self._split)

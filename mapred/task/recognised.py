@@ -1,7 +1,10 @@
-"""Reducers that are one call of Python's own: `yield key, sum(values)`, `min` or `max`.
+"""User code that the engine knows how to do natively, with the very same result.
 
-For ints that is what columns do natively, so the engine does it there. Anything else in the method,
-or values that aren't all ints, and the user's code is called as it is.
+- A reducer that is one call of Python's own, `yield key, sum(values)`, `min` or `max`, while the
+  values are ints: columns do it.
+- A mapper of text that is `for word in line.split(): yield word, 1`: whole buffers do it.
+
+Anything else in the method, or other values, and the user's code is called as it is.
 """
 
 import ast
@@ -12,7 +15,7 @@ from functools import cache
 from types import FunctionType
 from typing import Final
 
-from mapred.records import Reducer
+from mapred.records import Mapper, Reducer
 from mapred.reducers.port import Builtin
 from mapred.shuffle.folds import Fold
 
@@ -35,31 +38,88 @@ def fold_of(reducer: type[Reducer]) -> Fold | None:
 @cache
 def _only_call(function: FunctionType) -> str:
     """The f of `def reduce(self, key, values): yield key, f(values)`; "" for any other body."""
+    match _plain_method(function):
+        case (
+            key,
+            values,
+            [
+                ast.Expr(
+                    ast.Yield(
+                        ast.Tuple(
+                            [
+                                ast.Name(id=yielded),
+                                ast.Call(
+                                    func=ast.Name(id=name),
+                                    args=[ast.Name(id=argument)],
+                                    keywords=[],
+                                ),
+                            ]
+                        )
+                    )
+                )
+            ],
+        ) if (yielded, argument) == (key, values) and key != values:
+            return name
+    return ""
+
+
+def constant_of_words(mapper: type[Mapper]) -> int | None:
+    """The int that the mapper yields with every word of a line, if that is all that it does."""
+    function = mapper.map
+    if not isinstance(function, FunctionType) or function.__closure__:
+        return None
+    return _constant_of_words(function)
+
+
+@cache
+def _constant_of_words(function: FunctionType) -> int | None:
+    match _plain_method(function):
+        case (
+            _,
+            line,
+            [
+                ast.For(
+                    target=ast.Name(id=word),
+                    iter=ast.Call(
+                        func=ast.Attribute(value=ast.Name(id=split), attr="split"),
+                        args=[],
+                        keywords=[],
+                    ),
+                    body=[
+                        ast.Expr(
+                            ast.Yield(ast.Tuple([ast.Name(id=yielded), ast.Constant(constant)]))
+                        )
+                    ],
+                    orelse=[],
+                )
+            ],
+        ) if (split, yielded) == (line, word) and type(constant) is int:
+            return constant
+    return None
+
+
+def _plain_method(function: FunctionType) -> tuple[str, str, list[ast.stmt]] | None:
+    """Names of the two arguments after self, and the body without its docstring."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):
-        return ""
+        return None
     match tree.body:
         case [
             ast.FunctionDef(
                 args=ast.arguments(
                     posonlyargs=[],
-                    args=[_, ast.arg(arg=key), ast.arg(arg=values)],
+                    args=[_, ast.arg(arg=first), ast.arg(arg=second)],
                     vararg=None,
                     kwonlyargs=[],
                     kwarg=None,
                 ),
-                body=[*documentation, ast.Expr(ast.Yield(ast.Tuple([one, call])))],
+                body=[*documentation, last],
                 decorator_list=[],
             )
         ] if all(map(_is_text, documentation)):
-            match one, call:
-                case (
-                    ast.Name(id=yielded),
-                    ast.Call(func=ast.Name(id=name), args=[ast.Name(id=argument)], keywords=[]),
-                ) if (yielded, argument) == (key, values) and key != values:
-                    return name
-    return ""
+            return first, second, [last]
+    return None
 
 
 def _is_text(statement: ast.stmt) -> bool:

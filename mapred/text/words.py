@@ -23,17 +23,7 @@ _OTHER_WIDE: Final = (0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000
 _WIDE: Final = np.array(
     sorted(
         int.from_bytes(chr(code).encode().ljust(_WIDE_BYTES_MAX, b"\0"), "big")
-        for code in (
-            0x85,
-            0xA0,
-            0x1680,
-            *range(0x2000, 0x200B),
-            0x2028,
-            0x2029,
-            0x202F,
-            0x205F,
-            0x3000,
-        )
+        for code in (*range(0x2000, 0x200B), *_OTHER_WIDE)
     ),
     np.uint32,
 )

@@ -133,7 +133,7 @@ def expected(pairs, python):
 
 
 @pytest.mark.parametrize(("builtin", "values", "python"), CASES, ids=named)
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), run=runs)
 def test_a_builtin_is_pythons(tmp_path_factory, builtin, values, python, data, run):
     pairs = data.draw(st.lists(st.tuples(keys, values), max_size=30))
@@ -143,7 +143,7 @@ def test_a_builtin_is_pythons(tmp_path_factory, builtin, values, python, data, r
 
 
 @pytest.mark.parametrize("builtin", [Mean, Variance, Sum])
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     pairs=st.lists(
         st.tuples(st.sampled_from("ab"), st.floats(-1e6, 1e6) | st.integers(-9, 9)), max_size=30

@@ -1,11 +1,14 @@
 """Which reducers the engine takes for a fold, and that it takes nothing else for one."""
 
+from dataclasses import replace
+
 import pytest
 from harness import Run
 
 from mapred import Count, Job, Mapper, Max, Reducer, Sum
+from mapred.model import Split
 from mapred.shuffle.folds import Fold
-from mapred.task.recognised import fold_of
+from mapred.task.recognised import constant_of_words, fold_of
 
 
 class Total(Reducer):
@@ -106,3 +109,52 @@ def test_count_counts_whatever_the_values_are(tmp_path):
     lines = ["a 1", "a None", "b 'x'", "a 2.5"]
     run = Run(Counts, tmp_path, lines, reducers=1).all()
     assert run.lines() == ["a\t3", "b\t1"]
+
+
+class Words(Mapper):
+    def map(self, offset, line):
+        for word in line.split():
+            yield word, 1
+
+
+class Same(Mapper):
+    def map(self, offset, line):
+        for word in line.split(None):
+            yield word, 1
+
+
+class Other(Mapper):
+    def map(self, offset, line):
+        for word in line.split():
+            yield word, True
+
+
+class Lower(Mapper):
+    def map(self, offset, line):
+        for word in line.split():
+            yield word.lower(), 1
+
+
+def test_words_with_a_number_are_recognised_and_nothing_else():
+    assert constant_of_words(Words) == 1
+    assert [constant_of_words(other) for other in (Same, Other, Lower, Pairs, Mapper)] == [None] * 5
+
+
+@pytest.mark.parametrize("reducer", [None, Total, Sum, Count])
+def test_a_recognised_mapper_does_what_its_code_says(tmp_path, reducer):
+    lines = ["\ufeffto be\r", "", "or\u2003not \x1cto\x85be", "caf\udce9 \udcff", "a" * 300] * 30
+    found = []
+    for kind in (Words, Same):
+        job = type("Job1", (Job,), {"mapper": kind, "reducer": reducer, "combiner": None})
+        (folder := tmp_path / kind.__name__).mkdir()
+        run = Run(job, folder / "run", [], maps=1)
+        (folder / "input").write_bytes("\n".join(lines).encode(errors="surrogateescape"))
+        size = (folder / "input").stat().st_size
+        uri = f"file://{folder}/input"
+        halves = [Split(uri, 0, size // 2), Split(uri, size // 2, size - size // 2)]
+        run.spec = replace(run.spec, splits=tuple(halves))
+        run.all()
+        counters = {name: count for name, count in run.counters.items() if "bytes" not in name[1]}
+        found.append((run.outputs, counters))
+    assert found[0] == found[1]
+    assert found[0][1]["text", "undecodable_lines"] == 30
