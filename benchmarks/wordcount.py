@@ -1,4 +1,4 @@
-"""Embedded word count against the hand-written script, on the same English text."""
+"""Embedded word count, by records and by blocks, against the hand-written script; English text."""
 
 import sys
 import tempfile
@@ -9,6 +9,8 @@ from benchmarks.measure import Side, compare
 from benchmarks.table import Row
 
 HERE = Path(__file__).resolve().parent
+_EXAMPLES = HERE.parent / "mapred" / "examples"
+_JOBS = {"records": _EXAMPLES / "wordcount.py", "blocks": _EXAMPLES / "wordcount_blocks.py"}
 
 
 def run(*, megabytes: int, runs: int) -> list[Row]:
@@ -18,8 +20,11 @@ def run(*, megabytes: int, runs: int) -> list[Row]:
         AssertionError: the two disagree on a count.
     """
     text = corpus.english(megabytes * 1_000_000)
+    return [_row(text, level, job, runs) for level, job in _JOBS.items()]
+
+
+def _row(text: Path, level: str, job: Path, runs: int) -> Row:
     mapred = Path(sys.executable).with_name("mapred")
-    job = HERE.parent / "mapred" / "examples" / "wordcount.py"
     with tempfile.TemporaryDirectory() as folder:
         ours_out, peer_out = Path(folder, "ours"), Path(folder, "peer.tsv")
         submit = [
@@ -44,17 +49,15 @@ def run(*, megabytes: int, runs: int) -> list[Row]:
             raise AssertionError("the counts differ")
     size = text.stat().st_size / 1e6
     memory = result.peak_bytes("mapred") / 1e6, result.peak_bytes("script") / 1e6
-    return [
-        Row(
-            f"word count of {size:.0f} MB of English, embedded, 2 workers",
-            "hand-written multiprocessing + Counter, 2 processes",
-            result.median_wall_s("mapred"),
-            result.median_wall_s("script"),
-            result.speed_ratio,
-            runs,
-            f"peak memory {memory[0]:.0f} MB against {memory[1]:.0f} MB",
-        )
-    ]
+    return Row(
+        f"word count of {size:.0f} MB of English by {level}, embedded, 2 workers",
+        "hand-written multiprocessing + Counter, 2 processes",
+        result.median_wall_s("mapred"),
+        result.median_wall_s("script"),
+        result.speed_ratio,
+        runs,
+        f"peak memory {memory[0]:.0f} MB against {memory[1]:.0f} MB",
+    )
 
 
 def _counts(files: list[Path]) -> dict[bytes, bytes]:

@@ -1,10 +1,12 @@
 """The total order of keys, and the bytes that sort in this order.
 
-    None < False < True < numbers < str < bytes < tuple
+    None < False < True < numbers < str < bytes < date < datetime < tuple
 
 - Numbers compare by value, whatever their type: 1 and 1.0 are one key, and so are 0.0 and -0.0.
   True is not 1. Infinities are the outermost numbers, and NaN (all of them one key) comes after.
 - str compares by code points, also with lone surrogates; bytes by their values.
+- A date is never a datetime. Datetimes without a time zone come before those with one; the latter
+  compare by their instant, so that one instant in two zones is one key.
 - Tuples compare element by element in this same order; a tuple comes before its extensions.
 - Instances of subclasses (a namedtuple, an IntEnum) and numpy's numbers sort as what they are.
   Any other type is refused: it has no order that every process could agree on.
@@ -21,6 +23,8 @@
     14, 15                       infinity, NaN
     20 utf-8 escaped 00 00       str
     30 escaped 00 00             bytes
+    34 u32                       date: its ordinal
+    36, 37 u64                   datetime without, with a zone: microseconds + 2^63 (with: of UTC)
     40 elements… 00              tuple
 
     escaped      every 00 is followed by FF, so that the end 00 00 sorts before any continuation
@@ -31,10 +35,13 @@
 
 import math
 from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 _EXPONENT_BIAS: Final = 1 << 31
 _MANTISSA_BITS: Final = 64
+_DAY_US: Final = 24 * 60 * 60 * 1_000_000
+_INSTANT_BIAS: Final = 1 << 63
 _INVERTED: Final = bytes(255 - byte for byte in range(256))
 
 
@@ -103,6 +110,20 @@ def _encode_bytes(key: bytes) -> bytes:
     return b"\x30" + _escaped(key)
 
 
+def _encode_date(key: date) -> bytes:
+    return b"\x34" + key.toordinal().to_bytes(4)
+
+
+def _encode_datetime(key: datetime) -> bytes:
+    seconds = (key.hour * 60 + key.minute) * 60 + key.second
+    instant = key.toordinal() * _DAY_US + seconds * 1_000_000 + key.microsecond
+    offset = key.utcoffset()
+    if offset is None:
+        return b"\x36" + (instant + _INSTANT_BIAS).to_bytes(8)
+    # Whole numbers, because the instant in UTC may be before the year 1.
+    return b"\x37" + (instant - offset // timedelta(microseconds=1) + _INSTANT_BIAS).to_bytes(8)
+
+
 def _encode_tuple(key: tuple[Any, ...]) -> bytes:
     return b"".join((b"\x40", *map(encode, key), b"\x00"))
 
@@ -114,6 +135,8 @@ _WRITERS: Final[dict[type, Callable[[Any], bytes]]] = {
     float: _encode_float,
     str: _encode_str,
     bytes: _encode_bytes,
+    date: _encode_date,
+    datetime: _encode_datetime,
     tuple: _encode_tuple,
 }
 
@@ -124,6 +147,9 @@ _PLAIN: Final[dict[type, Callable[[Any], Any]]] = {
     float: float.__float__,
     str: str.__str__,
     bytes: lambda key: bytes.__getitem__(key, slice(None)),
+    # Before date, which datetime derives from.
+    datetime: lambda key: datetime.combine(key.date(), key.timetz()),
+    date: lambda key: date.fromordinal(key.toordinal()),
     tuple: lambda key: tuple.__getitem__(key, slice(None)),
 }
 
@@ -134,7 +160,9 @@ def plain(key: Any) -> Any:
         return key
     # Exactly numpy's scalars, without importing numpy here.
     if type(key).__module__ == "numpy" and hasattr(key, "item"):
-        return key.item()
+        value = key.item()
+        # Times that Python's can't hold become ints there: these are no numbers.
+        return key if isinstance(value, int) and "time" in type(key).__name__ else value
     for kind, value_of in _PLAIN.items():
         if isinstance(key, kind):
             return value_of(key)
@@ -147,7 +175,8 @@ def _encode_other(key: Any) -> bytes:
         return _WRITERS[type(value)](value)
     raise TypeError(
         f"a key can't be of type {type(key).__name__}: {_short(key)}. Keys are None, bool, int, "
-        "float, str, bytes, or tuples of these; what belongs to no order goes into the value"
+        "float, str, bytes, date, datetime, or tuples of these; what belongs to no order goes into "
+        "the value"
     )
 
 

@@ -4,7 +4,8 @@
     bytes                H(bytes), seed 2
     integral numbers     mix(value) where the value fits 64 bits, whatever the type
     other numbers        mix(bits of the float64 ^ seed 3), NaN as one
-    all else             H(keys.encode(key)), seed 4: None, bool, tuples, integers past 64 bits
+    all else             H(keys.encode(key)), seed 4: None, bool, dates, tuples, integers past
+                         64 bits
 
     H(data)    up to 64 bytes: h = seed + length × K0, then for every eight bytes (little-endian,
                zero-padded) h = (h ^ word) × K1, h ^= h >> 29; at last mix(h).

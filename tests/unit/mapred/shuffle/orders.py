@@ -1,12 +1,23 @@
 """The order of keys as its document says it, written with Python's own comparisons."""
 
 import math
+from datetime import date, datetime, timedelta, timezone
 from functools import total_ordering
 from typing import Any
 
 from hypothesis import strategies as st
 
-RANKS = [type(None), bool, (int, float), str, bytes, tuple]
+RANKS = [type(None), bool, (int, float), str, bytes]
+
+
+def rank_of(key: Any) -> int:
+    if isinstance(key, tuple):
+        return 8
+    if isinstance(key, datetime):
+        return 6 if key.tzinfo is None else 7
+    if isinstance(key, date):
+        return 5
+    return next(at for at, kind in enumerate(RANKS) if isinstance(key, kind))
 
 
 @total_ordering
@@ -15,7 +26,7 @@ class Documented:
 
     def __init__(self, key: Any) -> None:
         self.key = key
-        self.rank = next(at for at, kind in enumerate(RANKS) if isinstance(key, kind))
+        self.rank = rank_of(key)
 
     def _value(self) -> Any:
         if isinstance(self.key, tuple):
@@ -60,7 +71,11 @@ numbers = st.one_of(
 )
 texts = st.text(letters, max_size=12)
 blobs = st.one_of(st.binary(max_size=12), st.lists(st.sampled_from([0, 1, 254, 255])).map(bytes))
-scalars = st.one_of(st.none(), st.booleans(), numbers, texts, blobs)
+zones = st.none() | st.integers(-1439, 1439).map(lambda late: timezone(timedelta(minutes=late)))
+moments = st.datetimes(timezones=zones)
+near = st.datetimes(datetime(2026, 3, 29), datetime(2026, 3, 29, 0, 0, 3), timezones=zones)
+times = st.one_of(st.dates(), moments, near)
+scalars = st.one_of(st.none(), st.booleans(), numbers, texts, blobs, times)
 keys = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3).map(tuple), max_leaves=6)
 # Keys of one kind, as real jobs have, and mixtures.
 key_lists = st.one_of(
@@ -70,6 +85,7 @@ key_lists = st.one_of(
     st.lists(st.integers(min_value=-(2**63), max_value=2**63 - 1), max_size=60),
     st.lists(st.floats(), max_size=60),
     st.lists(numbers, max_size=60),
+    st.lists(times, max_size=40),
     st.lists(st.tuples(texts, numbers), max_size=40),
     st.lists(keys, max_size=40),
 )

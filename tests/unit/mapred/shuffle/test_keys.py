@@ -1,5 +1,6 @@
 import math
 from collections import namedtuple
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
@@ -29,7 +30,22 @@ def test_what_follows_in_a_tuple_never_leaks_into_what_comes_before(left, right,
 
 def test_the_kinds_stand_in_their_order():
     in_order = [None, False, True, -math.inf, -(10**400), -1.5, -1, 0, 1, 1.5, 2**64, 2**64 + 1]
-    in_order += [10**400, math.inf, math.nan, "", "a", "a\0", "b", b"", b"\0", (), (None,), ((),)]
+    in_order += [
+        10**400,
+        math.inf,
+        math.nan,
+        "",
+        "a",
+        "a\0",
+        "b",
+        b"",
+        b"\0",
+        date.max,
+        datetime.min,
+        (),
+        (None,),
+        ((),),
+    ]
     encoded = [encode(key) for key in in_order]
     assert encoded == sorted(encoded)
     assert len(set(encoded)) == len(encoded)
@@ -43,6 +59,28 @@ def test_equal_numbers_are_one_key_but_true_is_not_one():
     assert encode(math.nan) == encode(-math.nan)
     assert encode(True) != encode(1)
     assert encode(np.bool_(True)) == encode(True)
+
+
+def test_one_instant_in_two_zones_is_one_key_and_a_date_is_no_midnight():
+    utc, east = UTC, timezone(timedelta(hours=2))
+    noon = datetime(2026, 3, 29, 12, tzinfo=utc)
+    assert encode(noon) == encode(noon.astimezone(east))
+    assert encode(noon) != encode(noon.replace(tzinfo=None))
+    assert encode(date(2026, 3, 29)) != encode(datetime(2026, 3, 29))
+    # Before the year 1 in UTC, after the year 9999.
+    first, last = (
+        datetime.min.replace(tzinfo=east),
+        datetime.max.replace(tzinfo=timezone(-east.utcoffset(None))),
+    )
+    assert encode(first) < encode(noon) < encode(last)
+    assert encode(np.datetime64("2026-03-29")) == encode(date(2026, 3, 29))
+    assert encode(np.datetime64("2026-03-29T12", "us")) == encode(datetime(2026, 3, 29, 12))
+
+
+def test_times_that_pythons_cant_hold_are_refused():
+    for key in (np.datetime64("2026-03-29", "ns"), timedelta(1), np.timedelta64(1, "ns"), time(12)):
+        with pytest.raises(TypeError, match="can't be of type"):
+            encode(key)
 
 
 class Colour(IntEnum):
