@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mapred.shuffle.bytestrings import ByteStrings
+from mapred.shuffle.packing import packed_order
 
 # Rows that tie for this many words are sorted as whole strings: long equal beginnings
 # would cost a pass for every eight bytes.
@@ -38,6 +39,10 @@ def sort_order(column: pa.Array, groups: NDArray[np.uint32] | None = None) -> In
 
 
 def _lexsort(keys: NDArray[Any], groups: NDArray[np.uint32] | None) -> Indices:
+    if len(keys) and keys.dtype.kind in "iu":
+        order = packed_order(keys, groups)
+        if order is not None:
+            return order
     if groups is None:
         return np.argsort(keys, kind="stable")
     by_key = np.argsort(keys, kind="stable")
