@@ -54,11 +54,11 @@ def in_order(given_keys):
 
 
 @pytest.mark.parametrize("maps", [1, 3])
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(changing)
 def test_keys_of_all_types_are_sorted_and_grouped_as_documented(tmp_path_factory, maps, given_keys):
-    # A lone surrogate has no place in a text file, though it has one in the order.
-    written = [key for key in given_keys if repr(key).isprintable()]
+    # What has no place in a line of text, such as a lone surrogate, has one in the order.
+    written = [key for key in given_keys if str(key).isprintable()]
     folder = tmp_path_factory.mktemp("k")
     run = Run(Counts, folder / "run", list(map(ascii, written)), maps=maps, reducers=1).all()
     lines = [line.rsplit("\t", 1) for line in "".join(run.outputs.values()).split("\n") if line]
