@@ -12,7 +12,7 @@ from typing import Final
 
 from blockstore.codec import replica_info_from_wire
 from blockstore.errors import StoreError
-from blockstore.model import Block, LocatedBlock, ReplicaState
+from blockstore.model import Block, LocatedBlock, Replica, ReplicaState
 from blockstore.peers import Peers
 from blockstore.runtime import rpc
 from blockstore.runtime.retry import NO_RETRY
@@ -37,10 +37,16 @@ def visible_block(located: LocatedBlock, peers: Peers) -> LocatedBlock | str:
             continue
         replica = replica_info_from_wire(reply)
         seen = replica.block
-        current = seen.generation >= located.block.generation
-        if replica.state in _BELIEVED and current and seen.length >= located.block.length:
+        if is_believed(replica, located.block):
             block = Block(seen.id, located.block.generation, seen.length)
             return LocatedBlock(block, located.offset, located.nodes, True)
         if replica.state is not ReplicaState.ABSENT or located.block.length:
             reasons.append(f"{node} has it as {replica.state.value} {seen}, {seen.length} bytes")
     return "; ".join(reasons) or located
+
+
+def is_believed(replica: Replica, known: Block) -> bool:
+    """Whether the replica shows all that its block's writer has flushed, and nothing else."""
+    seen = replica.block
+    current = seen.generation >= known.generation and seen.length >= known.length
+    return replica.state in _BELIEVED and current

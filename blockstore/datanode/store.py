@@ -5,6 +5,7 @@ Rules
   over the network.
 - A `Writing` is one stream's hold on an open replica. A recovery, an update or a newer
   stream takes it away; from then on the old stream's writes are refused.
+- A finalised replica is read and verified before it is changed.
 - What the NameNode must hear goes to `report`, in the order it happened, only after it
   is durable.
 """
@@ -21,6 +22,7 @@ from blockstore.datanode.openfiles import OpenFiles, finalize_together
 from blockstore.datanode.storedfiles import StoredFiles
 from blockstore.datanode.writing import BlockLock, Writing
 from blockstore.errors import (
+    ChecksumException,
     InvalidRequestException,
     NotReadyException,
     ReplicaNotFoundException,
@@ -133,6 +135,7 @@ class ReplicaStore:
 
         Raises:
             ReplicaNotFoundException, InvalidRequestException: it isn't here, or isn't so.
+            ChecksumException: it was finalised, and is damaged by now.
         """
         event = Event.UPDATE_FINAL if finalize else Event.UPDATE
         wanted = ReplicaState.FINALIZED if finalize else ReplicaState.RBW
@@ -143,6 +146,8 @@ class ReplicaStore:
                 return held
             with self._guard:
                 self._core.check(event, new, since=old.generation)
+            if held.state is ReplicaState.FINALIZED:
+                self._prove(held.block, new.length)
             files = self._take(new.id)
             try:
                 files.restamp(new.generation, new.length)
@@ -161,6 +166,18 @@ class ReplicaStore:
                 self._acknowledged[new.id] = new.length
             self._apply(event, new)
             return Replica(new, wanted)
+
+    def _prove(self, block: Block, length: int) -> None:
+        """A new stamp makes replicas that don't get it stale: what gets it must be whole."""
+        try:
+            files = self._files.read(block)
+            try:
+                files.verify(length)
+            finally:
+                files.close()
+        except ChecksumException as error:
+            self.rotten(block, f"found before it was changed: {error}")
+            raise
 
     def delete(self, blocks: Iterable[Block]) -> None:
         """Removes replicas of these stamps or older ones; what isn't here is no error."""

@@ -15,6 +15,9 @@ from blockstore.datanode.volume import Volume
 from blockstore.errors import ChecksumException
 from blockstore.model import Block
 
+# Read at once to verify.
+PIECE_BYTES = 1024 * 1024
+
 
 class StoredFiles:
     """Data with checksums, by chunk. Safe for several threads."""
@@ -70,6 +73,18 @@ class StoredFiles:
         first = offset // self.chunk_bytes
         last = first + chunk_count(len(data), self.chunk_bytes)
         return self._crcs[first * CRC_BYTES : last * CRC_BYTES], data
+
+    def verify(self, length: int) -> None:
+        """Reads the chunks of the first `length` bytes.
+
+        Raises:
+            ChecksumException: one of them is damaged.
+        """
+        piece = max(1, PIECE_BYTES // self.chunk_bytes) * self.chunk_bytes
+        end = chunk_count(length, self.chunk_bytes) * self.chunk_bytes
+        for at in range(0, min(end, self.block.length), piece):
+            crcs, data = self.run(at, min(piece, end - at))
+            checksum.verify(data, crcs, self.chunk_bytes, what=str(self.block), offset=at)
 
     def checksum(self, length: int) -> int:
         """One CRC32C over the first `length` bytes, composed of the chunks' checksums.

@@ -16,7 +16,7 @@ from simulator.namenode_host import NameNodeHost
 from simulator.storescenario import StoreScenario
 from simulator.world import Broken, Future, World
 
-from blockstore.model import Block, Replica
+from blockstore.model import Block, Node, Replica, ReplicaState
 from blockstore.namenode.core import NameNode
 from mapred.jobtracker.core import JobTracker
 
@@ -61,6 +61,37 @@ class ForgetfulDataNode(DataNodeHost):
 def test_a_datanode_that_acknowledges_before_the_fsync_is_caught() -> None:
     story = caught(lambda world: StoreScenario(world, datanode_type=ForgetfulDataNode), range(20))
     assert "no disk has it whole" in story
+
+
+class LazyDataNode(DataNodeHost):
+    """Says that it has cut a block, and hasn't."""
+
+    async def serve_update(
+        self, old: Block, new: Block, finalize: bool, copy_to: tuple[Node, ...] = ()
+    ) -> Replica:
+        if finalize and new.length < old.length:
+            return Replica(new, ReplicaState.FINALIZED)
+        return await super().serve_update(old, new, finalize, copy_to)
+
+
+def test_a_datanode_that_does_not_cut_what_is_truncated_is_caught() -> None:
+    story = caught(lambda world: StoreScenario(world, datanode_type=LazyDataNode), range(20))
+    assert "no disk has it whole" in story
+
+
+class ShyDataNode(DataNodeHost):
+    """Shows readers what its disk has for good, not what the pipeline has acknowledged."""
+
+    async def serve_info(self, block_id: int) -> Replica:
+        found = await super().serve_info(block_id)
+        if found.state is not ReplicaState.RBW:
+            return found
+        return replace(found, block=replace(found.block, length=0))
+
+
+def test_a_datanode_that_hides_flushed_bytes_is_caught() -> None:
+    story = caught(lambda world: StoreScenario(world, datanode_type=ShyDataNode), range(40))
+    assert "had been flushed" in story
 
 
 class StampBlindNameNode(NameNode):

@@ -3,7 +3,8 @@
 Rules (each compares with the step before where it can)
 - A file whose close was acknowledged stands where its user put it, with the same blocks, and
   every block has a durable, finalised replica with the right bytes on some disk.
-- A closed file's blocks never change stamp or length.
+- A closed file's blocks never change stamp or length, unless it is appended to or cut; what
+  was in it before an append, or below the cut, is there whatever becomes of its writer.
 - Epochs, transactions, ids and generation stamps only rise, over restarts too.
 - Only the holder of a lease changes an open file; a revoked lease stays revoked.
 - After a restart the namespace is what the journal's entries make: nothing that was durable is
@@ -18,12 +19,15 @@ from blockstore.model import Block
 from blockstore.namenode.entries import (
     BlockAdded,
     BlockSynced,
+    Concatenated,
     Entry,
     EpochStarted,
+    FileAppended,
     FileClosed,
     GenerationTaken,
     LeaseRevoked,
     PipelineUpdated,
+    Truncated,
 )
 from blockstore.namenode.namespace import Directory, File
 from blockstore.namenode.state import State
@@ -52,6 +56,8 @@ class StoreChecker:
         self._closed: dict[int, tuple[Block, ...]] = {}
         # Who ever held the lease of a file: one client, for the file's whole life.
         self._writers: dict[int, str] = {}
+        # Lengths that last blocks are being cut to, by file.
+        self._cuts: dict[int, int] = {}
         self._looked_at: tuple[int, int] = (-1, -1)
         self._core: Any = None
 
@@ -83,27 +89,37 @@ class StoreChecker:
         shadow = self._shadow
         match entry:
             case EpochStarted():
-                self._must(entry.epoch > shadow.epoch, f"{entry} after epoch {shadow.epoch}")
+                self.must(entry.epoch > shadow.epoch, f"{entry} after epoch {shadow.epoch}")
             case BlockAdded():
                 block = entry.block
-                self._must(block.id >= shadow.next_block_id, f"{entry}: the id was used before")
-                self._must(
+                self.must(block.id >= shadow.next_block_id, f"{entry}: the id was used before")
+                self.must(
                     block.generation >= shadow.next_generation, f"{entry}: the stamp was used"
                 )
             case GenerationTaken():
-                self._must(entry.generation >= shadow.next_generation, f"{entry}: used before")
+                self.must(entry.generation >= shadow.next_generation, f"{entry}: used before")
             case PipelineUpdated():
                 last = shadow.names.file(entry.inode_id).blocks[-1]
-                self._must(entry.block.generation > last.generation, f"{entry} after {last}")
-                self._must(not last.committed, f"{entry}: {last} is committed")
+                self.must(entry.block.generation > last.generation, f"{entry} after {last}")
+                self.must(not last.committed, f"{entry}: {last} is committed")
             case _:
                 pass
+        if isinstance(entry, FileAppended | Truncated):
+            # What was closed changes now, and may have another writer.
+            self.must(not shadow.names.file(entry.inode_id).is_open, f"{entry} of an open file")
+            self._closed.pop(entry.inode_id, None)
+            self._writers.pop(entry.inode_id, None)
+        if isinstance(entry, Truncated) and entry.cut is not None:
+            self._cuts[entry.inode_id] = entry.cut.length
+        if isinstance(entry, Concatenated):
+            for inode_id in (entry.target_id, *entry.source_ids):
+                self._closed.pop(inode_id, None)
         if isinstance(entry, BlockAdded | BlockSynced | PipelineUpdated):
             file = shadow.names.file(entry.inode_id)
-            self._must(bool(file.writer), f"{entry}, but nobody holds the lease of {file}")
+            self.must(bool(file.writer), f"{entry}, but nobody holds the lease of {file}")
         if isinstance(entry, LeaseRevoked):
             file = shadow.names.file(entry.inode_id)
-            self._must(bool(file.writer), f"{entry}: {file} has no writer")
+            self.must(bool(file.writer), f"{entry}: {file} has no writer")
             self._world.count("lease taken away", entry.inode_id)
 
     def _after(self, entry: Entry) -> None:
@@ -112,11 +128,15 @@ class StoreChecker:
         file = self._shadow.names.inodes.get(inode_id)
         if known is not None and isinstance(file, File):
             now = tuple(block.value() for block in file.blocks)
-            self._must(now == known, f"{entry} changed a closed file from {known} to {now}")
+            self.must(now == known, f"{entry} changed a closed file from {known} to {now}")
         if isinstance(file, File) and file.writer:
             holder = self._writers.setdefault(inode_id, file.writer)
-            self._must(holder == file.writer, f"{entry}: the lease went from {holder} to {file}")
+            self.must(holder == file.writer, f"{entry}: the lease went from {holder} to {file}")
         if isinstance(entry, FileClosed) and isinstance(file, File):
+            cut = self._cuts.pop(inode_id, None)
+            self.must(
+                cut is None or file.blocks[-1].length == cut, f"{file} was to be cut to {cut}"
+            )
             self._closed[inode_id] = tuple(block.value() for block in file.blocks)
             self._check_close(file)
 
@@ -125,7 +145,7 @@ class StoreChecker:
         written = self._ledger.written.get(file.id)
         if written is None:
             return
-        self._must(
+        self.must(
             written.synced <= file.length <= len(written.content),
             f"{file} was closed with {file.length} bytes; {written.synced} were synced, "
             f"{len(written.content)} written",
@@ -134,7 +154,7 @@ class StoreChecker:
         calm = not any(self._ledger.power_losses.get(node) for node in written.pipeline)
         if calm and not kept:
             # Unsynced bytes go when all who had them seemed dead, and then as a whole block.
-            self._must(
+            self.must(
                 file.length == written.block_start,
                 f"{file} was closed with {file.length} bytes; {written.acknowledged} were "
                 f"acknowledged, and no machine of {sorted(written.pipeline)} lost power",
@@ -148,8 +168,8 @@ class StoreChecker:
             self._shadow.apply(entry)
             self._after(entry)
         ours, theirs = dump(self._shadow), dump(state)
-        self._must(ours == theirs, f"the namespace came back as\n{theirs}\ninstead of\n{ours}")
-        self._must(
+        self.must(ours == theirs, f"the namespace came back as\n{theirs}\ninstead of\n{ours}")
+        self.must(
             state.next_generation > self._ledger.generation_told,
             f"stamp {self._ledger.generation_told} was given out, "
             f"the next one would be {state.next_generation}",
@@ -162,17 +182,17 @@ class StoreChecker:
         for path, inode_id in self._ledger.paths.items():
             found = names.find(path)
             if inode_id is None:
-                self._must(found is None, f"{path} was deleted, but {found} is there")
+                self.must(found is None, f"{path} was deleted, but {found} is there")
                 continue
-            self._must(found is not None, f"{path} is gone; it was acknowledged")
+            self.must(found is not None, f"{path} is gone; it was acknowledged")
             assert found is not None
-            self._must(found.id == inode_id, f"{path} is {found}, not inode {inode_id}")
+            self.must(found.id == inode_id, f"{path} is {found}, not inode {inode_id}")
             promise = self._ledger.promises.get(inode_id)
             if promise is not None:
                 assert isinstance(found, File)
-                self._must(not found.is_open, f"{path} is open again: {found}")
+                self.must(not found.is_open, f"{path} is open again: {found}")
                 blocks = tuple(block.value() for block in found.blocks)
-                self._must(blocks == promise.blocks, f"{path}: {blocks} for {promise.blocks}")
+                self.must(blocks == promise.blocks, f"{path}: {blocks} for {promise.blocks}")
 
     def promised(self, inode_id: int) -> None:
         """A close was acknowledged just now: its bytes must be on disks."""
@@ -206,7 +226,7 @@ class StoreChecker:
     def _check_block(self, promise: Promise, index: int) -> int:
         block, content = promise.blocks[index], promise.content_of(index)
         good = [d.name for d in self._datanodes if d.intact(block, content)]
-        self._must(
+        self.must(
             bool(good),
             f"{block} ({block.length} bytes) of {promise.file.path}: no disk has it whole any more",
         )
@@ -220,7 +240,7 @@ class StoreChecker:
         block, content = promise.blocks[place[1]], promise.content_of(place[1])
         return [d for d in self._datanodes if d.intact(block, content)]
 
-    def _must(self, true: bool, message: str) -> None:
+    def must(self, true: bool, message: str) -> None:
         if not true:
             raise Broken(f"at {self._world.now:.3f} s: {message}")
 
@@ -235,7 +255,7 @@ def dump(state: State) -> list[object]:
         state.next_block_id,
         state.next_generation,
         state.committed_blocks,
-        sorted(state.open_files),
+        sorted(state.openings.items()),
         list(state.requests),
     ]
     for inode_id in sorted(state.names.inodes):

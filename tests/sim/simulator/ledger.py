@@ -62,6 +62,26 @@ class Ledger:
         for index, block in enumerate(file.blocks):
             self.blocks[block.id] = (file.inode_id, index)
 
+    def reopened(self, inode_id: int, content: bytes, kept: int) -> Written:
+        """Its user changes a closed file, so that it has this content if all goes well; the
+        first `kept` bytes stay, whatever happens.
+        """
+        old = self.promises[inode_id]
+        self.released(inode_id)
+        path = next(path for path, found in self.paths.items() if found == inode_id)
+        file = Written(
+            path,
+            inode_id,
+            content,
+            old.file.replication,
+            block_start=sum(block.length for block in old.blocks[:-1]),
+            blocks=list(old.blocks),
+            acknowledged=kept,
+            synced=kept,
+        )
+        self.created(file)
+        return file
+
     def released(self, inode_id: int | None) -> None:
         """Its user wants it gone: nothing is promised of it any more."""
         promise = self.promises.pop(inode_id, None) if inode_id is not None else None

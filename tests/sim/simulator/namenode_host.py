@@ -55,6 +55,8 @@ _NEEDS_NOW = frozenset(
     }
 )
 _NEEDS_WALL = frozenset({"mkdirs", "rename", "delete", "create", "complete", "recover_lease"})
+# Calls of core.changes.
+_CHANGES = frozenset({"append", "truncate", "concat"})
 _NOTHING = DeleteReplicas(())
 
 
@@ -222,9 +224,9 @@ class NameNodeHost(Host):
         special = getattr(self, f"serve_{method}", None)
         if special is not None:
             return await special(*arguments, **named)
-        if method in _NEEDS_NOW:
+        if method in _NEEDS_NOW or method in _CHANGES:
             named["now"] = self.world.now
-        if method in _NEEDS_WALL:
+        if method in _NEEDS_WALL or method in _CHANGES:
             named["wall"] = self.world.wall_s
         return await self._call(method, *arguments, **named)
 
@@ -232,7 +234,8 @@ class NameNodeHost(Host):
         core = self.core
         assert core is not None
         try:
-            ready = getattr(core, method)(*arguments, **named)
+            owner = core.changes if method in _CHANGES else core
+            ready = getattr(owner, method)(*arguments, **named)
         except StoreError as error:
             self.world.note("refused", method, type(error).__name__)
             await self._finish(core.take_ready())

@@ -1,9 +1,12 @@
 """A simulated reader: locations, verification, another replica when one is bad."""
 
+from dataclasses import replace
+
 from blockstore import checksum
+from blockstore.client.visible import is_believed
 from blockstore.datastream import LAST, Packet
 from blockstore.errors import BlockMissingException, ChecksumException, StoreError
-from blockstore.model import LocatedBlock, Node
+from blockstore.model import LocatedBlock, Node, Replica
 from simulator.client import StoreSession
 from simulator.pipeline import CHUNK_BYTES
 
@@ -21,6 +24,36 @@ async def read_file(client: StoreSession, path: str) -> bytes:
         if not located.under_construction:
             content += await _read_block(client, located)
     return content
+
+
+async def read_open_file(client: StoreSession, path: str) -> bytes | None:
+    """As `read_file`, and what readers may see of a block that is being written; None when
+    nobody can tell how much that is.
+    """
+    location = await client.ask("locate", path, client_host=client.near)
+    content = b""
+    for located in location.blocks:
+        if located.under_construction:
+            visible = await _visible(client, located)
+            if visible is None:
+                return None
+            located = visible
+        if located.block.length:
+            content += await _read_block(client, located)
+    return content
+
+
+async def _visible(client: StoreSession, located: LocatedBlock) -> LocatedBlock | None:
+    for node in located.nodes:
+        try:
+            replica: Replica = await client.network.call(
+                client.host, node.node_id, "info", located.block.id, within_s=3.0
+            )
+        except StoreError:
+            continue
+        if is_believed(replica, located.block):
+            return replace(located, block=replace(located.block, length=replica.block.length))
+    return None
 
 
 async def _read_block(client: StoreSession, located: LocatedBlock) -> bytes:

@@ -21,7 +21,9 @@ async def recover_block(host: "DataNodeHost", order: RecoverBlock) -> None:
         except StoreError as error:
             host.world.note("recovery: not asked", node.node_id, error)
             unasked += 1
-    length = agreed_length(order.block, list(found.values()))
+    length = order.cut_to
+    if length is None:
+        length = agreed_length(order.block, list(found.values()))
     if length == 0 and unasked:
         return
     new: Block | None = None
@@ -48,7 +50,7 @@ async def _begin(host: "DataNodeHost", node: Node, order: RecoverBlock) -> Repli
 async def _finalize(host: "DataNodeHost", node: Node, replica: Replica, new: Block) -> bool:
     try:
         if node.node_id == host.name:
-            host.store.update(replica.block, new, finalize=True)
+            await host.serve_update(replica.block, new, True)
         else:
             await host.network.call(host, node.node_id, "update", replica.block, new, True)
     except StoreError as error:

@@ -144,3 +144,5 @@ class StoreScenario:
         for path, inode_id in list(self.ledger.paths.items()):
             if inode_id in self.ledger.promises:
                 await reader.read_and_compare(path, inode_id, must=True)
+            elif inode_id in self.ledger.written:
+                await reader.read_unpromised(path, inode_id)

@@ -8,7 +8,7 @@ from simulator.invariants import StoreChecker
 from simulator.ledger import Ledger
 from simulator.namenode_host import CONFIG
 from simulator.network import Host, Network
-from simulator.reader import read_file
+from simulator.reader import read_file, read_open_file
 from simulator.world import Broken, World
 from simulator.writer import FileWriter, WriteFailed, Written, at_creation
 
@@ -54,6 +54,7 @@ class User(Host):
     async def _live(self) -> None:
         choices = [self._write] * 5 + [self._read] * 2 + [self._rename, self._delete]
         choices += [self._overwrite, self._set_replication]
+        choices += [self._peek] * 2 + [self._append] * 2 + [self._truncate, self._concat]
         while not self.stopping:
             await self.world.sleep(self.rng.expovariate(1.0))
             try:
@@ -121,9 +122,63 @@ class User(Host):
             self.world.count("file left open", path)
             return
         await writer.close()
+        self._promise(file)
+        self.world.count("file closed", path, len(file.content))
+
+    async def _append(self) -> None:
+        found = self._some_file()
+        if found is None:
+            return
+        path, inode_id = found
+        old = self._ledger.promises[inode_id].file.content
+        more = self.rng.randbytes(self.rng.choice([1, 70, 300, BLOCK_BYTES]))
+        file = self._ledger.reopened(inode_id, old + more, len(old))
+        writer = FileWriter(self.session, file, BLOCK_BYTES, self.rng.choice([0.0, 0.3]))
+        await writer.append()
+        await writer.close()
+        self._promise(file)
+        self.world.count("file appended to", path, len(more))
+
+    async def _truncate(self) -> None:
+        found = self._some_file()
+        if found is None:
+            return
+        path, inode_id = found
+        old = self._ledger.promises[inode_id].file.content
+        length = self.rng.randint(0, len(old))
+        file = self._ledger.reopened(inode_id, old, length)
+        request_id = self.session.request_id()
+        until = self.world.now + self.session.patience_s
+        while not (await self.session.ask("truncate", path, length, request_id=request_id)).done:
+            if self.world.now > until:
+                raise GaveUp(f"truncate of {path}")
+            await self.world.sleep(0.3)
+        location = await self.session.ask("locate", path)
+        file.content = old[:length]
+        file.blocks = [located.block for located in location.blocks]
+        self._promise(file)
+        self.world.count("file cut", path, length)
+
+    async def _concat(self) -> None:
+        found, other = self._some_file(), self._some_file()
+        if found is None or other is None or found == other:
+            return
+        (target, inode_id), (source, source_id) = found, other
+        promises = self._ledger.promises
+        old, tail = promises[inode_id].file.content, promises[source_id].file.content
+        blocks = promises[source_id].blocks
+        self._ledger.doubt(source)
+        self._ledger.released(source_id)
+        file = self._ledger.reopened(inode_id, old + tail, len(old))
+        await self.session.ask("concat", target, (source,), request_id=self.session.request_id())
+        self._ledger.stands(source, None)
+        file.blocks += blocks
+        self._promise(file)
+        self.world.count("files joined", target, source)
+
+    def _promise(self, file: Written) -> None:
         self._ledger.closed(file)
         self._checker.promised(file.inode_id)
-        self.world.count("file closed", path, len(file.content))
 
     async def _read(self) -> None:
         found = self._some_file()
@@ -142,6 +197,48 @@ class User(Host):
         if self._ledger.paths.get(path) == inode_id and content != promise.file.content:
             raise Broken(f"{path}: {len(content)} bytes were read, and they aren't those written")
         self.world.count("file read", path)
+
+    async def _peek(self) -> None:
+        """Reads a file that somebody writes: all that he has flushed, and nothing else."""
+        ledger = self._ledger
+        being_written = [
+            (path, ledger.written[inode_id])
+            for path, inode_id in ledger.paths.items()
+            if inode_id in ledger.written and inode_id not in ledger.promises
+        ]
+        if not being_written:
+            return
+        path, file = self.rng.choice(being_written)
+        flushed = file.acknowledged
+        content = await read_open_file(self.session, path)
+        if content is None or ledger.written.get(file.inode_id) is not file:
+            return
+        if ledger.paths.get(path) != file.inode_id or not file.content.startswith(content):
+            self._checker.must(
+                ledger.paths.get(path) != file.inode_id, f"{path}: wrong bytes were read"
+            )
+            return
+        calm = not any(ledger.power_losses.get(node) for node in file.pipeline)
+        self._checker.must(
+            len(content) >= (flushed if calm else file.synced),
+            f"{path}: {len(content)} bytes were read after {flushed} had been flushed",
+        )
+        self.world.count("open file read", path, len(content))
+
+    async def read_unpromised(self, path: str, inode_id: int) -> None:
+        """A file whose writer never heard how it ended has a beginning of what was written."""
+        file = self._ledger.written[inode_id]
+        try:
+            content = await read_file(self.session, path)
+        except BlockMissingException:
+            self.world.count("read found no replica", path)
+            return
+        if not file.content.startswith(content) or len(content) < file.synced:
+            raise Broken(
+                f"{path}: {len(content)} bytes were read, {file.synced} must be there, "
+                f"{len(file.content)} were written"
+            )
+        self.world.count("unfinished file read", path)
 
     async def _rename(self) -> None:
         found = self._some_file()

@@ -61,11 +61,34 @@ class FileWriter:
             WriteFailed, GaveUp, StoreError: it isn't written.
         """
         file = self._file
-        for start in range(0, len(file.content), self._block_bytes):
+        while (start := sum(block.length for block in file.blocks)) < len(file.content):
             data = file.content[start : start + self._block_bytes]
-            block = await _BlockWriter(self, data, start).write()
-            file.blocks.append(block)
-            file.acknowledged = start + len(data)
+            self._took(await _BlockWriter(self, data, start).write(), start)
+
+    async def append(self) -> None:
+        """Opens the file again and writes what its content has beyond its blocks.
+
+        Raises:
+            WriteFailed, GaveUp, StoreError: it isn't written.
+        """
+        client, file = self._client, self._file
+        appended = await client.ask(
+            "append", file.path, client_id=client.client_id, request_id=client.request_id()
+        )
+        last: LocatedBlock | None = appended.last
+        if last is not None and last.under_construction:
+            file.blocks.pop()
+            file.block_start = last.offset
+            file.pipeline = {node.node_id for node in last.nodes}
+            data = file.content[last.offset : last.offset + self._block_bytes]
+            self._world.count("block reopened", last.block)
+            block = await _BlockWriter(self, data, last.offset).write(reopened=last)
+            self._took(block, last.offset)
+        await self.write()
+
+    def _took(self, block: Block, start: int) -> None:
+        self._file.blocks.append(block)
+        self._file.acknowledged = start + block.length
 
     async def close(self) -> None:
         """Raises GaveUp when Complete was never answered with `done`."""
@@ -123,8 +146,14 @@ class _BlockWriter:
         self._excluded: list[Excluded] = []
         self._nodes: list[Node] = []
 
-    async def write(self) -> Block:
-        self._block, stream = await self._first_pipeline()
+    async def write(self, reopened: LocatedBlock | None = None) -> Block:
+        stream: Stream | None
+        if reopened is None:
+            self._block, stream = await self._first_pipeline()
+        else:
+            self._block, self._nodes = reopened.block, list(reopened.nodes)
+            self._acknowledged = reopened.block.length
+            stream = await self._rebuild()
         for _ in range(REBUILDS_MAX):
             if stream is not None:
                 failed = await self._stream_rest(stream)

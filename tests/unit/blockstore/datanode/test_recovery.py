@@ -127,3 +127,29 @@ def test_a_truncation_leaves_out_who_has_too_little(datanodes, peers):
     write(pair[0], b"x" * 3000)
     write(pair[1], b"x" * 1000)
     assert recover(pair, peers, 9, cut_to=1500) == (Block(1, 9, 1500), ("dn-0",))
+
+
+def test_a_replica_that_rotted_gets_no_new_stamp_and_is_reported(datanodes, peers):
+    pair = datanodes(2)
+    for node in pair:
+        writing = node.store.create(BLOCK, CHUNK)
+        writing.write(0, checksum.checksums(b"x" * 3000, CHUNK), b"x" * 3000)
+        writing.finish()
+    rotten = pair[0].files.local_paths(BLOCK.id).data_path
+    with open(rotten, "r+b") as file:
+        file.seek(2500)
+        file.write(b"y")
+    assert recover(pair, peers) == (Block(1, 9, 3000), ("dn-1",))
+    assert pair[0].reports[-1].state is ReplicaState.CORRUPT
+    assert pair[0].store.report() == []
+
+
+def test_rot_beyond_a_cut_does_not_keep_it_back(datanodes, peers):
+    (node,) = datanodes(1)
+    writing = node.store.create(BLOCK, CHUNK)
+    writing.write(0, checksum.checksums(b"x" * 3000, CHUNK), b"x" * 3000)
+    writing.finish()
+    with open(node.files.local_paths(BLOCK.id).data_path, "r+b") as file:
+        file.seek(2500)
+        file.write(b"y")
+    assert recover([node], peers, cut_to=2000) == (Block(1, 9, 2000), ("dn-0",))
