@@ -1,7 +1,8 @@
 """The store's kill loop: `python -m tests.cluster.killstore --cycles 30`.
 
-Writers write, sync, rename, delete and read without a pause while NameNode and DataNodes are
-killed with SIGKILL and started again. What was acknowledged is kept in a manifest outside the
+Writers write, sync, append, truncate, rename, delete and read without a pause while NameNode and
+DataNodes are killed with SIGKILL and started again, the NameNode also while it makes a checkpoint.
+What was acknowledged is kept in a manifest outside the
 store: path, length and SHA-256 of closed files. After every cycle some of it is read back, at
 the end all of it, once through the wire and once short-circuit. Zero bytes may be lost or wrong.
 """
@@ -13,20 +14,28 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from blockstore import BlockStore
 from blockstore.errors import StoreError
+from tests.cluster import killchanges
 from tests.cluster.daemons import StoreCluster
+from tests.cluster.killchanges import ChangeError, Content
 
 WRITERS: Final = 4
+# A checkpoint every second or so.
+CHECKPOINT_TRANSACTIONS: Final = 100
+CHECKPOINT_WAIT_S: Final = 1.0
 FILE_BYTES_MAX: Final = 5 * 1024 * 1024
 CYCLE_S: Final = (0.5, 4.0)
 READ_BACK: Final = 10
 # How long a writer may be without one success while somebody is always being killed.
 PATIENCE_S: Final = 240.0
+
+Change: TypeAlias = Callable[[BlockStore, str, Content, random.Random], Content]
 
 
 @dataclass
@@ -37,6 +46,10 @@ class Manifest:
     bytes: int = 0
     # Operations that ended in an error the writer was told of.
     refused: int = 0
+    # What was found wrong by a writer.
+    wrong: list[str] = field(default_factory=list)
+    # Files that were written further or cut.
+    changes: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def sample(self, rng: random.Random, count: int) -> list[tuple[str, str]]:
@@ -56,6 +69,7 @@ class Writer:
         self._manifest = manifest
         self._rng = random.Random(seed)
         self._mine: list[str] = []
+        self._contents: dict[str, Content] = {}
         self._ended = threading.Event()
         self._made = 0
         self.error: BaseException | None = None
@@ -82,8 +96,10 @@ class Writer:
 
     def _step(self, store: BlockStore) -> None:
         draw = self._rng.random()
-        if draw < 0.7 or not self._mine:
+        if draw < 0.5 or not self._mine:
             self._write(store)
+        elif draw < 0.7:
+            self._change(store, killchanges.append if draw < 0.6 else killchanges.truncate)
         elif draw < 0.85:
             self._rename(store)
         else:
@@ -92,7 +108,9 @@ class Writer:
     def _write(self, store: BlockStore) -> None:
         self._made += 1
         path = f"{self._home}/{self._made}"
-        data = self._rng.randbytes(self._rng.randrange(FILE_BYTES_MAX))
+        seed, size = self._rng.getrandbits(32), self._rng.randrange(FILE_BYTES_MAX)
+        content = Content().plus(seed, size)
+        data = content.data()
         cuts = sorted(self._rng.randrange(len(data) + 1) for _ in range(3))
         with store.open(path, "wb", replication=self._rng.choice((2, 3, 3))) as file:
             for start, end in zip((0, *cuts), (*cuts, len(data)), strict=True):
@@ -103,6 +121,24 @@ class Writer:
             self._manifest.digests[path] = hashlib.sha256(data).hexdigest()
             self._manifest.bytes += len(data)
         self._mine.append(path)
+        self._contents[path] = content
+
+    def _change(self, store: BlockStore, change: Change) -> None:
+        path = self._rng.choice(self._mine)
+        with self._manifest.lock:
+            self._manifest.digests.pop(path)
+        left = self._contents[path]
+        try:
+            left = change(store, path, left, self._rng)
+        except ChangeError as error:
+            left = error.left
+            with self._manifest.lock:
+                self._manifest.refused += 1
+                self._manifest.wrong += [error.wrong] * bool(error.wrong)
+        self._contents[path] = left
+        with self._manifest.lock:
+            self._manifest.digests[path] = left.digest()
+            self._manifest.changes += 1
 
     def _rename(self, store: BlockStore) -> None:
         at = self._rng.randrange(len(self._mine))
@@ -122,6 +158,7 @@ class Writer:
             with self._manifest.lock:
                 self._manifest.digests[path] = digest
             self._mine[at] = path
+            self._contents[path] = self._contents.pop(source)
 
     def _find(self, store: BlockStore, source: str, target: str) -> str:
         until = time.monotonic() + PATIENCE_S
@@ -134,6 +171,7 @@ class Writer:
 
     def _delete(self, store: BlockStore) -> None:
         path = self._mine.pop(self._rng.randrange(len(self._mine)))
+        del self._contents[path]
         with self._manifest.lock:
             self._manifest.digests.pop(path)
         store.delete(path)
@@ -156,12 +194,13 @@ def check(store: BlockStore, items: list[tuple[str, str]]) -> list[str]:
 
 
 def look(cluster: StoreCluster, manifest: Manifest, rng: random.Random) -> list[str]:
-    """Reads some files back; one that was renamed or deleted meanwhile is not lost."""
+    """Reads some files back; one that was renamed, changed or deleted meanwhile is not lost."""
     sampled = manifest.sample(rng, READ_BACK)
     with BlockStore(cluster.address) as store:
         wrong = {item: check(store, [item]) for item in sampled}
     with manifest.lock:
-        return [word for item in sampled if item[0] in manifest.digests for word in wrong[item]]
+        same = [item for item in sampled if manifest.digests.get(item[0]) == item[1]]
+        return [word for item in same for word in wrong[item]]
 
 
 def campaign(root: Path, *, cycles: int, seed: int) -> tuple[Manifest, list[str]]:
@@ -175,7 +214,7 @@ def campaign(root: Path, *, cycles: int, seed: int) -> tuple[Manifest, list[str]
     manifest = Manifest()
     wrong: list[str] = []
     try:
-        cluster.start(4)
+        cluster.start(4, checkpoint_transactions=CHECKPOINT_TRANSACTIONS)
         writers = [
             Writer(n, cluster.address, manifest, rng.getrandbits(32)) for n in range(WRITERS)
         ]
@@ -195,7 +234,7 @@ def campaign(root: Path, *, cycles: int, seed: int) -> tuple[Manifest, list[str]
         everything = sorted(manifest.digests.items())
         wrong += check(cluster.client(short_circuit=False), everything)
         wrong += check(cluster.client(), everything)
-        return manifest, wrong
+        return manifest, wrong + manifest.wrong
     finally:
         cluster.close()
 
@@ -207,6 +246,8 @@ def kill_and_restart(cluster: StoreCluster, rng: random.Random) -> str:
     for number in victims:
         cluster.datanodes[number].kill()
     if with_namenode and cluster.namenode is not None:
+        if rng.random() < 0.5:
+            await_checkpoint(cluster.root / "namenode")
         cluster.namenode.kill()
     time.sleep(rng.uniform(0, 1.5))
     if with_namenode:
@@ -215,6 +256,14 @@ def kill_and_restart(cluster: StoreCluster, rng: random.Random) -> str:
         cluster.start_datanode(number)
     names = [f"datanode {number}" for number in victims] + ["namenode"] * with_namenode
     return "killed " + ", ".join(names)
+
+
+def await_checkpoint(directory: Path) -> None:
+    """Returns in the middle of one, if one is made within some seconds."""
+    images = set(directory.glob("*image*"))
+    until = time.monotonic() + CHECKPOINT_WAIT_S
+    while set(directory.glob("*image*")) == images and time.monotonic() < until:
+        time.sleep(0.002)
 
 
 def main() -> int:
@@ -230,7 +279,8 @@ def main() -> int:
     size = manifest.bytes / 2**20
     print(
         f"{options.cycles} cycles, {len(manifest.digests)} files kept, "
-        f"{size:.0f} MiB acknowledged, {manifest.refused} refused, {len(wrong)} lost or wrong"
+        f"{size:.0f} MiB acknowledged, {manifest.changes} changed, {manifest.refused} refused, "
+        f"{len(wrong)} lost or wrong"
     )
     return 1 if wrong else 0
 

@@ -20,3 +20,4 @@ def test_no_acknowledged_byte_is_lost_while_machines_die(tmp_path: Path) -> None
     manifest, wrong = killstore.campaign(tmp_path, cycles=10, seed=30)
     assert wrong == []
     assert len(manifest.digests) > 20
+    assert manifest.changes > 10
