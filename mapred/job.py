@@ -34,6 +34,8 @@ class Job:
     # Names from mapred/formats, or Format("name", option=…).
     input_format: ClassVar[str | Format] = "text"
     output_format: ClassVar[str | Format] = "text"
+    # Whether tasks without output leave no empty part file.
+    lazy_output: ClassVar[bool] = False
     # Files beside the job file that its code opens: paths relative to the job file's folder,
     # found at run time through `self.ctx.file(path)`.
     files: ClassVar[Sequence[str]] = ()
@@ -63,6 +65,7 @@ SETTINGS: Final[Mapping[str, type]] = {
     "stall_s": float,
     "split_bytes": int,
     "combine_files": bool,
+    "lazy_output": bool,
 }
 
 _ROLES: Final[Mapping[str, type]] = {

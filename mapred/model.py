@@ -116,6 +116,9 @@ class JobSpec:
 # each of them for a while: the rounds of a loop, whose decoded input stays there.
 PROCESS_FAMILY: Final = "process_family"
 
+# In JobSpec.settings: tasks without output leave no part file.
+LAZY_OUTPUT: Final = "lazy_output"
+
 # (group, name) → value.
 Counters: TypeAlias = Mapping[tuple[str, str], int]
 

@@ -20,7 +20,7 @@ from mapred.inputs import InputPlan, input_files, shown, splits_of_all
 from mapred.job import SETTINGS, Job, check
 from mapred.jobfile import find_job, loaded_job_file
 from mapred.jobinputs import bound
-from mapred.model import JobSpec
+from mapred.model import LAZY_OUTPUT, JobSpec
 from mapred.params import set_parameters, word_as
 from mapred.storage import storage_for
 from mapred.storage.uris import (
@@ -99,7 +99,7 @@ def plan(
         stall_s=settings["stall_s"],
         python_version=python_version(),
         engine_version=engine_version(),
-        settings=dict(job.settings),
+        settings=dict(job.settings) | ({LAZY_OUTPUT: "true"} if settings["lazy_output"] else {}),
     )
 
 

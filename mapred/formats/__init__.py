@@ -17,6 +17,8 @@ A format's class is a dataclass: its fields are the options (choice.py). What ma
     fixed     byte offset, or bytes   bytes
     npy       number of the row       row of the array
     matrix    place of the block      a block of rows of float64
+
+Outputs are text, jsonl, csv, parquet, arrow, fixed, and packed for programs of this package.
 """
 
 import dataclasses
@@ -46,6 +48,10 @@ _INPUTS: Final = {
 _OUTPUTS: Final = {
     "text": ("mapred.formats.text", "TextOutput"),
     "jsonl": ("mapred.formats.jsonl", "JsonLinesOutput"),
+    "csv": ("mapred.formats.csv_output", "CsvOutput"),
+    "parquet": ("mapred.formats.table_output", "ParquetOutput"),
+    "arrow": ("mapred.formats.table_output", "ArrowOutput"),
+    "fixed": ("mapred.formats.fixed", "FixedOutput"),
     "packed": ("mapred.formats.packed", "PackedOutput"),
 }
 # Files of these can be cut at any byte, and so a job is planned without their modules.

@@ -6,7 +6,8 @@ what is left, both bytes. A last record that is cut off is a bad record. Output:
 are bytes (or None, for nothing) and make exactly one record together.
 
     record_bytes   must be said
-    key_bytes      0 if nothing is said; only the input looks at it
+    key_bytes      of the input; 0 if nothing is said
+    compression    of the output (compressed_output.py)
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,8 +16,9 @@ from typing import Any, BinaryIO, Final
 
 from mapred.errors import JobDefinitionError
 from mapred.formats.badrecords import REFUSED, BadRecords
+from mapred.formats.compressed_output import check_compression, compressed_suffix, compressing
 from mapred.formats.compression import Decompressed, is_compressed
-from mapred.formats.port import RecordBatch
+from mapred.formats.port import RecordBatch, RecordWriter
 from mapred.model import Split
 from mapred.storage.port import OutputFile, Storage
 from mapred.task.failure import RecordError
@@ -114,13 +116,22 @@ class FixedOutput:
 
     record_bytes: int
 
-    suffix = ".bin"
+    compression: str | None = None
+
+    lazy = False
 
     def __post_init__(self) -> None:
         _check_length(self.record_bytes)
+        check_compression(self.compression)
 
-    def writer(self, file: OutputFile) -> "FixedWriter":
-        return FixedWriter(file, self.record_bytes)
+    @property
+    def suffix(self) -> str:
+        return compressed_suffix(".bin", self.compression)
+
+    def writer(self, file: OutputFile) -> RecordWriter:
+        return compressing(
+            file, self.compression, lambda file: FixedWriter(file, self.record_bytes)
+        )
 
 
 class FixedWriter:

@@ -20,6 +20,7 @@ class PackedOutput:
     """Frames of pairs."""
 
     suffix = ".packed"
+    lazy = False
 
     def writer(self, file: OutputFile) -> "PackedWriter":
         return PackedWriter(file)

@@ -69,4 +69,9 @@ class OutputFormat(Protocol):
         """Such as ".jsonl", after part-r-00000."""
         ...
 
+    @property
+    def lazy(self) -> bool:
+        """A part without pairs gets no file: nothing could be said of its columns."""
+        ...
+
     def writer(self, file: OutputFile) -> RecordWriter: ...

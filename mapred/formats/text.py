@@ -8,17 +8,23 @@ at the start of a file is dropped.
 
 Output: `str(key)<TAB>str(value)<LF>` in UTF-8, a tuple as Python writes it. Keys and values
 go out as they are, also when they hold tabs or line ends. A lone surrogate, which UTF-8
-can't hold, is written as its backslash escape.
+can't hold, is written as its backslash escape. Options of the output:
+
+    separator     instead of the tab
+    keys          false: lines are values alone
+    compression   compressed_output.py
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from mapred.formats.badrecords import REFUSED, BadRecords
+from mapred.formats.compressed_output import check_compression, compressed_suffix, compressing
 from mapred.formats.lines import BLOCK_BYTES, LineBlocks
-from mapred.formats.port import RecordBatch
+from mapred.formats.port import RecordBatch, RecordWriter
 from mapred.model import Split
 from mapred.storage.port import OutputFile, Storage
 
@@ -95,26 +101,44 @@ def _offsets(offset: int, block: bytes) -> list[int]:
     return [offset, *starts]
 
 
+@dataclass(frozen=True)
 class TextOutput:
     """Lines of key and value."""
 
-    suffix = ""
+    separator: str = "\t"
+    keys: bool = True
+    compression: str | None = None
 
-    def writer(self, file: OutputFile) -> "TextWriter":
-        return TextWriter(file)
+    lazy = False
+
+    def __post_init__(self) -> None:
+        check_compression(self.compression)
+
+    @property
+    def suffix(self) -> str:
+        return compressed_suffix("", self.compression)
+
+    def writer(self, file: OutputFile) -> RecordWriter:
+        return compressing(file, self.compression, lambda file: TextWriter(file, self))
 
 
 class TextWriter:
     """Lines into one part file."""
 
-    def __init__(self, file: OutputFile) -> None:
+    def __init__(self, file: OutputFile, form: TextOutput) -> None:
         self._file = file
+        self._separator = form.separator
+        self._keys = form.keys
         self._held: list[bytes] = []
         self._held_bytes = 0
         self.bytes_written = 0
 
     def write(self, pairs: Sequence[tuple[Any, Any]]) -> None:
-        text = "".join([f"{key!s}\t{value!s}\n" for key, value in pairs])
+        if self._keys:
+            by = self._separator
+            text = "".join([f"{key!s}{by}{value!s}\n" for key, value in pairs])
+        else:
+            text = "".join([f"{value!s}\n" for _, value in pairs])
         data = text.encode(errors="backslashreplace")
         self._held.append(data)
         self._held_bytes += len(data)

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from mapred.formats import output_format
-from mapred.model import AttemptId, JobSpec
+from mapred.formats.port import RecordWriter
+from mapred.model import LAZY_OUTPUT, AttemptId, JobSpec
 from mapred.storage import storage_for
-from mapred.storage.uris import join
+from mapred.storage.port import OutputFile
+from mapred.storage.uris import join, name_of
 
 TEMPORARY: Final = "_temporary"
 
@@ -20,29 +22,46 @@ def part_name(attempt: AttemptId, suffix: str) -> str:
 
 
 class PartFile:
-    """One part file being written; ends in `commit` or `discard`."""
+    """One part file being written; ends in `commit` or `discard`.
+
+    A lazy one begins with its first pair: without any there's no file, `temporary_uri` and
+    `final_name` are empty, and nothing is to be renamed.
+    """
 
     def __init__(self, spec: JobSpec, attempt: AttemptId) -> None:
-        form = output_format(spec.output_format)
-        self.final_name = part_name(attempt, form.suffix)
-        self.temporary_uri = join(spec.output_uri, TEMPORARY, str(attempt), self.final_name)
-        storage = storage_for(self.temporary_uri)
-        self._file = storage.open_write(self.temporary_uri, overwrite=True)
-        self._writer = form.writer(self._file)
+        self._form = output_format(spec.output_format)
+        name = part_name(attempt, self._form.suffix)
+        self._uri = join(spec.output_uri, TEMPORARY, str(attempt), name)
+        self.temporary_uri = self.final_name = ""
+        self._file: OutputFile | None = None
+        self._writer: RecordWriter | None = None
         self.records = 0
+        if not (self._form.lazy or LAZY_OUTPUT in spec.settings):
+            self._begin()
 
     @property
     def bytes_written(self) -> int:
-        return self._writer.bytes_written
+        return self._writer.bytes_written if self._writer else 0
 
     def write(self, pairs: Sequence[tuple[Any, Any]]) -> None:
-        self._writer.write(pairs)
+        if not pairs:
+            return
+        writer = self._writer or self._begin()
+        writer.write(pairs)
         self.records += len(pairs)
 
     def commit(self) -> None:
         """The file is whole; the tracker can be told."""
-        self._writer.close()
-        self._file.commit()
+        if self._writer and self._file:
+            self._writer.close()
+            self._file.commit()
 
     def discard(self) -> None:
-        self._file.discard()
+        if self._file:
+            self._file.discard()
+
+    def _begin(self) -> RecordWriter:
+        self.temporary_uri, self.final_name = self._uri, name_of(self._uri)
+        self._file = storage_for(self._uri).open_write(self._uri, overwrite=True)
+        self._writer = self._form.writer(self._file)
+        return self._writer
