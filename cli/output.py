@@ -24,6 +24,15 @@ def counters_table(counters: Counters) -> str:
     return "\n".join(lines)
 
 
+def skipped_line(status: JobStatus) -> str:
+    """How many records were set aside, and where they are; "" for none."""
+    skipped = sum(value for (group, _), value in status.counters.items() if group == "skipped")
+    if not skipped:
+        return ""
+    where = f"{shown_uri(status.output_uri)}/_skipped"
+    return f"{plural(skipped, 'record')} skipped: see {where}"
+
+
 def final_line(status: JobStatus, *, took_s: float, to_stdout: bool) -> str:
     """`job_… (WordCount) succeeded in 12.3 s: 8 maps, 2 reduces; output in /counts`."""
     tasks = plural(status.maps, "map") + ", " + plural(status.reduces, "reduce")

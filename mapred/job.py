@@ -34,6 +34,8 @@ class Job:
     # Names from mapred/formats, or Format("name", option=…).
     input_format: ClassVar[str | Format] = "text"
     output_format: ClassVar[str | Format] = "text"
+    # Further outputs: name → format. Written by `self.ctx.output(name).write(key, value)`.
+    outputs: ClassVar[Mapping[str, str | Format]] = {}
     # Whether tasks without output leave no empty part file.
     lazy_output: ClassVar[bool] = False
     # Files beside the job file that its code opens: paths relative to the job file's folder,
@@ -53,6 +55,12 @@ class Job:
     stall_s: ClassVar[float] = 0.0
     # Largest split, in bytes; 0: a block, or what suits the input.
     split_bytes: ClassVar[int] = 0
+    # "skip": maps set aside malformed records, or those that `map` fails on; else "fail".
+    on_bad_record: ClassVar[str] = "fail"
+    on_error: ClassVar[str] = "fail"
+    # More than so many in a task, or than this share of its records, fail it all the same.
+    skipped_max: ClassVar[int] = 1000
+    skipped_share: ClassVar[float] = 0.05
     # Whether many small files share splits.
     combine_files: ClassVar[bool] = True
 
@@ -64,6 +72,10 @@ SETTINGS: Final[Mapping[str, type]] = {
     "memory_bytes": int,
     "stall_s": float,
     "split_bytes": int,
+    "on_bad_record": str,
+    "on_error": str,
+    "skipped_max": int,
+    "skipped_share": float,
     "combine_files": bool,
     "lazy_output": bool,
 }

@@ -119,6 +119,12 @@ PROCESS_FAMILY: Final = "process_family"
 # In JobSpec.settings: tasks without output leave no part file.
 LAZY_OUTPUT: Final = "lazy_output"
 
+# In JobSpec.settings, before the name of a further output: its format.
+OUTPUT_PREFIX: Final = "output."
+
+# In JobSpec.settings: what maps may set aside, as JSON (mapred/task/skipping.py).
+SKIPPING: Final = "skipping"
+
 # (group, name) → value.
 Counters: TypeAlias = Mapping[tuple[str, str], int]
 
@@ -290,13 +296,15 @@ TrackerOrder: TypeAlias = Launch | KillAttempt | OutputsReady | ForgetJob
 @dataclass(frozen=True, slots=True)
 class AttemptDone:
     """A map with reducers has `output`; any other attempt has written `temporary_uri`
-    (under _temporary/<attempt>), which the JobTracker renames to `final_name`."""
+    (under _temporary/<attempt>), which the JobTracker renames to `final_name`. Either may have
+    written `further` files there, whose paths stay the same in the output directory."""
 
     attempt: AttemptId
     counters: Counters = field(default_factory=dict)
     output: MapOutput | None = None
     temporary_uri: str = ""
     final_name: str = ""
+    further: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

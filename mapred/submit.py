@@ -20,7 +20,7 @@ from mapred.inputs import InputPlan, input_files, shown, splits_of_all
 from mapred.job import SETTINGS, Job, check
 from mapred.jobfile import find_job, loaded_job_file
 from mapred.jobinputs import bound
-from mapred.model import LAZY_OUTPUT, JobSpec
+from mapred.model import JobSpec
 from mapred.params import set_parameters, word_as
 from mapred.storage import storage_for
 from mapred.storage.uris import (
@@ -32,6 +32,7 @@ from mapred.storage.uris import (
     qualified,
     scheme_of,
 )
+from mapred.tasksettings import task_settings
 from mapred.versions import engine_version, python_version
 
 # What a cluster gets when nobody says: files of a size people can handle, on a few trackers.
@@ -74,6 +75,7 @@ def plan(
         values = set_parameters(job, words)
         plans = _input_plans(job, inputs)
         output_format = check_output(job.output_format)
+        further = task_settings(job, settings)
         archive = packed(code_files(job, path))
     files = [(input_files(plan.words, default_filesystem), plan) for plan in plans]
     output_uri = _output(output, default_filesystem, code_base)
@@ -99,7 +101,7 @@ def plan(
         stall_s=settings["stall_s"],
         python_version=python_version(),
         engine_version=engine_version(),
-        settings=dict(job.settings) | ({LAZY_OUTPUT: "true"} if settings["lazy_output"] else {}),
+        settings=further,
     )
 
 
@@ -145,7 +147,7 @@ def _settings(job: type[Job], params: Mapping[str, str]) -> tuple[dict[str, Any]
             kind = SETTINGS[setting].__name__
             raise ParamError(f"-D {name}={word}: '{word}' is no {kind}") from None
     for name, value in settings.items():
-        if value < 0 or (name == "attempts_max" and value < 1):
+        if (not isinstance(value, str) and value < 0) or (name == "attempts_max" and value < 1):
             raise ParamError(f"job.{name} can't be {value}")
     return settings, words
 

@@ -117,6 +117,7 @@ def event_to_wire(seq: int, event: TrackerEvent) -> jobtracker_pb2.TrackerEvent:
                 wire.done.output.CopyFrom(output_to_wire(event.output))
             wire.done.temporary_uri = event.temporary_uri
             wire.done.final_name = event.final_name
+            wire.done.further.extend(event.further)
         case AttemptFailed(attempt, failure):
             wire.failed.attempt.CopyFrom(attempt_to_wire(attempt))
             wire.failed.failure.CopyFrom(failure_to_wire(failure))
@@ -138,6 +139,7 @@ def event_from_wire(wire: jobtracker_pb2.TrackerEvent) -> tuple[int, TrackerEven
                 output_from_wire(wire.done.output) if wire.done.HasField("output") else None,
                 wire.done.temporary_uri,
                 wire.done.final_name,
+                tuple(wire.done.further),
             )
         case "failed":
             event = AttemptFailed(

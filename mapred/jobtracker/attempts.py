@@ -7,8 +7,9 @@ Rules
 - An attempt that publishes a part file commits first: the JobTracker journals COMMITTING,
   renames, and journals COMMITTED. Its tracker is not needed for that, so a lost node
   doesn't stop a commit, and a kill waits until the commit's outcome is known.
-- A map whose output stays on its tracker succeeds without a commit; the output may get lost
-  later, and may be found again when the tracker comes back.
+- A map whose output stays on its tracker succeeds without a commit, unless it has further
+  files to publish; the output may get lost later, and may be found again when the tracker
+  comes back. A map that runs again publishes its further files again, over the same names.
 - News of an attempt that has ended changes nothing.
 """
 
@@ -89,6 +90,7 @@ class Attempt:
     # Of part files: where it was written and the name it gets.
     temporary_uri: str = ""
     final_name: str = ""
+    further: tuple[str, ...] = ()
     failure: Failure | None = None
     # Not journaled: when it was launched (monotonic), and how far it is.
     launched_at: float = 0.0

@@ -4,7 +4,7 @@ Under an output directory
 
     _temporary/<job id>/        made first: it says whose directory this is
     _temporary/<attempt>/<part> written by attempts
-    <part>                      renamed by `CommitPart`
+    <part>                      renamed by `CommitPart`, further files of the attempt before it
     _SUCCESS                    last, before _temporary is removed
 
 Every action looks first whether it has been done before, since a new epoch asks again for
@@ -29,6 +29,7 @@ from mapred.jobtracker.ready import (
     RemoveOutput,
 )
 from mapred.storage.port import Storage
+from mapred.storage.uris import parent_of
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +82,12 @@ class Committer:
                 storage = self._storage_of(output_uri, action.user)
                 self._prepare(storage, job_id, output_uri.rstrip("/"))
             case CommitPart(_, source, target):
-                self._commit(self._storage_of(target, action.user), source, target)
+                storage = self._storage_of(target, action.user)
+                for further, final in action.further:
+                    storage.mkdirs(parent_of(final))
+                    self._commit(storage, further, final)
+                if source:
+                    self._commit(storage, source, target)
             case PublishOutput(_, output_uri, success):
                 storage = self._storage_of(output_uri, action.user)
                 self._publish(storage, output_uri.rstrip("/"), success)

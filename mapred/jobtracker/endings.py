@@ -51,7 +51,7 @@ class Endings:
         if job.phase is Phase.ENDING:
             job.ending_since = now
         for attempt in job.live.values():
-            if attempt.state is State.COMMITTING and attempt.temporary_uri:
+            if attempt.state is State.COMMITTING:
                 self._draft.actions.append(commit_of(job, attempt))
 
     def settle(self, job_id: str) -> None:

@@ -58,6 +58,7 @@ class AttemptMoved:
     output: MapOutput | None = None
     temporary_uri: str = ""
     final_name: str = ""
+    further: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

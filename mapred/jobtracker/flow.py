@@ -133,7 +133,7 @@ class Flow:
             return
         job.durations_s[attempt.id.kind].append(now - attempt.launched_at)
         counters = counter_list(dict(event.counters))
-        if event.output is not None:
+        if event.output is not None and not event.further:
             self.record(
                 AttemptMoved(attempt.id, Event.OUTPUT_MADE, counters=counters, output=event.output)
             )
@@ -145,11 +145,13 @@ class Flow:
                 attempt.id,
                 Event.PART_WRITTEN,
                 counters=counters,
+                output=event.output,
                 temporary_uri=event.temporary_uri,
                 final_name=event.final_name,
+                further=event.further,
             )
         )
-        if event.temporary_uri:
+        if event.temporary_uri or event.further:
             self._draft.actions.append(commit_of(job, attempt))
         else:
             self.committed(attempt.id, None)
@@ -162,6 +164,8 @@ class Flow:
             return
         if error is None:
             self.record(AttemptMoved(attempt_id, Event.COMMITTED))
+            if attempt.output is not None:
+                self._draft.outputs[job.id].append(attempt.output)
             self._end_rivals(job, job.tasks[attempt_id.kind][attempt_id.index])
         else:
             failure = Failure(FailureKind.FAILED, f"commit: {error}", host=attempt.host)
@@ -310,4 +314,7 @@ class Flow:
 def commit_of(job: Job, attempt: Attempt) -> CommitPart:
     root = job.spec.output_uri.rstrip("/")
     final_uri = f"{root}/{attempt.final_name}"
-    return CommitPart(attempt.id, attempt.temporary_uri, final_uri, job.spec.user)
+    further = tuple(
+        (f"{root}/_temporary/{attempt.id}/{path}", f"{root}/{path}") for path in attempt.further
+    )
+    return CommitPart(attempt.id, attempt.temporary_uri, final_uri, job.spec.user, further)

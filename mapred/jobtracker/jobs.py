@@ -191,6 +191,7 @@ class Job:
             case Event.PART_WRITTEN:
                 attempt.counters = {(g, n): v for g, n, v in entry.counters}
                 attempt.temporary_uri, attempt.final_name = entry.temporary_uri, entry.final_name
+                attempt.output, attempt.further = entry.output, entry.further
             case Event.FAILED if entry.failure is not None:
                 self.failures.append(entry.failure)
                 self.failures_on[attempt.tracker_id] += 1

@@ -26,12 +26,16 @@ class PrepareOutput:
 
 @dataclass(frozen=True, slots=True)
 class CommitPart:
-    """Give a written part file its final name."""
+    """Give a written part file its final name, and further files theirs.
+
+    `source` is empty when an attempt has written no part.
+    """
 
     attempt: AttemptId
     source: str
     target: str
     user: str = ""
+    further: tuple[tuple[str, str], ...] = ()
 
     @property
     def job_id(self) -> str:

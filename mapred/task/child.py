@@ -103,6 +103,7 @@ class TaskProcess:
         folder = Path(task.work_dir)
         with captured_output(task.log_dir) as output:
             place: Callable[[], Place] = Place
+            context: TaskContext | None = None
             code = folder
             try:
                 job, code = self._loaded(task)
@@ -122,8 +123,11 @@ class TaskProcess:
                 )
                 place = work.place
                 done = work.run()
-                return replace(done, counters=dict(context.counters))
+                further = context.side_outputs.commit() if context.has_side_outputs else ()
+                return replace(done, counters=dict(context.counters), further=further)
             except BaseException as error:
+                if context and context.has_side_outputs:
+                    context.side_outputs.discard()
                 # Whatever user code raises, exits and interrupts too, ends this attempt only.
                 traceback.print_exception(error)
                 return failure_of(error, place(), code)

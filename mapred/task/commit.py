@@ -16,27 +16,30 @@ from mapred.storage.uris import join, name_of
 TEMPORARY: Final = "_temporary"
 
 
-def part_name(attempt: AttemptId, suffix: str) -> str:
+def part_name(attempt: AttemptId, suffix: str, name: str = "part") -> str:
     """part-m-00000 or part-r-00000, as Hadoop names them."""
-    return f"part-{attempt.kind.value}-{attempt.index:05d}{suffix}"
+    return f"{name}-{attempt.kind.value}-{attempt.index:05d}{suffix}"
 
 
-class PartFile:
-    """One part file being written; ends in `commit` or `discard`.
+class TaskFile:
+    """One file of an attempt being written; ends in `commit` or `discard`.
 
     A lazy one begins with its first pair: without any there's no file, `temporary_uri` and
     `final_name` are empty, and nothing is to be renamed.
     """
 
-    def __init__(self, spec: JobSpec, attempt: AttemptId) -> None:
-        self._form = output_format(spec.output_format)
-        name = part_name(attempt, self._form.suffix)
-        self._uri = join(spec.output_uri, TEMPORARY, str(attempt), name)
+    def __init__(
+        self, spec: JobSpec, attempt: AttemptId, word: str, *, name: str = "part", lazy: bool
+    ) -> None:
+        self._form = output_format(word)
+        # Below the attempt's folder.
+        self.path = part_name(attempt, self._form.suffix, name)
+        self._uri = join(spec.output_uri, TEMPORARY, str(attempt), self.path)
         self.temporary_uri = self.final_name = ""
         self._file: OutputFile | None = None
         self._writer: RecordWriter | None = None
         self.records = 0
-        if not (self._form.lazy or LAZY_OUTPUT in spec.settings):
+        if not (lazy or self._form.lazy):
             self._begin()
 
     @property
@@ -65,3 +68,10 @@ class PartFile:
         self._file = storage_for(self._uri).open_write(self._uri, overwrite=True)
         self._writer = self._form.writer(self._file)
         return self._writer
+
+
+class PartFile(TaskFile):
+    """The attempt's part of the job's output."""
+
+    def __init__(self, spec: JobSpec, attempt: AttemptId) -> None:
+        super().__init__(spec, attempt, spec.output_format, lazy=LAZY_OUTPUT in spec.settings)

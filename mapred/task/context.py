@@ -11,6 +11,7 @@ from mapred.params import Params
 
 if TYPE_CHECKING:
     from mapred.iterative.broadcast import RoundSettings
+    from mapred.task.sideoutputs import SideOutput, SideOutputs
 
 
 class TaskContext:
@@ -35,11 +36,24 @@ class TaskContext:
         self._folder = folder
         self._on_status = on_status
         # Owned by the task's main thread.
+        self.has_side_outputs = False
         self._counts: defaultdict[tuple[str, str], int] = defaultdict(int)
 
     def count(self, group: str, name: str, amount: int = 1) -> None:
         """Adds to a counter of the job; attempts that fail don't count."""
         self._counts[group, name] += amount
+
+    def output(self, name: str) -> "SideOutput":
+        """One of the job's further `outputs`:  self.ctx.output("errors").write(key, value)"""
+        return self.side_outputs.named(name)
+
+    @cached_property
+    def side_outputs(self) -> "SideOutputs":
+        """All further files of this attempt."""
+        from mapred.task.sideoutputs import SideOutputs
+
+        self.has_side_outputs = True
+        return SideOutputs(self.job, self.attempt)
 
     def status(self, text: str) -> None:
         """Says what the task is doing. Also a sign of life in the middle of a long record."""

@@ -38,6 +38,7 @@ from mapred.task.messages import RunTask, TaskDone
 from mapred.task.pairs import Chunk, Chunks, explained
 from mapred.task.recognised import constant_of_words, fold_of
 from mapred.task.reporter import Reporter
+from mapred.task.skipping import Skipping
 from mapred.task.wordlines import WordsWith
 
 # Of the whole attempt: what is left is sorting and merging.
@@ -69,6 +70,7 @@ class MapTask:
         self._reporter = reporter
         self._split: Split = task.split
         self._chunks = Chunks()
+        self._skipping = Skipping(context)
         self._records_in = 0
         # Of the files before the one at hand.
         self._bytes_before = 0
@@ -94,6 +96,7 @@ class MapTask:
         try:
             for file in self._task.split.files if self._task.split else ():
                 self._map_file(file, sink)
+            self._skipping.finish(self._records_in)
             self._count("map_input_records", self._records_in)
             self._reporter.tick(_MAP_SHARE, "spill")
             return sink.finish()
@@ -121,12 +124,13 @@ class MapTask:
         reader = PINNED.reader(
             self._task.spec,
             self._split,
-            lambda: form.reader(self._split, storage_for(self._split.uri)),
+            lambda: form.reader(self._split, storage_for(self._split.uri), self._skipping),
         )
+        call = self._skipping.guarded(mapper.map, self._split)
         for keys, values in reader.batches():
             self._keys, self._values = keys, values
             self._reading = iter(values)
-            yielded = map(mapper.map, keys, self._reading)
+            yielded = map(call, keys, self._reading)
             self._take(chain.from_iterable(filter(None, yielded)), sink)
             self._reading = None
             self._records_in += len(values)

@@ -81,6 +81,8 @@ class TaskDone:
     output_bytes: int = 0
     temporary_uri: str = ""
     final_name: str = ""
+    # Paths below the attempt's folder and, later, below the output directory.
+    further: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,7 +245,9 @@ class TaskTracker:
                 done.output_bytes,
             )
             self.held[attempt] = output
-        event = AttemptDone(attempt, done.counters, output, done.temporary_uri, done.final_name)
+        event = AttemptDone(
+            attempt, done.counters, output, done.temporary_uri, done.final_name, done.further
+        )
         self._report(attempt, event, keep_files=output is not None)
         return self._take_actions()
 

@@ -471,6 +471,7 @@ class AttemptDone(_message.Message):
     OUTPUT_FIELD_NUMBER: _builtins.int
     TEMPORARY_URI_FIELD_NUMBER: _builtins.int
     FINAL_NAME_FIELD_NUMBER: _builtins.int
+    FURTHER_FIELD_NUMBER: _builtins.int
     temporary_uri: _builtins.str
     """URI under _temporary/<attempt>, and the name it gets in the output directory."""
     final_name: _builtins.str
@@ -480,6 +481,12 @@ class AttemptDone(_message.Message):
     def counters(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Counter]: ...
     @_builtins.property
     def output(self) -> _types_pb2.MapOutput: ...
+    @_builtins.property
+    def further(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Further files that lie under _temporary/<attempt> and get these same paths in the output
+        directory: named outputs, records that were skipped. Also of maps whose `output` stays.
+        """
+
     def __init__(
         self,
         *,
@@ -488,10 +495,11 @@ class AttemptDone(_message.Message):
         output: _types_pb2.MapOutput | None = ...,
         temporary_uri: _builtins.str = ...,
         final_name: _builtins.str = ...,
+        further: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "output", b"output"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "counters", b"counters", "final_name", b"final_name", "output", b"output", "temporary_uri", b"temporary_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "counters", b"counters", "final_name", b"final_name", "further", b"further", "output", b"output", "temporary_uri", b"temporary_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,5 +1,7 @@
 """Jobs on the embedded engine that read what another job wrote, by other formats."""
 
+import json
+import re
 from collections import Counter
 
 import pyarrow.parquet as pq
@@ -81,3 +83,84 @@ def test_a_job_reads_the_parquet_that_another_wrote(run, tmp_path):
     assert sorted(lines.splitlines()) == sorted(
         f'{{"key": {number}, "value": {many}}}' for number, many in numbers.items()
     )
+
+
+SIDES = """
+from mapred import Format, Job, Mapper, Reducer, Sum
+
+class Parse(Mapper):
+    def map(self, offset, row):
+        if row["n"] is None:
+            self.ctx.output("empty").write(row["word"], offset)
+        elif row["n"] < 0:
+            raise ValueError("below zero")
+        else:
+            yield row["word"], row["n"]
+
+class Totals(Reducer):
+    def reduce(self, word, numbers):
+        total = sum(numbers)
+        if total > 10:
+            self.ctx.output("large").write(word, total)
+        yield word, total
+
+class Sides(Job):
+    mapper, reducer = Parse, Totals
+    input_format = Format("csv", types={"n": "int"})
+    outputs = {"empty": "text", "large": Format("csv", columns=["word", "total"])}
+"""
+
+
+def test_named_outputs_and_skipped_records_are_published_with_the_tasks(run, tmp_path):
+    (tmp_path / "in.csv").write_text("word,n\na,1\nb,\nc,x\nc,12\nd,-1\na,2\nb,3,4\n")
+    params = {"job.on_bad_record": "skip", "job.on_error": "skip", "job.skipped_share": "0.5"}
+    output, status = run(SIDES, "Sides", [tmp_path / "in.csv"], 1, **params)
+    assert status.state is JobState.SUCCEEDED, status.failures
+    assert sorted(path.name for path in output.iterdir()) == [
+        "_SUCCESS",
+        "_skipped",
+        "empty-m-00000",
+        "large-r-00000.csv",
+        "part-r-00000",
+    ]
+    assert (output / "part-r-00000").read_text() == "a\t3\nc\t12\n"
+    assert (output / "empty-m-00000").read_text() == "b\t11\n"
+    assert (output / "large-r-00000.csv").read_text() == "word,total\nc,12\n"
+    skipped = (output / "_skipped/part-m-00000.jsonl").read_text()
+    kept = [json.loads(line) for line in skipped.splitlines()]
+    assert [(one["offset"], one["record"]) for one in kept] == [
+        (14, "c,x"),
+        (32, "b,3,4"),
+        (23, "{'word': 'd', 'n': -1}"),
+    ]
+    assert {one["file"] for one in kept} == {f"file://{tmp_path}/in.csv"}
+    assert kept[2]["reason"] == "made ValueError: below zero"
+    counted = {name: n for (group, name), n in status.counters.items() if group == "skipped"}
+    assert counted == {"bad_records": 2, "failed_records": 1}
+
+
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [
+        ({}, "at byte 7 can't be read, column n"),
+        ({"job.on_bad_record": "skip"}, "2 of 3 records were skipped in this task, more than"),
+        (
+            {"job.on_bad_record": "skip", "job.skipped_max": "1", "job.skipped_share": "1"},
+            "more than 1 records were skipped in this task .skipped_max.. The next one: .*byte 11",
+        ),
+    ],
+)
+def test_too_many_bad_records_fail_the_job(run, tmp_path, params, reason):
+    (tmp_path / "in.csv").write_text("word,n\na,x\nb,y\nc,1\n")
+    _, status = run(SIDES, "Sides", [tmp_path / "in.csv"], 1, **params)
+    assert status.state is JobState.FAILED
+    assert re.search(reason, status.failures[0].reason), status.failures[0].reason
+
+
+UNDECLARED = SIDES.replace('"empty": "text", ', "")
+
+
+def test_an_output_that_is_not_declared_fails_with_those_that_are(run, tmp_path):
+    (tmp_path / "in.csv").write_text("word,n\nb,\n")
+    _, status = run(UNDECLARED, "Sides", [tmp_path / "in.csv"], 1)
+    assert "has no output 'empty', only ['large']" in status.failures[0].reason

@@ -1,5 +1,6 @@
 """What goes over the wire comes back as it was."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,7 +34,10 @@ COUNT = st.integers(0, 2**31 - 1)
 SECONDS = st.floats(0, 1e12)
 COUNTERS = st.dictionaries(st.tuples(TEXT, TEXT), st.integers(-(2**63), 2**63 - 1), max_size=3)
 ATTEMPTS = st.builds(AttemptId, st.builds(TaskId, TEXT, st.sampled_from("mr"), COUNT), COUNT)
-SPLITS = st.builds(Split, TEXT, COUNT, COUNT, st.lists(TEXT, max_size=2).map(tuple), TEXT)
+FILES = st.builds(Split, TEXT, COUNT, COUNT, st.lists(TEXT, max_size=2).map(tuple), TEXT, TEXT)
+SPLITS = FILES | st.builds(
+    lambda file, parts: replace(file, parts=tuple(parts)), FILES, st.lists(FILES, max_size=2)
+)
 FAILURES = st.builds(
     Failure, reason=TEXT, traceback=TEXT, input_uri=TEXT, offset=st.integers(-1, 2**40),
     sample=TEXT, host=TEXT,
@@ -53,7 +57,15 @@ STATUSES = st.builds(
     attempts_killed=COUNT, attempts_running=COUNT, waiting_for=TEXT,
 )  # fmt: skip
 EVENTS = st.one_of(
-    st.builds(AttemptDone, ATTEMPTS, COUNTERS, st.none() | OUTPUTS, TEXT, TEXT),
+    st.builds(
+        AttemptDone,
+        ATTEMPTS,
+        COUNTERS,
+        st.none() | OUTPUTS,
+        TEXT,
+        TEXT,
+        st.lists(TEXT, max_size=2).map(tuple),
+    ),
     st.builds(AttemptFailed, ATTEMPTS, FAILURES),
     st.builds(FetchFailed, ATTEMPTS, COUNT, COUNT, TEXT),
 )

@@ -93,14 +93,14 @@ class FakeTracker:
         words, self.orders = [_in_words(order) for order in self.orders], []
         return words
 
-    def done(self, name: str) -> "FakeTracker":
+    def done(self, name: str, further: tuple[str, ...] = ()) -> "FakeTracker":
         attempt = self.running.pop(name)
         if attempt.kind is TaskKind.MAP and self.master.reducers:
             output = MapOutput(
                 attempt.index, attempt.number, self.info.tracker_id, self.info.host, 7, "/p", 10
             )
             self.held[name] = HeldOutput(attempt, output)
-            return self.beat(AttemptDone(attempt, {("n", name[0]): 1}, output))
+            return self.beat(AttemptDone(attempt, {("n", name[0]): 1}, output, further=further))
         part = f"part-{attempt.kind.value}-{attempt.index:05d}"
         uri = f"{self.master.output}/_temporary/{attempt}/{part}"
         return self.beat(AttemptDone(attempt, {("n", name[0]): 1}, None, uri, part))

@@ -113,3 +113,20 @@ def test_an_outage_without_end_becomes_an_error(tmp_path: Path) -> None:
 
     assert isinstance(error, JobFailedError)
     assert "in safe mode" in str(error)
+
+
+def test_further_files_are_published_with_the_part_and_again_when_asked_again(
+    committer: Committer, tmp_path: Path
+) -> None:
+    attempt = tmp_path / "_temporary/attempt"
+    (attempt / "_skipped").mkdir(parents=True)
+    further = []
+    for name in ("errors-r-00000", "_skipped/part-r-00000"):
+        (attempt / name).write_text(name)
+        further.append((f"file://{attempt}/{name}", f"file://{tmp_path}/{name}"))
+    commit = CommitPart(ATTEMPT, "", f"file://{tmp_path}/", further=tuple(further))
+
+    assert committer.perform(commit).error is None
+    assert committer.perform(commit).error is None
+    assert (tmp_path / "errors-r-00000").read_text() == "errors-r-00000"
+    assert (tmp_path / "_skipped/part-r-00000").read_text() == "_skipped/part-r-00000"

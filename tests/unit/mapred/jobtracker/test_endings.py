@@ -35,6 +35,40 @@ def test_the_commit_is_in_the_journal_before_it_is_asked_for(master: Master) -> 
     assert [entry.event.name for entry in master.entries] == ["PART_WRITTEN"]  # type: ignore[union-attr]
 
 
+def test_a_map_with_further_files_commits_them_before_its_output_is_told(master: Master) -> None:
+    a = master.tracker("a")
+    b = master.tracker("b")
+    job = master.submit(1, reducers=1)
+    a.beat()
+    b.beat()
+    b.said  # noqa: B018
+    a.done("m0.0", further=("errors-m-00000",))
+
+    assert b.beat().said == []
+    (commit,) = master.actions
+    assert isinstance(commit, CommitPart)
+    assert commit.source == ""
+    attempt = f"attempt_{job.removeprefix('job_')}_m_000000_0"
+    assert commit.further == (
+        (f"file:///out/_temporary/{attempt}/errors-m-00000", "file:///out/errors-m-00000"),
+    )
+    assert master.perform() == ["CommitPart"]
+    assert "outputs m0.0" in a.beat().said + b.beat().said
+
+
+def test_a_commit_of_further_files_goes_on_after_a_crash(master: Master) -> None:
+    a = master.tracker("a")
+    master.submit(1, reducers=1)
+    a.beat().done("m0.0", further=("errors-m-00000",))
+    (commit,) = master.actions
+    master.restart()
+
+    assert master.actions == [commit]
+    a.register()
+    assert master.perform() == ["CommitPart"]
+    assert "outputs m0.0" in a.beat().said or "launch r0.0" in a.said
+
+
 def test_success_tells_counters_and_files(master: Master) -> None:
     a = master.tracker("a")
     job = master.submit(1, reducers=1)
