@@ -29,6 +29,9 @@ class Job:
     reducer: ClassVar[type[Reducer] | None] = None
     partitioner: ClassVar[type[Partitioner] | None] = None
 
+    # Secondary sort: how many first elements of the keys, which are tuples, make a group.
+    group_by: ClassVar[int] = 0
+
     # How many reduce tasks; None: the engine chooses. `-r` overrides.
     reducers: ClassVar[int | None] = None
     # Names from mapred/formats, or Format("name", option=…).
@@ -117,6 +120,11 @@ def check(job: type[Job]) -> None:
             "work in the map loop. Name a Reducer or a built-in such as mapred.Sum"
         )
     _check_builtins(job)
+    if job.group_by < 0 or (job.group_by and job.reducer is None):
+        raise JobDefinitionError(
+            f"{job.__name__}.group_by is {job.group_by}: it is how many first elements of the keys "
+            "make a group, and needs a reducer"
+        )
     for name in vars(Job):
         if isinstance(getattr(job, name, None), Declaration):
             raise JobDefinitionError(

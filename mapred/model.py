@@ -122,6 +122,9 @@ LAZY_OUTPUT: Final = "lazy_output"
 # In JobSpec.settings, before the name of a further output: its format.
 OUTPUT_PREFIX: Final = "output."
 
+# In JobSpec.settings: where the reducers' ranges of keys begin (mapred/ordering.py).
+TOTAL_ORDER: Final = "total_order"
+
 # In JobSpec.settings: what maps may set aside, as JSON (mapred/task/skipping.py).
 SKIPPING: Final = "skipping"
 

@@ -8,6 +8,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from mapred.inputs import InputPlan, input_files, shown, splits_of_all
 from mapred.job import SETTINGS, Job, check
 from mapred.jobfile import find_job, loaded_job_file
 from mapred.jobinputs import bound
-from mapred.model import JobSpec
+from mapred.model import TOTAL_ORDER, JobSpec
 from mapred.params import set_parameters, word_as
 from mapred.storage import storage_for
 from mapred.storage.uris import (
@@ -83,7 +84,7 @@ def plan(
         files, split_bytes=settings["split_bytes"], combine=settings["combine_files"]
     )
     sha256 = digest(archive)
-    return JobSpec(
+    spec = JobSpec(
         name=job.__name__,
         user=this_user(),
         code_sha256=sha256,
@@ -103,6 +104,19 @@ def plan(
         engine_version=engine_version(),
         settings=further,
     )
+    return spec if job.partitioner is None else _partitioned(spec, path, class_name)
+
+
+def _partitioned(spec: JobSpec, path: Path, class_name: str | None) -> JobSpec:
+    """With the ranges of keys, for a job whose output is to be in order throughout."""
+    from mapred.ordering import TotalOrder, boundaries_setting
+
+    with loaded_job_file(path) as module:
+        job = find_job(module, class_name, path)
+        if job.partitioner is None or not issubclass(job.partitioner, TotalOrder):
+            return spec
+        boundaries = boundaries_setting(job, spec, path.parent)
+    return replace(spec, settings={**spec.settings, TOTAL_ORDER: boundaries})
 
 
 def _split_job_word(word: str) -> tuple[Path, str | None]:

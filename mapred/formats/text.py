@@ -12,6 +12,7 @@ can't hold, is written as its backslash escape. Options of the output:
 
     separator     instead of the tab
     keys          false: lines are values alone
+    values        false: lines are keys alone
     compression   compressed_output.py
 """
 
@@ -21,6 +22,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from mapred.errors import JobDefinitionError
 from mapred.formats.badrecords import REFUSED, BadRecords
 from mapred.formats.compressed_output import check_compression, compressed_suffix, compressing
 from mapred.formats.lines import BLOCK_BYTES, LineBlocks
@@ -107,12 +109,15 @@ class TextOutput:
 
     separator: str = "\t"
     keys: bool = True
+    values: bool = True
     compression: str | None = None
 
     lazy = False
 
     def __post_init__(self) -> None:
         check_compression(self.compression)
+        if not (self.keys or self.values):
+            raise JobDefinitionError("text: without keys and values there's nothing to write")
 
     @property
     def suffix(self) -> str:
@@ -128,17 +133,21 @@ class TextWriter:
     def __init__(self, file: OutputFile, form: TextOutput) -> None:
         self._file = file
         self._separator = form.separator
-        self._keys = form.keys
+        # What a pair is on its line.
+        self._sides = form.keys, form.values
         self._held: list[bytes] = []
         self._held_bytes = 0
         self.bytes_written = 0
 
     def write(self, pairs: Sequence[tuple[Any, Any]]) -> None:
-        if self._keys:
-            by = self._separator
-            text = "".join([f"{key!s}{by}{value!s}\n" for key, value in pairs])
-        else:
-            text = "".join([f"{value!s}\n" for _, value in pairs])
+        by = self._separator
+        match self._sides:
+            case True, True:
+                text = "".join([f"{key!s}{by}{value!s}\n" for key, value in pairs])
+            case True, _:
+                text = "".join([f"{key!s}\n" for key, _ in pairs])
+            case _:
+                text = "".join([f"{value!s}\n" for _, value in pairs])
         data = text.encode(errors="backslashreplace")
         self._held.append(data)
         self._held_bytes += len(data)

@@ -1,6 +1,6 @@
 """The total order of keys, and the bytes that sort in this order.
 
-    None < False < True < numbers < str < bytes < date < datetime < tuple
+    None < False < True < numbers < str < bytes < date < datetime < tuple < Descending
 
 - Numbers compare by value, whatever their type: 1 and 1.0 are one key, and so are 0.0 and -0.0.
   True is not 1. Infinities are the outermost numbers, and NaN (all of them one key) comes after.
@@ -8,6 +8,7 @@
 - A date is never a datetime. Datetimes without a time zone come before those with one; the latter
   compare by their instant, so that one instant in two zones is one key.
 - Tuples compare element by element in this same order; a tuple comes before its extensions.
+- Descending(key) sorts the other way round; among other keys it comes last.
 - Instances of subclasses (a namedtuple, an IntEnum) and numpy's numbers sort as what they are.
   Any other type is refused: it has no order that every process could agree on.
 
@@ -26,6 +27,7 @@
     34 u32                       date: its ordinal
     36, 37 u64                   datetime without, with a zone: microseconds + 2^63 (with: of UTC)
     40 elements… 00              tuple
+    50 bytes of the key inverted Descending; no key's bytes are the beginning of another's
 
     escaped      every 00 is followed by FF, so that the end 00 00 sorts before any continuation
     magnitude    exponent u32 + 2^31 | the first 64 bits after the binary point | 00, or
@@ -128,6 +130,47 @@ def _encode_tuple(key: tuple[Any, ...]) -> bytes:
     return b"".join((b"\x40", *map(encode, key), b"\x00"))
 
 
+class Descending:
+    """A key in reverse order, alone or as an element of a tuple."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Descending) and bool(self.value == other.value)
+
+    def __hash__(self) -> int:
+        return hash((Descending, self.value))
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __repr__(self) -> str:
+        return f"desc({self.value!r})"
+
+
+def _encode_descending(key: Descending) -> bytes:
+    return b"\x50" + encode(key.value).translate(_INVERTED)
+
+
+def head_of(key: Any, count: int) -> Any:
+    """The first element of a tuple, or the tuple of the first `count`; 0: the key itself.
+
+    Raises:
+        TypeError: no tuple, or one with fewer elements.
+    """
+    if not count:
+        return key
+    if not isinstance(key, tuple) or len(key) < count:
+        raise TypeError(
+            f"the job groups by the first {count} of a key's elements (group_by), and "
+            f"{_short(key)} is no tuple of so many"
+        )
+    return key[0] if count == 1 else key[:count]
+
+
 _WRITERS: Final[dict[type, Callable[[Any], bytes]]] = {
     type(None): _encode_none,
     bool: _encode_bool,
@@ -138,6 +181,7 @@ _WRITERS: Final[dict[type, Callable[[Any], bytes]]] = {
     date: _encode_date,
     datetime: _encode_datetime,
     tuple: _encode_tuple,
+    Descending: _encode_descending,
 }
 
 

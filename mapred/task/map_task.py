@@ -20,11 +20,14 @@ from mapred.iterative.invariants import PINNED
 from mapred.job import Job
 from mapred.jobinputs import mapper_of
 from mapred.model import Split
+from mapred.ordering import TotalOrder, boundaries_in
 from mapred.records import Mapper, Partitioner, Reducer
 from mapred.reducers.port import Builtin
 from mapred.shuffle.budget import Budget
 from mapred.shuffle.columns import Kind, Rows
 from mapred.shuffle.partition import partitions_of
+from mapred.shuffle.prefixes import partition_by_prefix
+from mapred.shuffle.ranges import ranges
 from mapred.shuffle.sorter import PartitionFunction, Sorter
 from mapred.storage import storage_for
 from mapred.task.blocks import ColumnReader, as_rows, pairs_of
@@ -301,8 +304,13 @@ def partition_function(job: type[Job], context: TaskContext, partitions: int) ->
     kind = job.partitioner
     if partitions == 1:
         return lambda keys, _, __: np.zeros(len(keys), np.uint32)
+    if kind is not None and issubclass(kind, TotalOrder):
+        return partition_by_prefix(ranges(boundaries_in(context.job)), job.group_by)
     if kind is None or kind.partition is Partitioner.partition:
-        return lambda keys, key_kind, column: partitions_of(keys, key_kind, column, partitions)
+        return partition_by_prefix(
+            lambda keys, key_kind, column: partitions_of(keys, key_kind, column, partitions),
+            job.group_by,
+        )
     partitioner = kind()
     partitioner.ctx = context
     partitioner.setup()

@@ -13,6 +13,7 @@ from mapred.shuffle.columns import Rows
 from mapred.shuffle.fetch import Shuffle
 from mapred.shuffle.groups import Groups
 from mapred.shuffle.merge import merged
+from mapred.shuffle.prefixes import by_prefix
 from mapred.task.batchreduce import BatchGroups
 from mapred.task.commit import PartFile
 from mapred.task.context import TaskContext
@@ -72,7 +73,7 @@ class ReduceTask:
             groups = Groups(rest)
             self._groups = groups
             reduce = reducer.finish if isinstance(reducer, Builtin) else reducer.reduce
-            yielded = starmap(reduce, groups)
+            yielded = starmap(reduce, by_prefix(groups, self._job.group_by))
             self._write(chain.from_iterable(filter(None, yielded)), part)
             self._groups = None
             self._write(reducer.cleanup() or (), part)
@@ -90,7 +91,8 @@ class ReduceTask:
         """Reduces natively as far as that is right; the batches that are left."""
         assert self._job.reducer is not None
         fold = fold_of(self._job.reducer)
-        if fold is None:
+        # Columns fold whole keys, and not what begins alike.
+        if fold is None or self._job.group_by:
             return batches
         folding = FoldedGroups(batches, fold, floats=floats)
         for pairs in folding:
