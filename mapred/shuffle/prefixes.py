@@ -27,7 +27,8 @@ def by_prefix(
     # Encoded: in Python True equals 1, and NaN doesn't equal itself.
     for _, run in groupby(groups, lambda group: encode(head_of(group[0], count))):
         key, values = next(run)
-        yield head_of(key, count), chain(values, chain.from_iterable(map(itemgetter(1), run)))
+        more = map(itemgetter(1), run)  # noqa: B031  (the first was taken, these are the rest)
+        yield head_of(key, count), chain(values, chain.from_iterable(more))
 
 
 def partition_by_prefix(inner: PartitionFunction, count: int) -> PartitionFunction:

@@ -23,10 +23,10 @@ def engine():
 
 
 @pytest.fixture
-def output_of(engine, tmp_path):
-    """Runs an example; its output lines, each part's in order."""
+def run_example(engine, tmp_path):
+    """Runs an example; its output directory, and how it ended."""
 
-    def run(name, inputs, reducers=2, **params):
+    def run(name, inputs, reducers, **params):
         output = tmp_path / f"out-{len(list(tmp_path.iterdir()))}"
         spec = plan(
             str(EXAMPLES / name),
@@ -44,6 +44,17 @@ def output_of(engine, tmp_path):
         assert status.state is JobState.SUCCEEDED, status.failures
         assert (output / "_SUCCESS").exists()
         assert not (output / "_temporary").exists()
+        return output, status
+
+    return run
+
+
+@pytest.fixture
+def output_of(run_example):
+    """Runs an example; its output lines, each part's in order."""
+
+    def run(name, inputs, reducers=2, **params):
+        output, status = run_example(name, inputs, reducers, **params)
         parts = [(output / f"part-r-{index:05}").read_text() for index in range(reducers)]
         for part in parts:
             keys = [line.split("\t")[0] for line in part.splitlines()]
@@ -94,3 +105,35 @@ def test_the_number_of_splits_and_workers_does_not_show_in_the_output(output_of,
         lines, _ = output_of("wordcount.py", [HAMLET], **{"job.split_bytes": split_bytes})
         outputs.append(lines)
     assert outputs[0] == outputs[1] == outputs[2]
+
+
+def test_sort_equals_sorted(output_of):
+    lines, _ = output_of("sort.py", [HAMLET], reducers=3)
+    assert lines == sorted(HAMLET.read_text().splitlines())
+
+
+def test_joins_are_those_of_dicts(run_example, tmp_path):
+    people = {number: (f"n{number}", "ABC"[number % 3]) for number in range(30)}
+    orders = [(number * 7 % 40, number) for number in range(60)]
+    (tmp_path / "p.csv").write_text(
+        "id,name,country\n" + "".join(f"{key},{n},{c}\n" for key, (n, c) in people.items())
+    )
+    (tmp_path / "o.jsonl").write_text(
+        "".join(f'{{"customer": {key}, "cents": {cents}}}\n' for key, cents in orders)
+    )
+    inputs = [f"customers={tmp_path}/p.csv", f"orders={tmp_path}/o.jsonl"]
+    output, _ = run_example("join.py", inputs, 2)
+    rows = [
+        line for part in output.glob("part-*.csv") for line in part.read_text().splitlines()[1:]
+    ]
+    buyers = {key for key, _ in orders}
+    expected = [f"{key},{people[key][0]},{cents}" for key, cents in orders if key in people]
+    expected += [f"{key},{name}," for key, (name, _) in people.items() if key not in buyers]
+    assert sorted(rows) == sorted(expected)
+    output, _ = run_example(
+        "lookup.py", [f"{tmp_path}/o.jsonl"], None, people=f"file://{tmp_path}/p.csv"
+    )
+    lines = [line for part in output.glob("part-*") for line in part.read_text().splitlines()]
+    assert sorted(lines) == sorted(
+        f"{people[key][1]}\t{cents}" for key, cents in orders if key in people
+    )
