@@ -9,7 +9,7 @@ import sys
 from itertools import groupby
 
 from mapred.iterative.status import LoopStatus
-from mapred.model import Counters, JobStatus
+from mapred.model import HOT_GROUP, Counters, JobStatus
 
 from .failures import shown_uri
 
@@ -17,8 +17,9 @@ from .failures import shown_uri
 def counters_table(counters: Counters) -> str:
     """Groups in alphabetical order, each with its counters."""
     lines = ["Counters"]
-    width = max((len(name) for _, name in counters), default=0)
-    for group, items in groupby(sorted(counters.items()), key=lambda item: item[0][0]):
+    width = max((len(name) for group, name in counters if group != HOT_GROUP), default=0)
+    shown = sorted(item for item in counters.items() if item[0][0] != HOT_GROUP)
+    for group, items in groupby(shown, key=lambda item: item[0][0]):
         lines.append(f"  {group}")
         lines += [f"    {name:<{width}}  {value:>15,}" for (_, name), value in items]
     return "\n".join(lines)
@@ -31,6 +32,18 @@ def skipped_line(status: JobStatus) -> str:
         return ""
     where = f"{shown_uri(status.output_uri)}/_skipped"
     return f"{plural(skipped, 'record')} skipped: see {where}"
+
+
+def hot_keys_lines(status: JobStatus) -> list[str]:
+    """Of every key with more than twice a reducer's fair share, what part of the records it is."""
+    records = status.counters.get(("task", "reduce_input_records"), 0)
+    hot = {name: value for (group, name), value in status.counters.items() if group == HOT_GROUP}
+    return [
+        f"hot key: {key} has {value:,} of {records:,} records, all of them in one of "
+        f"{status.reduces} reduces. A combiner makes them fewer; or make it several keys"
+        for key, value in sorted(hot.items(), key=lambda item: -item[1])
+        if value * status.reduces > 2 * records
+    ]
 
 
 def final_line(status: JobStatus, *, took_s: float, to_stdout: bool) -> str:

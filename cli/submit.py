@@ -17,7 +17,7 @@ from .engines import choose
 from .errors import FAILED, REFUSED, CommandError, say
 from .failures import failure_report
 from .follow import killed_on_interrupt, terminated_by_signal, to_the_end
-from .output import counters_table, final_line, skipped_line, status_json, tell
+from .output import counters_table, final_line, hot_keys_lines, skipped_line, status_json, tell
 from .progress import progress_for
 
 if TYPE_CHECKING:
@@ -202,6 +202,8 @@ def _tell(status: JobStatus, took_s: float, *, to_stdout: bool, quiet: bool, as_
         return FAILED
     if not quiet:
         tell(counters_table(status.counters))
+        for line in hot_keys_lines(status):
+            tell(line)
         if skipped := skipped_line(status):
             tell(skipped)
         tell(final_line(status, took_s=took_s, to_stdout=to_stdout))

@@ -16,8 +16,9 @@ from mapred.formats.combining import combined
 from mapred.formats.splits import cut, split_bytes_for
 from mapred.model import Split
 from mapred.storage import storage_for
+from mapred.storage.committing import input_refusal
 from mapred.storage.patterns import is_pattern
-from mapred.storage.port import FileInfo
+from mapred.storage.port import FileInfo, UnknownLengthError
 from mapred.storage.uris import BLOCK_STORE, local_uri, name_of, path_of, qualified, scheme_of
 
 _HIDDEN: Final = ("_", ".")
@@ -45,11 +46,15 @@ def input_files(words: Sequence[str], default_filesystem: str) -> list[InputFile
 def _meant(word: str, default_filesystem: str) -> list[InputFile]:
     try:
         uri = qualified(word, default_filesystem)
+        if refusal := input_refusal(uri):
+            raise InputError(f"input '{word}': {refusal}")
         storage = storage_for(uri)
     except ValueError as error:
         raise InputError(f"input '{word}': {error}") from None
     try:
         found = [storage.stat(uri)]
+    except UnknownLengthError as error:
+        raise InputError(str(error)) from None
     except (FileNotFoundError, NotADirectoryError):
         found = storage.glob(uri) if is_pattern(uri) else []
         if not found:

@@ -128,6 +128,9 @@ TOTAL_ORDER: Final = "total_order"
 # In JobSpec.settings: what maps may set aside, as JSON (mapred/task/skipping.py).
 SKIPPING: Final = "skipping"
 
+# A group of counters: keys, as repr() has them, that have most of their reducer's records.
+HOT_GROUP: Final = "hot_keys"
+
 # (group, name) → value.
 Counters: TypeAlias = Mapping[tuple[str, str], int]
 

@@ -24,6 +24,7 @@ from mapred.jobinputs import bound
 from mapred.model import TOTAL_ORDER, JobSpec
 from mapred.params import set_parameters, word_as
 from mapred.storage import storage_for
+from mapred.storage.committing import output_refusal
 from mapred.storage.uris import (
     BLOCK_STORE,
     USERS_DIRECTORY,
@@ -171,6 +172,8 @@ def _output(output: str | None, default_filesystem: str, code_base: str) -> str:
         return join(parent_of(code_base), "scratch", uuid.uuid4().hex)
     try:
         uri = qualified(output, default_filesystem)
+        if refusal := output_refusal(uri):
+            raise ParamError(f"output '{output}': {refusal}")
         storage_for(uri).stat(uri)
     except FileNotFoundError:
         return uri

@@ -5,6 +5,7 @@ goes on in the next batch is streamed, so it may be larger than memory.
 """
 
 from collections.abc import Iterator
+from operator import sub
 from typing import Any
 
 from mapred.shuffle.columns import Kind, Rows
@@ -22,6 +23,9 @@ class Groups:
         self.groups = 0
         # The one given out last.
         self.key: Any = None
+        # Of the largest group so far: how many records, and its key.
+        self.largest = 0
+        self.largest_key: Any = None
 
     def __iter__(self) -> Iterator[tuple[Any, Iterator[Any]]]:
         while self._next is not None:
@@ -30,6 +34,9 @@ class Groups:
             keys = rows.take(starts).key_list()
             values = rows.value_list()
             ends = [*starts[1:], len(values)]
+            sizes = list(map(sub, ends, starts))
+            most = max(sizes)
+            self._compare(most, keys[sizes.index(most)])
             self.groups += len(starts)
             goes_on = self._goes_on(rows)
             last = len(starts) - 1
@@ -39,12 +46,18 @@ class Groups:
                 self.key = key
                 yield key, iter(values[start:end])
             if goes_on:
+                before = self.records - sizes[last]
                 rest = self._streamed(rows, values[starts[last] :])
                 del values
                 self.key = keys[last]
                 yield self.key, rest
                 for _ in rest:
                     pass
+                self._compare(self.records - before, keys[last])
+
+    def _compare(self, size: int, key: Any) -> None:
+        if size > self.largest:
+            self.largest, self.largest_key = size, key
 
     def _advance(self) -> Rows:
         rows = self._next

@@ -1,7 +1,7 @@
 """Whatever else fsspec opens: s3://, memory://, https://, … by the file system's own rules.
 
 Not every such store can rename atomically or hide a file that is being written; what it
-can't do, it can't do here either.
+can't do, it can't do here either. Which ones a job may write to is in committing.py.
 """
 
 import os
@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, cast
 import fsspec
 
 from mapred.storage.patterns import expand
-from mapred.storage.port import Extent, FileInfo, OutputFile
+from mapred.storage.port import Extent, FileInfo, OutputFile, UnknownLengthError
 from mapred.storage.uris import join, name_of
 
 
@@ -74,7 +74,11 @@ class AnyStorage:
 
 def _info(uri: str, info: dict[str, Any]) -> FileInfo:
     is_directory = info["type"] == "directory"
-    return FileInfo(uri, is_directory, 0 if is_directory else int(info["size"] or 0))
+    if not is_directory and info["size"] is None:
+        raise UnknownLengthError(
+            f"{uri}: its file system doesn't say how long the file is. Copy it to another one first"
+        )
+    return FileInfo(uri, is_directory, 0 if is_directory else int(info["size"]))
 
 
 class _AnyOutput:

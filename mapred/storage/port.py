@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 
+class UnknownLengthError(OSError):
+    """A file whose length nobody says: it can't be cut into splits, or its end be known."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileInfo:
     """`length` in bytes; 0 for directories."""

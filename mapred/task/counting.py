@@ -9,3 +9,6 @@ output_bytes
 from typing import Final
 
 TASK_GROUP: Final = "task"
+
+# Fewer records don't make anybody wait.
+HOT_RECORDS_MIN: Final = 100_000

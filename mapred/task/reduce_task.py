@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from mapred.columnar import BatchReducer
 from mapred.job import Job
+from mapred.model import HOT_GROUP
 from mapred.reducers.port import Builtin
 from mapred.shuffle.budget import Budget
 from mapred.shuffle.columns import Rows
@@ -17,7 +18,7 @@ from mapred.shuffle.prefixes import by_prefix
 from mapred.task.batchreduce import BatchGroups
 from mapred.task.commit import PartFile
 from mapred.task.context import TaskContext
-from mapred.task.counting import TASK_GROUP
+from mapred.task.counting import HOT_RECORDS_MIN, TASK_GROUP
 from mapred.task.failure import Place, sample_of
 from mapred.task.foldreduce import FoldedGroups
 from mapred.task.messages import RunTask, TaskDone
@@ -83,9 +84,15 @@ class ReduceTask:
             raise
         self._count("reduce_input_groups", self._folded_groups + groups.groups)
         self._count("reduce_input_records", self._folded_records + groups.records)
+        self._count_largest(groups)
         self._count("reduce_output_records", part.records)
         self._count("output_bytes", part.bytes_written)
         return TaskDone({}, temporary_uri=part.temporary_uri, final_name=part.final_name)
+
+    def _count_largest(self, groups: Groups) -> None:
+        """Who submitted the job is told of a key that has much of what its reducer got."""
+        if groups.largest >= HOT_RECORDS_MIN and 2 * groups.largest > groups.records:
+            self._ctx.count(HOT_GROUP, sample_of(groups.largest_key), groups.largest)
 
     def _fold(self, batches: Iterator[Rows], floats: bool, part: PartFile) -> Iterator[Rows]:
         """Reduces natively as far as that is right; the batches that are left."""

@@ -3,9 +3,15 @@
 import json
 
 from mapred_cli.failures import failure_report
-from mapred_cli.output import counters_table, final_line, status_json
+from mapred_cli.output import (
+    counters_table,
+    final_line,
+    hot_keys_lines,
+    skipped_line,
+    status_json,
+)
 
-from mapred.model import Failure, FailureKind, JobState, JobStatus
+from mapred.model import HOT_GROUP, Failure, FailureKind, JobState, JobStatus
 
 
 def _status(state=JobState.SUCCEEDED, **changes):
@@ -101,3 +107,26 @@ def test_json_has_counters_and_failures():
     assert told["state"] == "succeeded"
     assert told["counters"] == {"words": {"long": 3}}
     assert told["failures"][0]["offset"] == 4711
+
+
+def test_a_hot_key_is_named_with_its_records():
+    counters = {
+        ("task", "reduce_input_records"): 1_000_000,
+        (HOT_GROUP, "'the'"): 700_000,
+        (HOT_GROUP, "'of'"): 260_000,
+    }
+    status = _status(reduces=4, counters=counters)
+    [line] = hot_keys_lines(status)
+    assert line.startswith(
+        "hot key: 'the' has 700,000 of 1,000,000 records, all of them in one of 4 reduces."
+    )
+    assert "hot" not in counters_table(counters)
+    assert hot_keys_lines(_status()) == []
+
+
+def test_skipped_records_are_told_with_their_place():
+    counters = {("skipped", "bad_records"): 2, ("skipped", "failed_records"): 1}
+    assert skipped_line(_status(counters=counters)) == (
+        "3 records skipped: see file:///home/ana/counts/_skipped"
+    )
+    assert skipped_line(_status()) == ""

@@ -43,14 +43,14 @@ def engine():
 
 @pytest.fixture
 def run(engine, tmp_path):
-    def run(code, job, inputs, reducers=None, **params):
+    def run(code, job, inputs, reducers=None, target=None, **params):
         file = tmp_path / "some_jobs.py"
         file.write_text(code)
         output = tmp_path / f"out-{job}"
         spec = plan(
             f"{file}:{job}",
             list(map(str, inputs)),
-            output=str(output),
+            output=target or str(output),
             params=params,
             reducers=reducers,
             code_base=f"file://{tmp_path}/code",
@@ -63,6 +63,15 @@ def run(engine, tmp_path):
         return output, status
 
     return run
+
+
+def test_inputs_and_outputs_may_be_any_url_of_fsspec(run, tmp_path):
+    for number in range(3):
+        (tmp_path / f"in{number}").write_text("a b\n" * 10)
+    words = [f"local://{tmp_path}/in?"]
+    _, status = run(JOBS, "ToParquet", words, 2, f"local://{tmp_path}/o")
+    assert status.state is JobState.SUCCEEDED, status.failures
+    assert pq.read_table(tmp_path / "o").num_rows == 2
 
 
 def test_a_job_reads_the_parquet_that_another_wrote(run, tmp_path):

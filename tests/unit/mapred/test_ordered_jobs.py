@@ -7,7 +7,7 @@ import pytest
 
 from mapred.embedded import EmbeddedEngine
 from mapred.errors import JobDefinitionError
-from mapred.model import TOTAL_ORDER, JobState
+from mapred.model import HOT_GROUP, TOTAL_ORDER, JobState
 from mapred.submit import plan
 
 JOBS = """
@@ -123,3 +123,15 @@ def test_the_boundaries_are_the_same_for_the_same_input(tmp_path, events):
 def test_a_mapper_that_fails_on_the_sample_is_told_with_its_line(tmp_path, events):
     with pytest.raises(JobDefinitionError, match=r"mapper of Broken failed.*\n(.*\n)*.*no_such"):
         planned(tmp_path, "Broken", 2)
+
+
+def test_a_key_with_most_of_the_records_is_named(engine, tmp_path):
+    (tmp_path / "events").write_text("x 1\n" * 120_000 + "y 2\nz 3\n")
+    (tmp_path / "ordered_jobs.py").write_text(JOBS)
+    job_id = engine.submit(planned(tmp_path, "Latest", 2))
+    status, version = engine.status(job_id)
+    while not status.state.ended:
+        status, version = engine.status(job_id, known_version=version, wait_s=30)
+    hot = {name: value for (group, name), value in status.counters.items() if group == HOT_GROUP}
+    assert list(hot.values()) == [120_000]
+    assert "'x'" in next(iter(hot))

@@ -22,11 +22,15 @@ def namenode(tmp_path_factory):
         cluster.close()
 
 
-@pytest.fixture(params=["local", "memory", pytest.param("store", marks=pytest.mark.cluster)])
+@pytest.fixture(
+    params=["local", "fsspec-local", "memory", pytest.param("store", marks=pytest.mark.cluster)]
+)
 def root(request, tmp_path):
     """A directory's URI."""
     if request.param == "local":
         yield f"file://{tmp_path}/a folder, ünïcode #1?%41"
+    elif request.param == "fsspec-local":
+        yield f"local://{tmp_path}/a folder, ünïcode"
     elif request.param == "memory":
         yield f"memory://{uuid.uuid4().hex}"
         fsspec.filesystem("memory").store.clear()
