@@ -127,6 +127,6 @@ def test_a_hot_key_is_named_with_its_records():
 def test_skipped_records_are_told_with_their_place():
     counters = {("skipped", "bad_records"): 2, ("skipped", "failed_records"): 1}
     assert skipped_line(_status(counters=counters)) == (
-        "3 records skipped: see file:///home/ana/counts/_skipped"
+        "3 records skipped: see /home/ana/counts/_skipped"
     )
     assert skipped_line(_status()) == ""
