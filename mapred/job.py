@@ -125,6 +125,11 @@ def check(job: type[Job]) -> None:
             f"{job.__name__}.group_by is {job.group_by}: it is how many first elements of the keys "
             "make a group, and needs a reducer"
         )
+    if job.group_by and job.reducer is not None and hasattr(job.reducer, "reduce_batch"):
+        raise JobDefinitionError(
+            f"{job.__name__}: a BatchReducer gets whole keys, so group_by can't be with it. "
+            "Let the reducer be one of records"
+        )
     for name in vars(Job):
         if isinstance(getattr(job, name, None), Declaration):
             raise JobDefinitionError(

@@ -8,6 +8,7 @@ failed is emitted, also what it had yielded before.
 The budget is of a task: more than `skipped_max` records, or at its end more than the share
 `skipped_share` of all that it has seen, fail the attempt. Unlike Hadoop's, records are
 skipped in the first attempt: what fails here is an exception, not a process that died.
+Mappers of batches and blocks have no records to skip: there, both fail.
 """
 
 import json
