@@ -5,6 +5,7 @@
     store       put, get and pread of one file
     namespace   operations on names, one and eight clients; small files
     restart     a NameNode with a million files; bytes per file and block
+    rereplication  the blocks of a dead DataNode, made anew
     shell       `mapred fs ls /`
 
 `ratio` is of speeds, ours over the other's, from one run; `at least` and `aim` are what we
@@ -15,7 +16,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import empty_job, namespace, restart, shell, store, wordcount
+from benchmarks import empty_job, namespace, rereplication, restart, shell, store, wordcount
 from benchmarks.table import Row, markdown, save
 
 
@@ -43,6 +44,7 @@ def main() -> None:
         "store": lambda: store.run(megabytes=size or (16 if quick else 1024), runs=runs),
         "namespace": lambda: namespace.run(runs=runs, count=32 if quick else 800),
         "restart": lambda: restart.run(runs=runs, files=2_000 if quick else 1_000_000),
+        "rereplication": lambda: rereplication.run(runs=runs, blocks=20 if quick else 1000),
         "shell": lambda: shell.run(runs=runs),
     }
     if unknown := set(options.names) - set(entries):

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +28,11 @@ def mapred() -> str:
 
 
 @contextmanager
-def cluster(folder: Path, *, datanodes: int) -> Iterator[Cluster]:
-    """Started in `folder`, stopped at the end; what is in `folder/name` is served again."""
+def cluster(folder: Path, *, datanodes: int, settings: Sequence[str] = ()) -> Iterator[Cluster]:
+    """Started in `folder`, stopped at the end; what is in `folder/name` is served again.
+
+    `settings` are the NameNode's.
+    """
     daemons: list[subprocess.Popen[str]] = []
 
     def start(*words: str) -> str:
@@ -41,7 +44,8 @@ def cluster(folder: Path, *, datanodes: int) -> Iterator[Cluster]:
 
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        address = start("namenode", "--dir", str(folder / "name"), "--port", "0")
+        conf = [word for setting in settings for word in ("--conf", setting)]
+        address = start("namenode", "--dir", str(folder / "name"), "--port", "0", *conf)
         for number in range(datanodes):
             where = ["--dir", str(folder / f"data-{number}"), "--namenode", address]
             start("datanode", *where, "--port", "0")

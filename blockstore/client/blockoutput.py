@@ -22,6 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from blockstore.client.exclusions import excluded
 from blockstore.client.pipelines import Pipelines
 from blockstore.client.settings import ClientSettings
 from blockstore.datastream import LAST, SYNC, Ack, Packet, pack
@@ -286,14 +287,16 @@ class BlockOutput:
         """Notes the node that failed; returns the others."""
         assert self._failure is not None
         hop = min(self._failure.failed_hop, len(nodes) - 1)
-        self._excluded[nodes[hop].node_id] = Excluded(nodes[hop], self._failure.reason)
+        before = nodes[hop - 1].node_id if hop else "client"
+        why = excluded(nodes[hop], self._failure.reason, seen_from=before)
+        self._excluded[nodes[hop].node_id] = why
         return tuple(node for node in nodes if node.node_id not in self._excluded)
 
     def _count_recovery(self, block: Block) -> None:
         self._recoveries += 1
         if self._recoveries > RECOVERIES_MAX:
             self.cancel()
-            reasons = "; ".join(map(str, self._excluded.values()))
+            reasons = self._pipelines.refusal or "; ".join(map(str, self._excluded.values()))
             raise PlacementException(
                 f"{self._pipelines.path}: no pipeline for {block} lasts after "
                 f"{RECOVERIES_MAX} tries: {reasons}"

@@ -17,6 +17,7 @@ from typing import Final, Protocol
 
 from blockstore.client import smallrange
 from blockstore.client.administration import Administration
+from blockstore.client.exclusions import excluded as exclusion
 from blockstore.client.filemap import FileMap
 from blockstore.client.namenode import NameNodeClient
 from blockstore.client.replicastream import ReplicaStream
@@ -265,7 +266,7 @@ class _Trouble:
 
     def failed(self, located: LocatedBlock, node: Node, error: OSError) -> None:
         self._start()
-        self.reasons[node.node_id] = self._history[node.node_id] = Excluded(node, str(error))
+        self.reasons[node.node_id] = self._history[node.node_id] = exclusion(node, str(error))
         self._fetcher.blame(located, node, error)
 
     def over(self) -> None:

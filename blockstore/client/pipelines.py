@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from blockstore.client.exclusions import excluded as exclusion
 from blockstore.client.namenode import NameNodeClient
 from blockstore.client.settings import ClientSettings
 from blockstore.codec import block_to_wire, nodes_to_wire, replica_info_from_wire
@@ -47,6 +48,8 @@ class Pipelines:
         self.path = file.path
         # The block before the one that is asked for next.
         self.previous: Block | None = None
+        # The NameNode's last word on why no node takes a block: every node and its reason.
+        self.refusal = ""
         self._namenode = namenode
         self._peers = peers
         self._file = file
@@ -70,7 +73,8 @@ class Pipelines:
                 return self._namenode.add_block(
                     self._file.inode_id, self.previous, list(excluded.values()), self._client_host
                 )
-            except PlacementException:
+            except PlacementException as error:
+                self.refusal = str(error)
                 excluded.clear()
                 raise
 
@@ -182,7 +186,7 @@ class Pipelines:
         try:
             self._ask(node, "UpdateReplica", request, rpc.CALL_TIMEOUT_S, _SURVIVOR)
         except StoreError as error:
-            excluded[node.node_id] = Excluded(node, str(error))
+            excluded[node.node_id] = exclusion(node, str(error))
             return False
         return True
 
@@ -197,7 +201,9 @@ class Pipelines:
             self._ask(source, "UpdateReplica", filling, _COPY_TIMEOUT_S, NO_RETRY)
         except StoreError as error:
             log.warning("no copy to %s: %s", replacement, error)
-            excluded[replacement.node_id] = Excluded(replacement, str(error))
+            excluded[replacement.node_id] = exclusion(
+                replacement, str(error), seen_from=source.node_id
+            )
             return False
         return True
 

@@ -59,7 +59,7 @@ class DataNodeSettings:
     # Block streams at once, in and out; more are sent to other nodes.
     streams_max: int = 256
     # Copies to other nodes at once: re-replication must not starve readers.
-    copies_at_once: int = 2
+    copies_at_once: int = 8
     # What copies that repair may take of the network together, bytes a second; 0: all.
     copy_bytes_per_s: int = 200 * 1024 * 1024
     # Silence of the NameNode after which no write is acknowledged: longer than a NameNode

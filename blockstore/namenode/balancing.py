@@ -7,7 +7,8 @@ Rules
 - Moves share the limits of copies per node, and a limit of bytes a second at their source.
 - It ends by itself when the cluster is balanced, or when nothing that could move would help.
   It isn't journaled: after a restart of the NameNode it's off.
-- What moved is counted at both ends until the nodes have told of it, so nothing is moved twice.
+- What moves is counted at both ends until both have told of it. Until then it may be counted
+  twice, so who gives doesn't take meanwhile, and who takes doesn't give: nothing goes to and fro.
 """
 
 from collections.abc import Iterator
@@ -23,19 +24,19 @@ from blockstore.namenode.parts import Parts
 
 # Blocks looked at in one call, so that a call takes milliseconds.
 LOOKS_MAX: Final = 2_000
-# After so many heartbeats a node's numbers have what moved before.
-SETTLING_BEATS: Final = 3
 
 
 @dataclass(slots=True)
 class Move:
-    """A replica on its way; `done_at` when its copy had come."""
+    """A replica on its way; times are monotonic seconds."""
 
     block_id: int
     source: str
     target: str
     length: int
+    # When its copy had come, and when there was none too many any more.
     done_at: float | None = None
+    gone_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -131,17 +132,34 @@ class Balancing:
     # --- what has moved -------------------------------------------------------
 
     def _settle(self, now: float) -> None:
-        settled_s = SETTLING_BEATS * self._parts.config.heartbeat_interval_s
-        kept = []
-        for move in self._moves:
-            if move.done_at is None and not self._is_coming(move):
-                if move.target not in self._parts.blocks.good(move.block_id):
-                    continue
-                move.done_at = now
-                self._bytes_moved += move.length
-            if move.done_at is None or now - move.done_at < settled_s:
-                kept.append(move)
-        self._moves = kept
+        self._moves = [move for move in self._moves if not self._is_over(move, now)]
+
+    def _is_over(self, move: Move, now: float) -> bool:
+        """Takes note of how far it is; whether both ends have told of it, or it failed."""
+        good = self._parts.blocks.good(move.block_id)
+        if move.done_at is None:
+            if self._is_coming(move):
+                return False
+            if move.target not in good:
+                return True
+            move.done_at = now
+            self._bytes_moved += move.length
+        if move.gone_at is None and not self._has_too_many(move.block_id):
+            move.gone_at = now
+        if move.gone_at is None:
+            return now - move.done_at > self._parts.config.order_timeout_s
+        # A heartbeat may have been under way in that moment.
+        told_at = move.gone_at + self._parts.config.heartbeat_interval_s
+        ends = [self._parts.nodes.get(node_id) for node_id in (move.source, move.target)]
+        return all(node is None or node.load_at >= told_at for node in ends)
+
+    def _has_too_many(self, block_id: int) -> bool:
+        stored = self._parts.state.blocks.get(block_id)
+        if stored is None:
+            return False
+        wanted = self._parts.names.file(stored.inode_id).replication
+        leaving = any(odd.is_leaving for odd in self._parts.blocks.odd(block_id).values())
+        return leaving or len(self._parts.blocks.good(block_id)) > wanted
 
     def _is_coming(self, move: Move) -> bool:
         return move.target in self._parts.replication.copies_to(move.block_id)
@@ -167,7 +185,11 @@ class Balancing:
     def _one_move(self, present: Moment) -> bool:
         """Begins one move; false when none can begin now."""
         targets: dict[str, list[Pair]] = {}
+        giving = {move.source for move in self._moves}
+        taking = {move.target for move in self._moves}
         for pair in pairs(self._fills(present), self._threshold):
+            if pair.source in taking or pair.target in giving:
+                continue
             targets.setdefault(pair.source, []).append(pair)
         return any(self._move_from(source, found, present) for source, found in targets.items())
 

@@ -55,8 +55,8 @@ class NameNodeConfig:
 
     # Replication: how often it looks, and how much may be under way.
     tick_interval_s: float = 0.5
-    copies_per_source: int = 2
-    copies_per_target: int = 4
+    copies_per_source: int = 8
+    copies_per_target: int = 8
     # A node may rest (maintenance) when so many serving nodes have each of its blocks.
     rest_replicas: int = 1
     # A copy or deletion that isn't reported by then is decided anew.

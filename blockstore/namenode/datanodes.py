@@ -18,6 +18,7 @@ class DataNode:
     __slots__ = (
         "incarnation",
         "load",
+        "load_at",
         "node",
         "promised_bytes",
         "report_due_at",
@@ -30,6 +31,8 @@ class DataNode:
         self.incarnation = incarnation
         # None until the first heartbeat.
         self.load: NodeLoad | None = None
+        # When it came, monotonic seconds.
+        self.load_at = float("-inf")
         # The number of its last report.
         self.reports_taken = 0
         # When the next full report is due, monotonic seconds; None before the first.

@@ -97,6 +97,12 @@ class Duties:
         staying = present.serving - going
         names = ", ".join(str(member.node) for member in members)
         self._check_last_seen(going, names, now)
+        absent = [str(m.node) for m in members if self._parts.nodes.get(m.node.node_id) is None]
+        if absent and not force:
+            raise InvalidRequestException(
+                f"{', '.join(absent)}: not heard of since the NameNode began, so nobody knows what "
+                "is there: wait for it, or give --force if it won't come back"
+            )
         # A look at every block of these nodes: a second for a million, once in a node's life.
         blocks = [self._parts.state.blocks[b] for n in going for b in self._parts.blocks.of_node(n)]
         unfinished = [b for b in blocks if self._needs_copies(b, going, duty, present)]

@@ -106,15 +106,16 @@ def choose(
     while len(choice.taken) < wanted and choice.take():
         pass
     if not choice.taken:
-        raise PlacementException(f"no DataNode can take {what}: {_reasons(candidates)}")
+        raise PlacementException(f"could not place {what}: {_reasons(candidates)}")
     return tuple(choice.taken)
 
 
 def _reasons(candidates: Collection[Candidate]) -> str:
     if not candidates:
-        return "none is registered. Start one: mapred datanode --dir DIR --namenode HOST:PORT"
-    lines = sorted(f"\n  {c.node} {c.refused or c.avoided}" for c in candidates)
-    return f"{len(candidates)} registered{''.join(lines)}"
+        return (
+            "no DataNode is registered. Start one: mapred datanode --dir DIR --namenode HOST:PORT"
+        )
+    return "; ".join(sorted(f"{c.node} {c.refused or c.avoided}" for c in candidates))
 
 
 def busy_above(loads: Collection[int]) -> float:

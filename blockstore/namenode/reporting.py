@@ -70,7 +70,7 @@ class Reporting:
             return False
         if self._parts.nodes.is_buried(node_id):
             return False
-        node.load = load
+        node.load, node.load_at = load, now
         self._parts.nodes.heard(node_id, now)
         return True
 

@@ -12,8 +12,8 @@ from blockstore.runtime.liveness import State
 
 _OFF_DUTY: Final = {
     Duty.SERVE: "",
-    Duty.LEAVE: "is being decommissioned",
-    Duty.REST: "is in maintenance",
+    Duty.LEAVE: "decommissioning",
+    Duty.REST: "in maintenance",
 }
 
 
@@ -42,7 +42,7 @@ class Targets:
         Raises:
             PlacementException: none; the message has every node's reason.
         """
-        reasons = {e.node.node_id: f"was excluded by the client: {e.reason}" for e in excluded}
+        reasons = {e.node.node_id: e.reason for e in excluded}
         reasons |= {node.node_id: "has a replica already" for node in holding}
         known = self._nodes.all()
         limit = busy_above([_load(node) for node in known])
@@ -74,7 +74,7 @@ class Targets:
         free = node.load.free_bytes - node.promised_bytes
         if free < block_bytes:
             return (
-                f"has too little space: {node.load.free_bytes} bytes free, {node.writing} blocks "
+                f"full: {node.load.free_bytes} bytes free, {node.writing} blocks "
                 f"being written, {block_bytes} bytes needed for one more"
             )
         return ""

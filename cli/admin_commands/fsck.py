@@ -101,7 +101,8 @@ def fsck(path: str, verify: bool, as_json: bool, namenode: str | None, **shown: 
                     _take(verdict, totals, as_json=as_json)
                 click.echo(f"{totals.verified} copies verified", err=True)
     if as_json:
-        click.echo(json.dumps({"totals": asdict(totals), "state": totals.state}))
+        counted = vars(totals) | {"states": dict(totals.states)}
+        click.echo(json.dumps({"totals": counted, "state": totals.state}))
     else:
         for line in total_lines(totals, verified=verify):
             click.echo(line)

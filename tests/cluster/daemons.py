@@ -114,6 +114,8 @@ class StoreCluster:
         self.addresses: dict[int, str] = {}
         # Directories that a DataNode gets beside its own.
         self.further_volumes: dict[int, list[Path]] = {}
+        # Where a DataNode stands, if not on the default rack.
+        self.racks: dict[int, str] = {}
         self._stores: list[BlockStore] = []
 
     def start(self, datanodes: int = 3, **namenode_settings: Any) -> None:
@@ -143,7 +145,10 @@ class StoreCluster:
         self.datanodes[number] = Daemon(
             "blockstore.datanode.daemon",
             [list(map(str, volumes)), self.address, "127.0.0.1", port],
-            {"settings": _words(DATANODE_SETTINGS | settings)},
+            {
+                "rack": self.racks.get(number, "/default"),
+                "settings": _words(DATANODE_SETTINGS | settings),
+            },
             self.root / f"datanode-{number}.log",
         )
 

@@ -75,6 +75,7 @@ class Filled:
         for node_id, rack in racks.items():
             cluster.add_node(node_id, rack)
         self.replicas_least = {}
+        self.steps = 0
 
     def bytes_on(self, node_id):
         blocks = self.cluster.core._parts.blocks
@@ -101,7 +102,10 @@ class Filled:
         """Half a second; orders are obeyed, the invariants of every move are looked at."""
         cluster = self.cluster
         cluster.now += 0.5
-        self.beat()
+        self.steps += 1
+        if self.steps % 3 == 0:
+            # What a node says of itself is a second old by then.
+            self.beat()
         cluster.tick()
         for node_id, order in cluster.take_orders():
             if isinstance(order, Replicate):
@@ -137,6 +141,8 @@ def test_a_cluster_becomes_even_and_no_block_is_worse_off(make_cluster, seed):
     for number in range(60):
         held = ["a", "x"] if rng.random() < 0.7 else [rng.choice("ab"), rng.choice("xy")]
         filled.cluster.write(f"/f{number}", 100, replication=2, on=held)
+    before = [filled.bytes_on(node_id) for node_id in racks]
+    surplus = sum(max(0, used - sum(before) / len(before)) for used in before)
     filled.start()
     for _ in range(400):
         filled.step()
@@ -144,7 +150,7 @@ def test_a_cluster_becomes_even_and_no_block_is_worse_off(make_cluster, seed):
             break
     status = filled.status()
     assert (status.running, status.reason) == (False, "the cluster is balanced")
-    assert status.bytes_moved > 0
+    assert 0 < status.bytes_moved <= surplus
     assert status.bytes_left == 0
     used = [filled.bytes_on(node_id) / CAPACITY for node_id in racks]
     assert max(used) - min(used) <= 0.11

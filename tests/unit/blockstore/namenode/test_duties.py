@@ -58,9 +58,9 @@ def test_a_leaving_node_gets_no_block_and_the_error_says_why(cluster):
     cluster.beat("c", free_bytes=1)
     with pytest.raises(PlacementException) as caught:
         cluster.add_block(cluster.create("/g"))
-    assert "a (host-a:9866) is being decommissioned" in str(caught.value)
-    assert "b (host-b:9866) is in maintenance" in str(caught.value)
-    assert "c (host-c:9866) has too little space" in str(caught.value)
+    assert "a (host-a:9866) decommissioning" in str(caught.value)
+    assert "b (host-b:9866) in maintenance" in str(caught.value)
+    assert "c (host-c:9866) full: 1 bytes free" in str(caught.value)
 
 
 def test_a_leaving_node_is_the_source_of_last_choice(four):
@@ -235,6 +235,13 @@ def test_a_dead_node_can_be_forgotten_and_a_live_one_not(four):
     four.take(four.core.admin.forget("a", now=four.now))
     assert [n.node.node_id for n in four.core.report(now=four.now).reply.nodes] == ["b", "c", "d"]
     assert len(four.replayed().roster) == 3
+
+
+def test_a_node_that_has_not_come_yet_is_not_judged(four):
+    four.restart()
+    with pytest.raises(InvalidRequestException, match="nobody knows what is there"):
+        assign(four, "a", Duty.LEAVE)
+    assign(four, "a", Duty.LEAVE, force=True)
 
 
 def test_in_safe_mode_no_duty_changes(four):

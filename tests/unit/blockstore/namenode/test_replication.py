@@ -72,7 +72,8 @@ def test_one_replica_left_is_more_urgent_than_two(make_cluster):
     assert first[1][1] in with_two
 
 
-def test_no_more_copies_leave_a_node_than_its_limit(cluster):
+def test_no_more_copies_leave_a_node_than_its_limit(make_cluster):
+    cluster = make_cluster(NameNodeConfig(block_bytes=1000, block_bytes_min=1, copies_per_source=2))
     cluster.add_nodes("x")
     for number in range(5):
         cluster.write(f"/f{number}", 10)

@@ -1,0 +1,48 @@
+import socket
+
+import grpc
+import pytest
+
+from blockstore.client.exclusions import excluded
+from blockstore.errors import StoreError
+from blockstore.model import Node
+from blockstore.runtime import rpc
+from blockstore.runtime.retry import NO_RETRY
+from blockstore.wire import datanode_pb2, datanode_pb2_grpc
+
+NODE = Node("dn1", "10.0.0.4", 9866)
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("DataNode dn1 (10.0.0.4:9866) doesn't answer (unavailable: no route)",
+         "can't be reached from dn0"),
+        ("x doesn't answer (deadline_exceeded: )", "doesn't answer dn0 in time"),
+        ("dn1 (10.0.0.4:9866) has taken no byte for 5 s", "has taken no byte for 5 s"),
+        ("this DataNode serves 9 streams", "this DataNode serves 9 streams"),
+    ],
+)  # fmt: skip
+def test_reasons_are_short(reason, words):
+    assert str(excluded(NODE, reason, seen_from="dn0")) == f"dn1 (10.0.0.4:9866) {words}"
+
+
+@pytest.fixture
+def free_port():
+    """A port on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_what_grpc_says_of_a_closed_port_is_a_refused_connection(free_port):
+    with grpc.insecure_channel(f"127.0.0.1:{free_port}") as channel:
+        stub = datanode_pb2_grpc.DataNodeStub(channel)
+        with pytest.raises(StoreError) as caught:
+            rpc.call(
+                stub.ReplicaInfo,
+                datanode_pb2.ReplicaInfoRequest(block_id=1),
+                to="DataNode dn1 (10.0.0.4:9866)",
+                policy=NO_RETRY,
+            )
+    assert excluded(NODE, str(caught.value)).reason == "connection refused from client"
