@@ -384,8 +384,11 @@ def test_the_lives_reach_what_they_are_meant_to_reach(make_cluster, image_of):
     seen = set()
     for seed in range(10):
         life = Life(make_cluster(seed=seed), seed, image_of)
+        acknowledged = 0
         for _ in range(300):
             life.step()
+            # At the end all of it may be deleted.
+            acknowledged = max(acknowledged, len(life.acknowledged))
         seen |= {type(entry) for entry in life.cluster.entries}
-        assert life.acknowledged
+        assert acknowledged
     assert {BlockCommitted, FileClosed, FileAppended, Truncated, Concatenated} <= seen
