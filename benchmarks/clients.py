@@ -68,7 +68,7 @@ def _rename(client: _Client, turn: str, number: int) -> None:
 
 
 def _delete(client: _Client, turn: str, number: int) -> None:
-    client.store.delete(client.path(turn, "moved", number))
+    client.store.delete(client.path(turn, "moved", number), skip_trash=True)
 
 
 def _small(client: _Client, turn: str, number: int) -> None:

@@ -129,6 +129,16 @@ class FileChecksum:
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """What became of a path that was to go."""
+
+    # False: there was nothing.
+    deleted: bool
+    # Where it lies now; empty: it's gone for good.
+    trash_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """What lies below a path; bytes and bytes times replication."""
 

@@ -129,17 +129,26 @@ def formatted(entry: FileStatus, form: str) -> str:
 
 
 def _values(entry: FileStatus) -> dict[str, str]:
-    changed = time.gmtime(entry.modified_at_s)
     return {
+        "a": f"{entry.permission.mode:o}",
+        "A": letters(entry),
+        "g": entry.permission.group,
+        "u": entry.permission.owner,
+        "x": utc(entry.accessed_at_s),
+        "X": str(round(entry.accessed_at_s * 1000)),
         "%": "%",
         "b": str(entry.length),
         "F": "directory" if entry.is_directory else "regular file",
         "n": entry.name,
         "o": str(entry.block_bytes),
         "r": str(entry.replication),
-        "y": time.strftime("%Y-%m-%d %H:%M:%S", changed),
+        "y": utc(entry.modified_at_s),
         "Y": str(round(entry.modified_at_s * 1000)),
     }
+
+
+def utc(at_s: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at_s))
 
 
 def details(entry: FileStatus) -> list[str]:

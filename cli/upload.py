@@ -177,7 +177,7 @@ class Upload:
             file.discard()
             raise
         if not summed.is_all_of(self._store.checksum(unfinished)):
-            self._store.delete(unfinished)
+            self._store.delete(unfinished, skip_trash=True)
             raise CommandError("the store has other bytes than were read; put it again")
         self._store.rename(unfinished, target, overwrite=self._force)
 

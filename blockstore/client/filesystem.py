@@ -30,6 +30,7 @@ from blockstore.model import (
     FsckReport,
     Lease,
     LocatedBlock,
+    Removal,
     SafeMode,
     Summary,
 )
@@ -256,13 +257,22 @@ class BlockStore:
         """
         self._connected().namenode.rename(source, target, overwrite)
 
-    def delete(self, path: str, recursive: bool = False) -> bool:
-        """Atomic; False when there was nothing.
+    def delete(self, path: str, recursive: bool = False, skip_trash: bool = False) -> bool:
+        """Atomic; False when there was nothing. It lies in the trash for a while, `skip_trash`: or
+        it's gone at once.
 
         Raises:
             PathIsNotEmptyDirectoryException: a directory with entries, without `recursive`.
         """
-        return self._connected().namenode.delete(path, recursive)
+        return self.remove(path, recursive, skip_trash).deleted
+
+    def remove(self, path: str, recursive: bool = False, skip_trash: bool = False) -> Removal:
+        """As `delete`; says where in the trash it lies now."""
+        return self._connected().namenode.delete(path, recursive, skip_trash)
+
+    def expunge(self, immediate: bool = False) -> None:
+        """Removes from this user's trash what is due, or all that lies there."""
+        self._connected().namenode.expunge(immediate)
 
     def set_replication(self, path: str, replication: int) -> None:
         """How many replicas the file's blocks should have; they come and go in the background."""

@@ -156,7 +156,7 @@ class _Uncommitted(io.BufferedIOBase):
 
     def discard(self) -> None:
         self._file.discard()
-        self._store.delete(self._unfinished)
+        self._store.delete(self._unfinished, skip_trash=True)
 
 
 def _info(status: FileStatus) -> dict[str, Any]:

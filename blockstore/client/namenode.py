@@ -34,6 +34,7 @@ from blockstore.model import (
     Lease,
     LocatedBlock,
     Node,
+    Removal,
     Summary,
 )
 from blockstore.runtime import rpc
@@ -101,11 +102,16 @@ class NameNodeClient:
         )
         self._call("Rename", request)
 
-    def delete(self, path: str, recursive: bool) -> bool:
+    def delete(self, path: str, recursive: bool, skip_trash: bool) -> Removal:
         request = namenode_pb2.DeleteRequest(
-            path=path, recursive=recursive, request_id=_request_id()
+            path=path, recursive=recursive, request_id=_request_id(), skip_trash=skip_trash
         )
-        return bool(self._call("Delete", request).deleted)
+        reply = self._call("Delete", request)
+        return Removal(reply.deleted, reply.trash_path)
+
+    def expunge(self, immediate: bool) -> None:
+        request = namenode_pb2.ExpungeRequest(immediate=immediate, request_id=_request_id())
+        self._call("Expunge", request)
 
     def remove_own(self, path: str, inode_id: int) -> None:
         """Removes a file if it is still the one that this client made, and nobody has closed it:
@@ -116,7 +122,9 @@ class NameNodeClient:
         request = namenode_pb2.PathRequest(path=path)
         reply = self._reach("Stat", request, rpc.CALL_TIMEOUT_S, INTERACTIVE)
         if reply.status.inode_id == inode_id and reply.status.under_construction:
-            removal = namenode_pb2.DeleteRequest(path=path, request_id=_request_id())
+            removal = namenode_pb2.DeleteRequest(
+                path=path, request_id=_request_id(), skip_trash=True
+            )
             self._reach("Delete", removal, rpc.CALL_TIMEOUT_S, INTERACTIVE)
 
     def set_replication(self, path: str, replication: int) -> None:

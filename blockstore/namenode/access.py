@@ -91,9 +91,12 @@ class Access:
         if not self._free:
             self._must(directory, READ | ENTER)
 
-    def add_entry(self, parent: Directory) -> None:
-        if not self._free:
-            self._must(parent, WRITE | ENTER)
+    def add_entry(self, parent: Directory, name: str) -> None:
+        if self._free:
+            return
+        if name == paths.TRASH and parent is self._names.root:
+            self._refuse(f"make '/{name}': the NameNode makes it when something is deleted")
+        self._must(parent, WRITE | ENTER)
 
     def take_entry(self, inode: Inode) -> None:
         """Remove it from its directory, or rename it."""

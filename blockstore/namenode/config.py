@@ -32,6 +32,14 @@ class NameNodeConfig:
     # Groups of users as user=group,group;user=group. Others have those of the NameNode's machine.
     groups: str = ""
 
+    # How exact the times of access are; 0: readings aren't noted at all.
+    access_precision_s: float = 3600.0
+
+    # How long what was deleted can still be fetched from the trash; 0: it's gone at once.
+    trash_interval_s: float = 24 * 3600.0
+    # How often the trash is looked through; what lies in it stays up to this much longer.
+    trash_checkpoint_s: float = 3600.0
+
     # Files.
     replication: int = 3
     replication_max: int = 512
@@ -82,6 +90,11 @@ class NameNodeConfig:
                 "these must rise: "
                 f"heartbeat_interval_s={self.heartbeat_interval_s}, "
                 f"stale_after_s={self.stale_after_s}, dead_after_s={self.dead_after_s}"
+            )
+        if self.trash_interval_s < 0 or self.trash_checkpoint_s <= 0:
+            raise ConfigException(
+                f"trash_interval_s={self.trash_interval_s} must be at least 0, "
+                f"trash_checkpoint_s={self.trash_checkpoint_s} above 0"
             )
         if not 1 <= self.replication <= self.replication_max:
             raise ConfigException(

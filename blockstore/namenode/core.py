@@ -59,6 +59,8 @@ from blockstore.namenode.replies import (
 )
 from blockstore.namenode.reporting import Reporting
 from blockstore.namenode.state import State
+from blockstore.namenode.trash import Trash
+from blockstore.namenode.treewalk import SummaryWalk
 from blockstore.namenode.writing import Writing
 
 
@@ -80,7 +82,8 @@ class NameNode:
         self.state = state
         self._parts = Parts(config, rng, state, now)
         self._naming = Naming(self._parts)
-        self._attributes = Attributes(self._parts)
+        self.attributes = Attributes(self._parts)
+        self.trash = Trash(self._parts, self._naming)
         self._closing = Closing(self._parts)
         self._writing = Writing(self._parts, self._naming, self._closing)
         self._pipelines = Pipelines(self._parts)
@@ -106,6 +109,7 @@ class NameNode:
         self.admin.tick(now, wall)
         if not self._parts.safe_mode.on:
             self._closing.tick(now, wall)
+            self.trash.tick(now, wall)
         return self._parts.ready(None)
 
     def take_ready(self) -> Ready[None]:
@@ -120,8 +124,18 @@ class NameNode:
     def listing(self, path: str, start_after: str = "", limit: int = 0) -> Ready[Listing]:
         return Ready(self._naming.listing(path, start_after, limit))
 
-    def summarise(self, path: str) -> Ready[Summary]:
-        return Ready(self._naming.summarise(path))
+    def page(self, path: str, start_after: str = "", limit: int = 0) -> Ready[Listing | None]:
+        """A listing, or None after a slice of the work for it: ask again."""
+        if self._naming.order_some(path):
+            return Ready(None)
+        return Ready(self._naming.listing(path, start_after, limit))
+
+    def walk(self, path: str) -> Ready[SummaryWalk]:
+        """Begins a summary: `walk_on` until it replies one."""
+        return Ready(self._naming.walk(path))
+
+    def walk_on(self, walk: SummaryWalk) -> Ready[Summary | None]:
+        return Ready(walk.go_on(self._parts.access))
 
     def mkdirs(
         self,
@@ -152,7 +166,7 @@ class NameNode:
     def delete(
         self, path: str, *, recursive: bool = False, request_id: str = "", wall: float
     ) -> Ready[bool]:
-        """Whether there was something to delete."""
+        """For good. Whether there was something to delete."""
         self._parts.safe_mode.check(f"deleting '{path}'")
         deleted = self._naming.delete(path, recursive=recursive, request_id=request_id, wall=wall)
         return self._parts.ready(deleted)
@@ -160,32 +174,6 @@ class NameNode:
     def set_replication(self, path: str, replication: int, *, request_id: str = "") -> Ready[None]:
         self._parts.safe_mode.check(f"setting the replication of '{path}'")
         self._naming.set_replication(path, replication, request_id)
-        return self._parts.ready(None)
-
-    # --- attributes -----------------------------------------------------------
-
-    def set_mode(self, path: str, mode: int, *, request_id: str = "") -> Ready[None]:
-        self._parts.safe_mode.check(f"changing the mode of '{path}'")
-        self._attributes.set_mode(path, mode, request_id)
-        return self._parts.ready(None)
-
-    def set_owner(
-        self, path: str, *, owner: str = "", group: str = "", request_id: str = ""
-    ) -> Ready[None]:
-        self._parts.safe_mode.check(f"changing the owner of '{path}'")
-        self._attributes.set_owner(path, owner, group, request_id)
-        return self._parts.ready(None)
-
-    def set_times(
-        self,
-        path: str,
-        *,
-        modified_at_s: float | None = None,
-        accessed_at_s: float | None = None,
-        request_id: str = "",
-    ) -> Ready[None]:
-        self._parts.safe_mode.check(f"changing the times of '{path}'")
-        self._attributes.set_times(path, modified_at_s, accessed_at_s, request_id)
         return self._parts.ready(None)
 
     # --- writers --------------------------------------------------------------

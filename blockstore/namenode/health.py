@@ -63,9 +63,7 @@ def files_after(
         yield top
         return
     may_enter(top)
-    for name in top.sorted_names():
-        if names and name < names[0]:
-            continue
+    for name in top.following(names[0] if names else "", including=True):
         child, is_on_the_way = top.children[name], bool(names) and name == names[0]
         if isinstance(child, Directory):
             yield from files_after(child, names[1:] if is_on_the_way else (), may_enter)

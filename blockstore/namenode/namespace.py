@@ -10,17 +10,21 @@ Rules
   core has checked before it wrote the entry.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol, TypeAlias
 
 from blockstore.errors import FileNotFoundException, ParentNotDirectoryException
-from blockstore.model import Block, FileStatus, Node, Permission, Summary
+from blockstore.model import Block, FileStatus, Node, Permission
 from blockstore.namenode import paths
 from blockstore.namenode.entries import OPEN_ROOT
+from blockstore.namenode.nameorder import NameOrder
 
 ROOT_ID: Final = 1
 # A file whose lease was revoked and that the NameNode itself is closing.
 NAMENODE_WRITES: Final = ""
+# Sorted anew for every page: a tenth of a millisecond.
+SMALL_ENTRIES: Final = 1_000
 
 
 class Stamped(Protocol):
@@ -69,7 +73,7 @@ class StoredBlock:
 class Directory:
     """A directory; `children` by name."""
 
-    __slots__ = ("_sorted", "children", "id", "modified_at_s", "name", "parent", "permission")
+    __slots__ = ("_order", "children", "id", "modified_at_s", "name", "parent", "permission")
 
     def __init__(self, inode_id: int, name: str, at_s: float, permission: Permission) -> None:
         self.id = inode_id
@@ -78,23 +82,42 @@ class Directory:
         self.permission = permission
         self.parent: Directory | None = None
         self.children: dict[str, Inode] = {}
-        self._sorted: list[str] | None = None
+        # Of a large directory that was listed; kept up to date from then on.
+        self._order: NameOrder | None = None
 
     def put(self, child: "Inode") -> None:
         self.children[child.name] = child
         child.parent = self
-        self._sorted = None
+        if self._order is not None:
+            self._order.add(child.name)
 
     def remove(self, child: "Inode") -> None:
         del self.children[child.name]
         child.parent = None
-        self._sorted = None
+        if self._order is not None:
+            self._order.remove(child.name)
 
-    def sorted_names(self) -> list[str]:
-        # Kept between calls: paging through a directory sorts it once.
-        if self._sorted is None:
-            self._sorted = sorted(self.children)
-        return self._sorted
+    def order_some(self) -> bool:
+        """Brings some more names into order; whether it must be called again before `following`
+        has little to do."""
+        if len(self.children) <= SMALL_ENTRIES:
+            return False
+        if self._order is None:
+            self._order = NameOrder(self.children)
+        else:
+            self._order.work(self.children)
+        return not self._order.is_ready
+
+    def following(self, name: str, *, including: bool = False) -> Iterator[str]:
+        """The names after `name`, in order; the directory must not change meanwhile."""
+        if len(self.children) <= SMALL_ENTRIES:
+            self._order = None
+            found = sorted(self.children)
+            return iter(found[(bisect_left if including else bisect_right)(found, name) :])
+        while self.order_some():
+            pass
+        assert self._order is not None
+        return self._order.following(name, including=including)
 
     def __repr__(self) -> str:
         return f"<directory {self.id} {self.name!r} {len(self.children)} entries>"
@@ -160,6 +183,7 @@ class Namespace:
     def __init__(self) -> None:
         self.root = Directory(ROOT_ID, "", 0.0, OPEN_ROOT)
         self.inodes: dict[int, Inode] = {ROOT_ID: self.root}
+        self.files = 0
         self._permissions: dict[Permission, Permission] = {}
 
     # --- looking --------------------------------------------------------------
@@ -268,17 +292,6 @@ class Namespace:
                 look_into(inode)
                 waiting.extend(inode.children.values())
 
-    def summary(self, top: Inode, look_into: Callable[[Directory], None]) -> Summary:
-        directories = files = size = replicated = 0
-        for inode in self.walk(top, look_into):
-            if isinstance(inode, Directory):
-                directories += 1
-            else:
-                files += 1
-                size += inode.length
-                replicated += inode.length * inode.replication
-        return Summary(directories, files, size, replicated)
-
     # --- changing: only State.apply -------------------------------------------
 
     def shared(self, permission: Permission) -> Permission:
@@ -290,6 +303,7 @@ class Namespace:
         parent.put(inode)
         parent.modified_at_s = at_s
         self.inodes[inode.id] = inode
+        self.files += isinstance(inode, File)
 
     def detach(self, inode: Inode, at_s: float) -> None:
         """Takes the inode from its directory; its subtree stays known by id."""
@@ -309,7 +323,9 @@ class Namespace:
         gone = list(self.walk(top))
         for inode in gone:
             del self.inodes[inode.id]
-        return [inode for inode in gone if isinstance(inode, File)]
+        files = [inode for inode in gone if isinstance(inode, File)]
+        self.files -= len(files)
+        return files
 
     def directory(self, inode_id: int) -> Directory:
         inode = self.inodes[inode_id]

@@ -7,7 +7,7 @@ Rules
 - A repeated request (same id) gets the first one's answer.
 """
 
-from bisect import bisect_right
+from typing import Final
 
 from blockstore.errors import (
     FileAlreadyExistsException,
@@ -18,12 +18,16 @@ from blockstore.errors import (
     ParentNotDirectoryException,
     PathIsNotEmptyDirectoryException,
 )
-from blockstore.model import FileStatus, Permission, Summary
+from blockstore.model import FileStatus, Permission
 from blockstore.namenode.entries import Deleted, DirectoryMade, Renamed, ReplicationSet
 from blockstore.namenode.namespace import Directory, File, Inode
 from blockstore.namenode.ownership import Modes, of_directory_above, of_new_directory
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.replies import Listing
+from blockstore.namenode.treewalk import SummaryWalk
+
+# A page with long paths ends earlier: it's a message of at most some megabytes.
+LIST_PAGE_CHARACTERS: Final = 500_000
 
 
 class Naming:
@@ -56,18 +60,28 @@ class Naming:
             return Listing((self._names.status(inode, path),), False)
         self._access.look_into(inode)
         limit = min(limit or self._parts.config.list_page, self._parts.config.list_page)
-        names = inode.sorted_names()
-        start = bisect_right(names, start_after) if start_after else 0
-        page = names[start : start + limit]
         prefix = path.rstrip("/")
-        entries = tuple(
-            self._names.status(inode.children[name], f"{prefix}/{name}") for name in page
-        )
-        return Listing(entries, start + limit < len(names))
+        entries: list[FileStatus] = []
+        size = 0
+        for name in inode.following(start_after):
+            size += len(prefix) + len(name)
+            if len(entries) == limit or (entries and size > LIST_PAGE_CHARACTERS):
+                return Listing(tuple(entries), True)
+            entries.append(self._names.status(inode.children[name], f"{prefix}/{name}"))
+        return Listing(tuple(entries), False)
 
-    def summarise(self, path: str) -> Summary:
+    def order_some(self, path: str) -> bool:
+        """Some of the work before the first page of a large directory; whether there's more."""
         self._access.enter(path)
-        return self._names.summary(self._names.get(path), self._access.look_into)
+        inode = self._names.find(path)
+        if not isinstance(inode, Directory):
+            return False
+        self._access.look_into(inode)
+        return inode.order_some()
+
+    def walk(self, path: str) -> SummaryWalk:
+        self._access.enter(path)
+        return SummaryWalk(self._names.get(path))
 
     # --- directories ----------------------------------------------------------
 
@@ -88,7 +102,7 @@ class Naming:
                 f"'{path}' can't be made: the directory '{missing[0]}' does not exist in "
                 f"'{self._names.path_of(directory)}'"
             )
-        self._access.add_entry(directory)
+        self._access.add_entry(directory, missing[0])
         directory = self.make_above(directory, missing[:-1], modes, wall)
         permission = of_new_directory(self._access.caller, directory, modes)
         self._make(directory, missing[-1], permission, wall, request_id)
@@ -139,7 +153,7 @@ class Naming:
         if standing is not None:
             self._check_replaceable(standing, moving, target, overwrite)
         self._access.take_entry(moving)
-        self._access.add_entry(parent)
+        self._access.add_entry(parent, missing[-1] if missing else "")
         if standing is not None:
             self._access.take_entry(standing)
         name = missing[-1] if missing else ""
@@ -172,12 +186,21 @@ class Naming:
             raise ParentNotDirectoryException(f"'{target}' is a file, a directory can't replace it")
 
     def delete(self, path: str, *, recursive: bool, request_id: str, wall: float) -> bool:
+        """For good: trash.py knows the way back."""
         if self._parts.is_repeated(request_id, Deleted):
             return True
+        inode = self.deletable(path, recursive)
+        if inode is None:
+            return False
+        self._parts.record(Deleted(inode.id, wall, request_id))
+        return True
+
+    def deletable(self, path: str, recursive: bool) -> Inode | None:
+        """What stands there, if the caller may delete it; None: nothing does."""
         self._access.enter(path)
         inode = self._names.find(path)
         if inode is None:
-            return False
+            return None
         if inode is self._names.root:
             raise InvalidPathException("the root can't be deleted")
         if isinstance(inode, Directory) and inode.children and not recursive:
@@ -185,8 +208,7 @@ class Naming:
                 f"'{path}' has {len(inode.children)} entries: delete it recursively"
             )
         self._access.take_tree(inode)
-        self._parts.record(Deleted(inode.id, wall, request_id))
-        return True
+        return inode
 
     def set_replication(self, path: str, replication: int, request_id: str) -> None:
         if self._parts.is_repeated(request_id, ReplicationSet):

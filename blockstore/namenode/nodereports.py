@@ -1,7 +1,6 @@
 """What the NameNode knows of its cluster and of each DataNode, for administrators."""
 
 from blockstore.model import ClusterReport, NodeLoad, NodeReport
-from blockstore.namenode.namespace import File
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.roster import Duty, Member
 
@@ -13,7 +12,7 @@ _THERE = {Duty.LEAVE: "decommissioned", Duty.REST: "in maintenance"}
 
 
 def cluster_report(parts: Parts, now: float) -> ClusterReport:
-    files = sum(isinstance(inode, File) for inode in parts.names.inodes.values())
+    files = parts.names.files
     return ClusterReport(
         node_reports(parts, now),
         files,

@@ -12,6 +12,8 @@ from blockstore.errors import InvalidPathException
 # What Linux file systems take, so that every tree can be copied to a disk.
 NAME_BYTES_MAX: Final = 255
 PATH_BYTES_MAX: Final = 4096
+# Of the root: where deleted files lie for a while (trash.py).
+TRASH: Final = ".Trash"
 
 
 def split(path: str) -> tuple[str, ...]:

@@ -155,6 +155,9 @@ class ClientServicer(AdminServicer, FileChangeServicer):
                 now=self._shell.now,
             )
         )
+        await self._shell.perform(
+            lambda core: core.attributes.was_read(request.path, wall=self._shell.wall)
+        )
         return pb.LocateReply(
             status=status_to_wire(location.status),
             blocks=[located_to_wire(block) for block in location.blocks],
@@ -165,8 +168,8 @@ class ClientServicer(AdminServicer, FileChangeServicer):
         return pb.FileReply(status=status_to_wire(status))
 
     async def List(self, request: pb.ListRequest, _: Any) -> pb.ListReply:
-        listing = await self._shell.perform(
-            lambda core: core.listing(request.path, request.start_after, request.limit)
+        listing = await self._shell.in_slices(
+            lambda core: core.page(request.path, request.start_after, request.limit)
         )
         return pb.ListReply(
             entries=[status_to_wire(status) for status in listing.entries],
@@ -198,15 +201,35 @@ class ClientServicer(AdminServicer, FileChangeServicer):
         return pb.Empty()
 
     async def Delete(self, request: pb.DeleteRequest, _: Any) -> pb.DeleteReply:
-        deleted = await self._shell.perform(
-            lambda core: core.delete(
+        if request.skip_trash:
+            deleted = await self._shell.perform(
+                lambda core: core.delete(
+                    request.path,
+                    recursive=request.recursive,
+                    request_id=request.request_id,
+                    wall=self._shell.wall,
+                )
+            )
+            return pb.DeleteReply(deleted=deleted)
+        removal = await self._shell.perform(
+            lambda core: core.trash.throw_away(
                 request.path,
                 recursive=request.recursive,
                 request_id=request.request_id,
                 wall=self._shell.wall,
             )
         )
-        return pb.DeleteReply(deleted=deleted)
+        return pb.DeleteReply(deleted=removal.deleted, trash_path=removal.trash_path)
+
+    async def Expunge(self, request: pb.ExpungeRequest, _: Any) -> pb.Empty:
+        await self._shell.perform(
+            lambda core: core.trash.expunge(
+                immediate=request.immediate,
+                request_id=request.request_id,
+                wall=self._shell.wall,
+            )
+        )
+        return pb.Empty()
 
     async def Batch(self, request: pb.BatchRequest, context: Any) -> pb.BatchReply:
         # Known before the first request begins, so that none of them waits for it.
@@ -223,13 +246,15 @@ class ClientServicer(AdminServicer, FileChangeServicer):
 
     async def SetMode(self, request: pb.SetModeRequest, _: Any) -> pb.Empty:
         await self._shell.perform(
-            lambda core: core.set_mode(request.path, request.mode, request_id=request.request_id)
+            lambda core: core.attributes.set_mode(
+                request.path, request.mode, request_id=request.request_id
+            )
         )
         return pb.Empty()
 
     async def SetOwner(self, request: pb.SetOwnerRequest, _: Any) -> pb.Empty:
         await self._shell.perform(
-            lambda core: core.set_owner(
+            lambda core: core.attributes.set_owner(
                 request.path,
                 owner=request.owner,
                 group=request.group,
@@ -240,7 +265,7 @@ class ClientServicer(AdminServicer, FileChangeServicer):
 
     async def SetTimes(self, request: pb.SetTimesRequest, _: Any) -> pb.Empty:
         await self._shell.perform(
-            lambda core: core.set_times(
+            lambda core: core.attributes.set_times(
                 request.path,
                 modified_at_s=_given(request, "modified_at_s"),
                 accessed_at_s=_given(request, "accessed_at_s"),
@@ -250,7 +275,8 @@ class ClientServicer(AdminServicer, FileChangeServicer):
         return pb.Empty()
 
     async def Summarise(self, request: pb.PathRequest, _: Any) -> pb.SummaryReply:
-        summary = await self._shell.perform(lambda core: core.summarise(request.path))
+        walk = await self._shell.perform(lambda core: core.walk(request.path))
+        summary = await self._shell.in_slices(lambda core: core.walk_on(walk))
         return pb.SummaryReply(
             directories=summary.directories,
             files=summary.files,

@@ -80,6 +80,14 @@ class Shell:
         await self.commit.durable()
         return ready.reply
 
+    async def in_slices(self, call: Callable[[NameNode], Ready[Reply | None]]) -> Reply:
+        """Asks the core again until it has a reply; others get their turn in between."""
+        while True:
+            reply = await self.perform(call)
+            if reply is not None:
+                return reply
+            await asyncio.sleep(0)
+
     def take(self, ready: Ready[Reply]) -> None:
         """Starts what the core wants done; a caller that goes away doesn't stop it."""
         self.commit.append(ready.entries)

@@ -258,6 +258,7 @@ class State:
 
     def adopt(self, file: File, opening: Opening | None) -> None:
         """Derives what follows from a file that an image brought."""
+        self.names.files += 1
         if opening is not None:
             self._open(file, opening)
         for block in file.blocks:

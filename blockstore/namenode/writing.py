@@ -69,7 +69,7 @@ class Writing:
         self._parts.access.enter(path)
         standing = self._parts.names.find(path)
         directory, missing = self._parts.names.parent_for(path)
-        self._parts.access.add_entry(directory)
+        self._parts.access.add_entry(directory, missing[0] if missing else "")
         self._check_free(standing, path, overwrite, now)
         if len(missing) > 1:
             if not parents:

@@ -970,19 +970,23 @@ class DeleteRequest(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     RECURSIVE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SKIP_TRASH_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     recursive: _builtins.bool
     request_id: _builtins.str
+    skip_trash: _builtins.bool
+    """Gone for good, not moved to the caller's trash."""
     def __init__(
         self,
         *,
         path: _builtins.str = ...,
         recursive: _builtins.bool = ...,
         request_id: _builtins.str = ...,
+        skip_trash: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "recursive", b"recursive", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "recursive", b"recursive", "request_id", b"request_id", "skip_trash", b"skip_trash"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -993,19 +997,46 @@ class DeleteReply(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DELETED_FIELD_NUMBER: _builtins.int
+    TRASH_PATH_FIELD_NUMBER: _builtins.int
     deleted: _builtins.bool
+    trash_path: _builtins.str
+    """Where it lies now; empty when it's gone for good."""
     def __init__(
         self,
         *,
         deleted: _builtins.bool = ...,
+        trash_path: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "trash_path", b"trash_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteReply: _TypeAlias = DeleteReply  # noqa: Y015
+
+@_typing.final
+class ExpungeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMMEDIATE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    immediate: _builtins.bool
+    """All that lies there goes."""
+    request_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        immediate: _builtins.bool = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["immediate", b"immediate", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExpungeRequest: _TypeAlias = ExpungeRequest  # noqa: Y015
 
 @_typing.final
 class SetReplicationRequest(_message.Message):

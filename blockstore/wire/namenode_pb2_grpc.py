@@ -136,6 +136,11 @@ class NameNodeStub(object):
                 request_serializer=blockstore_dot_wire_dot_namenode__pb2.DeleteRequest.SerializeToString,
                 response_deserializer=blockstore_dot_wire_dot_namenode__pb2.DeleteReply.FromString,
                 _registered_method=True)
+        self.Expunge = channel.unary_unary(
+                '/blockstore.NameNode/Expunge',
+                request_serializer=blockstore_dot_wire_dot_namenode__pb2.ExpungeRequest.SerializeToString,
+                response_deserializer=blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+                _registered_method=True)
         self.SetReplication = channel.unary_unary(
                 '/blockstore.NameNode/SetReplication',
                 request_serializer=blockstore_dot_wire_dot_namenode__pb2.SetReplicationRequest.SerializeToString,
@@ -348,6 +353,13 @@ class NameNodeServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Expunge(self, request, context):
+        """The caller's own trash: a checkpoint now, and what is due goes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SetReplication(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -541,6 +553,11 @@ def add_NameNodeServicer_to_server(servicer, server):
                     servicer.Delete,
                     request_deserializer=blockstore_dot_wire_dot_namenode__pb2.DeleteRequest.FromString,
                     response_serializer=blockstore_dot_wire_dot_namenode__pb2.DeleteReply.SerializeToString,
+            ),
+            'Expunge': grpc.unary_unary_rpc_method_handler(
+                    servicer.Expunge,
+                    request_deserializer=blockstore_dot_wire_dot_namenode__pb2.ExpungeRequest.FromString,
+                    response_serializer=blockstore_dot_wire_dot_namenode__pb2.Empty.SerializeToString,
             ),
             'SetReplication': grpc.unary_unary_rpc_method_handler(
                     servicer.SetReplication,
@@ -1154,6 +1171,33 @@ class NameNode(object):
             '/blockstore.NameNode/Delete',
             blockstore_dot_wire_dot_namenode__pb2.DeleteRequest.SerializeToString,
             blockstore_dot_wire_dot_namenode__pb2.DeleteReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Expunge(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blockstore.NameNode/Expunge',
+            blockstore_dot_wire_dot_namenode__pb2.ExpungeRequest.SerializeToString,
+            blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

@@ -71,6 +71,8 @@ class NameNodeStub:
     Rename: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.RenameRequest, _namenode_pb2.Empty]
     Delete: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.DeleteRequest, _namenode_pb2.DeleteReply]
     """`deleted` is false when the path did not exist."""
+    Expunge: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.ExpungeRequest, _namenode_pb2.Empty]
+    """The caller's own trash: a checkpoint now, and what is due goes."""
     SetReplication: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.SetReplicationRequest, _namenode_pb2.Empty]
     SetMode: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.SetModeRequest, _namenode_pb2.Empty]
     SetOwner: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.SetOwnerRequest, _namenode_pb2.Empty]
@@ -135,6 +137,8 @@ class NameNodeAsyncStub(NameNodeStub):
     Rename: _aio.UnaryUnaryMultiCallable[_namenode_pb2.RenameRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
     Delete: _aio.UnaryUnaryMultiCallable[_namenode_pb2.DeleteRequest, _namenode_pb2.DeleteReply]  # type: ignore[assignment]
     """`deleted` is false when the path did not exist."""
+    Expunge: _aio.UnaryUnaryMultiCallable[_namenode_pb2.ExpungeRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
+    """The caller's own trash: a checkpoint now, and what is due goes."""
     SetReplication: _aio.UnaryUnaryMultiCallable[_namenode_pb2.SetReplicationRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
     SetMode: _aio.UnaryUnaryMultiCallable[_namenode_pb2.SetModeRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
     SetOwner: _aio.UnaryUnaryMultiCallable[_namenode_pb2.SetOwnerRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
@@ -316,6 +320,14 @@ class NameNodeServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_namenode_pb2.DeleteReply, _abc.Awaitable[_namenode_pb2.DeleteReply]]:
         """`deleted` is false when the path did not exist."""
+
+    @_abc_1.abstractmethod
+    def Expunge(
+        self,
+        request: _namenode_pb2.ExpungeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namenode_pb2.Empty, _abc.Awaitable[_namenode_pb2.Empty]]:
+        """The caller's own trash: a checkpoint now, and what is due goes."""
 
     @_abc_1.abstractmethod
     def SetReplication(

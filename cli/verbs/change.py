@@ -1,4 +1,4 @@
-"""`mapred fs` commands that change names: mkdir, mv, rm, rmdir, touchz."""
+"""`mapred fs` commands that change names: mkdir, mv, rm, expunge, rmdir, touchz."""
 
 import click
 
@@ -53,13 +53,19 @@ def mv(sources: tuple[str, ...], target: str, namenode: str | None) -> int:
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("-r", "-R", "recursive", is_flag=True, help="Directories, with all in them.")
 @click.option("-f", "force", is_flag=True, help="No error when there is nothing to remove.")
-@click.option("-skipTrash", is_flag=True, hidden=True, expose_value=False)
+@click.option(
+    "--skip-trash", "-skipTrash", "skip_trash", is_flag=True, help="Gone for good, at once."
+)
 @namenode_option
-def rm(paths: tuple[str, ...], recursive: bool, force: bool, namenode: str | None) -> int:
-    """Remove files, and directories with -r. There is no way back.
+def rm(
+    paths: tuple[str, ...], recursive: bool, force: bool, skip_trash: bool, namenode: str | None
+) -> int:
+    """Remove files, and directories with -r. They lie in your trash for a while (a day, if the
+    cluster says nothing else): /.Trash/USER/Current, from where mv brings them back.
 
     \b
     mapred fs rm -r /counts
+    mapred fs rm -r --skip-trash /scratch
     """
     from blockstore.errors import FileNotFoundException
 
@@ -77,8 +83,23 @@ def rm(paths: tuple[str, ...], recursive: bool, force: bool, namenode: str | Non
                     with complaints.about(entry.path):
                         if entry.is_directory and not recursive:
                             raise CommandError("is a directory; rm -r removes it with all in it")
-                        store.delete(entry.path, recursive=recursive)
+                        removal = store.remove(entry.path, recursive, skip_trash)
+                        if removal.trash_path:
+                            click.echo(f"'{entry.path}': moved to '{removal.trash_path}'")
     return complaints.code
+
+
+@click.command()
+@click.option("-immediate", "--immediate", "immediate", is_flag=True, help="All, not what is due.")
+@namenode_option
+def expunge(immediate: bool, namenode: str | None) -> None:
+    """Remove for good what has lain in your trash long enough.
+
+    \b
+    mapred fs expunge --immediate
+    """
+    with opened(namenode) as store:
+        store.expunge(immediate)
 
 
 @click.command()
@@ -100,7 +121,7 @@ def rmdir(paths: tuple[str, ...], lenient: bool, namenode: str | None) -> int:
                 if not entry.is_directory:
                     raise CommandError("is no directory; rm removes files")
                 try:
-                    store.delete(entry.path)
+                    store.delete(entry.path, skip_trash=True)
                 except PathIsNotEmptyDirectoryException:
                     if not lenient:
                         raise

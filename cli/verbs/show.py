@@ -98,8 +98,9 @@ def stat(words: tuple[str, ...], as_json: bool, namenode: str | None) -> int:
     mapred fs stat '%n %b bytes, %r copies, changed %y' '/books/*'
 
     \b
-    %b bytes            %n name             %r copies
-    %F kind of file     %o bytes a block    %y, %Y time of change: UTC, ms since 1970
+    %a mode, octal      %F kind of file     %o bytes a block    %x, %X time of access
+    %A mode             %g group            %r copies           %y, %Y time of change:
+    %b bytes            %n name             %u owner            UTC, ms since 1970
     """
     from ..listing import as_object, details, formatted
 

@@ -29,7 +29,7 @@ class StoreFolder:
         return self._store.open(self._path(name), "xb")
 
     def delete(self, name: str) -> None:
-        self._store.delete(self._path(name))
+        self._store.delete(self._path(name), skip_trash=True)
 
     def close(self) -> None:
         self._store.close()

@@ -45,7 +45,7 @@ class BlockStorage:
         self._store.rename(path_of(source), path_of(target), overwrite=True)
 
     def delete(self, uri: str) -> bool:
-        return bool(self._store.delete(path_of(uri), recursive=True))
+        return bool(self._store.delete(path_of(uri), recursive=True, skip_trash=True))
 
     def extents(self, uri: str) -> list[Extent]:
         return [

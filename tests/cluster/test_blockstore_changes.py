@@ -30,7 +30,7 @@ DATA = random.Random(3).randbytes(3 * BLOCK)
 @pytest.fixture
 def store(shared_cluster):
     with shared_cluster.client() as store:
-        store.delete("/test", recursive=True)
+        store.delete("/test", recursive=True, skip_trash=True)
         yield store
 
 

@@ -29,7 +29,7 @@ BLOCK = 1024 * 1024
 @pytest.fixture(params=["short-circuit", "wire"])
 def store(shared_cluster, request):
     with shared_cluster.client(short_circuit=request.param == "short-circuit") as store:
-        store.delete("/test", recursive=True)
+        store.delete("/test", recursive=True, skip_trash=True)
         yield store
 
 

@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import time
 from collections import Counter
+from unittest.mock import ANY
 
 import pytest
 
@@ -78,6 +80,57 @@ def test_a_job_on_the_cluster_gives_the_same_bytes_as_here(user):
     for part in ("part-r-00000", "part-r-00001"):
         there, _ = user.mapred("fs", "cat", f"/same-out/{part}")
         assert there == (user.home / "out" / part).read_text()
+
+
+def test_a_job_and_its_output_are_its_submitters(user):
+    """Who runs the cluster and who uses it are two people."""
+    home = "/users/ana"
+    user.mapred("fs", "mkdir", "-p", home)
+    user.mapred("fs", "chown", "ana:", home)
+    user.mapred("fs", "-chmod", "u=rwx,go-rwx", home)
+    ana = User(user.home, MAPRED_USER="ana", MAPRED_UMASK="077")
+    ben = User(user.home, MAPRED_USER="ben")
+    ana.mapred("fs", "put", "text.txt", f"{home}/text.txt")
+    ana.mapred("submit", "wordcount.py", f"{home}/text.txt", "-o", f"{home}/out", "-r", 2)
+
+    out, _ = ana.mapred("fs", "stat", "%u %n", f"{home}/*", f"{home}/out/*")
+    names = ["out", "text.txt", "_SUCCESS", "part-r-00000", "part-r-00001"]
+    assert out.splitlines() == [f"ana {name}" for name in names]
+    assert ana.mapred("fs", "stat", "%a", f"{home}/text.txt")[0] == "600\n"
+    _, err = ben.mapred("fs", "cat", f"{home}/out/part-r-00000", code=1)
+    assert "user 'ben' (groups: none) may not enter '/users/ana' (ana:" in err
+    _, err = ben.mapred("fs", "chown", "ben", "/users", code=1)
+    assert "only the superuser may" in err
+    _, err = ben.mapred("submit", "wordcount.py", f"{home}/text.txt", "-o", "/bens", code=1)
+    assert "may not enter" in err
+
+    out, _ = ana.mapred("fs", "rm", "-r", f"{home}/out")
+    trashed = f"/.Trash/ana/Current{home}/out"
+    assert out == f"'{home}/out': moved to '{trashed}'\n"
+    ben.mapred("fs", "ls", trashed, code=1)
+    ana.mapred("fs", "mv", trashed, home)
+    assert ana.mapred("fs", "-rm", "-r", "-skipTrash", f"{home}/out") == ("", ANY)
+    ana.mapred("fs", "rm", f"{home}/text.txt")
+    ana.mapred("fs", "expunge", "--immediate")
+    ana.mapred("fs", "test", "-e", "/.Trash/ana", code=1)
+
+
+def test_attributes_change_with_hadoops_words(user):
+    user.mapred("fs", "-touch", "-t", "20260131:120000", "/attributes/d/f")
+    user.mapred("fs", "-touch", "-c", "/attributes/none")
+    user.mapred("fs", "-test", "-e", "/attributes/none", code=1)
+    user.mapred("fs", "-chmod", "-R", "o-rx,+t", "/attributes")
+    user.mapred("fs", "-chgrp", "-R", "lab", "/attributes")
+    out, _ = user.mapred("fs", "-stat", "%a %g %F", "/attributes", "/attributes/d/f")
+    assert out.splitlines() == ["1750 lab directory", "1640 lab regular file"]
+    out, _ = user.mapred("fs", "-ls", "/attributes/d")
+    assert out.split()[0] == "-rw-r----T"
+    assert out.split()[3] == "lab"
+    out, _ = user.mapred("fs", "-stat", "%X %Y", "/attributes/d/f")
+    stamp = time.mktime(time.strptime("20260131 12", "%Y%m%d %H"))
+    assert out.split() == [f"{stamp * 1000:.0f}"] * 2
+    _, err = user.mapred("fs", "-chmod", "u+q", "/attributes", code=2)
+    assert "'u+q' is no mode" in err
 
 
 @pytest.mark.parametrize(

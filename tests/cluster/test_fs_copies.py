@@ -20,7 +20,7 @@ OTHER = random.Random(2).randbytes(9_000_000)
 @pytest.fixture
 def store(shared_cluster):
     with shared_cluster.client() as store:
-        store.delete("/c", recursive=True)
+        store.delete("/c", recursive=True, skip_trash=True)
         yield store
 
 

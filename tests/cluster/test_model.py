@@ -234,7 +234,7 @@ class StoreAndModel(RuleBasedStateMachine):
             if isinstance(node, File):
                 with self.store.open(self.at(path)) as file:
                     assert file.read() == node.data, path
-        self.store.delete(self.top, recursive=True)
+        self.store.delete(self.top, recursive=True, skip_trash=True)
 
 
 def test_the_store_does_what_the_model_does():

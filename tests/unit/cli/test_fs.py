@@ -109,7 +109,7 @@ class FakeStore:
     def checksum(self, path):
         return FileChecksum(len(self.files[path]), crc32c(self.files[path]))
 
-    def delete(self, path):
+    def delete(self, path, skip_trash=False):
         del self.files[path]
 
     def rename(self, source, target, *, overwrite):

@@ -25,8 +25,8 @@ def store(cluster):
         ("/tmp", "root", 0o1777),
     ):
         cluster.mkdirs(path)
-        cluster.take(cluster.core.set_owner(path, owner=owner, group="lab"))
-        cluster.take(cluster.core.set_mode(path, mode))
+        cluster.take(cluster.core.attributes.set_owner(path, owner=owner, group="lab"))
+        cluster.take(cluster.core.attributes.set_mode(path, mode))
     return cluster
 
 
@@ -61,7 +61,7 @@ def test_who_may_not_enter_a_directory_learns_nothing_of_what_is_below(store):
 
 def test_listing_needs_read_on_the_directory_and_opening_read_on_the_file(store):
     put(store, ANA, "/pub/f", 0o600)
-    store.take(store.core.on_behalf_of(ROOT).set_mode("/pub", 0o711))
+    store.take(store.core.on_behalf_of(ROOT).attributes.set_mode("/pub", 0o711))
     assert not can(store, BEN, lambda core: core.listing("/pub"))
     assert can(store, BEN, lambda core: core.stat("/pub/f"))
     assert not can(store, BEN, lambda core: core.locate("/pub/f", now=0.0))
@@ -90,7 +90,7 @@ def test_changing_a_directory_needs_write_on_it(store, change):
     "change",
     [
         lambda core: core.set_replication("/pub/f", 2),
-        lambda core: core.set_times("/pub/f", modified_at_s=1.0),
+        lambda core: core.attributes.set_times("/pub/f", modified_at_s=1.0),
         lambda core: core.recover_lease("/pub/f", now=1.0, wall=1.0),
         lambda core: core.create("/pub/f", client_id="d", overwrite=True, now=1.0, wall=1.0),
     ],
@@ -127,9 +127,9 @@ def test_in_a_sticky_directory_everybody_removes_only_his_own(store):
 
 def test_a_tree_is_removed_only_by_who_could_empty_it(store):
     put(store, ANA, "/pub/a/b/f")
-    store.take(store.core.on_behalf_of(ROOT).set_mode("/pub/a", 0o777))
+    store.take(store.core.on_behalf_of(ROOT).attributes.set_mode("/pub/a", 0o777))
     assert not can(store, BEN, lambda core: core.delete("/pub/a", recursive=True, wall=1.0))
-    store.take(store.core.on_behalf_of(ROOT).set_mode("/pub/a/b", 0o777))
+    store.take(store.core.on_behalf_of(ROOT).attributes.set_mode("/pub/a/b", 0o777))
     assert can(store, BEN, lambda core: core.delete("/pub/a", recursive=True, wall=1.0))
 
 
@@ -140,13 +140,15 @@ def test_an_empty_directory_is_removed_by_who_may_write_above_it(store):
 
 def test_mode_by_the_owner_group_by_an_owner_in_it_owner_by_the_superuser(store):
     put(store, ANA, "/pub/f")
-    assert not can(store, BEN, lambda core: core.set_mode("/pub/f", 0o666))
-    assert can(store, ANA, lambda core: core.set_mode("/pub/f", 0o640))
-    assert can(store, ANA, lambda core: core.set_owner("/pub/f", group="lab"))
-    assert not can(store, ANA, lambda core: core.set_owner("/pub/f", group="wheel"))
-    assert not can(store, ANA, lambda core: core.set_owner("/pub/f", owner="ben"))
-    assert can(store, ANA, lambda core: core.set_owner("/pub/f", owner="ana"))
-    assert can(store, ROOT, lambda core: core.set_owner("/pub/f", owner="ben", group="wheel"))
+    assert not can(store, BEN, lambda core: core.attributes.set_mode("/pub/f", 0o666))
+    assert can(store, ANA, lambda core: core.attributes.set_mode("/pub/f", 0o640))
+    assert can(store, ANA, lambda core: core.attributes.set_owner("/pub/f", group="lab"))
+    assert not can(store, ANA, lambda core: core.attributes.set_owner("/pub/f", group="wheel"))
+    assert not can(store, ANA, lambda core: core.attributes.set_owner("/pub/f", owner="ben"))
+    assert can(store, ANA, lambda core: core.attributes.set_owner("/pub/f", owner="ana"))
+    assert can(
+        store, ROOT, lambda core: core.attributes.set_owner("/pub/f", owner="ben", group="wheel")
+    )
 
 
 def test_the_owners_bits_count_for_the_owner_even_where_the_groups_are_better(store):
@@ -157,10 +159,10 @@ def test_the_owners_bits_count_for_the_owner_even_where_the_groups_are_better(st
 
 def test_a_walk_needs_every_directory_below(store):
     put(store, ANA, "/pub/a/f")
-    store.take(store.core.on_behalf_of(ANA).set_mode("/pub/a", 0o700))
-    assert not can(store, BEN, lambda core: core.summarise("/pub"))
+    store.take(store.core.on_behalf_of(ANA).attributes.set_mode("/pub/a", 0o700))
+    assert not can(store, BEN, lambda core: core.walk_on(core.walk("/pub").reply))
     assert not can(store, BEN, lambda core: core.admin.fsck_page("/pub", now=store.now))
-    assert can(store, ANA, lambda core: core.summarise("/pub"))
+    assert can(store, ANA, lambda core: core.walk_on(core.walk("/pub").reply))
 
 
 def test_a_member_of_the_supergroup_may_do_everything_and_safe_mode_is_for_them(store):

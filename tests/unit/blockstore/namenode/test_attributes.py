@@ -15,7 +15,7 @@ def letters(cluster, path):
 
 
 def test_a_new_inode_belongs_to_its_maker_and_to_the_group_of_its_directory(cluster):
-    cluster.take(cluster.core.set_owner("/", group="lab"))
+    cluster.take(cluster.core.attributes.set_owner("/", group="lab"))
     cluster.create("/a/f")
     assert letters(cluster, "/a") == "root:lab:rwxr-xr-x"
     assert letters(cluster, "/a/f") == "root:lab:rw-r--r--"
@@ -37,26 +37,26 @@ def test_a_create_and_its_repeat_tell_the_mode_that_was_given(cluster):
 
 def test_mode_owner_and_group_change_alone_and_outlive_a_restart(cluster):
     cluster.create("/f")
-    cluster.take(cluster.core.set_mode("/f", 0o1751))
-    cluster.take(cluster.core.set_owner("/f", owner="eve"))
-    cluster.take(cluster.core.set_owner("/f", group="lab"))
+    cluster.take(cluster.core.attributes.set_mode("/f", 0o1751))
+    cluster.take(cluster.core.attributes.set_owner("/f", owner="eve"))
+    cluster.take(cluster.core.attributes.set_owner("/f", group="lab"))
     cluster.restart()
     assert letters(cluster, "/f") == "eve:lab:rwxr-x--t"
 
 
 def test_a_repeated_chmod_does_not_undo_what_came_between(cluster):
     cluster.create("/f")
-    cluster.take(cluster.core.set_mode("/f", 0o600, request_id="first"))
-    cluster.take(cluster.core.set_mode("/f", 0o640, request_id="second"))
-    cluster.take(cluster.core.set_mode("/f", 0o600, request_id="first"))
+    cluster.take(cluster.core.attributes.set_mode("/f", 0o600, request_id="first"))
+    cluster.take(cluster.core.attributes.set_mode("/f", 0o640, request_id="second"))
+    cluster.take(cluster.core.attributes.set_mode("/f", 0o600, request_id="first"))
     assert letters(cluster, "/f") == "root:supergroup:rw-r-----"
 
 
 def test_what_is_so_already_needs_no_entry(cluster):
     cluster.create("/f")
-    assert cluster.core.set_mode("/f", 0o644).entries == ()
-    assert cluster.core.set_owner("/f", owner="root").entries == ()
-    assert cluster.core.set_times("/f").entries == ()
+    assert cluster.core.attributes.set_mode("/f", 0o644).entries == ()
+    assert cluster.core.attributes.set_owner("/f", owner="root").entries == ()
+    assert cluster.core.attributes.set_times("/f").entries == ()
 
 
 def test_equal_permissions_are_one_object_in_memory(cluster):
@@ -69,10 +69,10 @@ def test_equal_permissions_are_one_object_in_memory(cluster):
 def test_times_are_set_one_by_one_and_a_directory_has_no_access_time(cluster):
     cluster.create("/a/f")
     made_at_s = stat(cluster, "/a/f").accessed_at_s
-    cluster.take(cluster.core.set_times("/a/f", modified_at_s=5.0))
+    cluster.take(cluster.core.attributes.set_times("/a/f", modified_at_s=5.0))
     assert (stat(cluster, "/a/f").modified_at_s, made_at_s) == (5.0, cluster.wall)
-    cluster.take(cluster.core.set_times("/a/f", accessed_at_s=7.0))
-    cluster.take(cluster.core.set_times("/a", modified_at_s=1.0, accessed_at_s=9.0))
+    cluster.take(cluster.core.attributes.set_times("/a/f", accessed_at_s=7.0))
+    cluster.take(cluster.core.attributes.set_times("/a", modified_at_s=1.0, accessed_at_s=9.0))
     times = [
         (s.modified_at_s, s.accessed_at_s) for s in (stat(cluster, "/a/f"), stat(cluster, "/a"))
     ]
@@ -83,7 +83,7 @@ def test_times_are_set_one_by_one_and_a_directory_has_no_access_time(cluster):
 def test_a_mode_with_unknown_bits_is_refused(cluster, mode):
     cluster.create("/f")
     with pytest.raises(InvalidRequestException, match="octal"):
-        cluster.core.set_mode("/f", mode)
+        cluster.core.attributes.set_mode("/f", mode)
     assert not any(isinstance(e, PermissionSet) for e in cluster.entries)
 
 
@@ -91,14 +91,28 @@ def test_a_mode_with_unknown_bits_is_refused(cluster, mode):
 def test_a_time_that_is_none_is_refused(cluster, at_s):
     cluster.create("/f")
     with pytest.raises(InvalidRequestException, match="no time"):
-        cluster.core.set_times("/f", modified_at_s=at_s)
+        cluster.core.attributes.set_times("/f", modified_at_s=at_s)
 
 
 def test_attributes_of_what_is_not_there(cluster):
     with pytest.raises(FileNotFoundException):
-        cluster.core.set_mode("/no", 0o644)
+        cluster.core.attributes.set_mode("/no", 0o644)
 
 
 def test_letters_of_a_mode():
     shown = [Permission("", "", mode).letters for mode in (0o755, 0o640, 0o1777, 0o1000)]
     assert shown == ["rwxr-xr-x", "rw-r-----", "rwxrwxrwt", "--------T"]
+
+
+def test_a_reading_is_noted_once_an_hour_and_not_in_safe_mode(cluster):
+    cluster.create("/f")
+    noted = []
+    for seconds in (60.0, 3599.0, 1.0, 3599.0, 1.0, 3600.0):
+        cluster.now += seconds
+        if len(noted) == 5:
+            cluster.take(cluster.core.safe_mode(True))
+        ready = cluster.core.attributes.was_read("/f", wall=cluster.wall)
+        noted.append(len(ready.entries))
+        cluster.take(ready)
+    assert noted == [0, 1, 0, 1, 0, 0]
+    assert stat(cluster, "/f").accessed_at_s == cluster.wall - 3601.0

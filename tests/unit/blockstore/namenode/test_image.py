@@ -23,9 +23,13 @@ def lively(cluster):
     cluster.delete("/a/empty", request_id="r3")
     cluster.take(cluster.core.set_replication("/late/b/f", 3))
     cluster.recover_lease("/open")
-    cluster.take(cluster.core.set_owner("/late", owner="ana", group="lab", request_id="r4"))
-    cluster.take(cluster.core.set_mode("/late/b/f", 0o600))
-    cluster.take(cluster.core.set_times("/late/b/f", modified_at_s=5.0, accessed_at_s=6.0))
+    cluster.take(
+        cluster.core.attributes.set_owner("/late", owner="ana", group="lab", request_id="r4")
+    )
+    cluster.take(cluster.core.attributes.set_mode("/late/b/f", 0o600))
+    cluster.take(
+        cluster.core.attributes.set_times("/late/b/f", modified_at_s=5.0, accessed_at_s=6.0)
+    )
     return cluster
 
 

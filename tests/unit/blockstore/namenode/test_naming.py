@@ -173,7 +173,7 @@ def test_a_summary_counts_what_is_below(cluster):
     cluster.add_nodes("xyz")
     cluster.write("/d/f", 1000, 10, replication=2)
     cluster.write("/d/e/g", 5, replication=3)
-    assert cluster.core.summarise("/d").reply == Summary(2, 2, 1015, 2035)
+    assert cluster.core.walk_on(cluster.core.walk("/d").reply).reply == Summary(2, 2, 1015, 2035)
 
 
 def test_replication_is_for_files_and_within_limits(cluster):
@@ -209,3 +209,63 @@ def test_a_repeated_setrep_does_not_undo_what_came_between(cluster):
     for copies, request_id in ((2, "first"), (4, "second"), (2, "first")):
         cluster.take(cluster.core.set_replication("/f", copies, request_id=request_id))
     assert cluster.core.stat("/f").reply.replication == 4
+
+
+def listed(cluster, path, limit=0):
+    """Page by page, as a client does; and how many slices of work it took."""
+    found, after, slices = [], "", 0
+    while True:
+        listing = cluster.core.page(path, after, limit).reply
+        if listing is None:
+            slices += 1
+            continue
+        found += [status.name for status in listing.entries]
+        if not listing.has_more:
+            return found, slices
+        after = found[-1]
+
+
+def test_a_large_directory_is_put_in_order_in_slices_and_once(cluster):
+    names = [f"{number * 7919 % 20_011:05d}" for number in range(20_011)]
+    for name in names:
+        cluster.mkdirs(f"/d/{name}")
+    found, slices = listed(cluster, "/d")
+    assert (found, slices) == (sorted(names), 3)
+    cluster.delete("/d/00001")
+    cluster.mkdirs("/d/00000x")
+    cluster.rename("/d/00005", "/d/00000y")
+    expected = sorted({*names, "00000x", "00000y"} - {"00001", "00005"})
+    assert listed(cluster, "/d") == (expected, 0)
+    assert [s.name for s in cluster.core.listing("/d", "00000", 2).reply.entries] == [
+        "00000x",
+        "00000y",
+    ]
+
+
+def test_a_page_of_long_paths_ends_earlier(cluster):
+    long = "/" + "/".join(["d" * 250] * 15)
+    for number in range(200):
+        cluster.mkdirs(f"{long}/{number:03d}")
+    page = cluster.core.listing(long).reply
+    assert page.has_more
+    assert 100 < len(page.entries) < 200
+    assert listed(cluster, long)[0] == [f"{number:03d}" for number in range(200)]
+
+
+def test_a_summary_is_made_in_slices(cluster):
+    for number in range(30):
+        cluster.write(f"/d/{number % 3}/{number}")
+    walk, slices = cluster.core.walk("/").reply, 0
+    while (summary := walk.go_on(cluster.core._parts.access, 10)) is None:
+        slices += 1
+    assert (summary.directories, summary.files, slices) == (5, 30, 3)
+
+
+def test_files_are_counted_as_they_come_and_go(cluster):
+    for number in range(5):
+        cluster.write(f"/d/{number}")
+    cluster.create("/d/0", overwrite=True)
+    cluster.rename("/d/1", "/d/2", overwrite=True)
+    cluster.delete("/d/3")
+    cluster.restart()
+    assert cluster.core.report(now=cluster.now).reply.files == 3
