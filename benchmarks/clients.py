@@ -103,7 +103,7 @@ def _renames(client: _Client, turn: str, batch: Batch, number: int) -> None:
 
 
 def _deletes(client: _Client, turn: str, batch: Batch, number: int) -> None:
-    batch.delete(client.path(turn, "other", number))
+    batch.delete(client.path(turn, "other", number), skip_trash=True)
 
 
 def _put_many(kind: str, data: bytes, replication: int | None = None) -> _Turn:

@@ -58,7 +58,10 @@ class Batch:
         return len(self._calls)
 
     def mkdir(self, path: str, parents: bool = True) -> Pending[None]:
-        request = pb.MkdirsRequest(path=path, parents=parents, request_id=_request_id())
+        mode = self._namenode.identity.directory_mode
+        request = pb.MkdirsRequest(
+            path=path, parents=parents, mode=mode, mode_above=mode, request_id=_request_id()
+        )
         return self._add(pb.BatchCall(mkdirs=request), _nothing)
 
     def stat(self, path: str) -> Pending[FileStatus]:
@@ -71,9 +74,11 @@ class Batch:
         )
         return self._add(pb.BatchCall(rename=request), _nothing)
 
-    def delete(self, path: str, recursive: bool = False) -> Pending[bool]:
+    def delete(self, path: str, recursive: bool = False, skip_trash: bool = False) -> Pending[bool]:
         """False when there was nothing."""
-        request = pb.DeleteRequest(path=path, recursive=recursive, request_id=_request_id())
+        request = pb.DeleteRequest(
+            path=path, recursive=recursive, skip_trash=skip_trash, request_id=_request_id()
+        )
         call = pb.BatchCall(delete=request)
         return self._add(call, lambda outcome: bool(outcome.delete.deleted))
 

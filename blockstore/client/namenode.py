@@ -66,7 +66,7 @@ class NameNodeClient:
         self.client_id = client_id
         self._stub = namenode_pb2_grpc.NameNodeStub(channel)
         self._first_contact = first_contact
-        self._identity = identity
+        self.identity = identity
         self._metadata = words_of(identity.user)
         self._reached = False
 
@@ -90,8 +90,8 @@ class NameNodeClient:
         request = namenode_pb2.MkdirsRequest(
             path=path,
             parents=parents,
-            mode=self._identity.directory_mode if mode is None else mode,
-            mode_above=self._identity.directory_mode,
+            mode=self.identity.directory_mode if mode is None else mode,
+            mode_above=self.identity.directory_mode,
             request_id=_request_id(),
         )
         self._call("Mkdirs", request)
@@ -198,8 +198,8 @@ class NameNodeClient:
             overwrite=overwrite,
             parents=True,
             client_id=self.client_id,
-            mode=self._identity.file_mode if mode is None else mode,
-            mode_above=self._identity.directory_mode,
+            mode=self.identity.file_mode if mode is None else mode,
+            mode_above=self.identity.directory_mode,
             request_id=_request_id(),
         )
         return status_from_wire(self._call("Create", request).status)

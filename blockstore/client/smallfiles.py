@@ -117,6 +117,8 @@ class SmallFiles:
                     overwrite=overwrite,
                     parents=True,
                     client_id=self._namenode.client_id,
+                    mode=self._namenode.identity.file_mode,
+                    mode_above=self._namenode.identity.directory_mode,
                     request_id=secrets.token_hex(16),
                 )
             )
