@@ -279,19 +279,11 @@ class BlockStore:
         self._connected().namenode.set_replication(path, replication)
 
     def chmod(self, path: str, mode: int) -> None:
-        """Permission bits and 0o1000, the sticky bit.
-
-        Raises:
-            FileNotFoundException, InvalidRequestException
-        """
+        """Permission bits, and 0o1000 for the sticky bit."""
         self._connected().namenode.set_mode(path, mode)
 
     def chown(self, path: str, owner: str = "", group: str = "") -> None:
-        """Empty: stays.
-
-        Raises:
-            FileNotFoundException
-        """
+        """Empty: stays."""
         self._connected().namenode.set_owner(path, owner, group)
 
     def set_times(
@@ -300,11 +292,7 @@ class BlockStore:
         modified_at_s: float | None = None,
         accessed_at_s: float | None = None,
     ) -> None:
-        """Seconds since the epoch; None: stays. Directories have no access time.
-
-        Raises:
-            FileNotFoundException, InvalidRequestException
-        """
+        """Seconds since the epoch; None: stays. Directories have no access time."""
         self._connected().namenode.set_times(path, modified_at_s, accessed_at_s)
 
     def summary(self, path: str) -> Summary:
