@@ -57,9 +57,9 @@ class Crew(Generic[Item]):
 
     def _end(self) -> None:
         """One None for each thread; they empty the queue when all stop, so there is room."""
-        for _ in self._threads:
-            self._items.put(None)
         try:
+            for _ in self._threads:
+                self._items.put(None)
             for thread in self._threads:
                 thread.join()
         except BaseException:

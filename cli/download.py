@@ -24,6 +24,7 @@ from .copying import (
 )
 from .crew import Crew, Stopped
 from .errors import CommandError
+from .preserving import keep_on_local
 
 if TYPE_CHECKING:
     from blockstore import BlockStore
@@ -50,12 +51,14 @@ class Download:
         *,
         force: bool = False,
         resume: bool = False,
+        preserve: bool = False,
         threads: int = THREADS_DEFAULT,
     ) -> None:
         self._store = store
         self._tally = tally
         self._force = force
         self._resume = resume
+        self._preserve = preserve
         self._crew: Crew[_File] = Crew(threads, self._get_file, tally.stopped)
 
     def get(self, sources: list["FileStatus"], target: str) -> None:
@@ -117,6 +120,8 @@ class Download:
             if not (self._resume and self._went_on(item)):
                 with _Unfinished(target, self._tally) as file:
                     self._write_to(item.source, file)
+            if self._preserve:
+                keep_on_local(target, item.source)
             self._tally.add(copied=1)
 
     def _is_copy(self, item: _File) -> bool:

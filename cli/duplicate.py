@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from .copying import THREADS_DEFAULT, UNFINISHED, Tally, check_free, copy
 from .crew import Crew
 from .errors import CommandError
+from .preserving import keep_from_store
 from .store import status_or_none
 
 if TYPE_CHECKING:
@@ -29,11 +30,13 @@ class Duplicate:
         tally: Tally,
         *,
         force: bool = False,
+        preserve: bool = False,
         threads: int = THREADS_DEFAULT,
     ) -> None:
         self._store = store
         self._tally = tally
         self._force = force
+        self._preserve = preserve
         self._crew: Crew[_File] = Crew(threads, self._copy_file, tally.stopped)
 
     def copy(self, sources: list["FileStatus"], target: str, *, into_directory: bool) -> None:
@@ -89,5 +92,7 @@ class Duplicate:
                 ) as target,
             ):
                 copy(source, target, self._tally.advance, self._tally.stopped)
+            if self._preserve:
+                keep_from_store(self._store, unfinished, item.source)
             self._store.rename(unfinished, item.target, overwrite=self._force)
             self._tally.add(copied=1)

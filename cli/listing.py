@@ -131,7 +131,7 @@ def formatted(entry: FileStatus, form: str) -> str:
 def _values(entry: FileStatus) -> dict[str, str]:
     return {
         "a": f"{entry.permission.mode:o}",
-        "A": letters(entry),
+        "A": entry.permission.letters,
         "g": entry.permission.group,
         "u": entry.permission.owner,
         "x": utc(entry.accessed_at_s),

@@ -26,6 +26,7 @@ from .copying import (
 )
 from .crew import Crew, Stopped
 from .errors import CommandError
+from .preserving import keep_from_local
 from .store import status_or_none
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Upload:
         *,
         force: bool = False,
         resume: bool = False,
+        preserve: bool = False,
         remove_source: bool = False,
         replication: int | None = None,
         block_bytes: int | None = None,
@@ -62,6 +64,7 @@ class Upload:
         self._tally = tally
         self._force = force
         self._resume = resume
+        self._preserve = preserve
         self._remove_source = remove_source
         self._replication = replication
         self._block_bytes = block_bytes
@@ -179,6 +182,8 @@ class Upload:
         if not summed.is_all_of(self._store.checksum(unfinished)):
             self._store.delete(unfinished, skip_trash=True)
             raise CommandError("the store has other bytes than were read; put it again")
+        if self._preserve:
+            keep_from_local(self._store, unfinished, os.fstat(source.fileno()))
         self._store.rename(unfinished, target, overwrite=self._force)
 
     def _begun(self, source: BinaryIO, unfinished: str) -> tuple[Summed, "BlockWriter"]:

@@ -228,6 +228,10 @@ class BlockStore:
             return False
         return True
 
+    def may(self, path: str, *, read: bool = False, write: bool = False) -> bool:
+        """Whether the NameNode permits this user all of it. Raises FileNotFoundException."""
+        return self._connected().namenode.may(path, read=read, write=write)
+
     def list(self, path: str) -> Iterator[FileStatus]:
         """A directory's entries by name, page by page; for a file, the file itself.
 

@@ -22,6 +22,7 @@ from blockstore.codec import (
     status_from_wire,
 )
 from blockstore.errors import (
+    AccessControlException,
     ManualSafeModeException,
     SafeModeException,
     StoreError,
@@ -78,6 +79,14 @@ class NameNodeClient:
     def stat(self, path: str) -> FileStatus:
         reply = self._call("Stat", namenode_pb2.PathRequest(path=path))
         return status_from_wire(reply.status)
+
+    def may(self, path: str, *, read: bool, write: bool) -> bool:
+        wanted = 0o4 * read + 0o2 * write
+        try:
+            self._call("CheckAccess", namenode_pb2.CheckAccessRequest(path=path, wanted=wanted))
+        except AccessControlException:
+            return False
+        return True
 
     def page(self, path: str, start_after: str) -> tuple[list[FileStatus], bool]:
         """Entries after a name, and whether there are more."""

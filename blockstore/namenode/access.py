@@ -86,6 +86,11 @@ class Access:
         if not self._free:
             self._must(inode, WRITE)
 
+    def have(self, inode: Inode, wanted: int) -> None:
+        """READ, WRITE and ENTER, added up."""
+        if not self._free:
+            self._must(inode, wanted)
+
     def look_into(self, directory: Directory) -> None:
         """Its names, and what they stand for."""
         if not self._free:

@@ -12,6 +12,7 @@ from blockstore.errors import InvalidRequestException
 from blockstore.model import Permission
 from blockstore.namenode.entries import PermissionSet, TimesSet
 from blockstore.namenode.namespace import File, Inode
+from blockstore.namenode.outcomes import once
 from blockstore.namenode.ownership import checked_mode
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.ready import Ready
@@ -26,6 +27,7 @@ class Attributes:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
+    @once
     def set_mode(self, path: str, mode: int, *, request_id: str = "") -> Ready[None]:
         self._parts.safe_mode.check(f"changing the mode of '{path}'")
         if not self._parts.is_repeated(request_id, PermissionSet):
@@ -34,6 +36,7 @@ class Attributes:
             self._set(inode, replace(inode.permission, mode=checked_mode(mode)), request_id)
         return self._parts.ready(None)
 
+    @once
     def set_owner(
         self, path: str, *, owner: str = "", group: str = "", request_id: str = ""
     ) -> Ready[None]:
@@ -47,6 +50,7 @@ class Attributes:
             self._set(inode, after, request_id)
         return self._parts.ready(None)
 
+    @once
     def set_times(
         self,
         path: str,

@@ -45,6 +45,7 @@ from blockstore.namenode.entries import EpochStarted
 from blockstore.namenode.filechanges import FileChanges
 from blockstore.namenode.naming import Naming
 from blockstore.namenode.nodereports import cluster_report
+from blockstore.namenode.outcomes import once
 from blockstore.namenode.ownership import DEFAULT_MODES, Modes
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.pipelines import Pipelines
@@ -121,6 +122,10 @@ class NameNode:
     def stat(self, path: str) -> Ready[FileStatus]:
         return Ready(self._naming.stat(path))
 
+    def check_access(self, path: str, wanted: int) -> Ready[None]:
+        self._naming.check_access(path, wanted)
+        return Ready(None)
+
     def listing(self, path: str, start_after: str = "", limit: int = 0) -> Ready[Listing]:
         return Ready(self._naming.listing(path, start_after, limit))
 
@@ -137,6 +142,7 @@ class NameNode:
     def walk_on(self, walk: SummaryWalk) -> Ready[Summary | None]:
         return Ready(walk.go_on(self._parts.access))
 
+    @once
     def mkdirs(
         self,
         path: str,
@@ -150,6 +156,7 @@ class NameNode:
         self._naming.mkdirs(path, parents=parents, modes=modes, request_id=request_id, wall=wall)
         return self._parts.ready(None)
 
+    @once
     def rename(
         self,
         source: str,
@@ -163,6 +170,7 @@ class NameNode:
         self._naming.rename(source, target, overwrite=overwrite, request_id=request_id, wall=wall)
         return self._parts.ready(None)
 
+    @once
     def delete(
         self, path: str, *, recursive: bool = False, request_id: str = "", wall: float
     ) -> Ready[bool]:
@@ -171,6 +179,7 @@ class NameNode:
         deleted = self._naming.delete(path, recursive=recursive, request_id=request_id, wall=wall)
         return self._parts.ready(deleted)
 
+    @once
     def set_replication(self, path: str, replication: int, *, request_id: str = "") -> Ready[None]:
         self._parts.safe_mode.check(f"setting the replication of '{path}'")
         self._naming.set_replication(path, replication, request_id)
@@ -178,6 +187,7 @@ class NameNode:
 
     # --- writers --------------------------------------------------------------
 
+    @once
     def create(
         self,
         path: str,

@@ -10,6 +10,7 @@ from blockstore.namenode.closing import Closing
 from blockstore.namenode.concatenating import Concatenating
 from blockstore.namenode.leaselist import LeaseList
 from blockstore.namenode.naming import Naming
+from blockstore.namenode.outcomes import once
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.ready import Ready
 from blockstore.namenode.replies import Appended, Completion, LeasePage
@@ -26,6 +27,7 @@ class FileChanges:
         self._truncating = Truncating(parts, self._appending, closing)
         self._concatenating = Concatenating(parts, self._appending)
 
+    @once
     def append(
         self, path: str, *, client_id: str, request_id: str = "", now: float, wall: float
     ) -> Ready[Appended]:
@@ -42,6 +44,7 @@ class FileChanges:
         self._appending.release(inode_id, client_id, now=now, wall=wall)
         return self._parts.ready(None)
 
+    @once
     def truncate(
         self, path: str, length: int, *, request_id: str = "", now: float, wall: float
     ) -> Ready[Completion]:
@@ -51,6 +54,7 @@ class FileChanges:
         )
         return self._parts.ready(completion)
 
+    @once
     def concat(
         self,
         target: str,

@@ -44,6 +44,11 @@ class Naming:
         self._access.enter(path)
         return self._names.status(self._names.get(path), path)
 
+    def check_access(self, path: str, wanted: int) -> None:
+        """Raises AccessControlException: the caller has not what is `wanted` (access.py)."""
+        self._access.enter(path)
+        self._access.have(self._names.get(path), wanted)
+
     def file(self, path: str) -> File:
         """A file that the caller may change."""
         self._access.enter(path)

@@ -15,6 +15,7 @@ from blockstore.namenode.datanodes import DataNodes
 from blockstore.namenode.entries import BlockCommitted, Entry
 from blockstore.namenode.leases import Leases
 from blockstore.namenode.namespace import NAMENODE_WRITES, File, StoredBlock
+from blockstore.namenode.outcomes import Outcomes
 from blockstore.namenode.ready import Ready, Reply
 from blockstore.namenode.replication import Replication
 from blockstore.namenode.safemode import SafeMode
@@ -48,6 +49,7 @@ class Parts:
             reported=lambda: self.blocks.reported,
         )
         self.replication = Replication(config, state, self.blocks, self.nodes, self.targets, now)
+        self.outcomes = Outcomes()
         self.started_at = now
         for file in state.open_files.values():
             if file.writer:

@@ -167,6 +167,10 @@ class ClientServicer(AdminServicer, FileChangeServicer):
         status = await self._shell.perform(lambda core: core.stat(request.path))
         return pb.FileReply(status=status_to_wire(status))
 
+    async def CheckAccess(self, request: pb.CheckAccessRequest, _: Any) -> pb.Empty:
+        await self._shell.perform(lambda core: core.check_access(request.path, request.wanted))
+        return pb.Empty()
+
     async def List(self, request: pb.ListRequest, _: Any) -> pb.ListReply:
         listing = await self._shell.in_slices(
             lambda core: core.page(request.path, request.start_after, request.limit)

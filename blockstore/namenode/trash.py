@@ -21,6 +21,7 @@ from blockstore.model import Permission, Removal
 from blockstore.namenode.entries import Deleted, DirectoryMade, Renamed
 from blockstore.namenode.namespace import Directory, Inode
 from blockstore.namenode.naming import Naming
+from blockstore.namenode.outcomes import once
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.paths import NAME_BYTES_MAX, PATH_BYTES_MAX, TRASH, join, split
 from blockstore.namenode.ready import Ready
@@ -51,6 +52,7 @@ class Trash:
 
     # --- throwing away ------------------------------------------------------------------
 
+    @once
     def throw_away(
         self, path: str, *, recursive: bool = False, request_id: str = "", wall: float
     ) -> Ready[Removal]:
@@ -121,6 +123,7 @@ class Trash:
             if isinstance(directory, Directory):
                 self._go_through(directory, wall)
 
+    @once
     def expunge(self, *, immediate: bool = False, request_id: str = "", wall: float) -> Ready[None]:
         """The caller's own: a checkpoint now, and what is due goes; `immediate`: all goes."""
         self._parts.safe_mode.check("emptying the trash")

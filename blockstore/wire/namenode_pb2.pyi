@@ -840,6 +840,31 @@ class LocateReply(_message.Message):
 Global___LocateReply: _TypeAlias = LocateReply  # noqa: Y015
 
 @_typing.final
+class CheckAccessRequest(_message.Message):
+    """What the caller would do with a file or directory."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    WANTED_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    wanted: _builtins.int
+    """4 read, 2 write, 1 enter, added up."""
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        wanted: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "wanted", b"wanted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckAccessRequest: _TypeAlias = CheckAccessRequest  # noqa: Y015
+
+@_typing.final
 class ListRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -116,6 +116,11 @@ class NameNodeStub(object):
                 request_serializer=blockstore_dot_wire_dot_namenode__pb2.PathRequest.SerializeToString,
                 response_deserializer=blockstore_dot_wire_dot_namenode__pb2.FileReply.FromString,
                 _registered_method=True)
+        self.CheckAccess = channel.unary_unary(
+                '/blockstore.NameNode/CheckAccess',
+                request_serializer=blockstore_dot_wire_dot_namenode__pb2.CheckAccessRequest.SerializeToString,
+                response_deserializer=blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+                _registered_method=True)
         self.List = channel.unary_unary(
                 '/blockstore.NameNode/List',
                 request_serializer=blockstore_dot_wire_dot_namenode__pb2.ListRequest.SerializeToString,
@@ -328,6 +333,13 @@ class NameNodeServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckAccess(self, request, context):
+        """Refused, if the caller may not do what he asks about.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def List(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -533,6 +545,11 @@ def add_NameNodeServicer_to_server(servicer, server):
                     servicer.Stat,
                     request_deserializer=blockstore_dot_wire_dot_namenode__pb2.PathRequest.FromString,
                     response_serializer=blockstore_dot_wire_dot_namenode__pb2.FileReply.SerializeToString,
+            ),
+            'CheckAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckAccess,
+                    request_deserializer=blockstore_dot_wire_dot_namenode__pb2.CheckAccessRequest.FromString,
+                    response_serializer=blockstore_dot_wire_dot_namenode__pb2.Empty.SerializeToString,
             ),
             'List': grpc.unary_unary_rpc_method_handler(
                     servicer.List,
@@ -1063,6 +1080,33 @@ class NameNode(object):
             '/blockstore.NameNode/Stat',
             blockstore_dot_wire_dot_namenode__pb2.PathRequest.SerializeToString,
             blockstore_dot_wire_dot_namenode__pb2.FileReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/blockstore.NameNode/CheckAccess',
+            blockstore_dot_wire_dot_namenode__pb2.CheckAccessRequest.SerializeToString,
+            blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

@@ -66,6 +66,8 @@ class NameNodeStub:
     """
     Locate: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.LocateRequest, _namenode_pb2.LocateReply]
     Stat: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.PathRequest, _namenode_pb2.FileReply]
+    CheckAccess: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.CheckAccessRequest, _namenode_pb2.Empty]
+    """Refused, if the caller may not do what he asks about."""
     List: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.ListRequest, _namenode_pb2.ListReply]
     Mkdirs: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.MkdirsRequest, _namenode_pb2.Empty]
     Rename: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.RenameRequest, _namenode_pb2.Empty]
@@ -132,6 +134,8 @@ class NameNodeAsyncStub(NameNodeStub):
     """
     Locate: _aio.UnaryUnaryMultiCallable[_namenode_pb2.LocateRequest, _namenode_pb2.LocateReply]  # type: ignore[assignment]
     Stat: _aio.UnaryUnaryMultiCallable[_namenode_pb2.PathRequest, _namenode_pb2.FileReply]  # type: ignore[assignment]
+    CheckAccess: _aio.UnaryUnaryMultiCallable[_namenode_pb2.CheckAccessRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
+    """Refused, if the caller may not do what he asks about."""
     List: _aio.UnaryUnaryMultiCallable[_namenode_pb2.ListRequest, _namenode_pb2.ListReply]  # type: ignore[assignment]
     Mkdirs: _aio.UnaryUnaryMultiCallable[_namenode_pb2.MkdirsRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
     Rename: _aio.UnaryUnaryMultiCallable[_namenode_pb2.RenameRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
@@ -291,6 +295,14 @@ class NameNodeServicer(metaclass=_abc_1.ABCMeta):
         request: _namenode_pb2.PathRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_namenode_pb2.FileReply, _abc.Awaitable[_namenode_pb2.FileReply]]: ...
+
+    @_abc_1.abstractmethod
+    def CheckAccess(
+        self,
+        request: _namenode_pb2.CheckAccessRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namenode_pb2.Empty, _abc.Awaitable[_namenode_pb2.Empty]]:
+        """Refused, if the caller may not do what he asks about."""
 
     @_abc_1.abstractmethod
     def List(

@@ -10,6 +10,7 @@ from ..store import absolute, each, namenode_option, opened
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.argument("target", metavar="TARGET")
 @click.option("-f", "force", is_flag=True, help="Replace files that exist.")
+@click.option("-p", "preserve", is_flag=True, help="Keep times and mode, and owner if allowed.")
 @click.option("-r", "-R", "_recursive", is_flag=True, help="Nothing more: directories are taken.")
 @click.option(
     "-t",
@@ -24,6 +25,7 @@ def cp(
     sources: tuple[str, ...],
     target: str,
     force: bool,
+    preserve: bool,
     _recursive: bool,
     threads: int,
     namenode: str | None,
@@ -44,6 +46,6 @@ def cp(
             "cp", lambda: sum(store.summary(entry.path).bytes for entry in found)
         ) as advance:
             tally.advance = advance
-            duplicate = Duplicate(store, tally, force=force, threads=threads)
+            duplicate = Duplicate(store, tally, force=force, preserve=preserve, threads=threads)
             duplicate.copy(found, absolute(target), into_directory=target.endswith("/"))
     return tally.complaints.code

@@ -117,17 +117,21 @@ def stat(words: tuple[str, ...], as_json: bool, namenode: str | None) -> int:
     return complaints.code
 
 
-_TESTS: Final[dict[str, Callable[["FileStatus"], bool]]] = {
-    "exists": lambda _: True,
-    "directory": lambda entry: entry.is_directory,
-    "file": lambda entry: not entry.is_directory,
-    "empty": lambda entry: not entry.is_directory and entry.length == 0,
-    "filled": lambda entry: entry.length > 0,
+_TESTS: Final[dict[str, Callable[["BlockStore", "FileStatus"], bool]]] = {
+    "exists": lambda _, entry: True,
+    "directory": lambda _, entry: entry.is_directory,
+    "file": lambda _, entry: not entry.is_directory,
+    "empty": lambda _, entry: not entry.is_directory and entry.length == 0,
+    "filled": lambda _, entry: entry.length > 0,
+    "readable": lambda store, entry: store.may(entry.path, read=True),
+    "writable": lambda store, entry: store.may(entry.path, write=True),
 }
 
 
 def _tests(command: Callable[..., Any]) -> Callable[..., Any]:
     for flag, wanted, words in (
+        ("-w", "writable", "It exists, and you may write to it."),
+        ("-r", "readable", "It exists, and you may read it."),
         ("-z", "empty", "It is a file of no bytes."),
         ("-s", "filled", "It is a file of some bytes."),
         ("-f", "file", "It is a file."),
@@ -150,4 +154,5 @@ def test(path: str, wanted: str | None, namenode: str | None) -> int:
     """
     with opened(namenode, path) as store:
         entry = status_or_none(store, absolute(path))
-    return 0 if entry is not None and _TESTS[wanted or "exists"](entry) else FAILED
+        yes = entry is not None and _TESTS[wanted or "exists"](store, entry)
+    return 0 if yes else FAILED

@@ -19,6 +19,9 @@ force_option: Final = click.option("-f", "force", is_flag=True, help="Replace fi
 resume_option: Final = click.option(
     "--resume", is_flag=True, help="Go on where an interrupted copy stopped."
 )
+preserve_option: Final = click.option(
+    "-p", "preserve", is_flag=True, help="Keep times and mode, and owner if allowed."
+)
 threads_option: Final = click.option(
     "-t",
     "threads",
@@ -35,6 +38,7 @@ def _upload_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--block-bytes", type=click.IntRange(1), help="Size of the blocks."),
         click.option("--replication", type=click.IntRange(1, 512), help="Copies of every block."),
         threads_option,
+        preserve_option,
         resume_option,
         force_option,
         click.argument("target", metavar="TARGET"),
@@ -119,6 +123,7 @@ def _local_bytes(source: str) -> int:
 @click.argument("target", metavar="LOCAL")
 @force_option
 @resume_option
+@preserve_option
 @threads_option
 @namenode_option
 def get(
@@ -126,6 +131,7 @@ def get(
     target: str,
     force: bool,
     resume: bool,
+    preserve: bool,
     threads: int,
     namenode: str | None,
 ) -> int:
@@ -147,7 +153,9 @@ def get(
         with contextlib.nullcontext() if target == STANDARD_STREAM else bar as advance:
             tally.advance = advance or tally.advance
             with _telling_how_to_resume("get", (*sources, target), tally):
-                download = Download(store, tally, force=force, resume=resume, threads=threads)
+                download = Download(
+                    store, tally, force=force, resume=resume, preserve=preserve, threads=threads
+                )
                 download.get(found, target)
     return tally.complaints.code
 

@@ -30,11 +30,16 @@ class File:
     replication: int = 1
     open: bool = False
     shown: int = 0
+    # What was set; None: what it is otherwise is not foretold.
+    mode: int | None = None
+    modified_at_s: float | None = None
 
 
 @dataclass(eq=False)
 class Directory:
     entries: dict[str, "Node"] = field(default_factory=dict)
+    mode: int | None = None
+    modified_at_s: float | None = None
 
 
 Node: TypeAlias = File | Directory
@@ -49,6 +54,8 @@ class FileSystemModel:
 
     def __init__(self) -> None:
         self.root = Directory()
+        # What was thrown away, and may still be written by whoever had it open.
+        self.trash = Directory()
 
     # --- looking -----------------------------------------------------------------------
 
@@ -109,8 +116,15 @@ class FileSystemModel:
                 if not make:
                     raise Refused(errors.FileNotFoundException, errors.ParentNotDirectoryException)
                 child = node.entries[name] = Directory()
+                node.modified_at_s = None
             node = child
         return node
+
+    def _put(self, path: str, node: Node, *, make: bool) -> None:
+        """Into its directory, whose time of change isn't the one that was set any more."""
+        parent = self.parent_of(path, make=make)
+        parent.entries[names_of(path)[-1]] = node
+        parent.modified_at_s = None
 
     # --- changing ----------------------------------------------------------------------
 
@@ -120,7 +134,7 @@ class FileSystemModel:
             return
         if node is not None:
             raise Refused(errors.FileAlreadyExistsException)
-        self.parent_of(path, make=parents).entries[names_of(path)[-1]] = Directory()
+        self._put(path, Directory(), make=parents)
 
     def create(self, path: str, overwrite: bool, replication: int) -> File:
         """Open for writing. An overwritten file's writer finds it gone."""
@@ -130,12 +144,13 @@ class FileSystemModel:
         if node is not None and not overwrite:
             raise Refused(errors.FileAlreadyExistsException, errors.AlreadyBeingCreatedException)
         file = File(replication=replication, open=True)
-        self.parent_of(path, make=True).entries[names_of(path)[-1]] = file
+        self._put(path, file, make=True)
         return file
 
     def append(self, path: str) -> File:
         file = self.closed(path)
         file.open, file.shown = True, len(file.data)
+        file.modified_at_s = None
         return file
 
     def truncate(self, path: str, length: int) -> None:
@@ -143,6 +158,7 @@ class FileSystemModel:
         if length > len(file.data):
             raise Refused(errors.InvalidRequestException)
         file.data = file.data[:length]
+        file.modified_at_s = None
 
     def concat(self, target: str, sources: list[str]) -> None:
         """The sources are gone; each must be another closed file."""
@@ -152,6 +168,7 @@ class FileSystemModel:
             wrong.append(errors.InvalidRequestException)
         if wrong:
             raise Refused(*wrong)
+        whole.modified_at_s = None
         for part in parts:
             whole.data += part.data
         for source in sources:
@@ -181,10 +198,10 @@ class FileSystemModel:
                 errors.ParentNotDirectoryException,
                 errors.FileAlreadyExistsException,
             )
-        parent = self.parent_of(target, make=False)
+        self.parent_of(target, make=False)
         if standing is not None:
             self._check_replaceable(standing, moving, overwrite)
-        parent.entries[names_of(target)[-1]] = self._take(source)
+        self._put(target, self._take(source), make=False)
 
     @staticmethod
     def _check_replaceable(standing: Node, moving: Node, overwrite: bool) -> None:
@@ -197,21 +214,38 @@ class FileSystemModel:
         if isinstance(standing, Directory) and standing.entries:
             raise Refused(errors.PathIsNotEmptyDirectoryException)
 
-    def delete(self, path: str, recursive: bool) -> bool:
+    def delete(self, path: str, recursive: bool, skip_trash: bool) -> bool:
         node = self.find(path)
         if node is None:
             return False
         if isinstance(node, Directory) and node.entries and not recursive:
             raise Refused(errors.PathIsNotEmptyDirectoryException)
         self._take(path)
+        if not skip_trash:
+            self.trash.entries[str(len(self.trash.entries))] = node
         return True
 
     def set_replication(self, path: str, replication: int) -> None:
         self.file(path).replication = replication
 
+    def chmod(self, path: str, mode: int) -> None:
+        self.get(path).mode = mode
+
+    def set_times(self, path: str, modified_at_s: float) -> None:
+        self.get(path).modified_at_s = modified_at_s
+
     def holds(self, file: File) -> bool:
-        """Whether the file still has a name."""
-        return any(node is file for _, node in self.walk())
+        """Whether the file still has a name, be it in the trash."""
+        return _is_below(file, self.root) or _is_below(file, self.trash)
 
     def _take(self, path: str) -> Any:
-        return self.parent_of(path, make=False).entries.pop(names_of(path)[-1])
+        parent = self.parent_of(path, make=False)
+        parent.modified_at_s = None
+        return parent.entries.pop(names_of(path)[-1])
+
+
+def _is_below(file: File, directory: Directory) -> bool:
+    return any(
+        node is file or (isinstance(node, Directory) and _is_below(file, node))
+        for node in directory.entries.values()
+    )

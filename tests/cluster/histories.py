@@ -1,8 +1,8 @@
 """Histories of a real store, checked: `python -m tests.cluster.histories --count 500`.
 
 Some clients work on a few names at once while the NameNode is killed and started again, or
-frozen for a while. A client that waits too long gives up and goes on as somebody else: what it
-had asked for may happen at any later time, or never.
+frozen for a while, or some of them are cut off from it. A client that waits too long gives up
+and goes on as somebody else: what it had asked for may happen at any later time, or never.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from typing import Any
 
 from blockstore import BlockStore, errors
 from blockstore.client.settings import ClientSettings
+from tests.cluster.cable import Cable
 from tests.cluster.daemons import CLIENT_SETTINGS, StoreCluster
 from tests.cluster.linearizability import Operation, check
 from tests.cluster.namespacespec import START, step
@@ -65,8 +66,7 @@ class Session:
             return getattr(self, "_" + name)(*arguments)
         except errors.StoreError as error:
             word = next((word for kind, word in _WORDS if isinstance(error, kind)), None)
-            if word is None or (name, word) == ("append", "gone"):
-                # The file was opened, and deleted before its last block was.
+            if word is None:
                 raise Unknown from error
             return {("create", "busy"): "exists", ("finish", "missing"): "gone"}.get(
                 (name, word), word
@@ -98,7 +98,7 @@ class Session:
         return "ok"
 
     def _delete(self, path: str) -> bool:
-        return self.store.delete(self._at(path), recursive=True)
+        return self.store.delete(self._at(path), recursive=True, skip_trash=True)
 
     def _stat(self, path: str) -> Any:
         try:
@@ -121,18 +121,19 @@ class Session:
 class Recording:
     """The history of one run; its clients end when it has enough operations."""
 
-    def __init__(self, address: str, home: str, rng: random.Random, operations: int) -> None:
+    def __init__(self, cables: list[Cable], home: str, rng: random.Random, operations: int) -> None:
         self.history: list[Operation] = []
         self.sessions: list[Session] = []
-        self._address = address
         self._home = home
         self._operations = operations
         self._order = itertools.count(1)
         self._tokens = itertools.count(1)
         self._begun = itertools.count()
         self._threads = [
-            threading.Thread(target=self._client, args=(random.Random(rng.random()),), daemon=True)
-            for _ in range(CLIENTS)
+            threading.Thread(
+                target=self._client, args=(cable.address, random.Random(rng.random())), daemon=True
+            )
+            for cable in cables
         ]
 
     def run(self, disturb: Callable[[], None], when: list[int]) -> None:
@@ -151,13 +152,13 @@ class Recording:
         for session in self.sessions:
             session.close()
 
-    def _session(self) -> tuple[Session, ThreadPoolExecutor]:
-        session = Session(self._address, self._home)
+    def _session(self, address: str) -> tuple[Session, ThreadPoolExecutor]:
+        session = Session(address, self._home)
         self.sessions.append(session)
         return session, ThreadPoolExecutor(1)
 
-    def _client(self, rng: random.Random) -> None:
-        session, caller = self._session()
+    def _client(self, address: str, rng: random.Random) -> None:
+        session, caller = self._session(address)
         mine: list[str] = []
         patience_s = PATIENCE_S
         while next(self._begun) < self._operations:
@@ -169,7 +170,7 @@ class Recording:
             except (TooLong, Unknown):
                 self.history.append(Operation(call, None, action))
                 caller.shutdown(wait=False)
-                session, caller = self._session()
+                session, caller = self._session(address)
                 mine, patience_s = [], PATIENCE_AFTER_S
                 continue
             self.history.append(Operation(call, next(self._order), action, result))
@@ -196,20 +197,29 @@ class Recording:
 
 @dataclass
 class Disturbance:
-    """What happens to the NameNode."""
+    """What happens to the NameNode, or to the way there."""
 
     cluster: StoreCluster
+    cables: list[Cable]
     rng: random.Random
 
     def __call__(self) -> None:
         assert self.cluster.namenode is not None
-        if self.rng.random() < 0.75:
+        draw = self.rng.random()
+        if draw < 0.6:
             self.cluster.namenode.kill()
             self.cluster.start_namenode()
-        else:
+        elif draw < 0.75:
             self.cluster.namenode.freeze()
             time.sleep(FROZEN_S)
             self.cluster.namenode.thaw()
+        else:
+            cut = self.rng.sample(self.cables, self.rng.randrange(1, CLIENTS))
+            for cable in cut:
+                cable.cut()
+            time.sleep(FROZEN_S)
+            for cable in cut:
+                cable.mend()
 
 
 def record(
@@ -219,12 +229,15 @@ def record(
     rng = random.Random(seed)
     home = f"/history-{number}"
     cluster.client().mkdir(home)
-    recording = Recording(cluster.address, home, rng, operations)
+    cables = [Cable(cluster.address) for _ in range(CLIENTS)]
+    recording = Recording(cables, home, rng, operations)
     when = sorted(rng.sample(range(operations // 10, operations * 9 // 10), rng.choice((1, 1, 2))))
     try:
-        recording.run(Disturbance(cluster, rng), when)
+        recording.run(Disturbance(cluster, cables, rng), when)
     finally:
         recording.close()
+        for cable in cables:
+            cable.close()
     return list(recording.history)
 
 
@@ -245,7 +258,8 @@ def campaign(root: Path, *, count: int, seed: int, operations: int = OPERATIONS)
             try:
                 check(history, step, START)
             except AssertionError as error:
-                raise type(error)(f"seed {seed + number}: {error}") from None
+                told = "\n".join(map(str, sorted(history, key=lambda each: each.call)))
+                raise type(error)(f"seed {seed + number}: {error}\nof\n{told}") from None
     finally:
         cluster.close()
     return done, unknown

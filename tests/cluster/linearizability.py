@@ -96,7 +96,7 @@ def _linked(history: Sequence[Operation]) -> _Event:
 def check(
     history: Sequence[Operation], step: Step, start: Hashable, budget: int = BUDGET_STEPS
 ) -> list[Operation]:
-    """An order that explains the history.
+    """An order that explains the history, without what is unknown and may never have happened.
 
     Raises:
         NotLinearizable: there is none; tells how far the search came, and what it was stuck at.
@@ -109,12 +109,15 @@ def check(
     best: list[Operation] = []
     stuck: Operation | None = None
     event = head.next
+    known = sum(1 << number for number, operation in enumerate(history) if operation.is_known)
     for _ in range(budget):
-        if head.next is None:
+        if done & known == known:
             return [call.operation for call, _ in path]
         if event.end is not None:
             after = step(state, event.operation)
-            if after is not None and (done | event.bit, after) not in seen:
+            # An unknown operation that changes nothing here may as well be later, or never.
+            idle = after == state and not event.operation.is_known
+            if after is not None and not idle and (done | event.bit, after) not in seen:
                 seen.add((done | event.bit, after))
                 path.append((event, state))
                 state, done = after, done | event.bit

@@ -7,7 +7,7 @@ Actions and their results; any may also be refused, with a word:
     ("mkdir", path)                  "ok"        exists, missing, no-directory
     ("create", path, token)          "ok"        exists, no-directory; without a token nothing
                                                  is known of when the file is open
-    ("append", path, token)          "ok"        missing, is-directory, busy
+    ("append", path, token)          "ok"        missing, gone, is-directory, busy
     ("finish", token, bytes)         "ok"        gone
     ("rename", old, new, replace)    "ok"        missing, exists, no-directory, is-directory,
                                                  not-empty, below-itself
@@ -104,11 +104,12 @@ def _append(tree: dict[str, Any], operation: Operation, path: str, token: str) -
     if node == DIRECTORY:
         raise Refusal("is-directory")
     if node.blurred:
-        return {"ok", "busy"}
+        return {"ok", "busy", "missing", "gone"}
     if node.writer is not None:
         raise Refusal("busy")
     tree[path] = node._replace(writer=token)
-    return "ok"
+    # Two steps: the file may be deleted before its last block is open, and that is told then.
+    return {"ok", "missing", "gone"}
 
 
 def _finish(tree: dict[str, Any], operation: Operation, token: str, added: int) -> Any:

@@ -4,7 +4,6 @@ import bz2
 import gzip
 import lzma
 import os
-import re
 
 import pyarrow
 import pytest
@@ -126,6 +125,9 @@ def test_empty_files_are_made_and_asked_for(hdfs, store):
         ("-z /t/empty", 0),
         ("-s /t/empty", 1),
         ("-s /t/full", 0),
+        ("-r /t/full", 0),
+        ("-w /t/full", 0),
+        ("-r /t/no", 1),
         ("-f /t", 1),
         ("-d /t", 0),
         ("-e /t/no", 1),
@@ -133,12 +135,32 @@ def test_empty_files_are_made_and_asked_for(hdfs, store):
         hdfs(f"test {line}", code=code)
 
 
+def test_whether_a_user_may_read_and_write_is_asked_of_the_namenode(hdfs, store, monkeypatch):
+    fill(store, mine=b"1", open=b"2")
+    store.chmod("/t/mine", 0o640)
+    store.chmod("/t/open", 0o644)
+    monkeypatch.setenv("MAPRED_USER", "ben")
+
+    for line, code in (
+        ("-r /t/mine", 1),
+        ("-w /t/mine", 1),
+        ("-r /t/open", 0),
+        ("-w /t/open", 1),
+    ):
+        hdfs(f"test {line}", code=code)
+
+
 def test_stat_says_what_the_format_asks_for(hdfs, store):
     fill(store, a=b"123")
 
+    store.chmod("/t/a", 0o640)
+    store.chown("/t/a", "ana", "staff")
+    store.set_times("/t/a", 1_000_000_000.5, 2_000_000_000.0)
+    said = "640 rw-r----- ana staff 2033-05-18 03:33:20 2000000000000\n"
+    assert hdfs(["stat", "%a %A %u %g %x %X", "/t/a"]) == said
+    assert hdfs(["stat", "%y %Y", "/t/a"]) == "2001-09-09 01:46:40 1000000000500\n"
     out = hdfs(["stat", "%n %b %r %F|%%|%z", "/t/a", "/t"])
     assert out.splitlines() == ["a 3 3 regular file|%|%z", "t 0 0 directory|%|%z"]
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \d{13}\n", hdfs(["stat", "%y %Y", "/t/a"]))
 
 
 def test_text_unpacks_what_is_packed(hdfs, store):
@@ -214,6 +236,23 @@ def test_a_repeated_put_copies_what_is_missing_or_older(hdfs, store, tmp_path):
     assert hdfs("cat /t/tree/*") == "abchanged"
     assert store.stat("/t/tree/a").inode_id == inodes["a"]
     assert store.stat("/t/tree/c").inode_id != inodes["c"]
+
+
+def test_times_mode_and_owner_are_kept_when_told(hdfs, store, tmp_path):
+    (tmp_path / "a").write_text("1")
+    (tmp_path / "a").chmod(0o640)
+    os.utime(tmp_path / "a", (2_000_000_000, 1_000_000_000))
+
+    hdfs("put -p a /t")
+    store.chown("/t/a", "ana", "staff")
+    hdfs("cp -p /t/a /t/b")
+    hdfs("get -p /t/b b")
+
+    assert hdfs(["stat", "%a %Y %X %u %g", "/t/b"]) == "640 1000000000000 2000000000000 ana staff\n"
+    there = (tmp_path / "b").stat()
+    assert (there.st_mode & 0o7777, there.st_mtime, there.st_atime) == (0o640, 1e9, 2e9)
+    hdfs("cp /t/a /t/c")
+    assert store.stat("/t/c").modified_at_s > 1.1e9
 
 
 def test_moved_files_are_gone_here(hdfs, tmp_path):

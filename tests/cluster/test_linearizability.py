@@ -130,7 +130,8 @@ BAD = {
 
 @pytest.mark.parametrize("name", GOOD)
 def test_what_one_order_explains_is_accepted(name):
-    assert sorted(check(GOOD[name], step, START), key=id) == sorted(GOOD[name], key=id)
+    order = check(GOOD[name], step, START)
+    assert {operation for operation in GOOD[name] if operation.is_known} <= set(order)
 
 
 @pytest.mark.parametrize("name", BAD)
