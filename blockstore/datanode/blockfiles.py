@@ -25,6 +25,7 @@ from blockstore.datanode.volume import Volume, VolumeFailure
 from blockstore.datanode.volumes import Volumes
 from blockstore.errors import ConfigException, StoreError
 from blockstore.model import Block, NodeLoad, Replica, ReplicaState
+from blockstore.runtime import failpoint
 
 log = logging.getLogger(__name__)
 
@@ -138,8 +139,12 @@ class BlockFiles:
         if place is Place.CURRENT:
             with volume.guard("reopening a replica", syncing=True):
                 for path in (volume.data_path, volume.crc_path):
+                    failpoint.hit("blockfiles.reopen.before_rename")
                     volume.disk.rename(path(place, block_id), path(Place.RBW, block_id))
+                    failpoint.hit("blockfiles.reopen.after_rename")
+                failpoint.hit("blockfiles.reopen.before_sync_directory")
                 volume.disk.sync_directory(volume.directory(Place.RBW))
+                failpoint.hit("blockfiles.reopen.after_sync_directory")
             place = Place.RBW
             self._where[block_id] = (volume, place)
         return OpenFiles(volume, place, header, length, bytearray(crcs))

@@ -22,6 +22,7 @@ from blockstore.datanode import layout
 from blockstore.datanode.disk import Disk, File
 from blockstore.datanode.volume import FULL, Volume, VolumeFailure
 from blockstore.errors import ConfigException, StoreError
+from blockstore.runtime import failpoint
 
 # What a disk writes as a whole, and what a file has even if it is shorter.
 _PAGE_BYTES: Final = 4096
@@ -121,14 +122,19 @@ def write_small(volume: Volume, name: str, content: bytes) -> None:
                 raise
             _overwrite(volume.disk, target, content, error)
             return
+        failpoint.hit("identity.write_small.before_rename")
         volume.disk.rename(target + layout.NEW_SUFFIX, target)
+        failpoint.hit("identity.write_small.after_rename")
         volume.disk.sync_directory(volume.path)
+        failpoint.hit("identity.write_small.after_sync_directory")
 
 
 def _put(file: File, content: bytes) -> None:
     try:
         file.pwrite(content, 0)
+        failpoint.hit("identity.put.before_sync")
         file.sync()
+        failpoint.hit("identity.put.after_sync")
     finally:
         file.close()
 

@@ -17,6 +17,7 @@ from blockstore.datanode.layout import Place
 from blockstore.datanode.volume import Volume
 from blockstore.errors import ChecksumException
 from blockstore.model import Block, Replica, ReplicaState
+from blockstore.runtime import failpoint
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,9 @@ class Inventory:
                 self._remove(Place.TMP, name)
             # What a killed process has named counts from now on; it may not be durable yet.
             for place in (Place.CURRENT, Place.RBW):
+                failpoint.hit("inventory.take.before_sync_directory")
                 self._volume.disk.sync_directory(self._volume.directory(place))
+                failpoint.hit("inventory.take.after_sync_directory")
             current, rbw = self._names(Place.CURRENT), self._names(Place.RBW)
             for block_id in _block_ids(rbw):
                 self._halfway(block_id, current, rbw)
@@ -62,10 +65,13 @@ class Inventory:
         elif sums in rbw:
             self._salvage(block_id)
         elif sums in current:
+            failpoint.hit("inventory.halfway.before_rename")
             disk.rename(
                 volume.data_path(Place.RBW, block_id), volume.data_path(Place.CURRENT, block_id)
             )
+            failpoint.hit("inventory.halfway.after_rename")
             disk.sync_directory(volume.directory(Place.CURRENT))
+            failpoint.hit("inventory.halfway.after_sync_directory")
             current.add(data)
         else:
             self._remove(Place.RBW, data)
@@ -103,7 +109,9 @@ class Inventory:
                 block_id, header.generation, data.size(), length,
             )  # fmt: skip
             cut = Header(header.chunk_bytes, block_id, header.generation, length, last_crc)
+            failpoint.hit("inventory.cut.before_sync")
             data.sync()
+            failpoint.hit("inventory.cut.after_sync")
             self._replace_checksums(cut, kept)
             data.truncate(length)
             return length
@@ -115,10 +123,15 @@ class Inventory:
         path = volume.crc_path(Place.RBW, header.block_id)
         sums = volume.disk.open(path + layout.NEW_SUFFIX, create=True)
         sums.pwrite(checksumfile.pack_header(header) + crcs, 0)
+        failpoint.hit("inventory.replace_checksums.before_sync")
         sums.sync()
+        failpoint.hit("inventory.replace_checksums.after_sync")
         sums.close()
+        failpoint.hit("inventory.replace_checksums.before_rename")
         volume.disk.rename(path + layout.NEW_SUFFIX, path)
+        failpoint.hit("inventory.replace_checksums.after_rename")
         volume.disk.sync_directory(volume.directory(Place.RBW))
+        failpoint.hit("inventory.replace_checksums.after_sync_directory")
 
     def _finalized(self, block_id: int, has_sums: bool) -> None:
         try:

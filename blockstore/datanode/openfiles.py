@@ -24,6 +24,7 @@ from blockstore.datanode.layout import Place
 from blockstore.datanode.volume import Volume
 from blockstore.errors import ChecksumException, InvalidRequestException, StoreError
 from blockstore.model import Block
+from blockstore.runtime import failpoint
 
 # The kernel starts to write behind us after this many bytes: the sync at the end is short,
 # and one start costs nothing against writing them.
@@ -94,7 +95,9 @@ class OpenFiles:
         with self.volume.guard("syncing a replica", syncing=True):
             self._sync_both()
             if not self._linked:
+                failpoint.hit("openfiles.sync.before_sync_directory")
                 self.volume.disk.sync_directory(self.volume.directory(self.place))
+                failpoint.hit("openfiles.sync.after_sync_directory")
                 self._linked = True
 
     def finalize(self) -> None:
@@ -107,8 +110,12 @@ class OpenFiles:
         self.sync()
         with volume.guard("opening a copied replica", syncing=True):
             for path in (volume.crc_path, volume.data_path):
+                failpoint.hit("openfiles.join.before_rename")
                 disk.rename(path(self.place, block_id), path(Place.RBW, block_id))
+                failpoint.hit("openfiles.join.after_rename")
+            failpoint.hit("openfiles.join.before_sync_directory")
             disk.sync_directory(volume.directory(Place.RBW))
+            failpoint.hit("openfiles.join.after_sync_directory")
         self.place = Place.RBW
 
     def restamp(self, generation: int, length: int) -> None:
@@ -133,9 +140,13 @@ class OpenFiles:
             self._sync(self._data)
             sums = disk.open(path + layout.NEW_SUFFIX, create=True)
             sums.pwrite(checksumfile.pack_header(self._header()) + bytes(kept), 0)
+            failpoint.hit("openfiles.restamp.before_sync")
             sums.sync()
+            failpoint.hit("openfiles.restamp.after_sync")
             disk.rename(path + layout.NEW_SUFFIX, path)
+            failpoint.hit("openfiles.restamp.after_rename")
             disk.sync_directory(volume.directory(self.place))
+            failpoint.hit("openfiles.restamp.after_sync_directory")
             self._sums.close()
             self._sums = sums
             self._data.truncate(length)
@@ -182,7 +193,9 @@ class OpenFiles:
         with volume.guard("finalising a replica", syncing=True):
             self._sync(self._sums)
             for path in (volume.crc_path, volume.data_path):
+                failpoint.hit("openfiles.make_sums_durable.before_rename")
                 volume.disk.rename(path(self.place, block_id), path(Place.CURRENT, block_id))
+                failpoint.hit("openfiles.make_sums_durable.after_rename")
 
     def _sync_data(self) -> None:
         """The data first: the header may only remember a length whose bytes are durable."""
@@ -197,7 +210,9 @@ class OpenFiles:
         if self.untrusted:
             raise StoreError(f"{self.block}: an earlier sync failed")
         try:
+            failpoint.hit("openfiles.sync.before_sync")
             file.sync()
+            failpoint.hit("openfiles.sync.after_sync")
         except OSError:
             self.untrusted = True
             raise
@@ -228,6 +243,8 @@ def _finalize_each(
     for_all(OpenFiles.make_sums_durable)
     for volume in {id(files.volume): files.volume for files in group}.values():
         with volume.guard("finalising a replica", syncing=True):
+            failpoint.hit("openfiles.finalize_each.before_sync_directory")
             volume.disk.sync_directory(volume.directory(Place.CURRENT))
+            failpoint.hit("openfiles.finalize_each.after_sync_directory")
     for files in group:
         files.close()

@@ -30,6 +30,7 @@ from blockstore.datastream import KEEPALIVE, LAST, SYNC, Ack, Packet, pack_ack, 
 from blockstore.errors import InvalidRequestException, StoreError, UnreachableException
 from blockstore.model import Node
 from blockstore.packetstream import PacketStream
+from blockstore.runtime import failpoint
 from blockstore.runtime.clock import Clock
 from blockstore.wire import datanode_pb2
 
@@ -244,7 +245,9 @@ class Pipeline:
             if ready > sent:
                 sent = ready
                 self._show(writing, sent)
+                failpoint.hit("pipeline.acknowledge.before_ack")
                 yield pack_ack(Ack(sent))
+                failpoint.hit("pipeline.acknowledge.after_ack")
                 if sent == self._last_seq:
                     return
             elif self._failure:

@@ -19,6 +19,7 @@ from blockstore.datanode.disk import VOLUME_ERRORS, Disk, Space
 from blockstore.datanode.layout import Place
 from blockstore.errors import StoreError
 from blockstore.model import VolumeReport
+from blockstore.runtime import failpoint
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,9 @@ class Volume:
         self._unlock = disk.lock(f"{path}/{layout.LOCK_FILE}")
         for place in Place:
             disk.make_directory(self.directory(place))
+        failpoint.hit("volume.open.before_sync_directory")
         disk.sync_directory(path)
+        failpoint.hit("volume.open.after_sync_directory")
 
     def __repr__(self) -> str:
         return f"Volume({self.path}{', failed: ' + self.failure if self.failure else ''})"

@@ -23,6 +23,7 @@ from typing import Final, TypeVar
 
 from blockstore.namenode.entries import Entry
 from blockstore.namenode.journal import Journal, JournalFull
+from blockstore.runtime import failpoint
 
 log = logging.getLogger(__name__)
 
@@ -140,8 +141,10 @@ class GroupCommit:
         durable, taken_s = done.result()
         self._sync_s += _WEIGHT * (taken_s - self._sync_s)
         self._durable = max(self._durable, durable)
+        failpoint.hit("commit.synced.before_ack")
         while self._waiting and self._waiting[0][0] <= self._durable:
             self._waiting.popleft()[1]()
+        failpoint.hit("commit.synced.after_ack")
         if self._waiting:
             self._sync()
 

@@ -48,6 +48,7 @@ from blockstore.namenode.namespace import ROOT_ID, Directory, File, Inode, Store
 from blockstore.namenode.openings import Opening
 from blockstore.namenode.roster import Duty, Member
 from blockstore.namenode.state import State
+from blockstore.runtime import failpoint
 from blockstore.wire import journal_pb2
 
 log = logging.getLogger(__name__)
@@ -92,8 +93,11 @@ def write(disk: Disk, state: State, unique: int) -> None:
         with contextlib.suppress(OSError):
             disk.remove(part)
         raise
+    failpoint.hit("image.write.before_replace")
     disk.replace(part, name)
+    failpoint.hit("image.write.after_replace")
     disk.sync_names()
+    failpoint.hit("image.write.after_sync_names")
 
 
 def _write_part(disk: Disk, part: str, state: State) -> None:
@@ -108,7 +112,9 @@ def _write_part(disk: Disk, part: str, state: State) -> None:
             gathered.clear()
     digest.update(gathered)
     file.write(bytes(gathered) + digest.digest())
+    failpoint.hit("image.write_part.before_sync")
     file.sync()
+    failpoint.hit("image.write_part.after_sync")
     file.close()
 
 

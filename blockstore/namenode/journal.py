@@ -39,6 +39,7 @@ from blockstore.namenode import entrycodec, syncmark
 from blockstore.namenode.disk import AppendFile, Disk
 from blockstore.namenode.entries import Entry
 from blockstore.namenode.reserve import FULL
+from blockstore.runtime import failpoint
 
 MAGIC: Final = b"BSJRNL02"
 PREFIX: Final = "journal-"
@@ -143,7 +144,9 @@ class Journal:
                 raise JournalFull(str(error)) from error
             self._size += len(batch)
             self._written = last
+            failpoint.hit("journal.sync.before_sync")
             self._file.sync()
+            failpoint.hit("journal.sync.after_sync")
             self._durable = last
         return self._durable
 
@@ -172,10 +175,15 @@ class Journal:
                 raise
             # Else a segment would follow the one that is going to grow.
             self._disk.remove(name)
+            failpoint.hit("journal.begin_segment.full_before_sync_names")
             self._disk.sync_names()
+            failpoint.hit("journal.begin_segment.full_after_sync_names")
             raise JournalFull(str(error)) from error
+        failpoint.hit("journal.begin_segment.before_sync")
         file.sync()
+        failpoint.hit("journal.begin_segment.after_sync")
         self._disk.sync_names()
+        failpoint.hit("journal.begin_segment.after_sync_names")
         self.close()
         self._file, self._first, self._size = file, first, SEGMENT.size
 

@@ -27,6 +27,7 @@ from blockstore.namenode.journal import (
     segment_name,
     segments,
 )
+from blockstore.runtime import failpoint
 
 # One entry has a few hundred bytes; a length beyond this is no length.
 _PAYLOAD_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -86,7 +87,9 @@ def read(
             yield transaction, reader.decoded(transaction, payload)
             expected = transaction + 1
         if repair and is_last:
+            failpoint.hit("journalreader.read.before_truncate")
             disk.truncate(segment_name(firsts[index]), reader.end)
+            failpoint.hit("journalreader.read.after_truncate")
     if through is not None and expected <= through:
         raise JournalCorruptException(
             f"{disk.place}: the journal ends at transaction {expected - 1}, before {through}"

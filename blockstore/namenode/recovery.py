@@ -14,6 +14,7 @@ from blockstore.namenode.disk import Disk
 from blockstore.namenode.entries import OPEN_ROOT, Formatted
 from blockstore.namenode.journal import Journal
 from blockstore.namenode.state import State
+from blockstore.runtime import failpoint
 
 log = logging.getLogger(__name__)
 
@@ -95,5 +96,8 @@ def purge(disk: Disk, writing: Journal) -> None:
         return
     for transaction in image.images(disk):
         if transaction < kept[0]:
+            failpoint.hit("recovery.purge.before_remove")
             disk.remove(image.image_name(transaction))
+            failpoint.hit("recovery.purge.after_remove")
     writing.purge(kept[0])
+    failpoint.hit("recovery.purge.after_segments")

@@ -19,6 +19,7 @@ from typing import Final
 
 from blockstore.checksum import crc32c
 from blockstore.namenode.disk import Disk
+from blockstore.runtime import failpoint
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +37,16 @@ def write(disk: Disk, transaction: int) -> None:
     file = disk.create(NEW_NAME)
     try:
         file.write(fields + _CRC.pack(crc32c(fields)))
+        failpoint.hit("syncmark.write.before_sync")
         file.sync()
+        failpoint.hit("syncmark.write.after_sync")
     finally:
         file.close()
+    failpoint.hit("syncmark.write.before_replace")
     disk.replace(NEW_NAME, NAME)
+    failpoint.hit("syncmark.write.after_replace")
     disk.sync_names()
+    failpoint.hit("syncmark.write.after_sync_names")
 
 
 def read(disk: Disk) -> int:

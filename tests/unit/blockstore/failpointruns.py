@@ -1,0 +1,224 @@
+"""Has a process die at every failpoint: `python failpointruns.py DIRECTORY NAME…`.
+
+For every name a child is forked that lives through a story: files and directories are made, a
+checkpoint, replicas of all kinds, restarts. What it is told to be done it writes to a pipe. The
+name's failpoint kills it; then the directory is opened anew, and has to have all of that.
+Prints a JSON object: name → what went wrong, "" when nothing did.
+"""
+
+import asyncio
+import errno
+import json
+import logging
+import os
+import random
+import signal
+import sys
+from pathlib import Path
+
+from blockstore import checksum
+from blockstore.datanode import identity
+from blockstore.datanode.blockfiles import BlockFiles
+from blockstore.datanode.fence import Fence
+from blockstore.datanode.pipeline import Pipeline, PipelineLimits
+from blockstore.datanode.store import ReplicaStore
+from blockstore.datastream import LAST, Packet, pack, unpack_ack
+from blockstore.model import Block, ReplicaState
+from blockstore.namenode import recovery
+from blockstore.namenode.config import NameNodeConfig
+from blockstore.namenode.disk import RealDisk
+from blockstore.namenode.journal import JournalFull
+from blockstore.namenode.shell import Shell
+from blockstore.runtime import failpoint
+from blockstore.runtime.clock import SYSTEM_CLOCK
+from blockstore.wire import datanode_pb2, types_pb2
+
+CHUNK = 64
+
+
+# --- the NameNode's story -------------------------------------------------------------------
+
+
+class FullOnce(RealDisk):
+    """Has no room for one segment."""
+
+    full = False
+
+    def create(self, name):
+        file = super().create(name)
+        if self.full and name.startswith("journal-"):
+            self.full = False
+            file.write = no_room
+        return file
+
+
+def no_room(data):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def namenode(directory, told):
+    disk = FullOnce(directory)
+    for life in range(2):
+        state, journal = recovery.recover(disk, wall=1.0)
+        asyncio.run(namenode_life(disk, state, journal, f"/life{life}", told))
+        journal.close()
+
+
+async def namenode_life(disk, state, journal, top, told):
+    shell = Shell(NameNodeConfig(), state, journal, SYSTEM_CLOCK, sys.exit)
+    shell.take(shell.core.start())
+    for number in range(4):
+        path = f"{top}/a/b{number}"
+        await shell.perform(lambda core, path=path: core.mkdirs(path, wall=1.0))
+        told(path)
+        journal.mark()
+        if number:
+            disk.full = number == 1
+            try:
+                through = journal.roll()
+            except JournalFull:
+                continue
+            recovery.checkpoint(disk, through, unique=number)
+            recovery.purge(disk, journal)
+
+
+def check_namenode(directory, told):
+    state, journal = recovery.recover(RealDisk(directory), wall=2.0)
+    journal.close()
+    found = {state.names.path_of(inode) for inode in state.names.inodes.values()}
+    return [path for path in told if path not in found]
+
+
+# --- the DataNode's story -------------------------------------------------------------------
+
+
+def content(block_id, length):
+    return random.Random(block_id).randbytes(length)
+
+
+def add(writing, block_id, start, length):
+    data = content(block_id, length)[start:]
+    writing.write(start, checksum.checksums(data, CHUNK), data)
+
+
+def opened(directory):
+    files = BlockFiles([directory])
+    identity.begin(files.volumes, [directory])
+    return files, ReplicaStore(files, lambda replica: None)
+
+
+def datanode(directory, told):
+    files, store = opened(directory)
+    streamed(store, told)
+    for block_id in (2, 3, 4):
+        writing = store.create(Block(block_id, 1), CHUNK)
+        add(writing, block_id, 0, 100)
+        told(f"{block_id} 1 100")
+        writing.sync()
+        add(writing, block_id, 64, 300)
+        told(f"{block_id} 1 300")
+        writing.release()
+    store.update(Block(2, 1), Block(2, 5, 200), finalize=False)
+    told("2 5 200")
+    store.resume(Block(2, 5)).finish()
+    store.update(Block(3, 1), Block(3, 5, 300), finalize=True)
+    told("3 5 300")
+    for block_id, keep_open in ((10, False), (11, True)):
+        copy = store.copy(Block(block_id, 1), CHUNK, keep_open=keep_open)
+        add(copy, block_id, 0, 500)
+        copy.finish()
+        told(f"{block_id} 1 500")
+    store.update(Block(10, 1), Block(10, 6, 500), finalize=False)
+    told("10 6 500")
+    files.close()
+    # As if it had been killed between the two renames; and in the middle of a write.
+    place = Path(directory)
+    (place / "current/blk_3").rename(place / "rbw/blk_3")
+    with (place / "rbw/blk_4").open("ab") as file:
+        file.write(b"torn")
+    files, _ = opened(directory)
+    files.close()
+
+
+def streamed(store, told):
+    """Block 1, by a pipeline of this node alone."""
+    data = content(1, 1000)
+    header = datanode_pb2.WriteHeader(
+        block=types_pb2.Block(id=1, generation=1),
+        stage=datanode_pb2.WriteHeader.CREATE,
+        chunk_bytes=CHUNK,
+    )
+    packet = Packet(0, 1, LAST, checksum.checksums(data, CHUNK), data)
+    pipeline = Pipeline(
+        store,
+        header,
+        iter([pack(packet)]),
+        dial=None,
+        fence=Fence(SYSTEM_CLOCK, 60.0),
+        limits=PipelineLimits(),
+        clock=SYSTEM_CLOCK,
+    )
+    for frame in pipeline.run():
+        if unpack_ack(frame).seq == 1:
+            told("1 1 1000")
+
+
+def check_datanode(directory, told):
+    files, store = opened(directory)
+    wrong = []
+    for words in told:
+        block_id, generation, length = map(int, words.split())
+        held = store.info(block_id)
+        fitting = held.block.generation >= generation and held.block.length >= min(length, 200)
+        if held.block.generation == generation:
+            fitting = held.block.length >= length
+        if held.state in (ReplicaState.ABSENT, ReplicaState.CORRUPT) or not fitting:
+            wrong.append(f"{words}, but it is {held}")
+            continue
+        data = Path(files._where[block_id][0].data_path(files._where[block_id][1], block_id))
+        if data.read_bytes() != content(block_id, max(1000, length))[: held.block.length]:
+            wrong.append(f"{words}: wrong bytes")
+    files.close()
+    return wrong
+
+
+ROLES = ((namenode, check_namenode), (datanode, check_datanode))
+
+
+# --- the runs -------------------------------------------------------------------------------
+
+
+def run(directory, name):
+    """What went wrong; "" when the process died there, and all it was told is there."""
+    place = Path(directory) / name
+    for story, check in ROLES:
+        where = place / story.__name__
+        where.mkdir(parents=True)
+        status, told = in_child(story, str(where), name)
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+            return "; ".join(map(str, check(str(where), told)))
+        if status:
+            return f"{story.__name__} failed with status {status}"
+    return "nobody came there"
+
+
+def in_child(story, directory, name):
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            failpoint.arm(name)
+            story(directory, lambda words: os.write(writing, f"{words}\n".encode()))
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        told = pipe.read().splitlines()
+    return os.waitpid(child, 0)[1], told
+
+
+if __name__ == "__main__":
+    logging.disable(logging.CRITICAL)
+    print(json.dumps({name: run(sys.argv[1], name) for name in sys.argv[2:]}))
