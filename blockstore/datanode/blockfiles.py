@@ -189,6 +189,10 @@ class BlockFiles:
         """The replica is gone with its volume."""
         self._where.pop(block_id, None)
 
+    def on_volume(self, volume: Volume) -> list[int]:
+        """Blocks whose replicas are there."""
+        return [block_id for block_id, (at, _) in list(self._where.items()) if at is volume]
+
     def on_failed_volumes(self) -> list[int]:
         """Blocks whose replicas are gone with their volumes."""
         if all(volume.failure is None for volume in self.volumes):

@@ -72,7 +72,7 @@ class DataNodeSettings:
     writer_idle_s: float = 120.0
     # Every replica is read and verified once in so long; 0: never.
     scan_period_s: float = 7 * 24 * 3600.0
-    # The scanner's share of the disks.
+    # The scanner's share of every disk.
     scan_bytes_per_s: int = 8 * 1024 * 1024
     # Room on every volume that blocks leave to others, bytes.
     reserved_bytes: int = 64 * 1024 * 1024
@@ -197,7 +197,12 @@ class DataNode:
             commit_recovery=link.commit_recovery,
         )
         self._scanner = Scanner(
-            self._store, settings.scan_period_s, settings.scan_bytes_per_s, SYSTEM_CLOCK
+            self._store,
+            self._files.volumes,
+            self._files.on_volume,
+            settings.scan_period_s,
+            settings.scan_bytes_per_s,
+            SYSTEM_CLOCK,
         )
         self._disk_check = DiskCheck(
             self._files.volumes,

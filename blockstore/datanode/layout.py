@@ -5,6 +5,7 @@
     DIR/witness         words that only this machine's processes can read, new at every start
     DIR/new-volume      made by an administrator: this disk replaces one that was lost
     DIR/check           written and read back by the disk check (diskcheck.py)
+    DIR/scan            how far the scanner is (scanner.py), JSON
     DIR/current/blk_7   the bytes of a finalised replica; blk_7.crc: its checksums
     DIR/rbw/            replicas that a client is writing
     DIR/tmp/            copies that aren't whole yet; emptied at start
@@ -24,6 +25,7 @@ LOCK_FILE: Final = "lock"
 WITNESS_FILE: Final = "witness"
 NEW_VOLUME_FILE: Final = "new-volume"
 CHECK_FILE: Final = "check"
+SCAN_FILE: Final = "scan"
 NEW_SUFFIX: Final = ".new"
 LAYOUT_VERSION: Final = 1
 CRC_SUFFIX: Final = ".crc"

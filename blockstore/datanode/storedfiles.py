@@ -63,6 +63,7 @@ class StoredFiles:
             data = self._data.pread(wanted, offset)
         except OSError as error:
             self._volume.suspected = True
+            self._volume.suspects.append(self.block.id)
             raise ChecksumException(
                 f"{self.block}: bytes at offset {offset} can't be read: {error.strerror}"
             ) from error

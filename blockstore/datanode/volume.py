@@ -9,6 +9,7 @@ want of room it isn't; then the replica that was synced isn't trusted any more: 
 import errno
 import logging
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from blockstore.runtime import failpoint
 
 log = logging.getLogger(__name__)
 
+# A disk with more of them is ill.
+SUSPECTS_MAX: Final = 1_000
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -50,6 +53,8 @@ class Volume:
         # Something was strange about it; the disk check (diskcheck.py) looks soon.
         self.suspected = False
         self.scan = ScanProgress()
+        # Blocks that could not be read; the scanner takes them first.
+        self.suspects: deque[int] = deque(maxlen=SUSPECTS_MAX)
         # Why it is not used any more; None while it is well.
         self.failure: str | None = None
         self._used_bytes = 0

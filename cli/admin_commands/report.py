@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..listing import human
+from ..listing import human, when
 from ..store import namenode_option, opened
 from .durations import in_words
 
@@ -71,8 +71,18 @@ def volume_words(volume: "VolumeReport") -> str:
     if volume.state == "failed":
         return f"failed volume: {volume.path}: {volume.reason}"
     sizes = f"{human(volume.used_bytes)} used, {human(volume.free_bytes)} free"
-    words = f"volume {volume.path}: {sizes}"
+    words = f"volume {volume.path}: {sizes}, {scan_words(volume)}"
     return f"{words}, {volume.state}: {volume.reason}" if volume.reason else words
+
+
+def scan_words(volume: "VolumeReport") -> str:
+    """How far the scanner is with it."""
+    scanned = f"{human(volume.scanned_bytes)} scanned"
+    if volume.last_pass_at_s:
+        words = f"{scanned} since the last whole scan, {when(volume.last_pass_at_s)}"
+    else:
+        words = f"{scanned}, not yet wholly"
+    return f"{words}, {volume.scan_errors} damaged" if volume.scan_errors else words
 
 
 def duty_words(report: "NodeReport") -> str:
