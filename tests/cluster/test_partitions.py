@@ -1,0 +1,103 @@
+"""Wires that are cut and processes that are paused: each recovers by itself, nothing is lost or
+done twice."""
+
+import random
+import signal
+import threading
+
+import pytest
+
+from blockstore import BlockStore
+from blockstore.client.settings import ClientSettings
+from tests.cluster.daemons import CLIENT_SETTINGS
+from tests.cluster.proxy import Wire
+
+pytestmark = pytest.mark.cluster
+
+DATA = random.Random(1).randbytes(3 * 1024 * 1024 + 5)
+
+
+@pytest.fixture
+def wire(cluster):
+    """To the NameNode."""
+    cluster.start_namenode()
+    found = Wire(cluster.address)
+    yield found
+    found.close()
+
+
+def put(store, path, data, **options):
+    with store.open(path, "wb", **options) as file:
+        file.write(data)
+
+
+def get(store, path):
+    with store.open(path) as file:
+        return file.read()
+
+
+def start_behind(cluster, number, address):
+    direct, cluster.address = cluster.address, address
+    try:
+        cluster.start_datanode(number)
+    finally:
+        cluster.address = direct
+
+
+def states(cluster, store):
+    return {cluster.number_of(n.node.address): n.state for n in store.report().nodes}
+
+
+def test_a_datanode_that_cant_reach_the_namenode_is_replaced_and_taken_back(
+    cluster, wire, eventually
+):
+    start_behind(cluster, 0, wire.address)
+    cluster.start_datanode(1)
+    cluster.start_datanode(2)
+    store = cluster.client()
+    put(store, "/file", DATA, replication=2)
+    wire.cut()
+    eventually(lambda: states(cluster, store)[0] == "dead", "the lost node's death")
+    eventually(lambda: store.fsck("/file").state == "healthy", "copies of what it had")
+    assert get(store, "/file") == DATA
+    put(store, "/meanwhile", DATA, replication=2)
+    wire.heal()
+    eventually(lambda: states(cluster, store)[0] == "live", "its return")
+    assert get(store, "/file") == get(store, "/meanwhile") == DATA
+
+
+@pytest.mark.parametrize("lost", ["both", "replies"])
+def test_a_client_that_lost_the_namenode_goes_on_and_does_nothing_twice(cluster, wire, lost):
+    for number in range(2):
+        cluster.start_datanode(number)
+    with BlockStore(wire.address, settings=ClientSettings(**CLIENT_SETTINGS)) as store:
+        store.mkdir("/from")
+        with store.open("/file", "wb", replication=2) as file:
+            file.write(DATA[:1_500_000])
+            wire.cut(forth=lost != "replies")
+            healing = threading.Timer(1.5, wire.heal)
+            healing.start()
+            file.write(DATA[1_500_000:])
+        healing.join()
+        wire.cut(forth=lost != "replies")
+        healing = threading.Timer(1.0, wire.heal)
+        healing.start()
+        store.rename("/from", "/to")
+        healing.join()
+        assert get(store, "/file") == DATA
+        assert sorted(entry.path for entry in store.list("/")) == ["/file", "/to"]
+
+
+def test_a_pause_of_the_namenode_that_is_longer_than_a_death_kills_nobody(cluster, eventually):
+    cluster.start(3)
+    store = cluster.client()
+    put(store, "/file", DATA, replication=2)
+    cluster.namenode.freeze()
+    wake = cluster.namenode.process.send_signal
+    waking = threading.Timer(5.0, wake, (signal.SIGCONT,))
+    waking.start()
+    put(store, "/during", DATA, replication=2)
+    waking.join()
+    assert get(store, "/file") == get(store, "/during") == DATA
+    eventually(lambda: set(states(cluster, store).values()) == {"live"}, "all live")
+    assert "is dead" not in (cluster.root / "namenode.log").read_text()
