@@ -39,20 +39,21 @@ def mean(fills: Collection[Fill]) -> float:
 
 
 def pairs(fills: Collection[Fill], threshold: float) -> list[Pair]:
-    """From the fullest to the emptiest first; none when the cluster is balanced."""
+    """From the fullest to the emptiest first; none when the cluster is balanced.
+
+    Those too full give to all below the mean; those too empty get from all above it, too.
+    """
     middle = mean(fills)
     surplus = {f.node_id: f.used_bytes - middle * f.capacity_bytes for f in fills}
     ranked = sorted(fills, key=lambda f: (-f.utilisation, f.node_id))
-    over = [f for f in ranked if f.utilisation > middle + threshold]
-    under = [f for f in reversed(ranked) if f.utilisation < middle - threshold]
-    if not over and not under:
-        return []
-    sources = over or [f for f in ranked if surplus[f.node_id] > 0]
-    targets = [f for f in reversed(ranked) if surplus[f.node_id] < 0] if over else under
+    too_full = {f.node_id for f in ranked if f.utilisation > middle + threshold}
+    too_empty = {f.node_id for f in ranked if f.utilisation < middle - threshold}
     return [
         Pair(s.node_id, t.node_id, int(min(surplus[s.node_id], -surplus[t.node_id])))
-        for s in sources
-        for t in targets
+        for s in ranked
+        for t in reversed(ranked)
+        if surplus[s.node_id] > 0 > surplus[t.node_id]
+        and (s.node_id in too_full or t.node_id in too_empty)
     ]
 
 
