@@ -140,6 +140,9 @@ class StoreChecker:
             self._closed[inode_id] = tuple(block.value() for block in file.blocks)
             self._check_close(file)
 
+    def is_closed(self, inode_id: int) -> bool:
+        return inode_id in self._closed
+
     def _check_close(self, file: File) -> None:
         """Nothing that its writer could rely on was cut away by the close."""
         written = self._ledger.written.get(file.id)
