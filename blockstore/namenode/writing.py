@@ -179,6 +179,10 @@ class Writing:
             raise InvalidRequestException(
                 f"the last block of '{path}' is {last.value()}, not {block}"
             )
+        if last.generation == self._parts.state.openings[file.id].reopened_generation:
+            raise InvalidRequestException(
+                f"{block} was reopened and has no new stamp yet: this request is older than that"
+            )
         if not last.length <= block.length <= file.block_bytes or (
             last.committed and last.length != block.length
         ):

@@ -209,7 +209,7 @@ class User(Host):
         if not being_written:
             return
         path, file = self.rng.choice(being_written)
-        flushed = file.acknowledged
+        flushed, synced = file.acknowledged, file.synced
         content = await read_open_file(self.session, path)
         if content is None or ledger.written.get(file.inode_id) is not file:
             return
@@ -223,7 +223,7 @@ class User(Host):
             return
         calm = not any(ledger.power_losses.get(node) for node in file.pipeline)
         self._checker.must(
-            len(content) >= (flushed if calm else file.synced),
+            len(content) >= (flushed if calm else synced),
             f"{path}: {len(content)} bytes were read after {flushed} had been flushed",
         )
         self.world.count("open file read", path, len(content))

@@ -3,6 +3,7 @@ import pytest
 from blockstore.errors import (
     AlreadyBeingCreatedException,
     BlockMissingException,
+    InvalidRequestException,
     LeaseExpiredException,
 )
 from blockstore.model import Block, RecoverBlock, Replica, ReplicaState
@@ -82,11 +83,33 @@ def test_a_replica_of_the_old_stamp_is_stale_once_the_block_has_a_new_one(cluste
     assert cluster.locations("/f") == [["x", "y"]]
 
 
+def test_a_late_request_of_before_does_not_end_a_block_that_was_reopened(cluster):
+    """It would get its old stamp for good, when its nodes may have the new one already."""
+    cluster.add_nodes("xyz")
+    (block,) = cluster.write("/f", 600)
+    inode_id = append(cluster).status.inode_id
+    with pytest.raises(InvalidRequestException, match="no new stamp yet"):
+        cluster.complete(inode_id, block)
+    with pytest.raises(InvalidRequestException, match="no new stamp yet"):
+        cluster.add_block(inode_id, block)
+    assert cluster.state.committed_blocks == 0
+
+    new = update(cluster, inode_id, block, 600, "xyz")
+    with pytest.raises(InvalidRequestException, match="the last block"):
+        cluster.complete(inode_id, block)
+    for node_id in "xyz":
+        cluster.report(node_id, new)
+    assert cluster.complete(inode_id, new).done
+
+
 def test_a_writer_that_adds_nothing_leaves_the_file_as_it_was(cluster):
     cluster.add_nodes("xyz")
     (block,) = cluster.write("/f", 600)
     inode_id = append(cluster).status.inode_id
-    assert cluster.complete(inode_id, block).done
+    new = update(cluster, inode_id, block, 600, "xyz")
+    for node_id in "xyz":
+        cluster.report(node_id, new)
+    assert cluster.complete(inode_id, new).done
     assert cluster.locations("/f") == [["x", "y", "z"]]
     assert cluster.state.committed_blocks == 1
 
@@ -176,7 +199,8 @@ def test_an_open_block_again_is_known_after_a_restart_and_does_not_hold_up_safe_
     for node_id in "xyz":
         cluster.add_node(node_id, replicas=(Replica(block, ReplicaState.FINALIZED),))
     assert not cluster.core.safe_mode().reply.on
-    assert cluster.complete(inode_id, block).done
+    with pytest.raises(InvalidRequestException, match="no new stamp yet"):
+        cluster.complete(inode_id, block)
 
 
 def test_a_replica_told_to_go_does_not_count_again_under_another_stamp(cluster):
