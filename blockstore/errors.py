@@ -23,6 +23,7 @@
     └── the data's
         ├── ReplicaNotFoundException        this DataNode has no such replica
         ├── ChecksumException               bytes don't match their checksum
+        ├── EOFException                    the file was cut while it was being read
         ├── BlockMissingException           no replica of a block can be read
         └── JournalCorruptException         a record in the middle of the journal is damaged
 
@@ -108,6 +109,10 @@ class ReplicaNotFoundException(StoreError):
 
 class ChecksumException(StoreError):
     """Bytes don't match their checksum."""
+
+
+class EOFException(StoreError, EOFError):
+    """The file ends before the place where its reader is: it was cut meanwhile."""
 
 
 class BlockMissingException(StoreError):

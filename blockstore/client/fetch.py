@@ -103,6 +103,7 @@ class Fetcher:
 
         Raises:
             BlockMissingException: no replica of a block can be read.
+            EOFException: the file was cut meanwhile, to less than `end`.
             FileNotFoundException: the file was deleted meanwhile.
         """
         while offset < end:

@@ -24,6 +24,7 @@ def checksum_of(
 
     Raises:
         BlockMissingException: no node has a checksum of a block; every reason is named.
+        EOFException: the file was cut meanwhile.
     """
     crc = at = 0
     while at < file.length:

@@ -9,6 +9,7 @@ from blockstore.client.settings import ClientSettings
 from blockstore.client.visible import visible_block
 from blockstore.errors import (
     BlockMissingException,
+    EOFException,
     FileNotFoundException,
     IsADirectoryException,
 )
@@ -49,10 +50,20 @@ class FileMap:
         return self._status
 
     def find(self, offset: int) -> LocatedBlock:
-        """The block that has the byte at `offset`."""
+        """The block that has the byte at `offset`.
+
+        Raises:
+            EOFException: there is none any more, the file was cut.
+        """
         with self._guard:
-            at = bisect.bisect_right(self._blocks, offset, key=lambda located: located.offset)
-            return self._blocks[at - 1]
+            end = self._end()
+            if offset < end:
+                at = bisect.bisect_right(self._blocks, offset, key=lambda located: located.offset)
+                return self._blocks[at - 1]
+        raise EOFException(
+            f"{self.path} was cut to {end} bytes while its reader was at {offset} of "
+            f"{self.length}: open it again"
+        )
 
     def refresh(self) -> None:
         """Asks the NameNode again.

@@ -49,6 +49,7 @@ class BlockReader(io.BufferedReader):
 
         Raises:
             BlockMissingException: no replica of a block can be read.
+            EOFException: the file was cut after it had been opened, or followed last.
         """
         if offset < 0 or length < 0:
             raise InvalidRequestException(f"pread({offset}, {length}): negative")

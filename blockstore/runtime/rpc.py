@@ -52,6 +52,7 @@ STATUS_OF: Final[dict[type[Exception], StatusCode]] = {
     errors.ReplicaNotFoundException: StatusCode.NOT_FOUND,
     errors.ChecksumException: StatusCode.DATA_LOSS,
     errors.BlockMissingException: StatusCode.DATA_LOSS,
+    errors.EOFException: StatusCode.OUT_OF_RANGE,
     errors.JournalCorruptException: StatusCode.DATA_LOSS,
     errors.StoreError: StatusCode.UNKNOWN,
 }
