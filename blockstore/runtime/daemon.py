@@ -1,12 +1,14 @@
 """What all daemons do alike: check where they bind, say they are ready, log, end on a signal."""
 
 import asyncio
+import faulthandler
 import ipaddress
 import logging
 import os
 import signal
 import sys
 import threading
+import time
 from typing import Final
 
 from blockstore.errors import ConfigException
@@ -19,6 +21,8 @@ STOP_GRACE_S: Final = 3.0
 # store that was stopped before it) and is cut off. All of ours may be killed at any moment.
 CUT_OFF_S: Final = 8.0
 CUT_OFF_CODE: Final = 1
+# What it may take to say where it hangs.
+CUT_OFF_WORDS_S: Final = 1.0
 
 
 def check_bind(role: str, host: str, *, secret: str | None, insecure: bool) -> None:
@@ -74,25 +78,46 @@ def stop_event_for_loop() -> asyncio.Event:
 
 
 def stop_event_for_threads() -> threading.Event:
-    """Set by SIGTERM or SIGINT; for daemons on threads. Call it on the main thread."""
+    """Set by SIGTERM or SIGINT; for daemons on threads. Call it on the main thread.
+
+    A thread of its own sets it, which the interpreter wakes through a pipe: a handler would run
+    inside whatever the main thread is at. In the middle of `stop.wait()` it would wait for ever
+    for the lock that this holds, and during a slow look-up of a name it wouldn't run at all.
+    """
     stop = threading.Event()
-
-    def on_signal(*_: object) -> None:
-        stop.set()
-        _cut_off_later()
-
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
+        signal.signal(number, _nothing)
+
+    def watch() -> None:
+        os.read(woken, 1)
+        stop.set()
+        time.sleep(CUT_OFF_S)
+        _cut_off()
+
+    threading.Thread(target=watch, name="signals", daemon=True).start()
     return stop
 
 
-def _cut_off_later() -> None:
-    def cut_off() -> None:
-        log.error("not ended %.0f s after the signal: cut off", CUT_OFF_S)
-        logging.shutdown()
-        os._exit(CUT_OFF_CODE)
+def _nothing(*_: object) -> None:
+    """The handler that a signal must have to reach the pipe."""
 
+
+def _cut_off_later() -> None:
     # A thread of no consequence: the process ends before it where all goes well.
-    timer = threading.Timer(CUT_OFF_S, cut_off)
+    timer = threading.Timer(CUT_OFF_S, _cut_off)
     timer.daemon = True
     timer.start()
+
+
+def _cut_off() -> None:
+    # Whoever hangs may hold what is needed to say so.
+    last = threading.Timer(CUT_OFF_WORDS_S, os._exit, [CUT_OFF_CODE])
+    last.daemon = True
+    last.start()
+    log.error("not ended %.0f s after the signal: cut off. Where its threads are:", CUT_OFF_S)
+    faulthandler.dump_traceback(all_threads=True)
+    logging.shutdown()
+    os._exit(CUT_OFF_CODE)

@@ -4,6 +4,7 @@ They are started as the commands start them, killed as machines die (SIGKILL), s
 again on their old ports and directories, and always ended with the test.
 """
 
+import contextlib
 import json
 import select
 import signal
@@ -18,7 +19,7 @@ from blockstore import BlockStore
 from blockstore.client.settings import ClientSettings
 
 READY_S = 60.0
-STOP_S = 20.0
+STOP_S = 60.0
 POLL_S = 0.05
 
 # Deaths are noticed within seconds, but not on a machine that is merely busy.
@@ -179,11 +180,12 @@ class StoreCluster:
         return store
 
     def close(self) -> None:
-        for store in self._stores:
-            store.close()
-        daemons = [*self.datanodes.values(), *([self.namenode] if self.namenode else [])]
-        for daemon in daemons:
-            daemon.kill()
+        # All of them, whatever happens to one.
+        with contextlib.ExitStack() as ending:
+            for daemon in [*self.datanodes.values(), *([self.namenode] if self.namenode else [])]:
+                ending.callback(daemon.kill)
+            for store in self._stores:
+                ending.callback(store.close)
 
 
 class MapReduceCluster(StoreCluster):
@@ -228,12 +230,13 @@ class MapReduceCluster(StoreCluster):
         self.tasktrackers[number].ready()
 
     def close(self) -> None:
-        # Gently, where it works: a tracker ends its task processes.
-        for tasktracker in self.tasktrackers.values():
-            tasktracker.stop()
-        if self.jobtracker is not None:
-            self.jobtracker.kill()
-        super().close()
+        with contextlib.ExitStack() as ending:
+            ending.callback(super().close)
+            if self.jobtracker is not None:
+                ending.callback(self.jobtracker.kill)
+            # Gently, where it works: a tracker ends its task processes.
+            for tasktracker in self.tasktrackers.values():
+                ending.callback(tasktracker.stop)
 
 
 def _words(settings: dict[str, Any]) -> list[str]:
