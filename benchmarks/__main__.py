@@ -1,5 +1,7 @@
 """python -m benchmarks [NAME...] [--runs N] [--megabytes N] [--quick]
 
+    speed       the data plane against its peers; has options of its own: `speed --help`
+    all         `speed`, and everything below
     wordcount   a job against a hand-written script
     empty       what the engine itself costs
     store       put, get and pread of one file
@@ -17,16 +19,21 @@ import sys
 from pathlib import Path
 
 from benchmarks import empty_job, namespace, rereplication, restart, shell, store, wordcount
+from benchmarks.speed import __main__ as speed
 from benchmarks.table import Row, markdown, save
 
 
 def main() -> None:
+    words = sys.argv[1:]
+    if words[:1] == ["speed"]:
+        speed.main(words[1:])
+        return
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="which ones (all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which ones (all below)")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument(
         "--megabytes", type=int, help="size of the input (wordcount 200, store 1024)"
@@ -36,6 +43,10 @@ def main() -> None:
     )
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
+    if options.names == ["all"]:
+        options.names = []
+        size = ["--size", "small"] if options.quick else ["--runs", str(options.runs)]
+        speed.main([*size, "--results", str(options.results)])
     quick = options.quick
     runs, size = (1 if quick else options.runs), options.megabytes
     entries = {

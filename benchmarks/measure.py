@@ -82,7 +82,7 @@ def run_once(side: Side) -> Run:
         stderr=subprocess.PIPE,
         env={**os.environ, **(side.environment or {})},
     )
-    peak = _PeakMemory(process.pid)
+    peak = PeakMemory(process.pid)
     before = os.times()
     _, error = process.communicate()
     wall_s = time.perf_counter() - started
@@ -96,7 +96,7 @@ def run_once(side: Side) -> Run:
     return Run(wall_s, cpu_s, peak.bytes)
 
 
-class _PeakMemory:
+class PeakMemory:
     """Samples a tree's proportional memory until stopped."""
 
     def __init__(self, pid: int) -> None:
