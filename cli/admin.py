@@ -20,6 +20,9 @@ COMMANDS: Final[dict[str, str]] = {
     "recommission": "admin_commands.duties:recommission",
     "forget": "admin_commands.duties:forget",
     "balancer": "admin_commands.balancer:balancer",
+    "trackers": "admin_commands.trackers:trackers",
+    "drain-tracker": "admin_commands.trackers:drain_tracker",
+    "undrain-tracker": "admin_commands.trackers:undrain_tracker",
     "journal": "journal:journal",
     "image": "journal:image",
 }
@@ -50,7 +53,7 @@ class AdminGroup(click.Group):
 @namenode_option
 @click.pass_context
 def admin(ctx: click.Context, namenode: str | None) -> None:
-    """The block store's state, and its nodes.
+    """The block store's state, its nodes, and the TaskTrackers.
 
     \b
     mapred admin report

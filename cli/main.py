@@ -17,7 +17,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "fs": ("fs", "fs", "Files of the block store: ls, put, get, cat, rm, …"),
     "job": ("job", "job", "Jobs of a cluster: list, status, kill, counters."),
     "cluster": ("cluster", "cluster", "A cluster on this machine: up, status, down."),
-    "admin": ("admin", "admin", "The block store's state and nodes: report, fsck, decommission, …"),
+    "admin": ("admin", "admin", "The state of store and nodes: report, fsck, decommission, …"),
     "namenode": ("serve", "namenode", "Run the server that knows every file's name and place."),
     "datanode": ("serve", "datanode", "Run a server that holds blocks."),
     "jobtracker": ("serve", "jobtracker", "Run the server that schedules jobs."),

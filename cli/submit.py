@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from mapred.iterative.status import is_loop
-from mapred.model import JobState, JobStatus
+from mapred.model import DEFAULT_POOL, JobState, JobStatus, Priority
 
 from .engines import choose
 from .errors import FAILED, REFUSED, CommandError, say
@@ -73,6 +73,14 @@ def _parameters(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -
     help="Where paths without a scheme lie [default: $MAPRED_NAMENODE, then the cluster's own].",
 )
 @click.option("--local", is_flag=True, help="On this machine alone, whatever runs.")
+@click.option(
+    "--pool", metavar="POOL", help="Whose share of the cluster it uses [default: default]."
+)
+@click.option(
+    "--priority",
+    type=click.Choice([priority.value for priority in Priority]),
+    help="Among the jobs of its pool [default: normal].",
+)
 @click.option("--detach", is_flag=True, help="Print the job's id and don't wait for its end.")
 @click.option(
     "--resume",
@@ -91,6 +99,8 @@ def submit(
     jobtracker: str | None,
     namenode: str | None,
     local: bool,
+    pool: str | None,
+    priority: str | None,
     detach: bool,
     resume: bool,
     quiet: bool,
@@ -104,6 +114,7 @@ def submit(
     mapred submit jobs.py:MeanLength book.txt -D minimum=4
     mapred submit join.py users=people.csv orders=logs       (a job with named inputs)
     mapred submit --detach wordcount.py /books -o /counts    (on a cluster)
+    mapred submit --pool nightly --priority low wordcount.py /books -o /counts
 
     The job runs on the cluster that is known (--jobtracker, $MAPRED_JOBTRACKER, `mapred cluster
     up`), else on this machine alone. Ctrl-C kills it.
@@ -135,6 +146,11 @@ def submit(
             reducers=reducers,
             default_filesystem=place.default_filesystem,
             workers=place.workers,
+        )
+        spec = dataclasses.replace(
+            spec,
+            pool=pool or DEFAULT_POOL,
+            priority=Priority(priority) if priority else Priority.NORMAL,
         )
         if resume and output:
             uri = qualified(place.canonical(output), place.default_filesystem)

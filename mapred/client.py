@@ -12,7 +12,7 @@ from blockstore.runtime import rpc
 from blockstore.runtime.config import cluster_secret
 from blockstore.runtime.retry import INTERACTIVE, MASTER_RESTART, RetryPolicy
 from mapred import codec, wireerrors
-from mapred.model import JobSpec, JobStatus, TrackerStatus
+from mapred.model import JobSpec, JobStatus, PoolStatus, Priority, TrackerStatus
 from mapred.wire import jobtracker_pb2 as pb
 from mapred.wire import jobtracker_pb2_grpc
 
@@ -67,6 +67,29 @@ class ClusterEngine:
     def kill(self, job_id: str, reason: str) -> bool:
         reply = self._call(self._stub.Kill, pb.KillRequest(job_id=job_id, reason=reason))
         return bool(reply.killed)
+
+    def set_priority(self, job_id: str, priority: Priority) -> bool:
+        """False when the job had ended.
+
+        Raises:
+            NoSuchJobError: no job of this id.
+        """
+        request = pb.SetPriorityRequest(job_id=job_id, priority=codec.priority_to_wire(priority))
+        return bool(self._call(self._stub.SetPriority, request).changed)
+
+    def pools(self) -> list[PoolStatus]:
+        reply = self._call(self._stub.Pools, pb.PoolsRequest())
+        return [codec.pool_from_wire(pool) for pool in reply.pools]
+
+    def drain_tracker(self, tracker: str, *, drain: bool) -> tuple[str, bool]:
+        """The tracker's id, and whether that was new; `tracker` is its id or host:port.
+
+        Raises:
+            NoSuchTrackerError: none is called so.
+        """
+        request = pb.DrainTrackerRequest(tracker=tracker, drain=drain)
+        reply = self._call(self._stub.DrainTracker, request)
+        return str(reply.tracker_id), bool(reply.changed)
 
     def jobs(self) -> list[JobStatus]:
         reply = self._call(self._stub.List, pb.ListJobsRequest())

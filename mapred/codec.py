@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from mapred.model import (
+    DEFAULT_POOL,
     AttemptId,
     Counters,
     Failure,
@@ -11,6 +12,8 @@ from mapred.model import (
     JobState,
     JobStatus,
     MapOutput,
+    PoolStatus,
+    Priority,
     Progress,
     Split,
     TaskId,
@@ -39,10 +42,27 @@ _STATES = {
     JobState.FAILED: types_pb2.FAILED_JOB,
     JobState.KILLED: types_pb2.KILLED_JOB,
 }
+_PRIORITIES = {
+    Priority.VERY_LOW: types_pb2.PRIORITY_VERY_LOW,
+    Priority.LOW: types_pb2.PRIORITY_LOW,
+    Priority.NORMAL: types_pb2.PRIORITY_NORMAL,
+    Priority.HIGH: types_pb2.PRIORITY_HIGH,
+    Priority.VERY_HIGH: types_pb2.PRIORITY_VERY_HIGH,
+}
+_PRIORITIES_BY_NUMBER = {number: priority for priority, number in _PRIORITIES.items()}
 _JOB_STATES = {number: state for state, number in _STATES.items()}
 
 
 # --- shared nouns ----------------------------------------------------------------------
+
+
+def priority_to_wire(priority: Priority) -> types_pb2.Priority.ValueType:
+    return _PRIORITIES[priority]
+
+
+def priority_from_wire(wire: types_pb2.Priority.ValueType) -> Priority:
+    """One that isn't known here comes from a newer client: normal."""
+    return _PRIORITIES_BY_NUMBER.get(wire, Priority.NORMAL)
 
 
 def attempt_to_wire(attempt: AttemptId) -> types_pb2.AttemptId:
@@ -113,6 +133,8 @@ def spec_to_wire(spec: JobSpec) -> types_pb2.JobSpec:
         python_version=spec.python_version,
         engine_version=spec.engine_version,
         settings=dict(spec.settings),
+        pool=spec.pool,
+        priority=priority_to_wire(spec.priority),
     )
 
 
@@ -136,6 +158,8 @@ def spec_from_wire(wire: types_pb2.JobSpec) -> JobSpec:
         python_version=wire.python_version,
         engine_version=wire.engine_version,
         settings=dict(wire.settings),
+        pool=wire.pool or DEFAULT_POOL,
+        priority=priority_from_wire(wire.priority),
     )
 
 
@@ -232,6 +256,8 @@ def status_to_wire(status: JobStatus) -> types_pb2.JobStatus:
         attempts_killed=status.attempts_killed,
         attempts_running=status.attempts_running,
         waiting_for=status.waiting_for,
+        pool=status.pool,
+        priority=priority_to_wire(status.priority),
     )
 
 
@@ -257,6 +283,8 @@ def status_from_wire(wire: types_pb2.JobStatus) -> JobStatus:
         attempts_killed=wire.attempts_killed,
         attempts_running=wire.attempts_running,
         waiting_for=wire.waiting_for,
+        pool=wire.pool or DEFAULT_POOL,
+        priority=priority_from_wire(wire.priority),
     )
 
 
@@ -271,11 +299,47 @@ def tracker_status_to_wire(status: TrackerStatus) -> jobtracker_pb2.TrackerStatu
         reduce_slots=status.info.reduce_slots,
         maps_running=status.maps_running,
         reduces_running=status.reduces_running,
+        reason=status.reason,
     )
 
 
 def tracker_status_from_wire(wire: jobtracker_pb2.TrackerStatus) -> TrackerStatus:
     info = TrackerInfo(wire.tracker_id, 0, wire.host, wire.port, wire.map_slots, wire.reduce_slots)
     return TrackerStatus(
-        info, wire.state, wire.heard_s_ago, wire.maps_running, wire.reduces_running
+        info,
+        wire.state,
+        wire.heard_s_ago,
+        wire.maps_running,
+        wire.reduces_running,
+        wire.reason,
+    )
+
+
+def pool_to_wire(pool: PoolStatus) -> jobtracker_pb2.PoolStatus:
+    return jobtracker_pb2.PoolStatus(
+        name=pool.name,
+        weight=pool.weight,
+        min_maps=pool.min_maps,
+        min_reduces=pool.min_reduces,
+        order=pool.order,
+        jobs_running=pool.jobs_running,
+        maps_running=pool.maps_running,
+        reduces_running=pool.reduces_running,
+        maps_waiting=pool.maps_waiting,
+        reduces_waiting=pool.reduces_waiting,
+    )
+
+
+def pool_from_wire(wire: jobtracker_pb2.PoolStatus) -> PoolStatus:
+    return PoolStatus(
+        wire.name,
+        wire.weight,
+        wire.min_maps,
+        wire.min_reduces,
+        wire.order,
+        wire.jobs_running,
+        wire.maps_running,
+        wire.reduces_running,
+        wire.maps_waiting,
+        wire.reduces_waiting,
     )

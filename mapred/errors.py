@@ -11,6 +11,7 @@
     │   └── JobKilledError       somebody killed it
     └── the cluster
         ├── NoSuchJobError       the JobTracker doesn't know this id
+        ├── NoSuchTrackerError   nor this tracker
         ├── TrackerStaleError    a tracker or epoch from before a restart
         └── FetchError           a map output can't be had
 
@@ -52,6 +53,10 @@ class JobKilledError(MapredError):
 
 class NoSuchJobError(MapredError):
     """No job of this id."""
+
+
+class NoSuchTrackerError(MapredError):
+    """No tracker of this name."""
 
 
 class TrackerStaleError(MapredError):

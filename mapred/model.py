@@ -13,6 +13,31 @@ class TaskKind(Enum):
     REDUCE = "r"
 
 
+class Priority(Enum):
+    """Which of a pool's jobs goes first; in fair pools `weight` is its part."""
+
+    VERY_LOW = "very-low"
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    VERY_HIGH = "very-high"
+
+    @property
+    def weight(self) -> float:
+        return _PRIORITY_WEIGHTS[self]
+
+
+_PRIORITY_WEIGHTS: Final = {
+    Priority.VERY_LOW: 0.25,
+    Priority.LOW: 0.5,
+    Priority.NORMAL: 1.0,
+    Priority.HIGH: 2.0,
+    Priority.VERY_HIGH: 4.0,
+}
+
+# Of jobs that name none.
+DEFAULT_POOL: Final = "default"
+
 # Schedulers ask for kinds by the million: a look-up costs a tenth of TaskKind(letter).
 _KIND_OF: Final = {kind.value: kind for kind in TaskKind}
 
@@ -110,6 +135,10 @@ class JobSpec:
     python_version: str = ""
     engine_version: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
+    # Whose share of the cluster it uses.
+    pool: str = DEFAULT_POOL
+    # As submitted; it may be changed while the job runs.
+    priority: Priority = Priority.NORMAL
 
 
 # In JobSpec.settings: jobs of one family are served by the same task processes, which outlive
@@ -223,6 +252,8 @@ class JobStatus:
     attempts_running: int = 0
     # Why nothing runs just now, if so.
     waiting_for: str = ""
+    pool: str = DEFAULT_POOL
+    priority: Priority = Priority.NORMAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,10 +280,31 @@ class TrackerStatus:
     """What `cluster status` and `job` show of a tracker."""
 
     info: TrackerInfo
+    # As in protos/mapred/jobtracker.proto.
     state: str
     heard_s_ago: float
     maps_running: int
     reduces_running: int
+    # Why it gets no attempts, if so.
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStatus:
+    """A share of the cluster, and what is made of it."""
+
+    name: str
+    weight: float
+    # Slots that it gets before the others share the rest, as long as it can use them.
+    min_maps: int
+    min_reduces: int
+    # "fair" or "fifo": among its jobs.
+    order: str
+    jobs_running: int = 0
+    maps_running: int = 0
+    reduces_running: int = 0
+    maps_waiting: int = 0
+    reduces_waiting: int = 0
 
 
 # --- orders, JobTracker → TaskTracker --------------------------------------------------

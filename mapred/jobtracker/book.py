@@ -1,4 +1,4 @@
-"""All that survives a restart: epoch, jobs that run, jobs that are over.
+"""All that survives a restart: epoch, jobs that run, jobs that are over, trackers to drain.
 
 It changes by `apply(entry)` alone, live and at replay; `snapshot` gives entries that make the
 same book again.
@@ -14,6 +14,7 @@ from mapred.jobtracker.entries import (
     JobEnded,
     JobForgotten,
     JobSubmitted,
+    TrackerDuty,
     counter_list,
 )
 from mapred.jobtracker.jobs import EndedJob, Job
@@ -29,6 +30,10 @@ class Book:
         self.ended: dict[str, EndedJob] = {}
         # Submits that were answered, so that a repeat finds its job.
         self.requests: dict[str, str] = {}
+        # Trackers that an administrator wants drained.
+        self.drained: set[str] = set()
+        # Not journaled: rises with every change of `drained`.
+        self.duties = 0
 
     def apply(self, entry: Entry) -> None:
         match entry:
@@ -47,6 +52,9 @@ class Book:
                 self.requests[entry.request_id] = entry.job_id
             case JobForgotten():
                 self._forget(entry.job_id)
+            case TrackerDuty(tracker_id, drained):
+                (self.drained.add if drained else self.drained.discard)(tracker_id)
+                self.duties += 1
             case _:
                 self.jobs[_job_id(entry)].apply(entry)
 
@@ -70,6 +78,7 @@ class Book:
         """The shortest story that leads here."""
         running = len(self.jobs)
         entries: list[Entry] = [EpochBegan(self.epoch, self.jobs_made - running)]
+        entries += [TrackerDuty(tracker_id, True) for tracker_id in sorted(self.drained)]
         for job_id, ended in self.ended.items():
             counters = counter_list(dict(ended.status.counters))
             status = replace(ended.status, counters={})

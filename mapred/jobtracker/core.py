@@ -16,16 +16,27 @@ from typing import Final
 from mapred.errors import (
     MapredError,
     NoSuchJobError,
+    NoSuchTrackerError,
     OutputExistsError,
     RefusedError,
     TrackerStaleError,
 )
+from mapred.jobtracker.assigning import Assigning
 from mapred.jobtracker.book import Book
 from mapred.jobtracker.endings import Endings
-from mapred.jobtracker.entries import Entry, EpochBegan, JobForgotten, JobSubmitted
+from mapred.jobtracker.entries import (
+    Entry,
+    EpochBegan,
+    JobForgotten,
+    JobSubmitted,
+    PriorityChanged,
+    TrackerDuty,
+)
 from mapred.jobtracker.flow import Flow
 from mapred.jobtracker.invariants import check
 from mapred.jobtracker.jobs import Job, Phase
+from mapred.jobtracker.pools import Pools
+from mapred.jobtracker.quarantine import Quarantine
 from mapred.jobtracker.ready import (
     CommitPart,
     Draft,
@@ -35,17 +46,18 @@ from mapred.jobtracker.ready import (
     Ready,
     RemoveOutput,
 )
-from mapred.jobtracker.scheduler import Field, choose, in_turn
 from mapred.jobtracker.settings import JobTrackerSettings
-from mapred.jobtracker.speculation import choose_speculative
+from mapred.jobtracker.standing import tracker_statuses
 from mapred.jobtracker.trackers import Tracker, Trackers
+from mapred.jobtracker.turns import pool_statuses
 from mapred.jobtracker.waiting import why_waiting
 from mapred.model import (
     ForgetJob,
     JobSpec,
     JobStatus,
     KillAttempt,
-    TaskKind,
+    PoolStatus,
+    Priority,
     TrackerStatus,
 )
 from mapred.tracking import Heartbeat, HeartbeatReply, Registered, Registration
@@ -59,12 +71,19 @@ VERSIONS_PER_EPOCH: Final = 1 << 32
 class JobTracker:
     """Deterministic; one caller at a time."""
 
-    def __init__(self, settings: JobTrackerSettings | None = None) -> None:
+    def __init__(
+        self, settings: JobTrackerSettings | None = None, pools: Pools | None = None
+    ) -> None:
         self.settings = settings or JobTrackerSettings()
+        self._pools = pools or Pools()
         self.book = Book()
         self.trackers = Trackers(dead_after_s=self.settings.dead_after_s)
         self._draft = Draft()
-        self._flow = Flow(self.book, self.trackers, self._draft)
+        self._quarantine = Quarantine()
+        self._flow = Flow(self.book, self.trackers, self._draft, self._quarantine)
+        self._assigning = Assigning(
+            self.book, self.trackers, self._flow, self._pools, self._quarantine
+        )
         self._endings = Endings(self.book, self.trackers, self._flow, self._draft, self.settings)
         # Why a submit was refused after it had been taken up, by job id.
         self._refusals: OrderedDict[str, MapredError] = OrderedDict()
@@ -180,10 +199,12 @@ class JobTracker:
 
         Raises:
             OutputExistsError: another running job writes there.
-            RefusedError: no registered tracker has the client's Python or engine version.
+            RefusedError: no such pool, or no registered tracker has the client's Python or
+                engine version.
         """
         if known := self.book.requests.get(request_id):
             return known, Ready()
+        self._pools.refuse_unknown(spec.pool)
         self._refuse_shared_output(spec)
         self._refuse_unfit(spec)
         stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self._wall_ahead_s + now))
@@ -232,6 +253,38 @@ class JobTracker:
         killed = self._endings.kill(job, reason, now)
         return killed, self._ready(now)
 
+    def set_priority(self, job_id: str, priority: Priority, now: float) -> tuple[bool, Ready]:
+        """False when the job had ended, or all its tasks had.
+
+        Raises:
+            NoSuchJobError: no job of this id.
+        """
+        if job_id in self.book.ended or self._job(job_id).phase is Phase.ENDING:
+            return False, Ready()
+        if self._job(job_id).priority is not priority:
+            self._flow.record(PriorityChanged(job_id, priority))
+        return True, self._ready(now)
+
+    def drain(self, tracker: str, now: float, *, drained: bool = True) -> tuple[str, bool, Ready]:
+        """The tracker's id, and whether that changes anything; `tracker` is its id or host:port.
+
+        Raises:
+            NoSuchTrackerError: none is called so, or it left long ago.
+        """
+        tracker_id = self.trackers.find(tracker) or (
+            tracker if tracker in self.book.drained else None
+        )
+        if tracker_id is None:
+            known = ", ".join(sorted(self.trackers.live)) or "none"
+            raise NoSuchTrackerError(f"no TaskTracker '{tracker}' here. There are: {known}")
+        changed = (tracker_id in self.book.drained) is not drained
+        if changed:
+            self._flow.record(TrackerDuty(tracker_id, drained))
+        return tracker_id, changed, self._ready(now)
+
+    def pools(self) -> list[PoolStatus]:
+        return pool_statuses(self.book.jobs.values(), self._pools)
+
     def status(self, job_id: str) -> tuple[JobStatus, int]:
         """The job and its version, which rises with every visible change.
 
@@ -251,7 +304,7 @@ class JobTracker:
         return sorted(known, key=lambda status: (status.submitted_at_s, status.job_id))[::-1]
 
     def tracker_statuses(self, now: float) -> list[TrackerStatus]:
-        return self.trackers.status(now)
+        return tracker_statuses(self.book, self.trackers, self._quarantine, now)
 
     def _job(self, job_id: str) -> Job:
         if job_id not in self.book.jobs:
@@ -265,6 +318,7 @@ class JobTracker:
         for tracker_id in self.trackers.newly_dead(now):
             silent = f"tracker {tracker_id} was silent for {self.settings.dead_after_s:g} s"
             self._flow.lost_from(tracker_id, frozenset(), silent)
+        self._quarantine.tick(now)
         self._flow.reannounce(now)
         self._look_for_stranded(now)
         return self._ready(now, at_tick=True)
@@ -291,13 +345,15 @@ class JobTracker:
         self._flow.record(JobForgotten(job_id))
 
     def _look_for_stranded(self, now: float) -> None:
-        field = Field(self.trackers)
+        field = self._assigning.field()
         for job in list(self.book.jobs.values()):
+            since = now
             if field.usable(job):
                 self._stranded_since.pop(job.id, None)
-            since = self._stranded_since.setdefault(job.id, now) if not field.usable(job) else now
+            else:
+                since = self._stranded_since.setdefault(job.id, now)
             left_s = self.settings.no_tracker_timeout_s - (now - since)
-            reason = why_waiting(job, field, left_s)
+            reason = why_waiting(job, field, self.trackers, left_s)
             if left_s <= 0 and job.phase is Phase.RUNNING:
                 self._endings.fail(job, f"{reason}; waited {now - since:.0f} s", now)
             elif reason != job.waiting_for:
@@ -312,7 +368,9 @@ class JobTracker:
         self._endings.look(now, self._wall_ahead_s + now)
         self._flow.announce_outputs()
         if self._draft.entries or self._draft.slots_freed or at_tick:
-            self._assign(now, speculate=at_tick and self.settings.speculation)
+            self._assigning.assign(now)
+            if at_tick and self.settings.speculation:
+                self._assigning.speculate(now)
         self._forget_old()
         return self._draft.take()
 
@@ -323,40 +381,6 @@ class JobTracker:
     def _forget_old(self) -> None:
         while len(self.book.ended) > self.settings.jobs_kept:
             self._flow.record(JobForgotten(next(iter(self.book.ended))))
-
-    def _assign(self, now: float, *, speculate: bool) -> None:
-        """Fills free slots, one task a tracker and round, so that work spreads."""
-        jobs = [job for job in self.book.jobs.values() if job.phase is Phase.RUNNING]
-        if not jobs:
-            return
-        field = Field(self.trackers)
-        for kind in TaskKind:
-            while in_turn(jobs, kind) and self._assign_round(jobs, kind, field, now):
-                pass
-        if speculate:
-            self._speculate(jobs, field, now)
-
-    def _assign_round(self, jobs: list[Job], kind: TaskKind, field: Field, now: float) -> bool:
-        launched = False
-        free = [tracker for tracker in field.trackers if tracker.free(kind) > 0]
-        for tracker in sorted(free, key=lambda t: (-t.free(kind), t.id)):
-            for job in in_turn(jobs, kind):
-                task = choose(job, kind, tracker, field, now)
-                if task is not None:
-                    self._flow.launch(job, task, tracker, now)
-                    launched = True
-                    break
-        return launched
-
-    def _speculate(self, jobs: list[Job], field: Field, now: float) -> None:
-        """Whatever slots are still free may serve second attempts, one a tracker and tick."""
-        for kind in TaskKind:
-            for tracker in [t for t in field.trackers if t.free(kind) > 0]:
-                for job in jobs:
-                    task = choose_speculative(job, kind, tracker, field, now)
-                    if task is not None:
-                        self._flow.launch(job, task, tracker, now)
-                        break
 
     def check_invariants(self) -> None:
         """Raises AssertionError, with the story, when the state contradicts itself."""

@@ -2,17 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 from blockstore import BlockStore
-from blockstore.errors import StoreError
+from blockstore.errors import ConfigException, StoreError
 from blockstore.runtime import config, daemon, rpc
 from mapred import wireerrors
 from mapred.jobtracker.committer import Committer
 from mapred.jobtracker.core import JobTracker
 from mapred.jobtracker.desk import Desk
 from mapred.jobtracker.history import History
+from mapred.jobtracker.pools import Pools, parse
 from mapred.jobtracker.segments import SegmentedHistory
 from mapred.jobtracker.servicer import JobTrackerServicer, TrackerServicer
 from mapred.jobtracker.settings import JobTrackerSettings
@@ -44,18 +46,28 @@ def run(
     daemon.configure_logging("jobtracker")
     wireerrors.register()
     chosen = config.settings(JobTrackerSettings, settings)
+    pools = _pools(chosen.pools)
     secret = config.cluster_secret()
     daemon.check_bind("jobtracker", host, secret=secret, insecure=insecure)
-    return asyncio.run(_serve(namenode, host, port, secret, chosen))
+    return asyncio.run(_serve(namenode, host, port, secret, lambda: JobTracker(chosen, pools)))
+
+
+def _pools(path: str) -> Pools:
+    if not path:
+        return Pools()
+    try:
+        return parse(Path(path).read_text(encoding="utf-8"), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigException(f"the file of pools {path}: {error}") from None
 
 
 async def _serve(
-    namenode: str, host: str, port: int, secret: str | None, settings: JobTrackerSettings
+    namenode: str, host: str, port: int, secret: str | None, new_core: Callable[[], JobTracker]
 ) -> int:
     stop = daemon.stop_event_for_loop()
     server = rpc.aio_server(secret=secret)
     real_port = rpc.bind(server, host, port)
-    desk = await _open_desk(namenode, settings, stop)
+    desk = await _open_desk(namenode, new_core, stop)
     if desk is None:
         return 0
     jobtracker_pb2_grpc.add_JobTrackerServicer_to_server(JobTrackerServicer(desk, namenode), server)
@@ -69,13 +81,13 @@ async def _serve(
 
 
 async def _open_desk(
-    namenode: str, settings: JobTrackerSettings, stop: asyncio.Event
+    namenode: str, new_core: Callable[[], JobTracker], stop: asyncio.Event
 ) -> Desk | None:
     """The desk with its history replayed; waits for the NameNode. None: told to stop."""
     while not stop.is_set():
         try:
             history = await asyncio.to_thread(_history, namenode)
-            desk = Desk(JobTracker(settings), Committer(storage_for), history)
+            desk = Desk(new_core(), Committer(storage_for), history)
             await desk.start()
         except StoreError as error:
             log.warning("the block store at %s can't be used yet: %s", namenode, error)

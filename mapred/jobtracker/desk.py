@@ -21,7 +21,7 @@ from mapred.jobtracker.core import JobTracker
 from mapred.jobtracker.entries import Entry, needs_sync
 from mapred.jobtracker.history import History
 from mapred.jobtracker.ready import Action, Ready
-from mapred.model import JobSpec, JobStatus, TrackerStatus
+from mapred.model import JobSpec, JobStatus, PoolStatus, Priority, TrackerStatus
 from mapred.tracking import Heartbeat, HeartbeatReply, Registered, Registration
 
 log = logging.getLogger(__name__)
@@ -195,6 +195,23 @@ class Desk:
         self._take(ready)
         await self._settled()
         return killed
+
+    async def set_priority(self, job_id: str, priority: Priority) -> bool:
+        """Raises NoSuchJobError."""
+        changed, ready = self.core.set_priority(job_id, priority, self._now())
+        self._take(ready)
+        await self._settled()
+        return changed
+
+    async def drain(self, tracker: str, *, drained: bool) -> tuple[str, bool]:
+        """The tracker's id, and whether that was new. Raises NoSuchTrackerError."""
+        tracker_id, changed, ready = self.core.drain(tracker, self._now(), drained=drained)
+        self._take(ready)
+        await self._settled()
+        return tracker_id, changed
+
+    async def pools(self) -> list[PoolStatus]:
+        return self.core.pools()
 
     async def status(self, job_id: str, known_version: int, wait_s: float) -> tuple[JobStatus, int]:
         """Raises NoSuchJobError."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from mapred.jobtracker.attempts import Event
-from mapred.model import AttemptId, Failure, JobSpec, JobState, JobStatus, MapOutput
+from mapred.model import AttemptId, Failure, JobSpec, JobState, JobStatus, MapOutput, Priority
 
 # (group, name, value): JSON has no tuples as keys.
 CounterList: TypeAlias = tuple[tuple[str, str, int], ...]
@@ -38,6 +38,22 @@ class OutputPrepared:
     """The output directory has been made and belongs to this job."""
 
     job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriorityChanged:
+    """Of a running job, by a client."""
+
+    job_id: str
+    priority: Priority
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerDuty:
+    """An administrator wants the tracker to be drained, or to work again."""
+
+    tracker_id: str
+    drained: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +117,8 @@ Entry: TypeAlias = (
     EpochBegan
     | JobSubmitted
     | OutputPrepared
+    | PriorityChanged
+    | TrackerDuty
     | AttemptLaunched
     | AttemptMoved
     | JobEnding
@@ -115,6 +133,8 @@ ENTRY_KINDS: Final[dict[str, type[Entry]]] = {
         EpochBegan,
         JobSubmitted,
         OutputPrepared,
+        PriorityChanged,
+        TrackerDuty,
         AttemptLaunched,
         AttemptMoved,
         JobEnding,

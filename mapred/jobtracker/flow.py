@@ -17,6 +17,7 @@ from mapred.jobtracker.entries import (
 )
 from mapred.jobtracker.fetchreports import SILENT_AFTER_S, Verdict
 from mapred.jobtracker.jobs import Job, Phase
+from mapred.jobtracker.quarantine import Quarantine
 from mapred.jobtracker.ready import CommitPart, Draft
 from mapred.jobtracker.reannounce import Reannouncements
 from mapred.jobtracker.trackers import Tracker, Trackers
@@ -41,10 +42,13 @@ from mapred.tracking import HeldOutput
 class Flow:
     """The rules of attempts, over the book and the trackers."""
 
-    def __init__(self, book: Book, trackers: Trackers, draft: Draft) -> None:
+    def __init__(
+        self, book: Book, trackers: Trackers, draft: Draft, quarantine: Quarantine
+    ) -> None:
         self._book = book
         self._trackers = trackers
         self._draft = draft
+        self._quarantine = quarantine
         self.reannouncements = Reannouncements()
 
     # --- the two ways to have an effect
@@ -105,7 +109,7 @@ class Flow:
                 self._done(tracker, event, now)
             case AttemptFailed():
                 self._vacate(tracker, event.attempt)
-                self._failed(tracker, event)
+                self._failed(tracker, event, now)
             case FetchFailed():
                 self._fetch_failed(tracker, event, now)
 
@@ -131,7 +135,7 @@ class Flow:
         if job.phase is not Phase.RUNNING or task.done or task.committing is not None:
             self.record(AttemptMoved(attempt.id, Event.KILLED))
             return
-        job.durations_s[attempt.id.kind].append(now - attempt.launched_at)
+        job.durations[attempt.id.kind].add(now - attempt.launched_at)
         counters = counter_list(dict(event.counters))
         if event.output is not None and not event.further:
             self.record(
@@ -189,7 +193,7 @@ class Flow:
         if tracker is not None and attempt.id in tracker.occupied:
             self.order(tracker, KillAttempt(attempt.id, reason))
 
-    def _failed(self, tracker: Tracker, event: AttemptFailed) -> None:
+    def _failed(self, tracker: Tracker, event: AttemptFailed, now: float) -> None:
         found = self.running(event.attempt, tracker.id)
         if found is None:
             return
@@ -200,6 +204,8 @@ class Flow:
         }.get(event.failure.kind, Event.FAILED)
         self.record(AttemptMoved(attempt.id, move, failure=event.failure))
         job.fetch_reports.forget_reduce(attempt.id)
+        if move is Event.FAILED:
+            self._quarantine.failed(job, tracker.id, self._trackers.live, now)
 
     # --- map outputs get lost and found
 

@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Final
 
 from mapred.jobtracker.attempts import Attempt, Event, State, Task
+from mapred.jobtracker.durations import Durations
 from mapred.jobtracker.entries import (
     AttemptLaunched,
     AttemptMoved,
@@ -23,6 +24,7 @@ from mapred.jobtracker.entries import (
     JobEnding,
     JobSubmitted,
     OutputPrepared,
+    PriorityChanged,
     counter_list,
 )
 from mapred.jobtracker.fetchreports import FetchReports
@@ -43,6 +45,8 @@ from mapred.model import (
 NUMBERS_PER_EPOCH: Final = 1000
 # How often a map's output may be made and then not be had by any reduce, its node being alive.
 OUTPUTS_UNFETCHABLE_MAX: Final = 8
+# Failures of a job on a tracker that keep it away from there (Hadoop's default).
+FAILURES_TO_AVOID_TRACKER: Final = 3
 # What a client shows of a failed job; the first ones tell the cause.
 FAILURES_SHOWN_MAX: Final = 10
 
@@ -72,6 +76,7 @@ class Job:
         self.launch_spec = replace(entry.spec, splits=())
         self.request_id = entry.request_id
         self.submitted_at_s = entry.at_s
+        self.priority = entry.spec.priority
         self._first_epoch = entry.epoch
         self.phase = Phase.PREPARING
         self.verdict: JobState | None = None
@@ -96,6 +101,8 @@ class Job:
         self.failures: list[Failure] = []
         self._exhausted: Failure | None = None
         self.failures_on: Counter[str] = Counter()
+        # Trackers that it is kept away from, if there are others.
+        self.avoids: set[str] = set()
         self.ended_attempts: Counter[State] = Counter()
         # All entries so far: a later epoch begins with them.
         self.entries: list[Entry] = [entry]
@@ -104,7 +111,7 @@ class Job:
         self.fetch_reports = FetchReports()
         self.ending_since: float | None = None
         self.locality_skipped_at: float | None = None
-        self.durations_s: dict[TaskKind, list[float]] = {TaskKind.MAP: [], TaskKind.REDUCE: []}
+        self.durations = {kind: Durations() for kind in TaskKind}
         self.waiting_for = ""
 
     def __repr__(self) -> str:
@@ -157,6 +164,8 @@ class Job:
         match entry:
             case OutputPrepared():
                 self.phase = Phase.RUNNING
+            case PriorityChanged():
+                self.priority = entry.priority
             case AttemptLaunched():
                 self._launched(entry)
             case AttemptMoved():
@@ -195,6 +204,8 @@ class Job:
             case Event.FAILED if entry.failure is not None:
                 self.failures.append(entry.failure)
                 self.failures_on[attempt.tracker_id] += 1
+                if self.failures_on[attempt.tracker_id] >= FAILURES_TO_AVOID_TRACKER:
+                    self.avoids.add(attempt.tracker_id)
                 if task.failures >= self.spec.attempts_max:
                     self._exhausted = entry.failure
             case Event.OUTPUT_LOST if entry.failure is not None:
@@ -280,6 +291,8 @@ class Job:
             attempts_killed=self.ended_attempts[State.KILLED],
             attempts_running=len(self.live),
             waiting_for=self.waiting_for,
+            pool=self.spec.pool,
+            priority=self.priority,
         )
 
     def visible_state(self) -> JobState:

@@ -1,26 +1,27 @@
-"""Which task goes to which tracker: a pure question, asked for every free slot.
+"""Which task of a job goes to a tracker: a pure question, asked for every free slot.
 
 Rules
 - Slots for maps and for reduces are counted apart: reduces that wait for maps can't starve a
   map that has to run again.
-- Jobs share: the one with the fewest running tasks of the kind goes first, then the older.
+- Which job is asked first: turns.py.
 - Maps go where their input is. A job that could only use a slot remotely waits a little for a
   local one (delay scheduling, after Zaharia et al., EuroSys 2010), in wall time scaled to
   the length of its tasks; it doesn't wait when no live tracker has the input, nor for a task
   that ran before.
 - A retry goes to another tracker than those where the task failed, if there is one.
-- A tracker on which a job has failed three times gets no more of that job, unless all have.
+- A tracker on which a job has failed three times gets no more of that job, and one in
+  quarantine none of any job, unless there are no others. One that is drained gets nothing.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from mapred.jobtracker.attempts import Task
 from mapred.jobtracker.jobs import Job
 from mapred.jobtracker.trackers import Tracker
 from mapred.model import TaskKind
 
-FAILURES_TO_AVOID_TRACKER: Final = 3
 # The wait for a local slot: this share of a map's mean length, within bounds.
 LOCALITY_WAIT_SHARE: Final = 0.25
 LOCALITY_WAIT_MIN_S: Final = 0.1
@@ -29,38 +30,43 @@ LOCALITY_WAIT_FIRST_S: Final = 0.3
 
 
 class Field:
-    """The live trackers, as one pass of the scheduler sees them."""
+    """The live trackers; good until one comes, goes, or is used otherwise."""
 
-    def __init__(self, trackers: Iterable[Tracker]) -> None:
-        self.trackers = list(trackers)
+    def __init__(
+        self,
+        trackers: Iterable[Tracker],
+        drained: Container[str] = (),
+        quarantined: Container[str] = (),
+    ) -> None:
+        self.trackers = [tracker for tracker in trackers if tracker.id not in drained]
         self.names = frozenset(name for t in self.trackers for name in t.names)
-        self._usable: dict[str, list[Tracker]] = {}
+        self._trusted = [tracker for tracker in self.trackers if tracker.id not in quarantined]
+        # With how many trackers the job avoided then.
+        self._usable: WeakKeyDictionary[Job, tuple[int, Mapping[str, Tracker]]] = (
+            WeakKeyDictionary()
+        )
 
-    def usable(self, job: Job) -> list[Tracker]:
-        """Trackers that may run tasks of the job."""
-        if job.id not in self._usable:
-            fitting = [tracker for tracker in self.trackers if tracker.fits(job.spec)]
-            trusted = [
-                t for t in fitting if job.failures_on.get(t.id, 0) < FAILURES_TO_AVOID_TRACKER
-            ]
-            self._usable[job.id] = trusted or fitting
-        return self._usable[job.id]
+    def usable(self, job: Job) -> Mapping[str, Tracker]:
+        """Trackers that may run tasks of the job, by id."""
+        found = self._usable.get(job)
+        if found is None or found[0] != len(job.avoids):
+            found = len(job.avoids), {tracker.id: tracker for tracker in self._best(job)}
+            self._usable[job] = found
+        return found[1]
 
-
-def in_turn(jobs: Iterable[Job], kind: TaskKind) -> list[Job]:
-    """Jobs that have something of the kind to run, neediest first."""
-    wanting = [
-        job
-        for job in jobs
-        if job.pending[kind] and (kind is not TaskKind.REDUCE or job.reduces_may_start())
-    ]
-    return sorted(wanting, key=lambda job: job.running_of(kind))
+    def _best(self, job: Job) -> list[Tracker]:
+        fitting = [tracker for tracker in self.trackers if tracker.fits(job.spec)]
+        trusted = [tracker for tracker in self._trusted if tracker.fits(job.spec)]
+        for trackers in (trusted, fitting):
+            if good := [tracker for tracker in trackers if tracker.id not in job.avoids]:
+                return good
+        return trusted or fitting
 
 
 def choose(job: Job, kind: TaskKind, tracker: Tracker, field: Field, now: float) -> Task | None:
     """The task of this job that the tracker's free slot should run, if any."""
     usable = field.usable(job)
-    if tracker not in usable:
+    if tracker.id not in usable:
         return None
     if kind is TaskKind.MAP:
         return _choose_map(job, tracker, usable, field, now)
@@ -68,7 +74,7 @@ def choose(job: Job, kind: TaskKind, tracker: Tracker, field: Field, now: float)
 
 
 def _choose_map(
-    job: Job, tracker: Tracker, usable: list[Tracker], field: Field, now: float
+    job: Job, tracker: Tracker, usable: Collection[str], field: Field, now: float
 ) -> Task | None:
     pending = job.pending[TaskKind.MAP]
     again = next(_allowed(job, TaskKind.MAP, pending.again(), tracker, usable), None)
@@ -88,18 +94,17 @@ def _choose_map(
 
 
 def _allowed(
-    job: Job, kind: TaskKind, indexes: Iterable[int], tracker: Tracker, usable: list[Tracker]
+    job: Job, kind: TaskKind, indexes: Iterable[int], tracker: Tracker, usable: Collection[str]
 ) -> Iterator[Task]:
     """The tasks that this tracker may take: not where they failed, if another may."""
     for index in indexes:
         task = job.tasks[kind][index]
-        if tracker.id not in task.failed_on or all(o.id in task.failed_on for o in usable):
+        if tracker.id not in task.failed_on or all(name in task.failed_on for name in usable):
             yield task
 
 
 def locality_wait_s(job: Job) -> float:
-    durations = job.durations_s[TaskKind.MAP]
-    if not durations:
+    mean_s = job.durations[TaskKind.MAP].mean_s
+    if mean_s is None:
         return LOCALITY_WAIT_FIRST_S
-    mean = sum(durations) / len(durations)
-    return min(LOCALITY_WAIT_MAX_S, max(LOCALITY_WAIT_MIN_S, LOCALITY_WAIT_SHARE * mean))
+    return min(LOCALITY_WAIT_MAX_S, max(LOCALITY_WAIT_MIN_S, LOCALITY_WAIT_SHARE * mean_s))

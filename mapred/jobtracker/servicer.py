@@ -43,6 +43,17 @@ class JobTrackerServicer(jobtracker_pb2_grpc.JobTrackerServicer):
             trackers=trackers, epoch=self._desk.core.epoch, namenode=self._namenode
         )
 
+    async def SetPriority(self, request: pb.SetPriorityRequest, _: Any) -> pb.SetPriorityReply:
+        priority = codec.priority_from_wire(request.priority)
+        return pb.SetPriorityReply(changed=await self._desk.set_priority(request.job_id, priority))
+
+    async def Pools(self, request: pb.PoolsRequest, _: Any) -> pb.PoolsReply:
+        return pb.PoolsReply(pools=[codec.pool_to_wire(pool) for pool in await self._desk.pools()])
+
+    async def DrainTracker(self, request: pb.DrainTrackerRequest, _: Any) -> pb.DrainTrackerReply:
+        tracker_id, changed = await self._desk.drain(request.tracker, drained=request.drain)
+        return pb.DrainTrackerReply(tracker_id=tracker_id, changed=changed)
+
 
 class TrackerServicer(jobtracker_pb2_grpc.TrackerProtocolServicer):
     """What TaskTrackers say."""

@@ -19,5 +19,7 @@ class JobTrackerSettings:
     tick_s: float = 0.1
     # Second attempts of slow tasks.
     speculation: bool = True
+    # A TOML file of pools (pools.py says what is in it); empty: pools are what jobs name.
+    pools: str = ""
     # Jobs that are over and still listed.
     jobs_kept: int = 200

@@ -28,29 +28,49 @@ AGE_MIN_S: Final = 10.0
 SLOWER_THAN_REST: Final = 2.0
 
 
-def choose_speculative(
-    job: Job, kind: TaskKind, tracker: Tracker, field: Field, now: float
-) -> Task | None:
-    """The running task of which this tracker should start a second attempt, if any."""
-    if job.pending[kind] or tracker not in field.usable(job):
-        return None
-    if _running_speculatively(job, kind) >= max(
-        1, int(SLOTS_SHARE_MAX * sum(t.slots(kind) for t in field.trackers))
-    ):
-        return None
-    rates = _rates(job, kind, now)
-    if not rates or _is_slow(tracker, rates):
-        return None
-    bound = _slow_bound(job, kind, rates)
-    late = [
-        (_left_s(attempt, rate), attempt)
-        for attempt, rate in rates
-        if rate <= bound and attempt.tracker_id != tracker.id and _single(job, attempt, now)
-    ]
-    if not late:
-        return None
-    _, attempt = max(late, key=lambda pair: (pair[0], -pair[1].id.index))
-    return job.tasks[kind][attempt.id.index]
+class Stragglers:
+    """The slow tasks of one kind of a job, as they are now; `launched` keeps it true."""
+
+    def __init__(self, job: Job, kind: TaskKind, field: Field, now: float) -> None:
+        self._job, self._kind = job, kind
+        self._usable = field.usable(job)
+        self._late: list[Attempt] = []
+        self._slow_trackers: set[str] = set()
+        self._left = 0
+        if job.pending[kind] or not job.running_of(kind):
+            return
+        slots = sum(tracker.slots(kind) for tracker in field.trackers)
+        self._left = max(1, int(SLOTS_SHARE_MAX * slots)) - _running_speculatively(job, kind)
+        if self._left > 0:
+            self._look(now)
+
+    def _look(self, now: float) -> None:
+        rates = _rates(self._job, self._kind, now)
+        if not rates:
+            return
+        bound = _slow_bound(self._job, self._kind, rates)
+        late = [
+            (-_left_s(attempt, rate), attempt.id.index, attempt)
+            for attempt, rate in rates
+            if rate <= bound and _single(self._job, attempt, now)
+        ]
+        self._late = [attempt for _, _, attempt in sorted(late, key=lambda one: one[:2])]
+        if self._late:
+            self._slow_trackers = _slow_trackers(rates)
+
+    def __bool__(self) -> bool:
+        return bool(self._late) and self._left > 0
+
+    def choose(self, tracker: Tracker) -> Task | None:
+        """The running task of which this tracker should start a second attempt, if any."""
+        if not self or tracker.id not in self._usable or tracker.id in self._slow_trackers:
+            return None
+        attempt = next((a for a in self._late if a.tracker_id != tracker.id), None)
+        return self._job.tasks[self._kind][attempt.id.index] if attempt else None
+
+    def launched(self, task: Task) -> None:
+        self._left -= 1
+        self._late = [attempt for attempt in self._late if attempt.id.task != task.id]
 
 
 def _running_speculatively(job: Job, kind: TaskKind) -> int:
@@ -69,23 +89,21 @@ def _rates(job: Job, kind: TaskKind, now: float) -> list[tuple[Attempt, float]]:
 
 def _slow_bound(job: Job, kind: TaskKind, rates: list[tuple[Attempt, float]]) -> float:
     """Rates at or below this are slow; finished tasks count with their whole length."""
-    finished = [1.0 / max(seconds, 1e-3) for seconds in job.durations_s[kind]]
+    finished = [1.0 / max(seconds, 1e-3) for seconds in job.durations[kind].sample]
     everything = sorted([rate for _, rate in rates] + finished)
     quarter = everything[int(SLOW_SHARE * (len(everything) - 1))]
     median = everything[len(everything) // 2]
     return min(quarter, median / SLOWER_THAN_REST)
 
 
-def _is_slow(tracker: Tracker, rates: list[tuple[Attempt, float]]) -> bool:
+def _slow_trackers(rates: list[tuple[Attempt, float]]) -> set[str]:
     by_tracker: defaultdict[str, list[float]] = defaultdict(list)
     for attempt, rate in rates:
         by_tracker[attempt.tracker_id].append(rate)
-    if tracker.id not in by_tracker:
-        return False
     means = {name: sum(values) / len(values) for name, values in by_tracker.items()}
     # The mean, not the median: of three trackers one has the straggler, and is the slowest.
-    mean = sum(means.values()) / len(means)
-    return means[tracker.id] < mean / SLOWER_THAN_REST
+    bound = sum(means.values()) / len(means) / SLOWER_THAN_REST
+    return {name for name, mean in means.items() if mean < bound}
 
 
 def _single(job: Job, attempt: Attempt, now: float) -> bool:

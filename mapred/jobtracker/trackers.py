@@ -8,7 +8,7 @@ Rules
 - Trackers that the replayed history knows are expected: they get `dead_after_s` to register.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from blockstore.runtime.liveness import Liveness, State
 from blockstore.runtime.mailbox import Inbox, Outbox
@@ -32,6 +32,8 @@ class Tracker:
         self.inbox: Inbox[TrackerEvent] = Inbox()
         self.occupied: dict[AttemptId, None] = {}
         self._running = dict.fromkeys(TaskKind, 0)
+        # Who is told when a slot is taken or freed.
+        self.on_slots: Callable[[Tracker], None] = lambda _: None
         for attempt in attempts:
             self.occupy(attempt)
         # Hosts under which splits may name this machine.
@@ -53,11 +55,13 @@ class Tracker:
         if attempt not in self.occupied:
             self.occupied[attempt] = None
             self._running[attempt.kind] += 1
+            self.on_slots(self)
 
     def vacate(self, attempt: AttemptId) -> None:
         if attempt in self.occupied:
             del self.occupied[attempt]
             self._running[attempt.kind] -= 1
+            self.on_slots(self)
 
     def running(self, kind: TaskKind) -> int:
         return self._running[kind]
@@ -81,6 +85,10 @@ class Trackers:
 
     def __init__(self, *, dead_after_s: float) -> None:
         self.live: dict[str, Tracker] = {}
+        # Those with a free slot: an event finds them without a look at all others.
+        self.free: dict[TaskKind, dict[str, Tracker]] = {kind: {} for kind in TaskKind}
+        # Rises when a session begins or ends.
+        self.version = 0
         self._gone: dict[str, TrackerInfo] = {}
         self._liveness: Liveness[str] = Liveness(
             stale_after_s=dead_after_s, dead_after_s=dead_after_s
@@ -106,8 +114,27 @@ class Trackers:
 
     def begin(self, tracker: Tracker, now: float) -> None:
         self.live[tracker.id] = tracker
+        self.version += 1
+        tracker.on_slots = self._look_for_room
+        self._look_for_room(tracker)
         self._gone.pop(tracker.id, None)
         self._liveness.heard(tracker.id, now)
+
+    def _look_for_room(self, tracker: Tracker) -> None:
+        if self.live.get(tracker.id) is tracker:
+            for kind, free in self.free.items():
+                if tracker.free(kind) > 0:
+                    free[tracker.id] = tracker
+                else:
+                    free.pop(tracker.id, None)
+
+    def find(self, name: str) -> str | None:
+        """The id of a tracker, live or not, that is called so: by id or host:port."""
+        infos = [tracker.info for tracker in self] + list(self._gone.values())
+        for info in infos:
+            if name in (info.tracker_id, f"{info.host}:{info.port}"):
+                return info.tracker_id
+        return None
 
     def heard(self, tracker_id: str, now: float) -> None:
         self._liveness.heard(tracker_id, now)
@@ -118,10 +145,10 @@ class Trackers:
         for tracker_id in dead:
             if tracker := self.live.pop(tracker_id, None):
                 self._gone[tracker_id] = tracker.info
+                self.version += 1
+                for free in self.free.values():
+                    free.pop(tracker_id, None)
         return dead
-
-    def names(self) -> set[str]:
-        return {name for tracker in self for name in tracker.names}
 
     def status(self, now: float) -> list[TrackerStatus]:
         """Sorted by id; the dead ones too, until they come back."""

@@ -2,14 +2,17 @@
 
 from mapred.jobtracker.jobs import Job, Phase
 from mapred.jobtracker.scheduler import Field
+from mapred.jobtracker.trackers import Trackers
 
 
-def why_waiting(job: Job, field: Field, left_s: float) -> str:
+def why_waiting(job: Job, field: Field, trackers: Trackers, left_s: float) -> str:
     """`left_s`: until a job that no tracker can run is given up."""
     if job.phase is Phase.PREPARING:
         return "the output directory is being made"
     if job.phase is Phase.ENDING:
         return "ending: killed attempts are being waited for" if job.live else ""
+    if not field.trackers and trackers.live:
+        return f"every TaskTracker is being drained (given up in {max(left_s, 0):.0f} s)"
     if not field.trackers:
         return f"no TaskTracker is registered (given up in {max(left_s, 0):.0f} s)"
     if not field.usable(job):
@@ -19,6 +22,6 @@ def why_waiting(job: Job, field: Field, left_s: float) -> str:
         )
     if job.live:
         return ""
-    if not any(tracker.free(kind) > 0 for tracker in field.trackers for kind in job.tasks):
+    if not any(trackers.free.values()):
         return "no TaskTracker has a free slot"
     return ""

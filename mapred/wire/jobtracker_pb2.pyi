@@ -190,6 +190,181 @@ class KillReply(_message.Message):
 Global___KillReply: _TypeAlias = KillReply  # noqa: Y015
 
 @_typing.final
+class SetPriorityRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    priority: _types_pb2.Priority.ValueType
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        priority: _types_pb2.Priority.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id", "priority", b"priority"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetPriorityRequest: _TypeAlias = SetPriorityRequest  # noqa: Y015
+
+@_typing.final
+class SetPriorityReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGED_FIELD_NUMBER: _builtins.int
+    changed: _builtins.bool
+    """False when the job had ended."""
+    def __init__(
+        self,
+        *,
+        changed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetPriorityReply: _TypeAlias = SetPriorityReply  # noqa: Y015
+
+@_typing.final
+class PoolsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PoolsRequest: _TypeAlias = PoolsRequest  # noqa: Y015
+
+@_typing.final
+class PoolStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    MIN_MAPS_FIELD_NUMBER: _builtins.int
+    MIN_REDUCES_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    JOBS_RUNNING_FIELD_NUMBER: _builtins.int
+    MAPS_RUNNING_FIELD_NUMBER: _builtins.int
+    REDUCES_RUNNING_FIELD_NUMBER: _builtins.int
+    MAPS_WAITING_FIELD_NUMBER: _builtins.int
+    REDUCES_WAITING_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    weight: _builtins.float
+    min_maps: _builtins.int
+    """Slots that it gets before the others share the rest, as long as it can use them."""
+    min_reduces: _builtins.int
+    order: _builtins.str
+    """"fair" or "fifo": among the jobs of the pool."""
+    jobs_running: _builtins.int
+    maps_running: _builtins.int
+    reduces_running: _builtins.int
+    maps_waiting: _builtins.int
+    """Tasks that wait for a slot."""
+    reduces_waiting: _builtins.int
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        weight: _builtins.float = ...,
+        min_maps: _builtins.int = ...,
+        min_reduces: _builtins.int = ...,
+        order: _builtins.str = ...,
+        jobs_running: _builtins.int = ...,
+        maps_running: _builtins.int = ...,
+        reduces_running: _builtins.int = ...,
+        maps_waiting: _builtins.int = ...,
+        reduces_waiting: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["jobs_running", b"jobs_running", "maps_running", b"maps_running", "maps_waiting", b"maps_waiting", "min_maps", b"min_maps", "min_reduces", b"min_reduces", "name", b"name", "order", b"order", "reduces_running", b"reduces_running", "reduces_waiting", b"reduces_waiting", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PoolStatus: _TypeAlias = PoolStatus  # noqa: Y015
+
+@_typing.final
+class PoolsReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POOLS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def pools(self) -> _containers.RepeatedCompositeFieldContainer[Global___PoolStatus]:
+        """By name."""
+
+    def __init__(
+        self,
+        *,
+        pools: _abc.Iterable[Global___PoolStatus] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pools", b"pools"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PoolsReply: _TypeAlias = PoolsReply  # noqa: Y015
+
+@_typing.final
+class DrainTrackerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACKER_FIELD_NUMBER: _builtins.int
+    DRAIN_FIELD_NUMBER: _builtins.int
+    tracker: _builtins.str
+    """Its id, or host:port."""
+    drain: _builtins.bool
+    """False: it gets attempts again."""
+    def __init__(
+        self,
+        *,
+        tracker: _builtins.str = ...,
+        drain: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drain", b"drain", "tracker", b"tracker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrainTrackerRequest: _TypeAlias = DrainTrackerRequest  # noqa: Y015
+
+@_typing.final
+class DrainTrackerReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACKER_ID_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    tracker_id: _builtins.str
+    changed: _builtins.bool
+    """False when it was so before."""
+    def __init__(
+        self,
+        *,
+        tracker_id: _builtins.str = ...,
+        changed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed", "tracker_id", b"tracker_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrainTrackerReply: _TypeAlias = DrainTrackerReply  # noqa: Y015
+
+@_typing.final
 class ClusterStatusRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -217,16 +392,19 @@ class TrackerStatus(_message.Message):
     REDUCE_SLOTS_FIELD_NUMBER: _builtins.int
     MAPS_RUNNING_FIELD_NUMBER: _builtins.int
     REDUCES_RUNNING_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     tracker_id: _builtins.str
     host: _builtins.str
     port: _builtins.int
     state: _builtins.str
-    """"live" or "dead"."""
+    """"live", "dead", "draining" (still needed), "drained" or "quarantined"."""
     heard_s_ago: _builtins.float
     map_slots: _builtins.int
     reduce_slots: _builtins.int
     maps_running: _builtins.int
     reduces_running: _builtins.int
+    reason: _builtins.str
+    """Why it gets no attempts, if so."""
     def __init__(
         self,
         *,
@@ -239,10 +417,11 @@ class TrackerStatus(_message.Message):
         reduce_slots: _builtins.int = ...,
         maps_running: _builtins.int = ...,
         reduces_running: _builtins.int = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["heard_s_ago", b"heard_s_ago", "host", b"host", "map_slots", b"map_slots", "maps_running", b"maps_running", "port", b"port", "reduce_slots", b"reduce_slots", "reduces_running", b"reduces_running", "state", b"state", "tracker_id", b"tracker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["heard_s_ago", b"heard_s_ago", "host", b"host", "map_slots", b"map_slots", "maps_running", b"maps_running", "port", b"port", "reason", b"reason", "reduce_slots", b"reduce_slots", "reduces_running", b"reduces_running", "state", b"state", "tracker_id", b"tracker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -59,6 +59,21 @@ class JobTrackerStub(object):
                 request_serializer=mapred_dot_wire_dot_jobtracker__pb2.ClusterStatusRequest.SerializeToString,
                 response_deserializer=mapred_dot_wire_dot_jobtracker__pb2.ClusterStatusReply.FromString,
                 _registered_method=True)
+        self.SetPriority = channel.unary_unary(
+                '/mapred.JobTracker/SetPriority',
+                request_serializer=mapred_dot_wire_dot_jobtracker__pb2.SetPriorityRequest.SerializeToString,
+                response_deserializer=mapred_dot_wire_dot_jobtracker__pb2.SetPriorityReply.FromString,
+                _registered_method=True)
+        self.Pools = channel.unary_unary(
+                '/mapred.JobTracker/Pools',
+                request_serializer=mapred_dot_wire_dot_jobtracker__pb2.PoolsRequest.SerializeToString,
+                response_deserializer=mapred_dot_wire_dot_jobtracker__pb2.PoolsReply.FromString,
+                _registered_method=True)
+        self.DrainTracker = channel.unary_unary(
+                '/mapred.JobTracker/DrainTracker',
+                request_serializer=mapred_dot_wire_dot_jobtracker__pb2.DrainTrackerRequest.SerializeToString,
+                response_deserializer=mapred_dot_wire_dot_jobtracker__pb2.DrainTrackerReply.FromString,
+                _registered_method=True)
 
 
 class JobTrackerServicer(object):
@@ -96,6 +111,27 @@ class JobTrackerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetPriority(self, request, context):
+        """Of a running job; what already runs goes on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Pools(self, request, context):
+        """Shares of the cluster: those that are configured, and those that jobs run in.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DrainTracker(self, request, context):
+        """No new attempts for a tracker, or again; survives restarts of both.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JobTrackerServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -123,6 +159,21 @@ def add_JobTrackerServicer_to_server(servicer, server):
                     servicer.ClusterStatus,
                     request_deserializer=mapred_dot_wire_dot_jobtracker__pb2.ClusterStatusRequest.FromString,
                     response_serializer=mapred_dot_wire_dot_jobtracker__pb2.ClusterStatusReply.SerializeToString,
+            ),
+            'SetPriority': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetPriority,
+                    request_deserializer=mapred_dot_wire_dot_jobtracker__pb2.SetPriorityRequest.FromString,
+                    response_serializer=mapred_dot_wire_dot_jobtracker__pb2.SetPriorityReply.SerializeToString,
+            ),
+            'Pools': grpc.unary_unary_rpc_method_handler(
+                    servicer.Pools,
+                    request_deserializer=mapred_dot_wire_dot_jobtracker__pb2.PoolsRequest.FromString,
+                    response_serializer=mapred_dot_wire_dot_jobtracker__pb2.PoolsReply.SerializeToString,
+            ),
+            'DrainTracker': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrainTracker,
+                    request_deserializer=mapred_dot_wire_dot_jobtracker__pb2.DrainTrackerRequest.FromString,
+                    response_serializer=mapred_dot_wire_dot_jobtracker__pb2.DrainTrackerReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -260,6 +311,87 @@ class JobTracker(object):
             '/mapred.JobTracker/ClusterStatus',
             mapred_dot_wire_dot_jobtracker__pb2.ClusterStatusRequest.SerializeToString,
             mapred_dot_wire_dot_jobtracker__pb2.ClusterStatusReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetPriority(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mapred.JobTracker/SetPriority',
+            mapred_dot_wire_dot_jobtracker__pb2.SetPriorityRequest.SerializeToString,
+            mapred_dot_wire_dot_jobtracker__pb2.SetPriorityReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Pools(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mapred.JobTracker/Pools',
+            mapred_dot_wire_dot_jobtracker__pb2.PoolsRequest.SerializeToString,
+            mapred_dot_wire_dot_jobtracker__pb2.PoolsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrainTracker(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mapred.JobTracker/DrainTracker',
+            mapred_dot_wire_dot_jobtracker__pb2.DrainTrackerRequest.SerializeToString,
+            mapred_dot_wire_dot_jobtracker__pb2.DrainTrackerReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,6 +38,12 @@ class JobTrackerStub:
     Kill: _grpc.UnaryUnaryMultiCallable[_jobtracker_pb2.KillRequest, _jobtracker_pb2.KillReply]
     """`killed` is false when the job had ended before."""
     ClusterStatus: _grpc.UnaryUnaryMultiCallable[_jobtracker_pb2.ClusterStatusRequest, _jobtracker_pb2.ClusterStatusReply]
+    SetPriority: _grpc.UnaryUnaryMultiCallable[_jobtracker_pb2.SetPriorityRequest, _jobtracker_pb2.SetPriorityReply]
+    """Of a running job; what already runs goes on."""
+    Pools: _grpc.UnaryUnaryMultiCallable[_jobtracker_pb2.PoolsRequest, _jobtracker_pb2.PoolsReply]
+    """Shares of the cluster: those that are configured, and those that jobs run in."""
+    DrainTracker: _grpc.UnaryUnaryMultiCallable[_jobtracker_pb2.DrainTrackerRequest, _jobtracker_pb2.DrainTrackerReply]
+    """No new attempts for a tracker, or again; survives restarts of both."""
 
 @_typing.type_check_only
 class JobTrackerAsyncStub(JobTrackerStub):
@@ -49,6 +55,12 @@ class JobTrackerAsyncStub(JobTrackerStub):
     Kill: _aio.UnaryUnaryMultiCallable[_jobtracker_pb2.KillRequest, _jobtracker_pb2.KillReply]  # type: ignore[assignment]
     """`killed` is false when the job had ended before."""
     ClusterStatus: _aio.UnaryUnaryMultiCallable[_jobtracker_pb2.ClusterStatusRequest, _jobtracker_pb2.ClusterStatusReply]  # type: ignore[assignment]
+    SetPriority: _aio.UnaryUnaryMultiCallable[_jobtracker_pb2.SetPriorityRequest, _jobtracker_pb2.SetPriorityReply]  # type: ignore[assignment]
+    """Of a running job; what already runs goes on."""
+    Pools: _aio.UnaryUnaryMultiCallable[_jobtracker_pb2.PoolsRequest, _jobtracker_pb2.PoolsReply]  # type: ignore[assignment]
+    """Shares of the cluster: those that are configured, and those that jobs run in."""
+    DrainTracker: _aio.UnaryUnaryMultiCallable[_jobtracker_pb2.DrainTrackerRequest, _jobtracker_pb2.DrainTrackerReply]  # type: ignore[assignment]
+    """No new attempts for a tracker, or again; survives restarts of both."""
 
 class JobTrackerServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -87,6 +99,30 @@ class JobTrackerServicer(metaclass=_abc_1.ABCMeta):
         request: _jobtracker_pb2.ClusterStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_jobtracker_pb2.ClusterStatusReply, _abc.Awaitable[_jobtracker_pb2.ClusterStatusReply]]: ...
+
+    @_abc_1.abstractmethod
+    def SetPriority(
+        self,
+        request: _jobtracker_pb2.SetPriorityRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_jobtracker_pb2.SetPriorityReply, _abc.Awaitable[_jobtracker_pb2.SetPriorityReply]]:
+        """Of a running job; what already runs goes on."""
+
+    @_abc_1.abstractmethod
+    def Pools(
+        self,
+        request: _jobtracker_pb2.PoolsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_jobtracker_pb2.PoolsReply, _abc.Awaitable[_jobtracker_pb2.PoolsReply]]:
+        """Shares of the cluster: those that are configured, and those that jobs run in."""
+
+    @_abc_1.abstractmethod
+    def DrainTracker(
+        self,
+        request: _jobtracker_pb2.DrainTrackerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_jobtracker_pb2.DrainTrackerReply, _abc.Awaitable[_jobtracker_pb2.DrainTrackerReply]]:
+        """No new attempts for a tracker, or again; survives restarts of both."""
 
 def add_JobTrackerServicer_to_server(servicer: JobTrackerServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

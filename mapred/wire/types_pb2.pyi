@@ -35,6 +35,28 @@ MAP: TaskKind.ValueType  # 0
 REDUCE: TaskKind.ValueType  # 1
 Global___TaskKind: _TypeAlias = TaskKind  # noqa: Y015
 
+class _Priority:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Priority.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PRIORITY_NORMAL: _Priority.ValueType  # 0
+    PRIORITY_VERY_LOW: _Priority.ValueType  # 1
+    PRIORITY_LOW: _Priority.ValueType  # 2
+    PRIORITY_HIGH: _Priority.ValueType  # 3
+    PRIORITY_VERY_HIGH: _Priority.ValueType  # 4
+
+class Priority(_Priority, metaclass=_PriorityEnumTypeWrapper):
+    """Which of a pool's jobs goes first."""
+
+PRIORITY_NORMAL: Priority.ValueType  # 0
+PRIORITY_VERY_LOW: Priority.ValueType  # 1
+PRIORITY_LOW: Priority.ValueType  # 2
+PRIORITY_HIGH: Priority.ValueType  # 3
+PRIORITY_VERY_HIGH: Priority.ValueType  # 4
+Global___Priority: _TypeAlias = Priority  # noqa: Y015
+
 class _JobState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -183,6 +205,8 @@ class JobSpec(_message.Message):
     PYTHON_VERSION_FIELD_NUMBER: _builtins.int
     ENGINE_VERSION_FIELD_NUMBER: _builtins.int
     SETTINGS_FIELD_NUMBER: _builtins.int
+    POOL_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     user: _builtins.str
     code_sha256: _builtins.str
@@ -208,6 +232,10 @@ class JobSpec(_message.Message):
     python_version: _builtins.str
     """The client's Python (such as "3.11") and engine version."""
     engine_version: _builtins.str
+    pool: _builtins.str
+    """Whose share of the cluster it uses; empty: the pool "default"."""
+    priority: Global___Priority.ValueType
+    """As submitted; see SetPriority."""
     @_builtins.property
     def splits(self) -> _containers.RepeatedCompositeFieldContainer[Global___Split]: ...
     @_builtins.property
@@ -235,10 +263,12 @@ class JobSpec(_message.Message):
         python_version: _builtins.str = ...,
         engine_version: _builtins.str = ...,
         settings: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        pool: _builtins.str = ...,
+        priority: Global___Priority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts_max", b"attempts_max", "code_sha256", b"code_sha256", "code_uri", b"code_uri", "engine_version", b"engine_version", "job_class", b"job_class", "memory_bytes", b"memory_bytes", "module", b"module", "name", b"name", "output_format", b"output_format", "output_uri", b"output_uri", "params_json", b"params_json", "python_version", b"python_version", "reducers", b"reducers", "settings", b"settings", "slowstart", b"slowstart", "splits", b"splits", "stall_s", b"stall_s", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts_max", b"attempts_max", "code_sha256", b"code_sha256", "code_uri", b"code_uri", "engine_version", b"engine_version", "job_class", b"job_class", "memory_bytes", b"memory_bytes", "module", b"module", "name", b"name", "output_format", b"output_format", "output_uri", b"output_uri", "params_json", b"params_json", "pool", b"pool", "priority", b"priority", "python_version", b"python_version", "reducers", b"reducers", "settings", b"settings", "slowstart", b"slowstart", "splits", b"splits", "stall_s", b"stall_s", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -434,6 +464,8 @@ class JobStatus(_message.Message):
     ATTEMPTS_KILLED_FIELD_NUMBER: _builtins.int
     ATTEMPTS_RUNNING_FIELD_NUMBER: _builtins.int
     WAITING_FOR_FIELD_NUMBER: _builtins.int
+    POOL_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     name: _builtins.str
     user: _builtins.str
@@ -454,6 +486,9 @@ class JobStatus(_message.Message):
     attempts_running: _builtins.int
     waiting_for: _builtins.str
     """Why nothing runs just now, if so ("no tracker with a free slot"), else empty."""
+    pool: _builtins.str
+    priority: Global___Priority.ValueType
+    """As it is now."""
     @_builtins.property
     def failures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Failure]:
         """Why it failed or was killed, most probable cause first."""
@@ -487,10 +522,12 @@ class JobStatus(_message.Message):
         attempts_killed: _builtins.int = ...,
         attempts_running: _builtins.int = ...,
         waiting_for: _builtins.str = ...,
+        pool: _builtins.str = ...,
+        priority: Global___Priority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts_failed", b"attempts_failed", "attempts_killed", b"attempts_killed", "attempts_running", b"attempts_running", "counters", b"counters", "failures", b"failures", "finished_at_s", b"finished_at_s", "job_id", b"job_id", "map_progress", b"map_progress", "maps", b"maps", "maps_done", b"maps_done", "name", b"name", "output_files", b"output_files", "output_uri", b"output_uri", "reduce_progress", b"reduce_progress", "reduces", b"reduces", "reduces_done", b"reduces_done", "state", b"state", "submitted_at_s", b"submitted_at_s", "user", b"user", "waiting_for", b"waiting_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts_failed", b"attempts_failed", "attempts_killed", b"attempts_killed", "attempts_running", b"attempts_running", "counters", b"counters", "failures", b"failures", "finished_at_s", b"finished_at_s", "job_id", b"job_id", "map_progress", b"map_progress", "maps", b"maps", "maps_done", b"maps_done", "name", b"name", "output_files", b"output_files", "output_uri", b"output_uri", "pool", b"pool", "priority", b"priority", "reduce_progress", b"reduce_progress", "reduces", b"reduces", "reduces_done", b"reduces_done", "state", b"state", "submitted_at_s", b"submitted_at_s", "user", b"user", "waiting_for", b"waiting_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -21,6 +21,7 @@ from mapred.model import (
     Launch,
     MapOutput,
     OutputsReady,
+    Priority,
     Progress,
     Split,
     TaskId,
@@ -43,18 +44,21 @@ FAILURES = st.builds(
     sample=TEXT, host=TEXT,
 )  # fmt: skip
 OUTPUTS = st.builds(MapOutput, COUNT, COUNT, TEXT, TEXT, COUNT, TEXT, COUNT)
+NAMES = TEXT.filter(bool)
+PRIORITIES = st.sampled_from(Priority)
 MANY_OUTPUTS = st.lists(OUTPUTS, max_size=2).map(tuple)
 SPECS = st.builds(
     JobSpec, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, st.lists(SPLITS, max_size=2).map(tuple), COUNT,
     TEXT, TEXT, TEXT, COUNT, SECONDS, COUNT, SECONDS, TEXT, TEXT,
-    st.dictionaries(TEXT, TEXT, max_size=2),
+    st.dictionaries(TEXT, TEXT, max_size=2), NAMES, PRIORITIES,
 )  # fmt: skip
 STATUSES = st.builds(
     JobStatus, job_id=TEXT, name=TEXT, user=TEXT, map_progress=SECONDS, reduce_progress=SECONDS,
     maps=COUNT, maps_done=COUNT, reduces=COUNT, reduces_done=COUNT, submitted_at_s=SECONDS,
     finished_at_s=SECONDS, output_uri=TEXT, failures=st.lists(FAILURES, max_size=2).map(tuple),
     counters=COUNTERS, output_files=st.lists(TEXT, max_size=2).map(tuple), attempts_failed=COUNT,
-    attempts_killed=COUNT, attempts_running=COUNT, waiting_for=TEXT,
+    attempts_killed=COUNT, attempts_running=COUNT, waiting_for=TEXT, pool=NAMES,
+    priority=PRIORITIES,
 )  # fmt: skip
 EVENTS = st.one_of(
     st.builds(

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,14 @@ from blockstore.runtime import rpc
 from blockstore.runtime.retry import RetryPolicy
 from mapred import wireerrors
 from mapred.client import ClusterEngine
-from mapred.errors import NoSuchJobError, OutputExistsError, RefusedError
+from mapred.errors import NoSuchJobError, NoSuchTrackerError, OutputExistsError, RefusedError
 from mapred.jobtracker.committer import Committer
 from mapred.jobtracker.core import JobTracker
 from mapred.jobtracker.desk import Desk
 from mapred.jobtracker.segments import LocalFolder, SegmentedHistory
 from mapred.jobtracker.servicer import JobTrackerServicer, TrackerServicer
 from mapred.jobtracker.settings import JobTrackerSettings
-from mapred.model import JobSpec, JobState, JobStatus, Split, TrackerInfo
+from mapred.model import JobSpec, JobState, JobStatus, Priority, Split, TrackerInfo
 from mapred.storage.local import LocalStorage
 from mapred.tasktracker.core import TaskTracker
 from mapred.tasktracker.heartbeat import HeartbeatLoop
@@ -155,6 +156,24 @@ def test_refusals_are_the_same_errors_on_this_side(
         engine.submit(_spec(tmp_path))
     with pytest.raises(NoSuchJobError, match="job_1"):
         engine.status("job_1")
+
+
+def test_priorities_pools_and_drained_trackers_over_the_wire(
+    engine: ClusterEngine, workers: list[Worker], tmp_path: Path
+) -> None:
+    spec = replace(_spec(tmp_path, map0="slow", map1="slow"), pool="etl", priority=Priority.LOW)
+    job_id = engine.submit(spec)
+
+    assert engine.set_priority(job_id, Priority.HIGH)
+    status = engine.status(job_id)[0]
+    assert (status.pool, status.priority) == ("etl", Priority.HIGH)
+    assert [(pool.name, pool.jobs_running) for pool in engine.pools()] == [("etl", 1)]
+    assert engine.drain_tracker("tracker0", drain=True) == ("tracker0", True)
+    assert engine.drain_tracker("tracker0", drain=True) == ("tracker0", False)
+    assert engine.trackers()[0].state in ("draining", "drained")
+    with pytest.raises(NoSuchTrackerError, match="tracker9"):
+        engine.drain_tracker("tracker9", drain=True)
+    assert _end(engine, job_id).state is JobState.SUCCEEDED
 
 
 def test_other_versions_are_refused_at_submit(

@@ -9,6 +9,7 @@ import pytest
 from mapred.errors import MapredError
 from mapred.jobtracker.core import JobTracker
 from mapred.jobtracker.entries import Entry
+from mapred.jobtracker.pools import Pools
 from mapred.jobtracker.ready import Action, Outcome, Ready
 from mapred.jobtracker.settings import JobTrackerSettings
 from mapred.model import (
@@ -131,10 +132,13 @@ def _in_words(order: TrackerOrder) -> str:
 class Master:
     """The core with a clock that stands still; actions wait until `perform`."""
 
-    def __init__(self, settings: JobTrackerSettings | None = None) -> None:
+    def __init__(
+        self, settings: JobTrackerSettings | None = None, pools: Pools | None = None
+    ) -> None:
         self.now = 0.0
+        self.pools = pools
         self.settings = settings or JobTrackerSettings(speculation=False)
-        self.core = JobTracker(self.settings)
+        self.core = JobTracker(self.settings, pools)
         self.actions: list[Action] = []
         self.entries: list[Entry] = []
         self.trackers: dict[str, FakeTracker] = {}
@@ -202,7 +206,7 @@ class Master:
     def restart(self) -> None:
         """A crash: a new core with the same journal. No tracker has registered yet."""
         snapshot = self.core.snapshot()
-        self.core = JobTracker(self.settings)
+        self.core = JobTracker(self.settings, self.pools)
         self.core.replay(snapshot)
         self.actions = []
         self.take(self.core.begin(self.now, 1_700_000_000.0 + self.now))
