@@ -8,7 +8,9 @@ first line has. A first line of the file without any number is taken for column 
 lines and lines that begin with # are passed over. A word that is no number, an empty field,
 or a row of another length is an error that names the file and the place.
 
-.npy: numpy.save's files of two dimensions (npy.py).
+.npy: numpy.save's files of two dimensions (npy.py). .parquet: columns of numbers, in the order
+of the file. Sparse rows: libsvm's text by the names .svm, .libsvm and .svmlight (libsvm.py), and
+.csr (csr.py); their blocks are `Csr` instead of arrays.
 """
 
 import re
@@ -22,8 +24,11 @@ from pyarrow import csv
 
 from mapred.errors import InputError
 from mapred.formats.badrecords import REFUSED, BadRecords
+from mapred.formats.csr import CsrReader
+from mapred.formats.libsvm import LibsvmReader
 from mapred.formats.lines import BLOCK_BYTES, LineBlocks
 from mapred.formats.npy import NpyReader
+from mapred.formats.parquet import ParquetInput, ParquetReader
 from mapred.formats.port import RecordBatch, RecordReader
 from mapred.model import Split
 from mapred.storage.port import Storage
@@ -31,6 +36,7 @@ from mapred.storage.port import Storage
 Matrix = npt.NDArray[np.float64]
 
 _SEPARATORS: Final = (b",", b";", b"\t")
+_LIBSVM: Final = frozenset({"svm", "libsvm", "svmlight"})
 _SAMPLE_LETTERS: Final = 200
 _ARROWS_WORDS: Final = re.compile(
     r"In CSV column #\d+: |CSV conversion error to double: |CSV parse error: "
@@ -38,12 +44,56 @@ _ARROWS_WORDS: Final = re.compile(
 
 
 class MatrixInput:
-    """Text or .npy, by the file's name."""
+    """By the file's name; what isn't known is text."""
 
     def reader(self, split: Split, storage: Storage, bad: BadRecords = REFUSED) -> RecordReader:
-        if split.uri.endswith(".npy"):
+        ending = split.uri.rpartition("/")[2].rpartition(".")[2]
+        if ending == "npy":
             return NpyReader(split, storage)
+        if ending == "parquet":
+            return ParquetMatrixReader(split, storage)
+        if ending == "csr":
+            return CsrReader(split, storage)
+        if ending in _LIBSVM:
+            return LibsvmReader(split, storage)
         return MatrixReader(split, storage)
+
+
+class ParquetMatrixReader:
+    """The row groups of one split: (number of the first row, rows)."""
+
+    def __init__(self, split: Split, storage: Storage) -> None:
+        self._uri = split.uri
+        self._reader = ParquetReader(ParquetInput(), split, storage)
+
+    @property
+    def bytes_read(self) -> int:
+        return self._reader.bytes_read
+
+    def batches(self) -> Iterator[RecordBatch]:
+        for numbers, table in self._reader.tables():
+            if numbers:
+                yield [numbers[0]], [self._rows(numbers[0], table)]
+
+    def counters(self) -> Mapping[str, int]:
+        return self._reader.counters()
+
+    def _rows(self, first: int, table: Any) -> Matrix:
+        columns = []
+        for name, column in zip(table.schema.names, table.columns, strict=True):
+            kind = column.type
+            if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+                raise InputError(
+                    f"{self._uri}: column '{name}' holds {kind}, and numbers are needed"
+                )
+            if column.null_count:
+                raise InputError(
+                    f"{self._uri}: column '{name}' has nulls after row {first}: fill or drop them"
+                )
+            columns.append(column.to_numpy(zero_copy_only=False).astype(np.float64))
+        if not columns:
+            raise InputError(f"{self._uri} has no columns")
+        return np.column_stack(columns)
 
 
 class MatrixReader:

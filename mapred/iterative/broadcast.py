@@ -42,6 +42,8 @@ class RoundSettings:
     lineage: str
     # How much of it a worker process may keep, bytes.
     pinned_bytes: int
+    # Loops of one family, which run the same code, are served by the same processes.
+    family: str = ""
 
     def settings(self) -> dict[str, str]:
         return {
@@ -50,7 +52,7 @@ class RoundSettings:
             f"{_PREFIX}round": str(self.number),
             f"{_PREFIX}lineage": self.lineage,
             f"{_PREFIX}pinned_bytes": str(self.pinned_bytes),
-            PROCESS_FAMILY: self.lineage,
+            PROCESS_FAMILY: self.family or self.lineage,
         }
 
 

@@ -157,7 +157,8 @@ def _column_bytes(column: Sequence[Any]) -> int:
 
 def _item_bytes(item: Any) -> int:
     # 8: the list's own pointer.
-    own = item.nbytes + 112 if isinstance(item, np.ndarray) else sys.getsizeof(item)
+    arrays = getattr(item, "nbytes", None)
+    own = sys.getsizeof(item) if arrays is None else arrays + 112
     if isinstance(item, list | tuple):
         own += sum(map(_item_bytes, item))
     return own + 8

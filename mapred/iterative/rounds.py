@@ -93,8 +93,15 @@ class Loop:
         *,
         lineage: str,
         listener: Listener | None = None,
+        begin: Any = None,
+        family: str = "",
     ) -> None:
-        """Raises JobDefinitionError when the job can't be looped."""
+        """`begin` is the first state, if the job's `initial_state` isn't to make it. Loops of one
+        `family`, which must have the same code, use the same task processes one after the other.
+
+        Raises:
+            JobDefinitionError: the job can't be looped.
+        """
         check_loop(job)
         self._engine = engine
         self._spec = spec
@@ -105,6 +112,8 @@ class Loop:
         self._checkpoints = Checkpoints(spec.output_uri, self._storage, origin_of(spec))
         self._job = job()
         self._job.ctx = LoopContext(values_of(job, spec.params_json), spec)
+        self._begin = begin
+        self._family = family
         self._records: list[RoundRecord] = []
         self._resumed: Checkpoint | None = None
         self._counters: Counter[tuple[str, str]] = Counter()
@@ -159,7 +168,7 @@ class Loop:
         """Sets the state; a checkpoint may be of a loop that had come to its end."""
         ctx = self._job.ctx
         if self._resumed is None:
-            ctx.state = self._job.initial_state()
+            ctx.state = self._job.initial_state() if self._begin is None else self._begin
             return None
         ctx.round, ctx.state = self._resumed.round, self._resumed.state
         return self._resumed.stop
@@ -184,7 +193,7 @@ class Loop:
     def _round(self, number: int, state: Any) -> Any:
         """Submits the round, waits for its end, and makes the next state of its output."""
         sent = send(state, self._place(), self._storage)
-        loop = RoundSettings(sent, number, self._lineage, self._job.pinned_bytes)
+        loop = RoundSettings(sent, number, self._lineage, self._job.pinned_bytes, self._family)
         output_uri = self._place(f"round-{number:06d}")
         settings = {k: v for k, v in self._spec.settings.items() if k != LOOP_SETTING}
         spec = replace(

@@ -1,30 +1,23 @@
 """KMeans: the rounds of lloyd.py behind scikit-learn's names.
 
 The same start gives the same centres as scikit-learn's Lloyd, up to the last bits, with these
-differences: `init` is "random" or the centres themselves (no k-means++ yet), one start is
-made (no n_init), and a centre that loses all its rows stays where it is.
+differences: `init` is "random" or the centres themselves, one start is made (no n_init), and a
+centre that loses all its rows stays where it is.
 """
 
-import tempfile
-import uuid
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from mapred.embedded import EmbeddedEngine
-from mapred.iterative.rounds import Loop, LoopResult
-from mapred.ml import lloyd
+from mapred.formats.csr import Csr
+from mapred.ml.estimator import Estimator, Fit
 from mapred.ml.lloyd import RANDOM, Lloyd, nearest
-from mapred.ml.rows import Matrix, Rows, as_matrix, blocks_of, check_rows, paths_of, saved
-from mapred.submit import plan
-
-_PARAMETERS = ("n_clusters", "init", "max_iter", "tol", "random_state", "workers")
+from mapred.ml.parameters import number, whole_number
+from mapred.ml.rows import Matrix, Rows, as_matrix
 
 
-class KMeans:
+class KMeans(Estimator):
     """Centres that make the squared distances of rows to their nearest centre small.
 
     Args:
@@ -34,6 +27,8 @@ class KMeans:
         tol: the centres' way, relative to the variance, at which they have arrived.
         random_state: seed of a random start.
         workers: task processes on this machine; None: one per processor.
+        cluster: a JobTracker's "host:port", to run there instead.
+        verbose: whether to write a line per round.
 
     After `fit`: cluster_centers_, inertia_, n_iter_, n_features_in_, converged_, history_ (a
     dict of inertia and way per round), and for arrays labels_.
@@ -42,10 +37,6 @@ class KMeans:
     cluster_centers_: Matrix
     labels_: npt.NDArray[np.intp]
     inertia_: float
-    n_iter_: int
-    n_features_in_: int
-    converged_: bool
-    history_: list[dict[str, float]]
 
     def __init__(
         self,
@@ -56,6 +47,8 @@ class KMeans:
         tol: float = 1e-4,
         random_state: int = 0,
         workers: int | None = None,
+        cluster: str | None = None,
+        verbose: bool = False,
     ) -> None:
         self.n_clusters = n_clusters
         self.init = init
@@ -63,6 +56,8 @@ class KMeans:
         self.tol = tol
         self.random_state = random_state
         self.workers = workers
+        self.cluster = cluster
+        self.verbose = verbose
 
     def fit(self, X: Rows, y: object = None) -> Self:  # noqa: N803
         """Learns from an array of rows, or from tables in files (a path, or several).
@@ -72,24 +67,29 @@ class KMeans:
             JobFailedError: a round failed; says where in the input.
         """
         self._check_parameters()
-        paths = paths_of(X)
-        matrix = None if paths else as_matrix(X)
-        if matrix is not None and len(matrix) < self.n_clusters:
-            raise ValueError(f"n_clusters={self.n_clusters}, and X has only {len(matrix)} rows")
-        with tempfile.TemporaryDirectory(prefix="mapred-kmeans-") as folder:
-            inputs = paths or [saved(matrix, Path(folder, "rows.npy"))]  # type: ignore[arg-type]
-            result = self._run(inputs, self._start(matrix, Path(folder)), Path(folder))
-        self.cluster_centers_ = result.state["centres"]
-        self.n_features_in_ = self.cluster_centers_.shape[1]
-        self.n_iter_ = len(result.rounds)
-        self.converged_ = result.stop.converged
-        self.history_ = [dict(record.metrics) for record in result.rounds]
-        self._evaluate(matrix, paths)
+        centres = None if isinstance(self.init, str) else as_matrix(self.init, "init")
+        if centres is not None and len(centres) != self.n_clusters:
+            raise ValueError(f"init has {len(centres)} rows, and n_clusters={self.n_clusters}")
+        with self._fitting(X) as fit:
+            self._check_against(fit, centres)
+            result = self._loop(
+                fit,
+                Lloyd,
+                begin=None if centres is None else beginning(centres),
+                clusters=self.n_clusters,
+                seed=self.random_state,
+                max_iter=self.max_iter,
+                tol=float(self.tol),
+            )
+            self.cluster_centers_ = result.state["centres"]
+            self._evaluate(fit)
         return self
 
     def predict(self, X: Rows) -> npt.NDArray[np.intp]:  # noqa: N803
         """The number of each row's nearest centre."""
-        return np.concatenate([nearest(rows, self._centres())[0] for rows in self._blocks(X)])
+        self._fitted()
+        centres = self.cluster_centers_
+        return np.concatenate([nearest(rows, centres)[0] for rows in self._blocks(X)])
 
     def fit_predict(self, X: Rows, y: object = None) -> npt.NDArray[np.intp]:  # noqa: N803
         self.fit(X)
@@ -97,100 +97,68 @@ class KMeans:
 
     def transform(self, X: Rows) -> Matrix:  # noqa: N803
         """Each row's distances to all centres."""
-        centres = self._centres()
+        self._fitted()
         return np.concatenate(
             [
-                np.linalg.norm(rows[:, None, :] - centres[None, :, :], axis=2)
+                np.column_stack([np.sqrt(ways(rows, centre)) for centre in self.cluster_centers_])
                 for rows in self._blocks(X)
             ]
         )
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in _PARAMETERS}
-
-    def set_params(self, **params: Any) -> Self:
-        """Raises ValueError: an unknown name."""
-        for name, value in params.items():
-            if name not in _PARAMETERS:
-                raise ValueError(f"KMeans has no parameter '{name}': {', '.join(_PARAMETERS)}")
-            setattr(self, name, value)
-        return self
-
-    def __repr__(self) -> str:
-        return f"KMeans(n_clusters={self.n_clusters}, max_iter={self.max_iter}, tol={self.tol:g})"
-
-    # --- the loop
-
-    def _run(self, inputs: list[str], init: str, folder: Path) -> LoopResult:
-        with EmbeddedEngine(self._workers()) as engine:
-            spec = plan(
-                f"{lloyd.__file__}:{Lloyd.__name__}",
-                inputs,
-                output=str(folder / "output"),
-                params={
-                    "clusters": str(self.n_clusters),
-                    "init": init,
-                    "seed": str(self.random_state),
-                    "max_iter": str(self.max_iter),
-                    "tol": repr(float(self.tol)),
-                },
-                code_base=(folder / "code").as_uri(),
-                workers=self.workers,
-            )
-            return Loop(engine, spec, Lloyd, lineage=f"loop_{uuid.uuid4().hex[:12]}").run()
-
-    def _workers(self) -> int:
-        import os
-
-        return self.workers or os.cpu_count() or 1
+    def fit_transform(self, X: Rows, y: object = None) -> Matrix:  # noqa: N803
+        return self.fit(X).transform(X)
 
     def _check_parameters(self) -> None:
-        for name, least in (("n_clusters", 1), ("max_iter", 1), ("tol", 0), ("random_state", 0)):
-            value = getattr(self, name)
-            kinds = int | float | np.number if name == "tol" else int | np.integer
-            if isinstance(value, bool) or not isinstance(value, kinds) or not value >= least:
-                raise ValueError(f"{name}={value!r}: a number of at least {least} is needed")
-        if self.workers is not None and self.workers < 1:
-            raise ValueError(f"workers={self.workers!r}: at least 1, or None for one per processor")
+        whole_number("n_clusters", self.n_clusters)
+        whole_number("max_iter", self.max_iter)
+        whole_number("random_state", self.random_state, 0)
+        number("tol", self.tol)
         if isinstance(self.init, str) and self.init != RANDOM:
             raise ValueError(f"init={self.init!r}: 'random', or an array of the first centres")
 
-    def _start(self, matrix: Matrix | None, folder: Path) -> str:
-        """What the job's `init` is to be."""
-        if isinstance(self.init, str):
-            return RANDOM
-        centres = as_matrix(self.init, "init")
-        if len(centres) != self.n_clusters:
-            raise ValueError(f"init has {len(centres)} rows, and n_clusters={self.n_clusters}")
-        if matrix is not None and centres.shape[1] != matrix.shape[1]:
-            raise ValueError(f"init has {centres.shape[1]} columns, and X has {matrix.shape[1]}")
-        return saved(centres, folder / "init.npy")
+    def _check_against(self, fit: Fit, centres: Matrix | None) -> None:
+        if fit.rows < self.n_clusters:
+            raise ValueError(f"n_clusters={self.n_clusters}, and X has only {fit.rows} rows")
+        if centres is not None and centres.shape[1] != fit.columns:
+            raise ValueError(f"init has {centres.shape[1]} columns, and X has {fit.columns}")
 
-    def _evaluate(self, matrix: Matrix | None, paths: list[str] | None) -> None:
+    def _evaluate(self, fit: Fit) -> None:
         """What belongs to the last centres: the rounds know only of those before."""
-        inertia = 0.0
+        self.inertia_ = 0.0
         labels = []
-        for rows in [matrix] if matrix is not None else blocks_of(paths or []):
+        for rows, _ in [(fit.array, None)] if fit.array is not None else fit.blocks():
             found, _ = nearest(rows, self.cluster_centers_)
-            # Exactly, not by scores, which lose digits when rows are far from 0.
-            ways = rows - self.cluster_centers_[found]
-            inertia += float(np.einsum("ij,ij->", ways, ways))
-            if matrix is not None:
-                labels.append(found)
-        self.inertia_ = inertia
-        if labels:
+            self.inertia_ += spread(rows, self.cluster_centers_, found)
+            labels.append(found)
+        if fit.array is not None:
             self.labels_ = np.concatenate(labels)
+        elif hasattr(self, "labels_"):
+            del self.labels_
 
-    # --- the model
 
-    def _centres(self) -> Matrix:
-        if not hasattr(self, "cluster_centers_"):
-            raise ValueError("this KMeans has learned nothing yet: call fit first")
-        return self.cluster_centers_
+def spread(rows: Any, centres: Matrix, labels: npt.NDArray[np.intp]) -> float:
+    """The sum of squared distances to the chosen centres: exactly, not by scores, which lose
+    digits when rows are far from 0."""
+    if isinstance(rows, Csr):
+        found = np.stack([ways(rows, centre) for centre in centres])
+        return float(found[labels, np.arange(len(rows))].sum())
+    apart = rows - centres[labels]
+    return float(np.einsum("ij,ij->", apart, apart))
 
-    def _blocks(self, rows: Rows) -> Iterator[Matrix]:
-        columns = self._centres().shape[1]
-        paths = paths_of(rows)
-        for block in blocks_of(paths) if paths else [as_matrix(rows)]:
-            check_rows(block, 0, columns=columns)
-            yield block
+
+def ways(rows: Any, centre: Matrix) -> Matrix:
+    """The squared distances of rows to one point."""
+    if isinstance(rows, Csr):
+        # |x - c|² = |c|² + Σ over what isn't 0 of (x - c)² - c²
+        there = centre[rows.indices]
+        terms = (rows.data - there) ** 2 - there**2
+        sums = np.bincount(rows.row_numbers, terms, minlength=len(rows))
+        found: Matrix = np.maximum(sums + float(centre @ centre), 0.0)
+        return found
+    apart = rows - centre
+    return np.asarray(np.einsum("ij,ij->i", apart, apart))
+
+
+def beginning(centres: Matrix) -> dict[str, Any]:
+    """The first state of the rounds."""
+    return {"centres": centres, "inertia": float("inf"), "squares": 0.0, "variance": 0.0}

@@ -19,22 +19,31 @@ import numpy.typing as npt
 
 from mapred import Format, Mapper, Param, Reducer
 from mapred.errors import ParamError
+from mapred.formats.csr import Csr
 from mapred.iterative import IterativeJob, Round, Stop
 from mapred.iterative.loop import Output
-from mapred.ml.rows import blocks_of, check_rows
+from mapred.ml.rows import Block, blocks_of, check_rows
 
-Matrix = npt.NDArray[np.float64]
+Matrix = npt.NDArray[Any]
 Labels = npt.NDArray[np.intp]
 
 RANDOM: Final = "random"
 
 
-def nearest(rows: Matrix, centres: Matrix) -> tuple[Labels, Matrix]:
+def nearest(rows: Any, centres: Matrix) -> tuple[Labels, Matrix]:
     """For each row the number of its nearest centre, and its score there."""
     scores = rows @ (-2.0 * centres.T)
     scores += np.einsum("ij,ij->i", centres, centres)
     labels = scores.argmin(axis=1)
     return labels, scores[np.arange(len(rows)), labels]
+
+
+def squares_of(rows: Any) -> Matrix:
+    """The sum of squares of every column."""
+    if isinstance(rows, Csr):
+        return np.bincount(rows.indices, rows.data**2, minlength=rows.columns)
+    squares: Matrix = np.einsum("ij,ij->j", rows, rows)
+    return squares
 
 
 class Assign(Mapper):
@@ -45,17 +54,20 @@ class Assign(Mapper):
         clusters, columns = self.centres.shape
         self.statistics = np.zeros((clusters + 1, columns + 2))
 
-    def map(self, first: int, rows: Matrix) -> None:
+    def map(self, first: int, block: Block) -> None:
         clusters, columns = self.centres.shape
         part = self.statistics
+        rows: Any = block.widened(columns) if isinstance(block, Csr) else block
         # The input is the same in every round: once is enough.
         if self.ctx.round == 1:
-            check_rows(rows, first, columns=columns)
-            part[clusters, :columns] += np.einsum("ij,ij->j", rows, rows)
+            check_rows(block if block.shape[1] > columns else rows, first, columns=columns)
+            part[clusters, :columns] += squares_of(rows)
         labels, scores = nearest(rows, self.centres)
         members = np.zeros((clusters, len(rows)))
         members[labels, np.arange(len(rows))] = 1.0
-        part[:clusters, :columns] += members @ rows
+        part[:clusters, :columns] += (
+            (rows.T @ members.T).T if isinstance(rows, Csr) else members @ rows
+        )
         part[:clusters, columns] += members.sum(axis=1)
         part[:clusters, columns + 1] += members @ scores
 
@@ -83,6 +95,8 @@ class Lloyd(IterativeJob):
     clusters: int = Param(8, help="how many centres")
     init: str = Param(RANDOM, help="'random', or a table with the first centres")
     seed: int = Param(0, help="of the random start")
+    target: int | None = Param(None, help="isn't used: rows have no targets here")
+    columns: int = Param(0, help="how many columns there must be; 0: any")
     max_iter: int = Param(300, help="rounds at most")
     tol: float = Param(1e-4, help="stop when centres move less, relative to the variance")
 
@@ -140,7 +154,8 @@ class Lloyd(IterativeJob):
             blocks = list(blocks_of([init]))
         except OSError as error:
             raise ParamError(f"init={init} can't be read: {error}") from None
-        centres = np.concatenate(blocks) if blocks else np.empty((0, 0))
+        dense = [block.toarray() if isinstance(block, Csr) else block for block in blocks]
+        centres = np.concatenate(dense) if dense else np.empty((0, 0))
         _check(
             len(centres) == clusters,
             f"init={init} has {len(centres)} rows, and clusters={clusters} are wanted",
@@ -155,10 +170,11 @@ class Lloyd(IterativeJob):
         tickets, chosen = np.empty(0), np.empty((0, 0))
         seen = 0
         for first, rows in self.ctx.records():
-            check_rows(rows, first)
+            check_rows(rows, first, columns=self.ctx.params.columns or None)
             seen += len(rows)
             tickets = np.concatenate([tickets, random.random(len(rows))])
-            chosen = np.concatenate([chosen.reshape(-1, rows.shape[1]), rows])
+            dense = rows.toarray() if isinstance(rows, Csr) else rows
+            chosen = np.concatenate([chosen.reshape(-1, dense.shape[1]), dense])
             best = np.sort(np.argsort(tickets, kind="stable")[:clusters])
             tickets, chosen = tickets[best], chosen[best]
         _check(seen >= clusters, f"clusters={clusters}, and the input has {seen} rows")

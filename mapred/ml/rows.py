@@ -1,39 +1,96 @@
 """An estimator's input: arrays of the caller, or tables in files; what is wrong with it is said.
 
-An array becomes a .npy file in a scratch directory, since that's what tasks can read at any
-place; a file is read where it is.
+A file is read where it is; an array is written beside the fit's other files (sessions.py).
 """
 
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from mapred.formats import input_format
+from mapred.formats.csr import Csr, csr_of
 from mapred.inputs import input_files, splits_of
 from mapred.storage import storage_for
 
-Matrix: TypeAlias = npt.NDArray[np.float64]
-# What `fit` takes: a table's path, several, or an array of rows.
-Rows: TypeAlias = "str | os.PathLike[str] | Sequence[str] | npt.ArrayLike"
+Matrix: TypeAlias = npt.NDArray[Any]
+# Rows that lie together.
+Block: TypeAlias = Matrix | Csr
+# What `fit` takes: a table's path, several, an array of rows, or a sparse one.
+Rows: TypeAlias = "str | os.PathLike[str] | Sequence[str] | npt.ArrayLike | Csr"
 
 FORMAT: Final = "matrix"
 LOCAL_FILES: Final = "file://"
 
 
-def check_rows(rows: Matrix, first: int, *, columns: int | None = None) -> None:
+def check_rows(rows: Block, first: int, *, columns: int | None = None) -> None:
     """Raises ValueError: NaN, infinity, or another number of columns; says in which row."""
     if columns is not None and rows.shape[1] != columns:
         raise ValueError(f"rows have {rows.shape[1]} columns here, and {columns} are expected")
-    if not np.isfinite(rows).all():
-        row, column = np.argwhere(~np.isfinite(rows))[0]
+    if (place := _not_finite(rows)) is not None:
+        row, column, value = place
         raise ValueError(
-            f"column {column} of row {row} after {first} is {rows[row, column]}: "
+            f"column {column} of row {row} after {first} is {value}: "
             "fill or drop what is missing first"
         )
+
+
+def _not_finite(rows: Block) -> tuple[int, int, float] | None:
+    """Row, column and value of the first number that is none."""
+    numbers = rows.data if isinstance(rows, Csr) else rows
+    # One pass and no table of truths: a sum is finite only if all is, nearly always.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(numbers.sum()):
+            return None
+    bad = np.argwhere(~np.isfinite(numbers))
+    if not len(bad):
+        return None
+    if isinstance(rows, Csr):
+        at = int(bad[0, 0])
+        return int(rows.row_numbers[at]), int(rows.indices[at]), float(rows.data[at])
+    row, column = map(int, bad[0])
+    return row, column, float(rows[row, column])
+
+
+def as_block(values: Any, name: str = "X") -> Block:
+    """Sparse where the values are, such as SciPy's csr_matrix; else as `as_matrix`.
+
+    Raises:
+        ValueError: what is wrong with them.
+    """
+    if isinstance(values, Csr) or hasattr(values, "tocsr"):
+        try:
+            block = values if isinstance(values, Csr) else csr_of(values.tocsr())
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name} is no table of numbers: {error}") from None
+        if not len(block) or not block.columns:
+            raise ValueError(f"{name} is empty: its shape is {block.shape}")
+        if (place := _not_finite(block)) is not None:
+            raise ValueError(f"{name}[{place[0]}, {place[1]}] is {place[2]}: fill or drop it first")
+        return block
+    return as_matrix(values, name)
+
+
+def as_vector(values: Any, length: int, name: str = "y") -> npt.NDArray[Any]:
+    """One value for each row, of any kind.
+
+    Raises:
+        ValueError: another number of them, or a missing one.
+    """
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} is no list of values: {error}") from None
+    if array.ndim != 1:
+        raise ValueError(f"{name} has {array.ndim} dimensions, and one value a row is needed")
+    if len(array) != length:
+        raise ValueError(f"{name} has {len(array)} values, and X has {length} rows")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        row = int(np.argmin(np.isfinite(array)))
+        raise ValueError(f"{name}[{row}] is {array[row]}: drop that row first")
+    return array
 
 
 def as_matrix(values: Any, name: str = "X") -> Matrix:
@@ -55,9 +112,8 @@ def as_matrix(values: Any, name: str = "X") -> Matrix:
     if not array.size:
         raise ValueError(f"{name} is empty: its shape is {array.shape}")
     matrix = np.ascontiguousarray(array)
-    if not np.isfinite(matrix).all():
-        row, column = np.argwhere(~np.isfinite(matrix))[0]
-        raise ValueError(f"{name}[{row}, {column}] is {matrix[row, column]}: fill or drop it first")
+    if (place := _not_finite(matrix)) is not None:
+        raise ValueError(f"{name}[{place[0]}, {place[1]}] is {place[2]}: fill or drop it first")
     return matrix
 
 
@@ -70,19 +126,13 @@ def paths_of(rows: Any) -> list[str] | None:
     return None
 
 
-def blocks_of(paths: Sequence[str]) -> Iterator[Matrix]:
+def blocks_of(paths: Sequence[str], filesystem: str = LOCAL_FILES) -> Iterator[Block]:
     """The rows of tables, a block at a time, read here and now.
 
     Raises:
         InputError: a path that isn't there, or no table of numbers.
     """
-    files = input_files(paths, LOCAL_FILES)
+    files = input_files(paths, filesystem)
     for split in splits_of(files, split_bytes=0, input_format=FORMAT):
         for _, values in input_format(FORMAT).reader(split, storage_for(split.uri)).batches():
             yield from values
-
-
-def saved(matrix: Matrix, path: Path) -> str:
-    """The path of a .npy file with the rows."""
-    np.save(path, matrix)
-    return str(path)

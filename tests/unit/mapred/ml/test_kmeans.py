@@ -1,14 +1,16 @@
 """k-means against scikit-learn, with the same start, on its bundled data."""
 
+import warnings
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.cluster import KMeans as Oracle
 from sklearn.datasets import load_iris, load_wine
 
 from mapred.errors import JobFailedError, RefusedError
-from mapred.ml import KMeans
+from mapred.ml import ConvergenceWarning, KMeans, session
 from mapred.ml.lloyd import nearest
 
 IRIS = load_iris().data
@@ -37,7 +39,9 @@ def same(ours: KMeans, theirs: Oracle) -> None:
 )
 def test_centres_are_those_of_scikit_learn(rows, start, parameters):
     theirs = oracle(rows, start, **parameters)
-    ours = KMeans(len(start), init=start, workers=2, **parameters).fit(rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        ours = KMeans(len(start), init=start, **parameters).fit(rows)
     same(ours, theirs)
     np.testing.assert_array_equal(ours.labels_, theirs.labels_)
     np.testing.assert_array_equal(ours.predict(rows[:20]), theirs.predict(rows[:20]))
@@ -55,24 +59,53 @@ def test_files_are_read_where_they_are(tmp_path):
     np.savetxt(halves / "a.csv", IRIS[:75], delimiter=",", header=names, comments="", fmt="%.17g")
     np.save(halves / "b.npy", IRIS[75:])
     start = IRIS[[0, 60, 120]]
-    ours = KMeans(3, init=start, tol=0, workers=2).fit(halves)
+    ours = KMeans(3, init=start, tol=0).fit(halves)
     same(ours, oracle(IRIS, start, tol=0))
     assert not hasattr(ours, "labels_")
     np.testing.assert_array_equal(ours.fit_predict(halves), oracle(IRIS, start, tol=0).labels_)
 
 
-def test_a_random_start_depends_on_its_seed_alone():
-    fitted = [
-        KMeans(3, random_state=seed, max_iter=1, workers=workers).fit(IRIS)
-        for seed, workers in ((7, 1), (7, 2), (8, 2))
-    ]
-    a, b, c = (model.cluster_centers_.tobytes() for model in fitted)
+def test_the_model_is_the_same_bit_for_bit_for_any_number_of_workers(tmp_path):
+    # Rows enough for several splits.
+    rows = np.random.default_rng(0).normal(size=(45_000, 7))
+    np.save(tmp_path / "rows.npy", rows)
+    found = []
+    for workers in (1, 3):
+        with session(workers=workers), pytest.warns(ConvergenceWarning, match="max_iter=3"):
+            found.append(KMeans(3, random_state=7, max_iter=3).fit(tmp_path / "rows.npy"))
+    a, b = (model.cluster_centers_.tobytes() for model in found)
+    assert a == b
+
+
+def test_a_start_depends_on_its_seed_alone():
+    with pytest.warns(ConvergenceWarning, match="KMeans stopped without having converged"):
+        a, b, c = (
+            KMeans(3, random_state=seed, max_iter=1).fit(IRIS).cluster_centers_.tobytes()
+            for seed in (7, 7, 8)
+        )
     assert a == b != c
+
+
+def test_sparse_rows_have_the_same_centres():
+    rows = np.where(np.median(WINE, axis=0) < WINE, WINE, 0) / WINE.std(axis=0)
+    start = rows[[0, 70, 150]]
+    dense = KMeans(3, init=start, tol=0).fit(rows)
+    sparse = KMeans(3, init=start, tol=0).fit(csr_matrix(rows))
+    np.testing.assert_allclose(sparse.cluster_centers_, dense.cluster_centers_, atol=1e-12)
+    np.testing.assert_array_equal(sparse.labels_, dense.labels_)
+    assert sparse.inertia_ == pytest.approx(dense.inertia_)
+
+
+def test_a_line_is_written_per_round_when_asked_for(capsys):
+    model = KMeans(3, init=IRIS[[0, 60, 120]], tol=0, verbose=True).fit(IRIS)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == model.n_iter_
+    assert lines[0].startswith("round 1  inertia ")
 
 
 def test_a_centre_without_rows_stays_where_it_is():
     rows = np.array([[0.0], [1.0], [10.0], [11.0]])
-    model = KMeans(3, init=[[0.0], [10.0], [99.0]], workers=1).fit(rows)
+    model = KMeans(3, init=[[0.0], [10.0], [99.0]]).fit(rows)
     assert model.cluster_centers_.tolist() == [[0.5], [10.5], [99.0]]
 
 
@@ -85,7 +118,6 @@ def test_a_centre_without_rows_stays_where_it_is():
         ({"max_iter": 0}, "max_iter=0"),
         ({"tol": -1}, "tol=-1"),
         ({"tol": float("nan")}, "tol=nan"),
-        ({"workers": 0}, "workers=0"),
         ({"init": "k-means++"}, "'random', or an array"),
         ({"init": IRIS[:2]}, "init has 2 rows, and n_clusters=3"),
         ({"init": IRIS[:3, :2]}, "init has 2 columns, and X has 4"),
@@ -101,9 +133,16 @@ def test_a_file_with_holes_fails_with_the_place(tmp_path):
     path = tmp_path / "holes.csv"
     path.write_text("1,2\n3,nan\n5,6\n")
     with pytest.raises(JobFailedError, match=r"round 1 .* column 1 of row 1 after 0 is nan"):
-        KMeans(2, init=[[0.0, 0.0], [1.0, 1.0]], workers=1).fit(path)
+        KMeans(2, init=[[0.0, 0.0], [1.0, 1.0]]).fit(path)
     with pytest.raises(RefusedError, match="does not exist"):
         KMeans(2).fit(tmp_path / "nothing.csv")
+
+
+def test_impossible_places_to_run_are_refused():
+    with pytest.raises(ValueError, match="workers=0"), session(workers=0):
+        pass
+    with pytest.raises(ValueError, match="Leave one of them out"), session(2, "localhost:1"):
+        pass
 
 
 def test_what_was_not_fitted_can_not_predict():
@@ -120,6 +159,8 @@ def test_parameters_are_got_and_set():
         "tol": 0.5,
         "random_state": 0,
         "workers": None,
+        "cluster": None,
+        "verbose": False,
     }
     with pytest.raises(ValueError, match="no parameter 'n_init'"):
         model.set_params(n_init=3)

@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from mapred.errors import InputError
-from mapred.ml.rows import as_matrix, blocks_of, check_rows, paths_of, saved
+from mapred.formats.csr import csr_of
+from mapred.ml.rows import as_block, as_matrix, as_vector, blocks_of, check_rows, paths_of
+from mapred.ml.sessions import stored
 
 
 @pytest.mark.parametrize(
@@ -42,12 +45,51 @@ def test_paths_are_told_from_rows(tmp_path):
     assert paths_of(np.zeros((1, 1))) is None
 
 
-def test_a_saved_array_is_read_back(tmp_path):
+def test_stored_rows_are_read_back(tmp_path):
     rows = np.arange(12.0).reshape(6, 2)
-    path = saved(rows, tmp_path / "rows.npy")
+    path = stored(rows, tmp_path.as_uri(), "rows")
     np.testing.assert_array_equal(np.concatenate(list(blocks_of([path]))), rows)
     with pytest.raises(InputError, match="does not exist"):
         list(blocks_of([str(tmp_path / "nothing.csv")]))
+
+
+def test_sparse_rows_are_stored_in_files_that_need_no_cut(tmp_path, monkeypatch):
+    rng = np.random.default_rng(2)
+    dense = rng.normal(size=(40, 5)) * (rng.random((40, 5)) < 0.3)
+    monkeypatch.setattr("mapred.ml.sessions.CSR_FILE_BYTES", 300)
+    block = csr_of(csr_matrix(dense), rng.random(40))
+    path = stored(block, tmp_path.as_uri(), "rows")
+    assert len(list((tmp_path / "rows").iterdir())) > 3
+    found = list(blocks_of([path]))
+    np.testing.assert_array_equal(np.concatenate([one.toarray() for one in found]), dense)
+    np.testing.assert_array_equal(np.concatenate([one.targets for one in found]), block.targets)
+
+
+def test_sparse_blocks_reckon_as_dense_ones():
+    rng = np.random.default_rng(4)
+    dense = rng.normal(size=(9, 4)) * (rng.random((9, 4)) < 0.4)
+    block, weights, right = (
+        csr_of(csr_matrix(dense)),
+        rng.normal(size=(4, 3)),
+        rng.normal(size=(9, 2)),
+    )
+    np.testing.assert_allclose(block @ weights, dense @ weights)
+    np.testing.assert_allclose(block @ weights[:, 0], dense @ weights[:, 0])
+    np.testing.assert_allclose(block.T @ right, dense.T @ right)
+    np.testing.assert_array_equal(block[2:7].toarray(), dense[2:7])
+
+
+def test_what_is_wrong_with_sparse_rows_and_targets_is_said():
+    bad = csr_matrix(np.array([[0.0, 1.0], [np.nan, 0.0]]))
+    with pytest.raises(ValueError, match=r"X\[1, 0\] is nan"):
+        as_block(bad)
+    for values, words in (
+        ([[1], [2]], "2 dimensions"),
+        ([1], "y has 1 values, and X has 2 rows"),
+        ([1.0, np.inf], r"y\[1\] is inf"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            as_vector(values, 2)
 
 
 def test_bad_rows_are_told_with_their_place():

@@ -1,0 +1,159 @@
+"""Blocks of sparse rows, and the files that hold them.
+
+    row i    columns indices[indptr[i] : indptr[i+1]], with the numbers data[…] there; else 0
+
+A block may carry its rows' targets (the first word of a libsvm line). `X @ W` and `X.T @ R`
+work as with arrays: what learns of rows seldom asks whether they are dense. Sums are made in
+the order of the data, so they are the same every time.
+
+.csr: frames of packed.py, each with one pair ("rows", dict of the arrays). A file is never
+cut: whoever writes many rows writes several files.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from mapred.errors import InputError
+from mapred.formats.packed import PackedWriter, read_pairs
+from mapred.formats.port import RecordBatch
+from mapred.iterative.packed import PackedError
+from mapred.model import Split
+from mapred.storage.port import OutputFile, Storage
+
+Matrix = npt.NDArray[Any]
+_KEY: Final = "rows"
+_PARTS: Final = ("data", "indices", "indptr", "columns", "targets")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Csr:
+    """Some rows; constant."""
+
+    data: Matrix
+    indices: npt.NDArray[np.int64]
+    indptr: npt.NDArray[np.int64]
+    columns: int
+    targets: Matrix | None = None
+
+    # NumPy leaves `array @ block` to this class.
+    __array_ufunc__ = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self), self.columns
+
+    @property
+    def nbytes(self) -> int:
+        own = self.data.nbytes + self.indices.nbytes + self.indptr.nbytes
+        return own + (self.targets.nbytes if self.targets is not None else 0)
+
+    @property
+    def row_numbers(self) -> npt.NDArray[np.int64]:
+        """For each number the row that it is in."""
+        return np.repeat(np.arange(len(self)), np.diff(self.indptr))
+
+    @property
+    def T(self) -> "Transposed":  # noqa: N802
+        return Transposed(self)
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    def __matmul__(self, weights: Matrix) -> Matrix:
+        """Of a vector, or of a table with few columns."""
+        rows = self.row_numbers
+        if weights.ndim == 1:
+            return np.bincount(rows, self.data * weights[self.indices], minlength=len(self))
+        return np.column_stack([self @ column for column in weights.T])
+
+    def __getitem__(self, rows: slice) -> "Csr":
+        """Rows that lie together."""
+        first, end, _ = rows.indices(len(self))
+        inside = slice(self.indptr[first], self.indptr[end])
+        return Csr(
+            self.data[inside],
+            self.indices[inside],
+            self.indptr[first : end + 1] - self.indptr[first],
+            self.columns,
+            None if self.targets is None else self.targets[first:end],
+        )
+
+    def widened(self, columns: int) -> "Csr":
+        """With more columns, all 0 there."""
+        return Csr(self.data, self.indices, self.indptr, columns, self.targets)
+
+    def toarray(self) -> Matrix:
+        full = np.zeros(self.shape)
+        np.add.at(full, (self.row_numbers, self.indices), self.data)
+        return full
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transposed:
+    """The columns of a block as rows."""
+
+    of: Csr
+
+    __array_ufunc__ = None
+
+    def __matmul__(self, right: Matrix) -> Matrix:
+        if right.ndim == 1:
+            spread = self.of.data * right[self.of.row_numbers]
+            return np.bincount(self.of.indices, spread, minlength=self.of.columns)
+        return np.column_stack([self @ column for column in right.T])
+
+
+class CsrReader:
+    """A .csr file; the split that has its first byte has it all."""
+
+    def __init__(self, split: Split, storage: Storage) -> None:
+        self._split = split
+        self._storage = storage
+        self.bytes_read = 0
+
+    def batches(self) -> Iterator[RecordBatch]:
+        if self._split.start:
+            return
+        row = 0
+        with self._storage.open_read(self._split.uri) as file:
+            for block in read_blocks(file, self._split.uri):
+                yield [row], [block]
+                row += len(block)
+        self.bytes_read = self._split.length
+
+    def counters(self) -> Mapping[str, int]:
+        return {}
+
+
+def write_block(file: OutputFile, block: Csr) -> None:
+    PackedWriter(file).write([(_KEY, {name: getattr(block, name) for name in _PARTS})])
+
+
+def read_blocks(file: BinaryIO, uri: str) -> Iterator[Csr]:
+    """Raises InputError."""
+    try:
+        for _, parts in read_pairs(file):
+            yield Csr(**parts)
+    except (PackedError, TypeError) as error:
+        raise InputError(f"{uri} is no .csr file that can be read: {error}") from None
+
+
+def csr_of(parts: Any, targets: Matrix | None = None) -> Csr:
+    """Of anything with data, indices, indptr and shape, such as SciPy's csr_matrix.
+
+    Raises:
+        ValueError: the parts don't fit together.
+    """
+    data = np.ascontiguousarray(parts.data, np.float64)
+    indices = np.ascontiguousarray(parts.indices, np.int64)
+    indptr = np.ascontiguousarray(parts.indptr, np.int64)
+    rows, columns = parts.shape
+    if len(indptr) != rows + 1 or len(data) != len(indices) or indptr[-1] != len(data):
+        raise ValueError("its data, indices and indptr don't fit together")
+    if len(indices) and not 0 <= indices.min() <= indices.max() < columns:
+        raise ValueError(f"an index lies outside of its {columns} columns")
+    return Csr(data, indices, indptr, int(columns), targets)

@@ -1,0 +1,101 @@
+"""What naive Bayes knows of the classes, in one round each.
+
+    Counts        rows of each class; sums of each column by class, of the values or of whether
+                  they are above a threshold
+    Spreads       rows, means and squared deviations by class, and of all rows
+
+Deviations of splits are joined by the formula of Chan, Golub and LeVeque, so that columns far
+from 0 keep their digits.
+"""
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mapred import Mapper, Param
+from mapred.formats.csr import Csr
+from mapred.ml.summation import Adding, OnePass, Summing, Sums, one_hot
+
+
+class Counting(Summing):
+    def part(self, rows: Any, targets: Any) -> Sums:
+        params = self.ctx.params
+        members = one_hot(targets, self.ctx.state["classes"])
+        if params.binarize is not None:
+            rows = _above(rows, params.binarize)
+        elif not params.negative:
+            numbers = rows.data if isinstance(rows, Csr) else rows
+            if numbers.min(initial=0.0) < 0:
+                raise ValueError(
+                    f"a feature is {numbers.min():g}: counts can't be below 0. "
+                    "GaussianNB takes any numbers"
+                )
+        return {"rows": members.sum(axis=0), "sums": (rows.T @ members).T}
+
+
+def _above(rows: Any, threshold: float) -> Any:
+    if not isinstance(rows, Csr):
+        return (rows > threshold).astype(np.float64)
+    if threshold < 0:
+        raise ValueError(f"binarize={threshold:g}: what a sparse row leaves out would be 1")
+    return Csr((rows.data > threshold) * 1.0, rows.indices, rows.indptr, rows.columns)
+
+
+class Counts(OnePass):
+    """Rows and sums by class."""
+
+    binarize: float | None = Param(None, help="count values above this; none: add values up")
+    negative: bool = Param(False, help="whether values may be below 0")
+
+    mapper: ClassVar[type[Mapper]] = Counting
+
+    def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
+        return {**state, **total}
+
+
+def joined(left: Sums | None, right: Sums) -> Sums:
+    """Of two sets of rows what is known of both together."""
+    if left is None:
+        return right
+    count = left["rows"] + right["rows"]
+    share = np.divide(right["rows"], count, out=np.zeros_like(count), where=count > 0)[:, None]
+    apart = right["means"] - left["means"]
+    return {
+        "rows": count,
+        "means": left["means"] + share * apart,
+        "squares": left["squares"]
+        + right["squares"]
+        + share * left["rows"][:, None] * apart * apart,
+    }
+
+
+class Spreading(Summing):
+    """By class, and in the last row of all together."""
+
+    plus = staticmethod(joined)
+
+    def part(self, rows: Any, targets: Any) -> Sums:
+        dense = rows.toarray() if isinstance(rows, Csr) else rows
+        members = one_hot(targets, self.ctx.state["classes"])
+        members = np.column_stack([members, np.ones(len(dense))])
+        count = members.sum(axis=0)
+        means = (members.T @ dense) / np.maximum(count, 1.0)[:, None]
+        squares = np.empty_like(means)
+        for at, mean in enumerate(means):
+            apart = dense - mean
+            squares[at] = members[:, at] @ (apart * apart)
+        return {"rows": count, "means": means, "squares": squares}
+
+
+class Joining(Adding):
+    plus = staticmethod(joined)
+
+
+class Spreads(OnePass):
+    """Means and squared deviations by class."""
+
+    mapper: ClassVar[type[Mapper]] = Spreading
+    reducer = Joining
+
+    def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
+        return {**state, **total}

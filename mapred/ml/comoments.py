@@ -1,0 +1,55 @@
+"""Means and products of deviations of all columns: what least squares and PCA are made of.
+
+One round: rows, means, and C = Σ (x - mean)(x - mean)ᵀ, the targets as a last column. Splits are
+joined by the formula of Chan, Golub and LeVeque, so columns far from 0 keep their digits.
+"""
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mapred import Mapper, Param
+from mapred.formats.csr import Csr
+from mapred.ml.summation import Adding, OnePass, Summing, Sums
+
+
+def joined(left: Sums | None, right: Sums) -> Sums:
+    """Of two sets of rows what is known of both together."""
+    if left is None:
+        return right
+    count = left["rows"] + right["rows"]
+    apart = right["means"] - left["means"]
+    weight = left["rows"] * right["rows"] / count
+    return {
+        "rows": count,
+        "means": left["means"] + apart * (right["rows"] / count),
+        "products": left["products"] + right["products"] + np.outer(apart, apart * weight),
+    }
+
+
+class Spreading(Summing):
+    plus = staticmethod(joined)
+
+    def part(self, rows: Any, targets: Any) -> Sums:
+        dense = rows.toarray() if isinstance(rows, Csr) else rows
+        if targets is not None:
+            dense = np.column_stack([dense, targets])
+        means = dense.mean(axis=0) if self.ctx.params.centred else np.zeros(dense.shape[1])
+        apart = dense - means
+        return {"rows": len(dense), "means": means, "products": apart.T @ apart}
+
+
+class Joining(Adding):
+    plus = staticmethod(joined)
+
+
+class Comoments(OnePass):
+    """Rows, means and products of deviations."""
+
+    centred: bool = Param(True, help="whether deviations are from the means, else from 0")
+
+    mapper: ClassVar[type[Mapper]] = Spreading
+    reducer = Joining
+
+    def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
+        return total

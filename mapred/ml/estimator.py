@@ -1,0 +1,281 @@
+"""What all estimators have in common: parameters, the way of their input to a loop, its report.
+
+    class Something(Estimator):
+        def __init__(self, *, max_iter=100, workers=None, cluster=None, verbose=False): …
+
+        def fit(self, X, y=None):
+            with self._fitting(X, y) as fit:
+                result = self._loop(fit, SomeRounds, begin={…}, max_iter=self.max_iter)
+            self.coef_ = result.state["weights"]
+            return self
+
+Parameters are those of `__init__`, stored under their own names and checked by `fit`; what was
+learned ends with an underscore, as in scikit-learn. All report history_ (what the loop shows
+of each round), n_iter_ and converged_, and warn when they stopped without converging.
+"""
+
+import inspect
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from mapred.formats.csr import Csr
+from mapred.iterative import IterativeJob
+from mapred.iterative.checkpoint import RoundRecord
+from mapred.iterative.rounds import LoopResult, Silent
+from mapred.ml.rows import (
+    Block,
+    Matrix,
+    Rows,
+    as_block,
+    as_vector,
+    blocks_of,
+    check_rows,
+    paths_of,
+)
+from mapred.ml.sessions import Session, session_of, stored
+from mapred.ml.summation import separated
+from mapred.ml.survey import CLASSES_MAX, Survey
+from mapred.params import parameters
+
+
+class ConvergenceWarning(UserWarning):
+    """A loop ran out of rounds before it had arrived."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The input of one `fit`, where tasks can read it, and what is known of it."""
+
+    session: Session
+    scratch: str
+    inputs: list[str]
+    rows: int
+    columns: int
+    # The column of the files that has the targets; None: no targets.
+    target: int | None
+    # The distinct targets, in order, and as tasks see them (numbers).
+    classes: npt.NDArray[Any]
+    class_values: Matrix
+    # What the caller gave as an array; None when it's in files.
+    array: Block | None
+
+    def blocks(self) -> Iterator[tuple[Block, Matrix | None]]:
+        """(rows, targets) here and now."""
+        for block in blocks_of(self.inputs, self.session.filesystem):
+            yield separated(block, self.target, self.columns)
+
+
+class Estimator:
+    """Base of all."""
+
+    # "classes": targets are needed and told apart; "numbers": they are needed; "": they aren't.
+    targets: ClassVar[str] = ""
+
+    workers: int | None
+    cluster: str | None
+    verbose: bool
+
+    n_features_in_: int
+    n_iter_: int
+    converged_: bool
+    history_: list[dict[str, float]]
+    classes_: npt.NDArray[Any]
+
+    # --- parameters
+
+    @classmethod
+    def _names(cls) -> list[str]:
+        return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._names()}
+
+    def set_params(self, **params: Any) -> Self:
+        """Raises ValueError: an unknown name."""
+        for name, value in params.items():
+            if name not in self._names():
+                raise ValueError(
+                    f"{type(self).__name__} has no parameter '{name}': {', '.join(self._names())}"
+                )
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self).__init__).parameters
+        words = [
+            f"{name}={value!r}"
+            for name, value in self.get_params().items()
+            if isinstance(value, str | int | float | None) and value != defaults[name].default
+        ]
+        return f"{type(self).__name__}({', '.join(words)})"
+
+    # --- fitting
+
+    @contextmanager
+    def _fitting(self, X: Rows, y: Any = None) -> Iterator[Fit]:  # noqa: N803
+        """The input as tasks can read it; on an engine, which ends with the block.
+
+        `y`: of arrays one target a row; of files the number of the column that has them, the
+        last if nothing is said. In libsvm text and .csr files they have their own place.
+
+        Raises:
+            ValueError: X or y is impossible; says which and why.
+        """
+        paths = paths_of(X)
+        if paths is None:
+            block, targets = self._arrays(X, y)
+            with session_of(self.workers, self.cluster) as session, session.scratch() as scratch:
+                fit = self._given(session, scratch, block, targets)
+                self._about(fit)
+                yield fit
+            return
+        with session_of(self.workers, self.cluster) as session, session.scratch() as scratch:
+            fit = self._surveyed(session, scratch, paths, y)
+            self._about(fit)
+            yield fit
+
+    def _about(self, fit: Fit) -> None:
+        self.n_features_in_ = fit.columns
+        self._target = fit.target
+        if self.targets == "classes":
+            if len(fit.classes) < 2:
+                raise ValueError(f"all targets are of one class, {fit.classes.tolist()}")
+            self.classes_ = fit.classes
+
+    def _arrays(self, rows: Rows, y: Any) -> tuple[Block, npt.NDArray[Any] | None]:
+        block = as_block(rows)
+        if not self.targets:
+            return block, None
+        if y is None:
+            raise ValueError(f"{type(self).__name__} learns from targets: fit(X, y)")
+        targets = as_vector(y, len(block))
+        if self.targets == "numbers":
+            try:
+                return block, targets.astype(np.float64)
+            except (TypeError, ValueError):
+                raise ValueError(f"y holds {targets.dtype}, and numbers are needed") from None
+        return block, targets
+
+    def _given(
+        self, session: Session, scratch: str, block: Block, targets: npt.NDArray[Any] | None
+    ) -> Fit:
+        classes = np.empty(0)
+        if targets is not None and self.targets == "classes":
+            classes, numbers = np.unique(targets, return_inverse=True)
+            targets = numbers.astype(np.float64)
+        kept: Block = block
+        if isinstance(block, Csr):
+            kept = Csr(block.data, block.indices, block.indptr, block.columns, targets)
+        elif targets is not None:
+            kept = np.column_stack([block, targets])
+        return Fit(
+            session,
+            scratch,
+            [stored(kept, scratch, "rows")],
+            len(block),
+            block.shape[1],
+            None if targets is None else -1,
+            classes,
+            np.arange(len(classes), dtype=np.float64),
+            block,
+        )
+
+    def _surveyed(self, session: Session, scratch: str, paths: list[str], y: Any) -> Fit:
+        target = None
+        if self.targets:
+            if y is not None and (isinstance(y, bool) or not isinstance(y, int)):
+                raise ValueError(
+                    f"y={y!r}: for files it is the number of the column that has the targets "
+                    "(None: the last)"
+                )
+            target = -1 if y is None else y
+        classify = self.targets == "classes"
+        params = {"target": target, "classify": classify}
+        found = session.run(Survey, paths, scratch=scratch, params=params).state
+        if len(found["classes"]) > CLASSES_MAX:
+            raise ValueError(f"the targets have more than {CLASSES_MAX} classes: are they numbers?")
+        classes = found["classes"]
+        return Fit(
+            session,
+            scratch,
+            paths,
+            int(found["rows"]),
+            int(found["columns"]),
+            target,
+            classes,
+            classes,
+            None,
+        )
+
+    def _loop(
+        self, fit: Fit, job: type[IterativeJob], *, begin: Any = None, **params: Any
+    ) -> LoopResult:
+        """Runs the rounds, and keeps what they tell of themselves."""
+        known = parameters(job)
+        about = {"target": fit.target, "columns": fit.columns}
+        result = fit.session.run(
+            job,
+            fit.inputs,
+            scratch=fit.scratch,
+            params={name: value for name, value in about.items() if name in known} | params,
+            begin=begin,
+            listener=_Telling() if self.verbose else None,
+        )
+        self.n_iter_ = len(result.rounds)
+        self.converged_ = result.stop.converged
+        self.history_ = [dict(record.metrics) for record in result.rounds]
+        if not self.converged_:
+            last = self.history_[-1] if self.history_ else {}
+            shown = ", ".join(f"{name} {value:.6g}" for name, value in last.items())
+            warnings.warn(
+                f"{type(self).__name__} stopped without having converged: {result.stop.reason}"
+                + (f"; the last round: {shown}" if shown else ""),
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        return result
+
+    # --- what was learned
+
+    def _fitted(self) -> None:
+        if not hasattr(self, "n_features_in_"):
+            raise ValueError(f"this {type(self).__name__} has learned nothing yet: call fit first")
+
+    def _blocks(self, rows: Rows) -> Iterator[Any]:
+        """Checked rows of an array or of files; files may have the targets in them."""
+        self._fitted()
+        paths = paths_of(rows)
+        columns = self.n_features_in_
+        place = self.cluster is not None and paths is not None
+        filesystem = f"bs://{_namenode(self.cluster)}" if place else "file://"
+        for block in blocks_of(paths, filesystem) if paths else [as_block(rows)]:
+            if isinstance(block, Csr):
+                kept: Block = block.widened(max(columns, block.columns)) if paths else block
+            elif paths and self._target is not None and block.shape[1] == columns + 1:
+                kept, _ = separated(block, self._target, columns)
+            else:
+                kept = block
+            check_rows(kept, 0, columns=columns)
+            yield kept
+
+
+def _namenode(cluster: str | None) -> str:
+    from mapred.client import ClusterEngine
+
+    with ClusterEngine(cluster or "") as engine:
+        return engine.namenode()
+
+
+class _Telling(Silent):
+    """Writes a line per round."""
+
+    def round_done(self, record: RoundRecord) -> None:
+        shown = "  ".join(f"{name} {value:.6g}" for name, value in record.metrics.items())
+        print(f"round {record.number}  {shown}  {record.seconds:.3f} s", file=sys.stderr)

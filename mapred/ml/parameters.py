@@ -1,0 +1,50 @@
+"""Checks of estimators' parameters, in words that name the parameter and what it may be."""
+
+from typing import Any
+
+import numpy as np
+
+
+def whole_number(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
+    """Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise ValueError(f"{name}={value!r}: a whole number of {_range(least, most)} is needed")
+    if value < least or (most is not None and value > most):
+        raise ValueError(f"{name}={value!r}: a whole number of {_range(least, most)} is needed")
+    return int(value)
+
+
+def number(
+    name: str, value: Any, least: float = 0.0, most: float = np.inf, *, above: bool = False
+) -> float:
+    """`above`: the least itself isn't allowed. Raises ValueError."""
+    kind = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not kind or not (least < value if above else least <= value) or not value <= most:
+        words = f"above {least:g}" if above else f"of {_range(least, most)}"
+        raise ValueError(f"{name}={value!r}: a number {words} is needed")
+    return float(value)
+
+
+def choice(name: str, value: Any, *known: Any) -> Any:
+    """Raises ValueError."""
+    if not any(type(value) is type(one) and value == one for one in known):
+        raise ValueError(f"{name}={value!r}: {' or '.join(map(repr, known))} is needed")
+    return value
+
+
+def _range(least: float, most: float | None) -> str:
+    return f"at least {least:g}" + ("" if most in (None, np.inf) else f" and at most {most:g}")
+
+
+def word(value: Any) -> str:
+    """A value as the job's `-D` takes it."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case list() | tuple():
+            return ",".join(map(word, value))
+        case float() | np.floating():
+            return repr(float(value))
+    return str(value)

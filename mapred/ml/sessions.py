@@ -1,0 +1,177 @@
+"""What estimators run on: an engine, and a place for the files of a fit.
+
+    with session(workers=2):                 # one engine for all that is fitted within
+        KMeans(8).fit(rows)
+        GaussianNB().fit(rows, classes)
+
+Without a session each `fit` starts an engine of its own and ends it.
+"""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from blockstore.runtime.identity import this_user
+from mapred.client import ClusterEngine
+from mapred.embedded import EmbeddedEngine
+from mapred.engine import Engine
+from mapred.formats.csr import Csr, write_block
+from mapred.iterative import IterativeJob
+from mapred.iterative.rounds import Listener, Loop, LoopResult
+from mapred.ml.parameters import whole_number, word
+from mapred.ml.rows import Block
+from mapred.storage import storage_for
+from mapred.storage.uris import USERS_DIRECTORY, join
+from mapred.submit import plan
+
+# A file of sparse rows is never cut: as large as the smallest split.
+CSR_FILE_BYTES: Final = 2 * 1024 * 1024
+
+
+class Session:
+    """An engine and its file system; ends with `close`."""
+
+    def __init__(self, workers: int | None = None, cluster: str | None = None) -> None:
+        """`cluster`: a JobTracker's "host:port"; None: processes of this machine."""
+        self._id = f"session_{uuid.uuid4().hex[:12]}"
+        self.workers: int | None = None
+        self.engine: Engine
+        if cluster is not None:
+            if workers is not None:
+                raise ValueError(
+                    f"workers={workers!r} with cluster={cluster!r}: the TaskTrackers' slots say "
+                    "how many tasks run at once. Leave one of them out"
+                )
+            engine = ClusterEngine(cluster)
+            self.engine, self.filesystem = engine, f"bs://{engine.namenode()}"
+            return
+        if workers is not None:
+            whole_number("workers", workers)
+        self.workers = workers or os.cpu_count() or 1
+        self.engine, self.filesystem = EmbeddedEngine(self.workers), "file://"
+
+    def close(self) -> None:
+        self.engine.close()
+
+    @contextmanager
+    def scratch(self) -> Iterator[str]:
+        """The URI of a directory that is gone afterwards."""
+        if self.filesystem == "file://":
+            local = tempfile.mkdtemp(prefix="mapred-fit-")
+            try:
+                yield Path(local).as_uri()
+            finally:
+                shutil.rmtree(local, ignore_errors=True)
+            return
+        uri = join(self.filesystem, USERS_DIRECTORY, this_user(), "scratch", uuid.uuid4().hex)
+        try:
+            yield uri
+        finally:
+            storage_for(uri).delete(uri)
+
+    def run(
+        self,
+        job: type[IterativeJob],
+        inputs: Sequence[str],
+        *,
+        scratch: str,
+        params: Mapping[str, Any],
+        begin: Any = None,
+        listener: Listener | None = None,
+    ) -> LoopResult:
+        """One loop to its end; `begin` is its first state, if the job isn't to make one.
+
+        Raises:
+            RefusedError: before it began.
+            JobFailedError: a round failed; says where in the input.
+        """
+        with tempfile.TemporaryDirectory(prefix="mapred-job-") as folder:
+            spec = plan(
+                _job_file(job, Path(folder)),
+                inputs,
+                output=join(scratch, f"output-{uuid.uuid4().hex[:8]}"),
+                params={name: word(value) for name, value in params.items()},
+                default_filesystem=self.filesystem,
+                code_base=join(scratch, "code"),
+                workers=self.workers,
+            )
+        loop = Loop(
+            self.engine,
+            spec,
+            job,
+            lineage=f"loop_{uuid.uuid4().hex[:12]}",
+            listener=listener,
+            begin=begin,
+            # The next fit of the kind finds its processes warm.
+            family=f"{self._id}-{spec.code_sha256}",
+        )
+        return loop.run()
+
+    def __repr__(self) -> str:
+        return f"Session({self.engine!r})"
+
+
+_CURRENT: Final[ContextVar[Session | None]] = ContextVar("mapred_ml_session", default=None)
+
+
+@contextmanager
+def session(workers: int | None = None, cluster: str | None = None) -> Iterator[Session]:
+    """One engine for all that is fitted in the block."""
+    made = Session(workers, cluster)
+    token = _CURRENT.set(made)
+    try:
+        yield made
+    finally:
+        _CURRENT.reset(token)
+        made.close()
+
+
+@contextmanager
+def session_of(workers: int | None, cluster: str | None) -> Iterator[Session]:
+    """The session that is open, or one for this block alone."""
+    if (current := _CURRENT.get()) is not None:
+        yield current
+        return
+    with session(workers, cluster) as made:
+        yield made
+
+
+def _job_file(job: type[IterativeJob], folder: Path) -> str:
+    """The engine's own job as a job file, whose name no module of the user has."""
+    path = folder / f"{job.__module__.replace('.', '_')}_rounds.py"
+    name = job.__name__
+    path.write_text(f"import {job.__module__} as home\n\n\nclass {name}(home.{name}): ...\n")
+    return f"{path}:{name}"
+
+
+def stored(rows: Block, folder: str, name: str) -> str:
+    """Writes rows where tasks can read them; the path to read."""
+    if not isinstance(rows, Csr):
+        uri = join(folder, f"{name}.npy")
+        _written(uri, lambda file: np.lib.format.write_array(file, rows, allow_pickle=False))
+        return uri
+    uri = join(folder, name)
+    step = max(1, CSR_FILE_BYTES * len(rows) // max(1, rows.nbytes))
+    for first in range(0, len(rows), step):
+        block = rows[first : first + step]
+        part = join(uri, f"rows-{first:012d}.csr")
+        _written(part, lambda file, block=block: write_block(file, block))
+    return uri
+
+
+def _written(uri: str, write: Any) -> None:
+    file = storage_for(uri).open_write(uri)
+    try:
+        write(file)
+        file.commit()
+    except BaseException:
+        file.discard()
+        raise

@@ -1,0 +1,170 @@
+"""Learning in summation form: a map makes one packed statistic of its split, a round adds them up.
+
+    class Moments(Summing):
+        def part(self, rows, targets):
+            return {"count": len(rows), "sum": rows.sum(axis=0)}
+
+    class Mean(Rounds):
+        mapper = Moments
+        def advanced(self, state, total):
+            return {"mean": total["sum"] / total["count"]}
+
+A part is a dict of numbers and arrays. Parts of a split are added in the order of its blocks,
+splits in the order of the input: the sum is the same, bit for bit, whoever did the work.
+A round shuffles one such dict a split, however many rows there are.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mapred import Format, Mapper, Param, Reducer
+from mapred.formats.csr import Csr
+from mapred.iterative import IterativeJob, Round, Stop
+from mapred.iterative.loop import Output
+from mapred.ml.rows import Block, Matrix, check_rows
+
+Sums: TypeAlias = dict[str, Any]
+
+
+def plus(left: Sums | None, right: Sums) -> Sums:
+    """The sum by name; `left` is used up."""
+    if left is None:
+        return dict(right)
+    for name, value in right.items():
+        left[name] = left[name] + value
+    return left
+
+
+class Summing(Mapper):
+    """Adds up `part` over the blocks of a split."""
+
+    def setup(self) -> None:
+        self.total: Sums | None = None
+
+    def map(self, first: int, block: Block) -> None:
+        params = self.ctx.params
+        rows, targets = separated(block, params.target, params.columns)
+        # The input is the same in every round: once is enough.
+        if self.ctx.round == 1:
+            check_rows(rows, first, columns=params.columns or None)
+            if targets is not None:
+                check_targets(targets, first)
+        self.total = self.plus(self.total, self.part(rows, targets))
+
+    def part(self, rows: Any, targets: Any) -> Sums:
+        """The statistic of some rows: an array or Csr; `targets` is None where there are none."""
+        raise NotImplementedError
+
+    # What the reducer adds with, too.
+    plus = staticmethod(plus)
+
+    def cleanup(self) -> Iterator[tuple[str, Sums]]:
+        if self.total is not None:
+            yield "sum", self.total
+
+
+class Adding(Reducer):
+    """The sum of the splits' parts."""
+
+    plus = staticmethod(plus)
+
+    def reduce(self, key: Any, values: Iterator[Sums]) -> Iterator[tuple[Any, Sums]]:
+        total: Sums | None = None
+        for value in values:
+            total = self.plus(total, value)
+        if total is not None:
+            yield key, total
+
+
+class Rounds(IterativeJob):
+    """A loop in summation form: `advanced` makes the next state of the sum over all rows.
+
+    A state is a dict; its "metrics" are shown of the round, and `stop` looks at it.
+    """
+
+    target: int | None = Param(None, help="number of the column with the targets; none: no targets")
+    columns: int = Param(0, help="how many other columns there must be; 0: any")
+    max_iter: int = Param(1, help="rounds at most")
+    tol: float = Param(0.0, help="when a round has arrived; what it means is the algorithm's")
+
+    mapper: ClassVar[type[Mapper]] = Summing
+    reducer = Adding
+    input_format: ClassVar[str | Format] = "matrix"
+
+    def initial_state(self) -> dict[str, Any]:
+        return {}
+
+    def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def step(self, state: Any, output: Output) -> dict[str, Any]:
+        for _, total in output:
+            return self.advanced(state, total)
+        raise ValueError("the input has no rows")
+
+    def arrived(self, turn: Round) -> str:
+        """Why the loop has come to its end; "": it hasn't."""
+        return ""
+
+    def until(self, turn: Round) -> Stop | None:
+        if words := self.arrived(turn):
+            return Stop(words)
+        if turn.number >= self.ctx.params.max_iter:
+            return Stop(f"max_iter={self.ctx.params.max_iter} rounds are done", converged=False)
+        return None
+
+    def metrics(self, turn: Round) -> Mapping[str, float]:
+        shown: Mapping[str, float] = turn.state.get("metrics", {})
+        return shown
+
+
+class OnePass(Rounds):
+    """Needs one round, and has arrived then."""
+
+    def arrived(self, turn: Round) -> str:
+        return "one round is enough"
+
+
+def separated(block: Block, target: int | None, columns: int) -> tuple[Block, Matrix | None]:
+    """Rows and targets of a block as it was read."""
+    if isinstance(block, Csr):
+        wide = block.widened(max(columns, block.columns))
+        return wide, None if target is None else wide.targets
+    if target is None:
+        return block, None
+    width = block.shape[1]
+    if not -width <= target < width:
+        raise ValueError(f"rows have {width} columns, and the targets are to be in column {target}")
+    target %= width
+    if target == width - 1:
+        return block[:, :-1], block[:, -1]
+    return np.delete(block, target, axis=1), block[:, target]
+
+
+def check_targets(targets: Matrix, first: int) -> None:
+    """Raises ValueError: NaN or infinity."""
+    if not np.isfinite(targets).all():
+        row = int(np.argmin(np.isfinite(targets)))
+        raise ValueError(f"the target of row {row} after {first} is {targets[row]}")
+
+
+def class_numbers(targets: Matrix, classes: Matrix) -> npt.NDArray[np.intp]:
+    """For each target the place of its class.
+
+    Raises:
+        ValueError: one that is none of them.
+    """
+    found = np.minimum(np.searchsorted(classes, targets), len(classes) - 1)
+    if (wrong := classes[found] != targets).any():
+        raise ValueError(f"the target {targets[wrong][0]:g} is none of the classes")
+    return found
+
+
+def one_hot(targets: Matrix, classes: Matrix) -> Matrix:
+    """A row of zeros with a 1 at its class, for each target."""
+    table = np.zeros((len(targets), len(classes)))
+    table[np.arange(len(targets)), class_numbers(targets, classes)] = 1.0
+    return table
