@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 
 from blockstore.client.blockoutput import BlockOutput
+from blockstore.client.exclusions import Exclusions
 from blockstore.client.namenode import NameNodeClient
 from blockstore.client.pipelines import Pipelines
 from blockstore.client.settings import ClientSettings
@@ -74,7 +75,8 @@ class Appending:
         rest = last.block.length % chunk_bytes
         end = last.offset + last.block.length
         chunk = self._read(file.path, end - rest, rest) if rest else b""
-        output = BlockOutput(self._pipelines(file, settings), settings, {}, last)
+        excluded = Exclusions(self._clock)
+        output = BlockOutput(self._pipelines(file, settings), settings, excluded, last)
         return Tail(last.offset, None, output, chunk), settings
 
     def _pipelines(self, file: FileStatus, settings: ClientSettings) -> Pipelines:

@@ -9,6 +9,8 @@ Rules
   get a new stamp, a replacement gets a copy if the NameNode wants one, the NameNode is
   told, and the unacknowledged packets go down the rebuilt pipeline.
 - A block that is reopened begins like one whose pipeline broke: it was acknowledged as it is.
+- A pipeline with few nodes gets another as soon as the cluster has one again: files stay open
+  for long, and nobody but their writer can copy their last block.
 - If no node is left, the nodes may come back for a while: a restarted node still has what
   it acknowledged.
 
@@ -22,16 +24,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from blockstore.client.exclusions import excluded
+from blockstore.client.exclusions import Exclusions, excluded
 from blockstore.client.pipelines import Pipelines
 from blockstore.client.settings import ClientSettings
 from blockstore.datastream import LAST, SYNC, Ack, Packet, pack
 from blockstore.errors import (
     BlockMissingException,
     PlacementException,
+    StoreError,
     UnreachableException,
 )
-from blockstore.model import Block, Excluded, LocatedBlock, Node
+from blockstore.model import Block, LocatedBlock, Node
 from blockstore.packetstream import PacketStream
 from blockstore.wire import datanode_pb2
 
@@ -39,6 +42,9 @@ log = logging.getLogger(__name__)
 
 # Each recovery loses a node or finds a restarted one: more means that something else is wrong.
 RECOVERIES_MAX: Final = 12
+# How long a pipeline stays thin before another node is asked for; doubled as long as there is none.
+THIN_S: Final = 5.0
+THIN_S_MAX: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ class BlockOutput:
         self,
         pipelines: Pipelines,
         settings: ClientSettings,
-        excluded: dict[str, Excluded],
+        excluded: Exclusions,
         reopened: LocatedBlock | None = None,
     ) -> None:
         """`excluded` is the file's memory of nodes that failed; it grows here. `reopened` is a
@@ -83,6 +89,8 @@ class BlockOutput:
         self._seq = 0
         self._recoveries = 0
         self._length = 0
+        self._thin_s = THIN_S
+        self._widen_at: float | None = None
         if reopened is None:
             self._located = self._begin()
         else:
@@ -106,6 +114,8 @@ class BlockOutput:
         Raises:
             StoreError: the block can't be written any more.
         """
+        if not flags & LAST and self._is_thin_for_long():
+            self._widen()
         self._seq += 1
         frame = pack(Packet(offset, self._seq, flags, crcs, data))
         self._length = max(self._length, offset + len(data))
@@ -250,6 +260,40 @@ class BlockOutput:
                 self._rebuild(survivors)
             self._send_again()
 
+    def _is_thin_for_long(self) -> bool:
+        if not self._pipelines.is_thin(len(self._located.nodes)):
+            self._widen_at, self._thin_s = None, THIN_S
+            return False
+        now = self._pipelines.clock.monotonic()
+        if self._widen_at is None:
+            self._widen_at = now + self._thin_s
+        return now >= self._widen_at
+
+    def _widen(self) -> None:
+        """Lets another node join, if there is one by now."""
+        self._widen_at = None
+        self._thin_s = min(THIN_S_MAX, 2 * self._thin_s)
+        self.wait()
+        if self._failure is not None:
+            self._recover()
+        nodes = self._located.nodes
+        try:
+            granted = self._pipelines.ask(self.block, nodes, self._excluded)
+        except StoreError as error:
+            # Writing goes on as it is.
+            log.info("no further node for %s: %s", self._located.block, error)
+            return
+        if granted[1] is None or not self._acknowledged_length:
+            return
+        log.info("%s joins the pipeline of %s", granted[1], self._located.block)
+        self.cancel()
+        self._resume(nodes, granted)
+        gone = [hop for hop, node in enumerate(nodes) if node.node_id in self._excluded]
+        if gone and self._stream is None:
+            with self._changed:
+                self._failure = Ack(0, gone[0], str(self._excluded[nodes[gone[0]].node_id].reason))
+            self._recover()
+
     def _rebuild(self, survivors: tuple[Node, ...]) -> None:
         if not survivors:
             survivors = self._pipelines.wait_for_restart(self._located.nodes, self.block)
@@ -262,7 +306,11 @@ class BlockOutput:
             )
         for node in survivors:
             self._excluded.pop(node.node_id, None)
-        rebuilt = self._pipelines.rebuild(self.block, survivors, self._excluded)
+        granted = self._pipelines.ask(self.block, survivors, self._excluded)
+        self._resume(survivors, granted)
+
+    def _resume(self, survivors: tuple[Node, ...], granted: tuple[int, Node | None]) -> None:
+        rebuilt = self._pipelines.rebuild(self.block, survivors, self._excluded, granted)
         if rebuilt is None:
             # Whoever refused is excluded now; the next round goes on without.
             return

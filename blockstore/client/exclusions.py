@@ -1,9 +1,35 @@
-"""Why a node can't be used, in words that somebody at a shell understands.
+"""The nodes that a writer doesn't want for now, and why, in words that somebody at a shell
+understands.
 
 gRPC's text of a failed connection is a paragraph; what matters is what happened and from where.
 """
 
+from typing import Final
+
 from blockstore.model import Excluded, Node
+from blockstore.runtime.clock import Clock
+
+# By then a server that died has been started again, or the NameNode misses its heartbeats.
+EXCLUDED_S: Final = 10.0
+
+
+class Exclusions(dict[str, Excluded]):
+    """By node id. Who was excluded long ago may be asked again: a file that stays open for days
+    would run out of nodes, though each of them was away for a moment only."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._since: dict[str, float] = {}
+
+    def __setitem__(self, node_id: str, why: Excluded) -> None:
+        self._since[node_id] = self._clock.monotonic()
+        super().__setitem__(node_id, why)
+
+    def forget_old(self) -> None:
+        until = self._clock.monotonic() - EXCLUDED_S
+        for node_id in [node_id for node_id in self if self._since[node_id] <= until]:
+            del self[node_id]
 
 
 def excluded(node: Node, reason: str, *, seen_from: str = "client") -> Excluded:

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from blockstore.client.exclusions import Exclusions
 from blockstore.client.exclusions import excluded as exclusion
 from blockstore.client.namenode import NameNodeClient
 from blockstore.client.settings import ClientSettings
@@ -16,7 +17,7 @@ from blockstore.errors import (
     PlacementException,
     StoreError,
 )
-from blockstore.model import Block, Excluded, FileStatus, LocatedBlock, Node, ReplicaState
+from blockstore.model import Block, FileStatus, LocatedBlock, Node, ReplicaState
 from blockstore.packetstream import PacketStream
 from blockstore.peers import Peers
 from blockstore.runtime import rpc
@@ -57,9 +58,17 @@ class Pipelines:
         self._client_host = client_host
         self._clock = clock
 
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
+    def is_thin(self, nodes: int) -> bool:
+        """Whether so few replicas should become more, by the NameNode's rule."""
+        return nodes * 2 <= self._file.replication
+
     # --- blocks --------------------------------------------------------------------------
 
-    def allocate(self, excluded: dict[str, Excluded]) -> LocatedBlock:
+    def allocate(self, excluded: Exclusions) -> LocatedBlock:
         """The file's next block.
 
         When nobody is left but excluded nodes, they get another chance.
@@ -69,6 +78,7 @@ class Pipelines:
         """
 
         def attempt(_: float) -> LocatedBlock:
+            excluded.forget_old()
             try:
                 return self._namenode.add_block(
                     self._file.inode_id, self.previous, list(excluded.values()), self._client_host
@@ -150,23 +160,39 @@ class Pipelines:
 
     # --- after a failure -----------------------------------------------------------------
 
-    def rebuild(
-        self, block: Block, survivors: Sequence[Node], excluded: dict[str, Excluded]
-    ) -> LocatedBlock | None:
-        """The block with a new stamp, cut to its length, on those who could follow.
-
-        None when somebody didn't, and `excluded` knows it; the NameNode wasn't told then.
+    def ask(
+        self, block: Block, survivors: Sequence[Node], excluded: Exclusions
+    ) -> tuple[int, Node | None]:
+        """A new stamp; and a further node, if few have survived and the cluster has one.
 
         Raises:
             StoreError: the NameNode refuses.
         """
-        generation, replacement = self._namenode.recover_pipeline(
+        excluded.forget_old()
+        return self._namenode.recover_pipeline(
             self._file.inode_id,
             block,
             [node.node_id for node in survivors],
             list(excluded.values()),
             want_replacement=True,
         )
+
+    def rebuild(
+        self,
+        block: Block,
+        survivors: Sequence[Node],
+        excluded: Exclusions,
+        granted: tuple[int, Node | None],
+    ) -> LocatedBlock | None:
+        """The block with a new stamp, cut to its length, on those who could follow.
+
+        `granted` is what `ask` gave. None when somebody didn't follow, and `excluded` knows it;
+        the NameNode wasn't told then.
+
+        Raises:
+            StoreError: the NameNode refuses.
+        """
+        generation, replacement = granted
         new = Block(block.id, generation, block.length)
         request = datanode_pb2.UpdateReplicaRequest(
             old=block_to_wire(block), new=block_to_wire(new)
@@ -182,7 +208,7 @@ class Pipelines:
         )
         return LocatedBlock(new, 0, tuple(nodes), under_construction=True)
 
-    def _follows(self, node: Node, request: Any, excluded: dict[str, Excluded]) -> bool:
+    def _follows(self, node: Node, request: Any, excluded: Exclusions) -> bool:
         try:
             self._ask(node, "UpdateReplica", request, rpc.CALL_TIMEOUT_S, _SURVIVOR)
         except StoreError as error:
@@ -190,9 +216,7 @@ class Pipelines:
             return False
         return True
 
-    def _filled(
-        self, replacement: Node, source: Node, request: Any, excluded: dict[str, Excluded]
-    ) -> bool:
+    def _filled(self, replacement: Node, source: Node, request: Any, excluded: Exclusions) -> bool:
         """Whether the replacement has got a copy; without it the pipeline is shorter."""
         filling = datanode_pb2.UpdateReplicaRequest()
         filling.CopyFrom(request)

@@ -16,6 +16,7 @@ from typing import Final
 
 from blockstore import checksum
 from blockstore.client.blockoutput import BlockOutput
+from blockstore.client.exclusions import Exclusions
 from blockstore.client.namenode import NameNodeClient
 from blockstore.client.pipelines import Pipelines
 from blockstore.client.settings import ClientSettings
@@ -25,7 +26,7 @@ from blockstore.errors import (
     NotReadyException,
     StoreError,
 )
-from blockstore.model import Block, Excluded, FileStatus
+from blockstore.model import Block, FileStatus
 from blockstore.runtime.clock import Clock
 from blockstore.runtime.retry import RetryPolicy
 
@@ -76,7 +77,7 @@ class BlockWriter(io.BufferedIOBase):
         self._clock = clock
         self._on_end: Callable[[], None] | None = on_end
         self._lock = threading.RLock()
-        self._excluded: dict[str, Excluded] = {}
+        self._excluded = Exclusions(clock)
         self._output: BlockOutput | None = None
         # The last block that was ended.
         self._last: Block | None = None

@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blockstore import checksum
-from blockstore.client.blockoutput import RECOVERIES_MAX, BlockOutput
+from blockstore.client.blockoutput import RECOVERIES_MAX, THIN_S, BlockOutput
+from blockstore.client.exclusions import EXCLUDED_S, Exclusions
 from blockstore.client.settings import ClientSettings
 from blockstore.codec import block_from_wire
 from blockstore.datastream import KEEPALIVE, LAST, Ack, unpack
 from blockstore.errors import BlockMissingException, PlacementException, StoreError
 from blockstore.model import Block, Excluded, LocatedBlock, Node
+from blockstore.runtime.clock import FakeClock
 from blockstore.wire import datanode_pb2
 
 CHUNK = 64
@@ -98,6 +100,7 @@ class FakeCluster:
         # Whether a first hop that breaks off is really the one that failed.
         self.trust = trust
         self.down: set[str] = set()
+        self.clock = FakeClock()
         self.replicas: dict[tuple[str, int], FakeReplica] = {}
         self.held: list[tuple[FakeStream, int]] = []
         self.generation = 0
@@ -124,7 +127,7 @@ class FakeCluster:
 
     # --- what the writer calls -----------------------------------------------------------
 
-    def allocate(self, excluded: dict[str, Excluded]) -> LocatedBlock:
+    def allocate(self, excluded: Exclusions) -> LocatedBlock:
         usable = [n for n in self.nodes if n.node_id not in excluded]
         if not usable:
             raise PlacementException("no node is left")
@@ -151,8 +154,17 @@ class FakeCluster:
     def stream(self, header, nodes, *, on_ack, on_end) -> FakeStream:
         return FakeStream(self, header, nodes, on_ack, on_end)
 
-    def rebuild(self, block, survivors, excluded) -> LocatedBlock | None:
+    def is_thin(self, nodes: int) -> bool:
+        return nodes * 2 <= 3
+
+    def ask(self, block, survivors, excluded) -> tuple[int, Node | None]:
         self.generation += 1
+        excluded.forget_old()
+        spare = [n for n in self.nodes if n.node_id not in excluded and n not in survivors]
+        return self.generation, spare[0] if spare and self.rng.random() < 0.5 else None
+
+    def rebuild(self, block, survivors, excluded, granted) -> LocatedBlock | None:
+        generation, spare = granted
         refusing = self.fails(len(survivors))
         for number, node in enumerate(survivors):
             if number == refusing:
@@ -161,15 +173,14 @@ class FakeCluster:
             replica = self.replica(node, block)
             assert len(replica.data) >= block.length, "an acknowledged byte is missing"
             del replica.data[block.length :]
-            replica.generation, replica.finalized = self.generation, False
+            replica.generation, replica.finalized = generation, False
         nodes = list(survivors)
-        spare = [n for n in self.nodes if n.node_id not in excluded and n not in nodes]
-        if spare and self.rng.random() < 0.5:
-            copy = FakeReplica(self.generation)
+        if spare:
+            copy = FakeReplica(generation)
             copy.data = bytearray(self.replica(nodes[0], block).data)
-            self.replicas[spare[0].node_id, block.id] = copy
-            nodes.append(spare[0])
-        new = Block(block.id, self.generation, block.length)
+            self.replicas[spare.node_id, block.id] = copy
+            nodes.append(spare)
+        new = Block(block.id, generation, block.length)
         self.located = LocatedBlock(new, 0, tuple(nodes), True)
         return self.located
 
@@ -191,6 +202,7 @@ def write_all(output: BlockOutput, cluster: FakeCluster, rng: random.Random) -> 
         end = min(len(DATA), sent + rng.choice([1, 10, CHUNK, 500]))
         output.send(start, DATA[start:end], checksum.checksums(DATA[start:end], CHUNK))
         sent = end
+        cluster.clock.advance(rng.choice([0.1, THIN_S]))
         if rng.random() < 0.3:
             cluster.let_go()
     return output.finish()
@@ -200,8 +212,9 @@ class Waiting(BlockOutput):
     """Acks that are held come as soon as the writer waits for them."""
 
     def _await_progress(self, limit_s: float) -> bool:
+        waiting = len(self._unacknowledged)
         self._pipelines.let_go()
-        return super()._await_progress(0.0) or bool(self._pipelines.held)
+        return len(self._unacknowledged) < waiting or super()._await_progress(0.0)
 
 
 @given(
@@ -214,7 +227,7 @@ def test_the_block_is_whole_on_every_node_of_its_pipeline(seed, nodes, failures)
     rng = random.Random(seed)
     cluster = FakeCluster(rng, nodes, failures, trust=True)
     try:
-        output = Waiting(cluster, SETTINGS, {})
+        output = Waiting(cluster, SETTINGS, Exclusions(cluster.clock))
         block = write_all(output, cluster, rng)
     except (PlacementException, BlockMissingException):
         # Only when it is true: every node has failed, or too many times.
@@ -235,7 +248,7 @@ def test_the_block_is_whole_on_every_node_of_its_pipeline(seed, nodes, failures)
 
 def test_a_pipeline_that_breaks_before_any_ack_gives_a_new_block():
     cluster = FakeCluster(random.Random(0), 4, 0, trust=True)
-    output = Waiting(cluster, SETTINGS, {})
+    output = Waiting(cluster, SETTINGS, Exclusions(cluster.clock))
     first = output.block
     cluster.failures_left, cluster.rng.random = 1, lambda: 0.0
     output.send(0, DATA[:100], checksum.checksums(DATA[:100], CHUNK))
@@ -244,7 +257,7 @@ def test_a_pipeline_that_breaks_before_any_ack_gives_a_new_block():
 
 def test_when_all_nodes_are_gone_the_error_says_which_and_why():
     cluster = FakeCluster(random.Random(0), 1, 0, trust=True)
-    output = Waiting(cluster, SETTINGS, {})
+    output = Waiting(cluster, SETTINGS, Exclusions(cluster.clock))
     output.send(0, DATA[:64], checksum.checksums(DATA[:64], CHUNK))
     output.wait()
     cluster.wait_for_restart = lambda nodes, block: ()
@@ -254,3 +267,66 @@ def test_when_all_nodes_are_gone_the_error_says_which_and_why():
     assert "/file" in str(caught.value)
     assert "dn-0" in str(caught.value)
     assert "64 acknowledged bytes" in str(caught.value)
+
+
+def thin_pipeline(nodes: int = 3) -> tuple[FakeCluster, BlockOutput]:
+    """Whose nodes have failed one after the other, long ago, up to one."""
+    cluster = FakeCluster(random.Random(0), nodes, 0, trust=True)
+    cluster.rng.random = lambda: 0.6
+    excluded = Exclusions(cluster.clock)
+    for node in cluster.nodes[1:]:
+        excluded[node.node_id] = Excluded(node, "failed in this test")
+    return cluster, Waiting(cluster, SETTINGS, excluded)
+
+
+def write_some(output: BlockOutput, start: int) -> None:
+    data = DATA[start : start + CHUNK]
+    output.send(start, data, checksum.checksums(data, CHUNK))
+
+
+def nodes_of(cluster: FakeCluster) -> list[str]:
+    return [node.node_id for node in cluster.located.nodes]
+
+
+def test_a_node_that_failed_long_ago_joins_a_thin_pipeline_again():
+    cluster, output = thin_pipeline()
+    write_some(output, 0)
+    assert nodes_of(cluster) == ["dn-0"]
+    cluster.rng.random = lambda: 0.4
+    cluster.clock.advance(EXCLUDED_S)
+    write_some(output, CHUNK)
+    assert nodes_of(cluster) == ["dn-0", "dn-1"]
+    write_some(output, 2 * CHUNK)
+    assert output.finish().length == 3 * CHUNK
+    assert [cluster.replica(node, output.block).data for node in cluster.nodes[:2]] == [
+        DATA[: 3 * CHUNK]
+    ] * 2
+
+
+def test_without_another_node_a_thin_pipeline_goes_on_and_asks_less_and_less():
+    cluster, output = thin_pipeline(nodes=1)
+    asked = []
+    ask = cluster.ask
+    cluster.ask = lambda *arguments: asked.append(cluster.clock.monotonic()) or ask(*arguments)
+    began = cluster.clock.monotonic()
+    for number in range(50):
+        write_some(output, number * CHUNK)
+        cluster.clock.advance(THIN_S)
+    assert [(at - began) / THIN_S for at in asked] == [1, 4, 9, 18, 35]
+    assert output.finish().length == 50 * CHUNK
+
+
+def test_a_survivor_that_refuses_to_be_joined_leaves():
+    cluster, output = thin_pipeline(nodes=4)
+    cluster.is_thin = lambda nodes: nodes <= 2
+    write_some(output, 0)
+    cluster.rng.random = lambda: 0.4
+    cluster.clock.advance(EXCLUDED_S)
+    write_some(output, CHUNK)
+    write_some(output, 2 * CHUNK)
+    refusals = [0]
+    cluster.fails = lambda *_, **__: refusals.pop() if refusals else None
+    cluster.clock.advance(10 * THIN_S)
+    write_some(output, 3 * CHUNK)
+    assert "dn-0" not in nodes_of(cluster)
+    assert output.finish().length == 4 * CHUNK
