@@ -110,6 +110,8 @@ class FileStatus:
     permission: Permission = Permission("", "", 0)
     # Files: the last reading, to the NameNode's precision; 0 for directories.
     accessed_at_s: float = 0.0
+    # For who has opened it to write: what all his further requests name. Empty for others.
+    writer: str = ""
 
     @property
     def name(self) -> str:

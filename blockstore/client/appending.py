@@ -86,6 +86,6 @@ class Appending:
 
     def _give_up(self, file: FileStatus) -> None:
         try:
-            self._namenode.release_lease(file.inode_id)
+            self._namenode.release_lease(file)
         except StoreError as error:
             log.warning("%s could not be given up, its lease will run out: %s", file.path, error)

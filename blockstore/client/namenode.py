@@ -6,8 +6,10 @@
 - Requests that change something carry an id, so that asking again can't do it twice.
 """
 
+import itertools
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import grpc
@@ -70,6 +72,7 @@ class NameNodeClient:
         self.identity = identity
         self._metadata = words_of(identity.user)
         self._reached = False
+        self._openings = itertools.count(1)
 
     def __repr__(self) -> str:
         return f"NameNodeClient({self.address})"
@@ -121,20 +124,6 @@ class NameNodeClient:
     def expunge(self, immediate: bool) -> None:
         request = namenode_pb2.ExpungeRequest(immediate=immediate, request_id=_request_id())
         self._call("Expunge", request)
-
-    def remove_own(self, path: str, inode_id: int) -> None:
-        """Removes a file if it is still the one that this client made, and nobody has closed it:
-        one that was recovered may be somebody else's by now.
-
-        The patience is a person's: a lease that isn't renewed runs out by itself.
-        """
-        request = namenode_pb2.PathRequest(path=path)
-        reply = self._reach("Stat", request, rpc.CALL_TIMEOUT_S, INTERACTIVE)
-        if reply.status.inode_id == inode_id and reply.status.under_construction:
-            removal = namenode_pb2.DeleteRequest(
-                path=path, request_id=_request_id(), skip_trash=True
-            )
-            self._reach("Delete", removal, rpc.CALL_TIMEOUT_S, INTERACTIVE)
 
     def set_replication(self, path: str, replication: int) -> None:
         request = namenode_pb2.SetReplicationRequest(
@@ -190,6 +179,10 @@ class NameNodeClient:
 
     # --- writing -----------------------------------------------------------------------
 
+    def new_writer(self) -> str:
+        """A name for one opening of one file (leases.py of the NameNode)."""
+        return f"{self.client_id}/{next(self._openings)}"
+
     def create(
         self,
         path: str,
@@ -200,31 +193,36 @@ class NameNodeClient:
         mode: int | None = None,
     ) -> FileStatus:
         """The mode is what the file gets; None: what the umask leaves."""
+        writer = self.new_writer()
         request = namenode_pb2.CreateRequest(
             path=path,
             replication=replication,
             block_bytes=block_bytes,
             overwrite=overwrite,
             parents=True,
-            client_id=self.client_id,
+            client_id=writer,
             mode=self.identity.file_mode if mode is None else mode,
             mode_above=self.identity.directory_mode,
             request_id=_request_id(),
         )
-        return status_from_wire(self._call("Create", request).status)
+        return replace(status_from_wire(self._call("Create", request).status), writer=writer)
 
     def append(self, path: str) -> tuple[FileStatus, LocatedBlock | None]:
         """The file, and its last block: under construction if it is to be written further."""
-        request = namenode_pb2.AppendRequest(
-            path=path, client_id=self.client_id, request_id=_request_id()
-        )
+        writer = self.new_writer()
+        request = namenode_pb2.AppendRequest(path=path, client_id=writer, request_id=_request_id())
         reply = self._call("Append", request)
         last = located_from_wire(reply.last) if reply.HasField("last") else None
-        return status_from_wire(reply.status), last
+        return replace(status_from_wire(reply.status), writer=writer), last
 
-    def release_lease(self, inode_id: int) -> None:
-        """The file is closed by the NameNode. The patience is a person's: leases run out."""
-        request = namenode_pb2.ReleaseLeaseRequest(inode_id=inode_id, client_id=self.client_id)
+    def release_lease(self, file: FileStatus, *, discard: bool = False) -> None:
+        """The file is closed by the NameNode, or removed, if it is still this writer's.
+
+        The patience is a person's: leases run out by themselves.
+        """
+        request = namenode_pb2.ReleaseLeaseRequest(
+            inode_id=file.inode_id, client_id=file.writer, discard=discard
+        )
         self._reach("ReleaseLease", request, rpc.CALL_TIMEOUT_S, INTERACTIVE)
 
     def truncation(self, path: str, length: int) -> Callable[[], str]:
@@ -240,14 +238,14 @@ class NameNodeClient:
 
     def add_block(
         self,
-        inode_id: int,
+        file: FileStatus,
         previous: Block | None,
         excluded: Sequence[Excluded],
         client_host: str,
     ) -> LocatedBlock:
         request = namenode_pb2.AddBlockRequest(
-            inode_id=inode_id,
-            client_id=self.client_id,
+            inode_id=file.inode_id,
+            client_id=file.writer,
             previous=block_to_wire(previous) if previous else None,
             excluded=excluded_to_wire(excluded),
             client_host=client_host,
@@ -255,15 +253,15 @@ class NameNodeClient:
         )
         return located_from_wire(self._call("AddBlock", request))
 
-    def abandon_block(self, inode_id: int, block: Block) -> None:
+    def abandon_block(self, file: FileStatus, block: Block) -> None:
         request = namenode_pb2.AbandonBlockRequest(
-            inode_id=inode_id, client_id=self.client_id, block=block_to_wire(block)
+            inode_id=file.inode_id, client_id=file.writer, block=block_to_wire(block)
         )
         self._call("AbandonBlock", request)
 
     def recover_pipeline(
         self,
-        inode_id: int,
+        file: FileStatus,
         block: Block,
         survivors: Sequence[str],
         excluded: Sequence[Excluded],
@@ -272,8 +270,8 @@ class NameNodeClient:
     ) -> tuple[int, Node | None]:
         """The new generation stamp, and perhaps a further node."""
         request = namenode_pb2.RecoverPipelineRequest(
-            inode_id=inode_id,
-            client_id=self.client_id,
+            inode_id=file.inode_id,
+            client_id=file.writer,
             block=block_to_wire(block),
             survivors=survivors,
             excluded=excluded_to_wire(excluded),
@@ -283,27 +281,29 @@ class NameNodeClient:
         replacement = node_from_wire(reply.replacement) if reply.HasField("replacement") else None
         return int(reply.new_generation), replacement
 
-    def update_pipeline(self, inode_id: int, old: Block, new: Block, nodes: Sequence[str]) -> None:
+    def update_pipeline(
+        self, file: FileStatus, old: Block, new: Block, nodes: Sequence[str]
+    ) -> None:
         request = namenode_pb2.UpdatePipelineRequest(
-            inode_id=inode_id,
-            client_id=self.client_id,
+            inode_id=file.inode_id,
+            client_id=file.writer,
             old=block_to_wire(old),
             new=block_to_wire(new),
             nodes=nodes,
         )
         self._call("UpdatePipeline", request)
 
-    def sync(self, inode_id: int, block: Block) -> None:
+    def sync(self, file: FileStatus, block: Block) -> None:
         request = namenode_pb2.SyncRequest(
-            inode_id=inode_id, client_id=self.client_id, block=block_to_wire(block)
+            inode_id=file.inode_id, client_id=file.writer, block=block_to_wire(block)
         )
         self._call("Sync", request)
 
-    def complete(self, inode_id: int, last: Block | None) -> str:
+    def complete(self, file: FileStatus, last: Block | None) -> str:
         """Empty when the file is closed, else what is waited for."""
         request = namenode_pb2.CompleteRequest(
-            inode_id=inode_id,
-            client_id=self.client_id,
+            inode_id=file.inode_id,
+            client_id=file.writer,
             last=block_to_wire(last) if last else None,
         )
         return _waiting_for(self._call("Complete", request))

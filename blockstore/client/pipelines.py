@@ -81,7 +81,7 @@ class Pipelines:
             excluded.forget_old()
             try:
                 return self._namenode.add_block(
-                    self._file.inode_id, self.previous, list(excluded.values()), self._client_host
+                    self._file, self.previous, list(excluded.values()), self._client_host
                 )
             except PlacementException as error:
                 self.refusal = str(error)
@@ -96,7 +96,7 @@ class Pipelines:
         )
 
     def abandon(self, block: Block) -> None:
-        self._namenode.abandon_block(self._file.inode_id, block)
+        self._namenode.abandon_block(self._file, block)
 
     def chunk_bytes(self, located: LocatedBlock) -> int:
         """How many bytes one checksum of the block's replicas covers.
@@ -170,7 +170,7 @@ class Pipelines:
         """
         excluded.forget_old()
         return self._namenode.recover_pipeline(
-            self._file.inode_id,
+            self._file,
             block,
             [node.node_id for node in survivors],
             list(excluded.values()),
@@ -203,9 +203,7 @@ class Pipelines:
         nodes = list(survivors)
         if replacement and self._filled(replacement, nodes[0], request, excluded):
             nodes.append(replacement)
-        self._namenode.update_pipeline(
-            self._file.inode_id, block, new, [node.node_id for node in nodes]
-        )
+        self._namenode.update_pipeline(self._file, block, new, [node.node_id for node in nodes])
         return LocatedBlock(new, 0, tuple(nodes), under_construction=True)
 
     def _follows(self, node: Node, request: Any, excluded: Exclusions) -> bool:

@@ -16,7 +16,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from blockstore import bundles, checksum
@@ -53,6 +53,7 @@ class _File:
 
     path: str
     data: bytes
+    writer: str
     status: FileStatus | None = None
     located: LocatedBlock | None = None
     # Its bytes are on the DataNodes.
@@ -92,7 +93,7 @@ class SmallFiles:
     ) -> list[Exception]:
         """Writes the files; returns what those that failed failed with."""
         errors: list[Exception] = []
-        for group in _groups(files):
+        for group in self._groups(files):
             self._put_group(group, replication, overwrite)
             errors += [file.error for file in group if file.error is not None]
         return errors
@@ -106,6 +107,19 @@ class SmallFiles:
                 self._write_alone(file)
         self._complete([file for file in _going(group) if file.stored or not file.data])
 
+    def _groups(self, files: Iterable[tuple[str, bytes]]) -> Iterator[list[_File]]:
+        """As many as one call and one bundle take."""
+        group: list[_File] = []
+        size = 0
+        for path, data in files:
+            if group and (len(group) == BATCH_CALLS or size + len(data) > BUNDLE_BYTES_MAX):
+                yield group
+                group, size = [], 0
+            group.append(_File(path, data, self._namenode.new_writer()))
+            size += len(data)
+        if group:
+            yield group
+
     # --- the steps -------------------------------------------------------------------------
 
     def _create(self, group: Sequence[_File], replication: int, overwrite: bool) -> None:
@@ -116,7 +130,7 @@ class SmallFiles:
                     replication=replication,
                     overwrite=overwrite,
                     parents=True,
-                    client_id=self._namenode.client_id,
+                    client_id=file.writer,
                     mode=self._namenode.identity.file_mode,
                     mode_above=self._namenode.identity.directory_mode,
                     request_id=secrets.token_hex(16),
@@ -128,7 +142,7 @@ class SmallFiles:
             if isinstance(outcome, Exception):
                 file.error = outcome
             else:
-                file.status = status_from_wire(outcome.file.status)
+                file.status = replace(status_from_wire(outcome.file.status), writer=file.writer)
 
     def _allocate(self, files: Sequence[_File]) -> None:
         """A block for each; one that gets none is written alone, with that path's patience."""
@@ -136,7 +150,7 @@ class SmallFiles:
             pb.BatchCall(
                 add_block=pb.AddBlockRequest(
                     inode_id=_inode(file),
-                    client_id=self._namenode.client_id,
+                    client_id=file.writer,
                     client_host=self._client_host,
                     request_id=secrets.token_hex(16),
                     bytes_max=len(file.data),
@@ -190,7 +204,7 @@ class SmallFiles:
         assert file.status is not None
         try:
             if file.located is not None:
-                self._namenode.abandon_block(file.status.inode_id, file.located.block)
+                self._namenode.abandon_block(file.status, file.located.block)
             with self._writer(file.status) as writer:
                 writer.write(file.data)
         except StoreError as error:
@@ -203,7 +217,7 @@ class SmallFiles:
                 pb.BatchCall(
                     complete=pb.CompleteRequest(
                         inode_id=_inode(file),
-                        client_id=self._namenode.client_id,
+                        client_id=file.writer,
                         last=block_to_wire(file.block) if file.block else None,
                     )
                 )
@@ -236,7 +250,8 @@ class SmallFiles:
     def _give_up(self, file: _File, error: Exception) -> None:
         file.error = error
         try:
-            self._namenode.remove_own(file.path, _inode(file))
+            assert file.status is not None
+            self._namenode.release_lease(file.status, discard=True)
         except StoreError as failure:
             log.warning("%s could not be removed, its lease will run out: %s", file.path, failure)
 
@@ -253,17 +268,3 @@ def _is_small(file: _File) -> bool:
 def _inode(file: _File) -> int:
     assert file.status is not None
     return file.status.inode_id
-
-
-def _groups(files: Iterable[tuple[str, bytes]]) -> Iterator[list[_File]]:
-    """As many as one call and one bundle take."""
-    group: list[_File] = []
-    size = 0
-    for path, data in files:
-        if group and (len(group) == BATCH_CALLS or size + len(data) > BUNDLE_BYTES_MAX):
-            yield group
-            group, size = [], 0
-        group.append(_File(path, data))
-        size += len(data)
-    if group:
-        yield group

@@ -22,7 +22,6 @@ from blockstore.client.pipelines import Pipelines
 from blockstore.client.settings import ClientSettings
 from blockstore.datastream import PACKET_DATA_BYTES
 from blockstore.errors import (
-    FileNotFoundException,
     NotReadyException,
     StoreError,
 )
@@ -160,10 +159,10 @@ class BlockWriter(io.BufferedIOBase):
                 if self._output is not None:
                     self._emit()
                     self._output.sync()
-                    self._namenode.sync(self._file.inode_id, self._output.block)
+                    self._namenode.sync(self._file, self._output.block)
                 elif self._last is not None:
                     # A block that was ended is on the disks.
-                    self._namenode.sync(self._file.inode_id, self._last)
+                    self._namenode.sync(self._file, self._last)
 
     def sync(self) -> None:
         """What `hsync` does, under the name that it has for files elsewhere."""
@@ -290,7 +289,7 @@ class BlockWriter(io.BufferedIOBase):
         policy = RetryPolicy(
             deadline_s=self._settings.close_s, base_s=_COMPLETE_BASE_S, cap_s=_COMPLETE_CAP_S
         )
-        while waiting_for := self._namenode.complete(self._file.inode_id, self._last):
+        while waiting_for := self._namenode.complete(self._file, self._last):
             waited_s = self._clock.monotonic() - started
             if waited_s > policy.deadline_s:
                 raise NotReadyException(
@@ -311,12 +310,7 @@ class BlockWriter(io.BufferedIOBase):
 
     def _remove(self) -> None:
         try:
-            if self.mode == "ab":
-                self._namenode.release_lease(self._file.inode_id)
-            else:
-                self._namenode.remove_own(self.name, self._file.inode_id)
-        except FileNotFoundException:
-            pass
+            self._namenode.release_lease(self._file, discard=self.mode != "ab")
         except StoreError as error:
             log.warning("%s could not be given up, its lease will run out: %s", self.name, error)
 

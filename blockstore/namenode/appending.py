@@ -15,7 +15,7 @@ from blockstore.errors import (
 )
 from blockstore.model import Excluded, LocatedBlock, Node
 from blockstore.namenode.closing import Closing
-from blockstore.namenode.entries import FileAppended
+from blockstore.namenode.entries import Deleted, FileAppended
 from blockstore.namenode.namespace import File, StoredBlock
 from blockstore.namenode.naming import Naming
 from blockstore.namenode.parts import Parts
@@ -94,8 +94,14 @@ class Appending:
             status, LocatedBlock(last.value(), offset, last.pipeline, not last.committed)
         )
 
-    def release(self, inode_id: int, client_id: str, *, now: float, wall: float) -> None:
-        """The writer gives up: the file is closed at its last acknowledged byte."""
+    def release(
+        self, inode_id: int, client_id: str, *, discard: bool, now: float, wall: float
+    ) -> None:
+        """The writer gives up: the file is closed at its last acknowledged byte, or removed."""
         file = self._parts.names.inodes.get(inode_id)
-        if isinstance(file, File) and client_id and file.writer == client_id:
+        if not isinstance(file, File) or not client_id or file.writer != client_id:
+            return
+        if discard:
+            self._parts.record(Deleted(file.id, wall))
+        else:
             self._closing.recover(file, now=now, wall=wall)

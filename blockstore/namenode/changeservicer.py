@@ -31,6 +31,7 @@ class FileChangeServicer(services.NameNodeServicer):
             lambda core: core.changes.release_lease(
                 request.inode_id,
                 client_id=request.client_id,
+                discard=request.discard,
                 now=self._shell.now,
                 wall=self._shell.wall,
             )

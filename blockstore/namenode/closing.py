@@ -25,6 +25,7 @@ from blockstore.namenode.entries import (
     GenerationTaken,
     LeaseRevoked,
 )
+from blockstore.namenode.leases import client_of
 from blockstore.namenode.namespace import NAMENODE_WRITES, File, StoredBlock
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.replies import Completion
@@ -87,8 +88,8 @@ class Closing:
             return "is being closed by the NameNode for a writer that is gone: try again soon"
         silence_s = self._parts.leases.silence_s(file.writer, now)
         return (
-            f"is being written by {file.writer}, heard of {silence_s:.0f} s ago: wait until it is "
-            "closed, or overwrite it"
+            f"is being written by {client_of(file.writer)}, heard of {silence_s:.0f} s ago: "
+            "wait until it is closed, or overwrite it"
         )
 
     # --- taking the lease -----------------------------------------------------
@@ -105,7 +106,7 @@ class Closing:
 
     def revoke_all(self, client_id: str) -> None:
         for file in list(self._parts.state.open_files.values()):
-            if file.writer == client_id:
+            if file.writer and client_of(file.writer) == client_id:
                 self.revoke(file)
 
     def recover(self, file: File, *, now: float, wall: float) -> Completion:

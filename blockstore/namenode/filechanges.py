@@ -38,10 +38,17 @@ class FileChanges:
         return self._parts.ready(appended)
 
     def release_lease(
-        self, inode_id: int, *, client_id: str, now: float, wall: float
+        self,
+        inode_id: int,
+        *,
+        client_id: str,
+        discard: bool = False,
+        now: float,
+        wall: float,
     ) -> Ready[None]:
+        """`discard`: the file is removed."""
         self._parts.safe_mode.check(f"closing file {inode_id}")
-        self._appending.release(inode_id, client_id, now=now, wall=wall)
+        self._appending.release(inode_id, client_id, discard=discard, now=now, wall=wall)
         return self._parts.ready(None)
 
     @once

@@ -181,7 +181,6 @@ def _inode_to_wire(
         if opening is not None:
             wire.opening.at_s = opening.at_s
             wire.opening.blocks_before = opening.blocks_before
-            wire.opening.reopened_generation = opening.reopened_generation
             wire.opening.is_cut = opening.is_cut
         for block in inode.blocks:
             wire.blocks.add(
@@ -344,4 +343,4 @@ def _opening_from_wire(wire: journal_pb2.ImageInode) -> Opening | None:
     if not wire.HasField("opening"):
         return None
     opening = wire.opening
-    return Opening(opening.at_s, opening.blocks_before, opening.is_cut, opening.reopened_generation)
+    return Opening(opening.at_s, opening.blocks_before, opening.is_cut)

@@ -4,6 +4,7 @@ from heapq import nsmallest
 
 from blockstore.model import Lease
 from blockstore.namenode.closing import Closing
+from blockstore.namenode.leases import client_of
 from blockstore.namenode.namespace import Directory, File, Inode
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.replies import LeasePage
@@ -41,7 +42,7 @@ class LeaseList:
         path = self._parts.names.path_of(file)
         if file.writer:
             silence_s = self._parts.leases.silence_s(file.writer, now)
-            return Lease(path, file.writer, opening.at_s, silence_s, "", file.id)
+            return Lease(path, client_of(file.writer), opening.at_s, silence_s, "", file.id)
         waiting_for = self._closing.what_recovery_waits_for(file)
         return Lease(path, "", opening.at_s, 0.0, waiting_for, file.id)
 

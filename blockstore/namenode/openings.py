@@ -13,6 +13,3 @@ class Opening:
     blocks_before: int = 0
     # No writer: its last block is being cut to the length that the namespace has for it.
     is_cut: bool = False
-    # The stamp that its last block had when a writer reopened it; 0: none was. The writer's own
-    # requests name a newer one, so one that names this was made before the file was reopened.
-    reopened_generation: int = 0

@@ -13,7 +13,7 @@ from blockstore.namenode.blockmap import BlockMap
 from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.datanodes import DataNodes
 from blockstore.namenode.entries import BlockCommitted, Entry
-from blockstore.namenode.leases import Leases
+from blockstore.namenode.leases import Leases, client_of
 from blockstore.namenode.namespace import NAMENODE_WRITES, File, StoredBlock
 from blockstore.namenode.outcomes import Outcomes
 from blockstore.namenode.ready import Ready, Reply
@@ -119,24 +119,26 @@ class Parts:
                 node.promised_bytes = max(0, node.promised_bytes + bytes_more)
 
     def held_file(self, inode_id: int, client_id: str, now: float) -> File:
-        """The open file that this client writes; its lease is renewed.
+        """The open file that this writer has opened; its client's lease is renewed.
 
         Raises:
-            LeaseExpiredException: the file is gone, closed, or written by another.
+            LeaseExpiredException: the file is gone, closed, or opened anew since.
         """
         file = self.names.inodes.get(inode_id)
         if not isinstance(file, File):
             raise LeaseExpiredException(f"file {inode_id} was deleted while it was being written")
         if not client_id or file.writer != client_id:
             path = self.names.path_of(file)
-            raise LeaseExpiredException(f"'{path}' {_why_not_held(file)}")
+            raise LeaseExpiredException(f"'{path}' {_why_not_held(file, client_id)}")
         self.leases.renew(client_id, now)
         return file
 
 
-def _why_not_held(file: File) -> str:
-    if not file.is_open:
+def _why_not_held(file: File, client_id: str) -> str:
+    if file.writer is None:
         return "is closed: this writer's lease was taken away or it has closed the file itself"
     if file.writer == NAMENODE_WRITES:
         return "is being closed by the NameNode: this writer was silent for too long"
+    if client_of(file.writer) == client_of(client_id):
+        return "was opened anew by this client since: this request was for the time before"
     return "is being written by another client"

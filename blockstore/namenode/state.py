@@ -187,11 +187,11 @@ class State:
     def _file_appended(self, entry: FileAppended) -> None:
         file = self.names.file(entry.inode_id)
         file.writer = entry.client_id
-        before, generation = len(file.blocks), 0
+        before = len(file.blocks)
         if entry.reopened is not None:
-            before, generation = before - 1, entry.reopened.generation
+            before -= 1
             self._reopen(file.blocks[-1], entry.reopened, entry.nodes)
-        self._open(file, Opening(entry.at_s, before, reopened_generation=generation))
+        self._open(file, Opening(entry.at_s, before))
 
     def _truncated(self, entry: Truncated) -> tuple[StoredBlock, ...]:
         file = self.names.file(entry.inode_id)

@@ -1,7 +1,8 @@
 """Requests of writers: create, blocks, close.
 
 Rules
-- Only the lease holder changes an open file; everybody else gets LeaseExpiredException.
+- Only the writer changes an open file; everybody else, and who wrote it before it was opened
+  anew, gets LeaseExpiredException.
 - Adding a block commits the one before; a committed block keeps its stamp and length.
 - A file is closed when each of its blocks has min(durable_replicas, wanted, live nodes) good
   replicas on live nodes. DataNodes report a replica finalised only after its fsync.
@@ -178,10 +179,6 @@ class Writing:
         if last.id != block.id or last.generation != block.generation:
             raise InvalidRequestException(
                 f"the last block of '{path}' is {last.value()}, not {block}"
-            )
-        if last.generation == self._parts.state.openings[file.id].reopened_generation:
-            raise InvalidRequestException(
-                f"{block} was reopened and has no new stamp yet: this request is older than that"
             )
         if not last.length <= block.length <= file.block_bytes or (
             last.committed and last.length != block.length

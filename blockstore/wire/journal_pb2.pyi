@@ -981,25 +981,21 @@ class ImageOpening(_message.Message):
     AT_S_FIELD_NUMBER: _builtins.int
     BLOCKS_BEFORE_FIELD_NUMBER: _builtins.int
     IS_CUT_FIELD_NUMBER: _builtins.int
-    REOPENED_GENERATION_FIELD_NUMBER: _builtins.int
     at_s: _builtins.float
     blocks_before: _builtins.int
     """How many blocks it had before that don't change."""
     is_cut: _builtins.bool
     """Its last block is being cut to the length that it has here."""
-    reopened_generation: _builtins.int
-    """The stamp that its last block had when it was reopened; 0: none was."""
     def __init__(
         self,
         *,
         at_s: _builtins.float = ...,
         blocks_before: _builtins.int = ...,
         is_cut: _builtins.bool = ...,
-        reopened_generation: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_s", b"at_s", "blocks_before", b"blocks_before", "is_cut", b"is_cut", "reopened_generation", b"reopened_generation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_s", b"at_s", "blocks_before", b"blocks_before", "is_cut", b"is_cut"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -76,7 +76,9 @@ class CreateRequest(_message.Message):
     parents: _builtins.bool
     """Make missing directories above the file."""
     client_id: _builtins.str
-    """Lease holder: one per client object."""
+    """The writer: the id of the client, whose lease it is, and behind a slash a number that this
+    client gives no other opening. All further requests about the open file name it.
+    """
     request_id: _builtins.str
     """Repeats of one request carry one id and get one answer."""
     mode: _builtins.int
@@ -577,6 +579,7 @@ class AppendRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     client_id: _builtins.str
+    """The writer, as of a create."""
     request_id: _builtins.str
     def __init__(
         self,
@@ -627,17 +630,21 @@ class ReleaseLeaseRequest(_message.Message):
 
     INODE_ID_FIELD_NUMBER: _builtins.int
     CLIENT_ID_FIELD_NUMBER: _builtins.int
+    DISCARD_FIELD_NUMBER: _builtins.int
     inode_id: _builtins.int
     client_id: _builtins.str
+    discard: _builtins.bool
+    """The file is removed; what was written was never to be seen."""
     def __init__(
         self,
         *,
         inode_id: _builtins.int = ...,
         client_id: _builtins.str = ...,
+        discard: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "inode_id", b"inode_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "discard", b"discard", "inode_id", b"inode_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -286,7 +286,8 @@ class NameNodeServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseLease(self, request, context):
-        """The writer gives the file up: the NameNode closes it at its last acknowledged byte.
+        """The writer gives the file up: the NameNode closes it at its last acknowledged byte, or removes
+        it. Nothing happens to a file that isn't this writer's any more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -53,7 +53,9 @@ class NameNodeStub:
     Append: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.AppendRequest, _namenode_pb2.AppendReply]
     """Opens a closed file for its caller to add to it: the caller gets the file's lease."""
     ReleaseLease: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.ReleaseLeaseRequest, _namenode_pb2.Empty]
-    """The writer gives the file up: the NameNode closes it at its last acknowledged byte."""
+    """The writer gives the file up: the NameNode closes it at its last acknowledged byte, or removes
+    it. Nothing happens to a file that isn't this writer's any more.
+    """
     Truncate: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.TruncateRequest, _namenode_pb2.CompleteReply]
     """Cuts a closed file. `done` is false while a block is cut: ask again, with the same id."""
     Concat: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.ConcatRequest, _namenode_pb2.Empty]
@@ -121,7 +123,9 @@ class NameNodeAsyncStub(NameNodeStub):
     Append: _aio.UnaryUnaryMultiCallable[_namenode_pb2.AppendRequest, _namenode_pb2.AppendReply]  # type: ignore[assignment]
     """Opens a closed file for its caller to add to it: the caller gets the file's lease."""
     ReleaseLease: _aio.UnaryUnaryMultiCallable[_namenode_pb2.ReleaseLeaseRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
-    """The writer gives the file up: the NameNode closes it at its last acknowledged byte."""
+    """The writer gives the file up: the NameNode closes it at its last acknowledged byte, or removes
+    it. Nothing happens to a file that isn't this writer's any more.
+    """
     Truncate: _aio.UnaryUnaryMultiCallable[_namenode_pb2.TruncateRequest, _namenode_pb2.CompleteReply]  # type: ignore[assignment]
     """Cuts a closed file. `done` is false while a block is cut: ask again, with the same id."""
     Concat: _aio.UnaryUnaryMultiCallable[_namenode_pb2.ConcatRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
@@ -246,7 +250,9 @@ class NameNodeServicer(metaclass=_abc_1.ABCMeta):
         request: _namenode_pb2.ReleaseLeaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_namenode_pb2.Empty, _abc.Awaitable[_namenode_pb2.Empty]]:
-        """The writer gives the file up: the NameNode closes it at its last acknowledged byte."""
+        """The writer gives the file up: the NameNode closes it at its last acknowledged byte, or removes
+        it. Nothing happens to a file that isn't this writer's any more.
+        """
 
     @_abc_1.abstractmethod
     def Truncate(

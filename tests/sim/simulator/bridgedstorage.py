@@ -96,16 +96,17 @@ async def write_file(
     """
     for left in reversed(range(TRIES_TO_WRITE)):
         try:
+            opening = session.new_writer()
             status = await session.ask(
                 "create",
                 path,
-                client_id=session.client_id,
+                client_id=opening,
                 replication=replication,
                 block_bytes=BLOCK_BYTES,
                 overwrite=True,
                 request_id=session.request_id(),
             )
-            file = at_creation(status, content)
+            file = at_creation(status, content, opening)
             ledger.created(file)
             writer = FileWriter(session, file, BLOCK_BYTES, 0.0)
             await writer.write()

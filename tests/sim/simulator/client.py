@@ -35,10 +35,16 @@ class StoreSession:
         self.near = near
         self.patience_s = patience_s
         self._requests = 0
+        self._openings = 0
 
     def request_id(self) -> str:
         self._requests += 1
         return f"{self.client_id}/{self._requests}"
+
+    def new_writer(self) -> str:
+        """For one opening of one file."""
+        self._openings += 1
+        return f"{self.client_id}/{self._openings}"
 
     async def ask(self, method: str, *arguments: Any, **named: Any) -> Any:
         """The NameNode's answer, or the error it refuses with.

@@ -124,22 +124,21 @@ class Historian(User):
         return "ok"
 
     async def _do_create(self, path: str, _: None) -> str:
+        writer = self.session.new_writer()
         status = await self._ask(
             "create",
             HOME + path,
-            client_id=self.session.client_id,
+            client_id=writer,
             replication=1,
             block_bytes=BLOCK_BYTES,
             overwrite=False,
         )
-        self.world.spawn(self._close(status.inode_id), self.life)
+        self.world.spawn(self._close(status.inode_id, writer), self.life)
         return "ok"
 
-    async def _close(self, inode_id: int) -> None:
+    async def _close(self, inode_id: int, writer: str) -> None:
         try:
-            await self.session.ask(
-                "complete", inode_id, client_id=self.session.client_id, last=None
-            )
+            await self.session.ask("complete", inode_id, client_id=writer, last=None)
         except (GaveUp, StoreError):
             self.world.figures["file not closed by its writer"] += 1
 

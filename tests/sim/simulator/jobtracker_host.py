@@ -229,7 +229,7 @@ class JobTrackerHost(Host):
         await self._settled()
         bridge = Bridge(self.world)
         number = next(self.world.numbers)
-        client_id = f"jobtracker#{self._lives}/{number}"
+        client_id = f"jobtracker#{self._lives}.{number}"
         session = StoreSession(self, client_id, self._rng, patience_s=20.0)
         storage = BridgedStorage(bridge, session, self._ledger)
         committer = Committer(

@@ -96,17 +96,18 @@ class User(Host):
         known = ledger.doubt(path)
         old = known[0][1] if known else None
         ledger.released(old)
+        writer = self.session.new_writer()
         status = await self.session.ask(
             "create",
             path,
-            client_id=self.session.client_id,
+            client_id=writer,
             replication=max(replication, self._replication_min),
             block_bytes=BLOCK_BYTES,
             overwrite=overwrite,
             request_id=self.session.request_id(),
         )
         content = random.Random(f"{self.name}/{status.inode_id}").randbytes(size)
-        file = at_creation(status, content)
+        file = at_creation(status, content, writer)
         ledger.created(file)
         ledger.stands(path, file.inode_id)
         if overwrite:

@@ -33,6 +33,8 @@ class Written:
     inode_id: int
     content: bytes
     replication: int
+    # Of its opening.
+    writer: str = ""
     # Where the last block starts.
     block_start: int = 0
     blocks: list[Block] = field(default_factory=list)
@@ -72,8 +74,9 @@ class FileWriter:
             WriteFailed, GaveUp, StoreError: it isn't written.
         """
         client, file = self._client, self._file
+        file.writer = client.new_writer()
         appended = await client.ask(
-            "append", file.path, client_id=client.client_id, request_id=client.request_id()
+            "append", file.path, client_id=file.writer, request_id=client.request_id()
         )
         last: LocatedBlock | None = appended.last
         if last is not None and last.under_construction:
@@ -96,9 +99,7 @@ class FileWriter:
         last = file.blocks[-1] if file.blocks else None
         until = self._world.now + client.patience_s
         while True:
-            reply = await client.ask(
-                "complete", file.inode_id, client_id=client.client_id, last=last
-            )
+            reply = await client.ask("complete", file.inode_id, client_id=file.writer, last=last)
             if reply.done:
                 return
             self._world.figures["complete had to wait"] += 1
@@ -116,7 +117,7 @@ class FileWriter:
                 located: LocatedBlock = await client.ask(
                     "add_block",
                     file.inode_id,
-                    client_id=client.client_id,
+                    client_id=file.writer,
                     previous=previous,
                     excluded=tuple(excluded),
                     client_host=client.near,
@@ -182,7 +183,7 @@ class _BlockWriter:
             await self._client.ask(
                 "abandon_block",
                 self._file.inode_id,
-                client_id=self._client.client_id,
+                client_id=self._file.writer,
                 block=located.block,
             )
         raise WriteFailed("no pipeline could be built")
@@ -248,7 +249,7 @@ class _BlockWriter:
     async def _sync(self, length: int) -> None:
         block = Block(self._block.id, self._block.generation, length)
         await self._client.ask(
-            "sync", self._file.inode_id, client_id=self._client.client_id, block=block
+            "sync", self._file.inode_id, client_id=self._file.writer, block=block
         )
         self._file.synced = max(self._file.synced, self._start + length)
         self._world.count("synced in mid-block")
@@ -268,7 +269,7 @@ class _BlockWriter:
         grant = await self._client.ask(
             "recover_pipeline",
             self._file.inode_id,
-            client_id=self._client.client_id,
+            client_id=self._file.writer,
             block=old,
             survivors=tuple(node.node_id for node in self._nodes),
             excluded=tuple(self._excluded),
@@ -280,7 +281,7 @@ class _BlockWriter:
         await self._client.ask(
             "update_pipeline",
             self._file.inode_id,
-            client_id=self._client.client_id,
+            client_id=self._file.writer,
             old=old,
             new=new,
             node_ids=tuple(node.node_id for node in self._nodes),
@@ -336,5 +337,5 @@ class _BlockWriter:
         return True
 
 
-def at_creation(status: FileStatus, content: bytes) -> Written:
-    return Written(status.path, status.inode_id, content, status.replication)
+def at_creation(status: FileStatus, content: bytes, writer: str) -> Written:
+    return Written(status.path, status.inode_id, content, status.replication, writer)

@@ -184,17 +184,19 @@ class Cluster:
             )
         )
 
-    def write(self, path: str, *lengths: int, on: str = "", **options: object) -> list[Block]:
+    def write(
+        self, path: str, *lengths: int, on: str = "", client: str = "ana", **options: object
+    ) -> list[Block]:
         """A closed file with blocks of these lengths; `on`: the nodes that get every block."""
-        inode_id = self.create(path, **options)
+        inode_id = self.create(path, client, **options)
         blocks: list[Block] = []
         for length in lengths:
-            located = self.add_block(inode_id, blocks[-1] if blocks else None)
+            located = self.add_block(inode_id, blocks[-1] if blocks else None, client)
             block = Block(located.block.id, located.block.generation, length)
             blocks.append(block)
             for node_id in on or [node.node_id for node in located.nodes]:
                 self.report(node_id, block)
-        assert self.complete(inode_id, blocks[-1] if blocks else None).done
+        assert self.complete(inode_id, blocks[-1] if blocks else None, client).done
         return blocks
 
     def mkdirs(self, path: str, *, parents: bool = True) -> None:

@@ -3,7 +3,6 @@ import pytest
 from blockstore.errors import (
     AlreadyBeingCreatedException,
     BlockMissingException,
-    InvalidRequestException,
     LeaseExpiredException,
 )
 from blockstore.model import Block, RecoverBlock, Replica, ReplicaState
@@ -83,23 +82,56 @@ def test_a_replica_of_the_old_stamp_is_stale_once_the_block_has_a_new_one(cluste
     assert cluster.locations("/f") == [["x", "y"]]
 
 
-def test_a_late_request_of_before_does_not_end_a_block_that_was_reopened(cluster):
-    """It would get its old stamp for good, when its nodes may have the new one already."""
+@pytest.mark.parametrize("length", [600, 1000, 0], ids=["a part", "a whole block", "no block"])
+def test_a_late_request_of_before_the_append_changes_nothing(cluster, length):
+    """It would close the file under its writer, or give the block its old stamp for good."""
     cluster.add_nodes("xyz")
-    (block,) = cluster.write("/f", 600)
-    inode_id = append(cluster).status.inode_id
-    with pytest.raises(InvalidRequestException, match="no new stamp yet"):
-        cluster.complete(inode_id, block)
-    with pytest.raises(InvalidRequestException, match="no new stamp yet"):
-        cluster.add_block(inode_id, block)
-    assert cluster.state.committed_blocks == 0
+    blocks = cluster.write("/f", length, client="ana/1") if length else cluster.write("/f")
+    block = blocks[-1] if blocks else None
+    inode_id = append(cluster, client="ana/2").status.inode_id
+    here = {"now": cluster.now, "wall": cluster.wall}
+    late = {"client_id": "ana/1", "now": cluster.now}
+    some = block or Block(1, 1, 0)
+    core = cluster.core
+    for request in (
+        lambda: core.complete(inode_id, last=block, client_id="ana/1", **here),
+        lambda: core.add_block(inode_id, previous=block, **late),
+        lambda: core.abandon_block(inode_id, block=some, **late),
+        lambda: core.sync(inode_id, block=some, **late),
+        lambda: core.recover_pipeline(inode_id, block=some, survivors=["x"], **late),
+        lambda: core.update_pipeline(inode_id, old=some, new=some, node_ids=["x"], **late),
+    ):
+        with pytest.raises(LeaseExpiredException, match="opened anew by this client"):
+            request()
+    for discard in (False, True):
+        core.changes.release_lease(inode_id, client_id="ana/1", discard=discard, **here)
+    assert cluster.core.stat("/f").reply.under_construction
+    assert cluster.state.names.file(inode_id).writer == "ana/2"
+    assert cluster.core.take_ready().entries == ()
 
-    new = update(cluster, inode_id, block, 600, "xyz")
-    with pytest.raises(InvalidRequestException, match="the last block"):
-        cluster.complete(inode_id, block)
-    for node_id in "xyz":
-        cluster.report(node_id, new)
-    assert cluster.complete(inode_id, new).done
+
+def test_a_lease_is_the_clients_whatever_it_has_opened(cluster):
+    cluster.add_nodes("x")
+    cluster.create("/f", client="ana/1")
+    cluster.create("/g", client="ana/2")
+    cluster.pass_time(250, beating="x")
+    cluster.take(cluster.core.renew_lease("ana", now=cluster.now))
+    cluster.pass_time(250, beating="x")
+    leases = cluster.core.changes.leases(now=cluster.now).reply.leases
+    assert [lease.holder for lease in leases] == ["ana", "ana"]
+    cluster.pass_time(60, beating="x")
+    assert not any(cluster.core.stat(path).reply.under_construction for path in ("/f", "/g"))
+
+
+def test_a_writer_that_discards_removes_its_own_file_wherever_it_is(cluster):
+    cluster.add_nodes("xyz")
+    inode_id = cluster.create("/f", client="ana/1")
+    cluster.rename("/f", "/g")
+    cluster.write("/f", 600)
+    discard = {"client_id": "ana/1", "discard": True, "now": cluster.now, "wall": cluster.wall}
+    for _ in range(2):
+        cluster.try_(lambda: cluster.core.changes.release_lease(inode_id, **discard))
+    assert [entry.path for entry in cluster.core.listing("/").reply.entries] == ["/f"]
 
 
 def test_a_writer_that_adds_nothing_leaves_the_file_as_it_was(cluster):
@@ -193,14 +225,14 @@ def test_an_open_block_again_is_known_after_a_restart_and_does_not_hold_up_safe_
 ):
     cluster.add_nodes("xyz")
     (block,) = cluster.write("/f", 600)
-    inode_id = append(cluster).status.inode_id
+    inode_id = append(cluster, client="ana/2").status.inode_id
     assert image_of(cluster.replayed()) == image_of(cluster.state)
     cluster.restart()
     for node_id in "xyz":
         cluster.add_node(node_id, replicas=(Replica(block, ReplicaState.FINALIZED),))
     assert not cluster.core.safe_mode().reply.on
-    with pytest.raises(InvalidRequestException, match="no new stamp yet"):
-        cluster.complete(inode_id, block)
+    with pytest.raises(LeaseExpiredException, match="opened anew by this client"):
+        cluster.complete(inode_id, block, client="ana/1")
 
 
 def test_a_replica_told_to_go_does_not_count_again_under_another_stamp(cluster):
