@@ -3,7 +3,7 @@
 Rules
 - Every holder first promises its replica to this recovery: no writer can add to it.
 - A replica with an older stamp than the block's doesn't count: it missed a rebuilt
-  pipeline.
+  pipeline. Nor does one that lacks synced bytes: every node that the pipeline has kept has them.
 - If a replica is finalised, its length is the block's: its writer had ended it.
 - Else, if some node has gone on running since (RBW), the shortest of those replicas
   decides: every acknowledged byte is on each of them.
@@ -35,11 +35,15 @@ _PEER_POLICY = RetryPolicy(deadline_s=4.0)
 
 
 def agreed_length(block: Block, replicas: Sequence[Replica]) -> int:
-    """The length that the rules above give; 0 when nobody has a byte."""
+    """The length that the rules above give; 0 when nobody has what counts.
+
+    The block's own length is what was synced.
+    """
     lengths: dict[ReplicaState, list[int]] = {}
     for replica in replicas:
-        if replica.block.generation >= block.generation:
-            lengths.setdefault(replica.state, []).append(replica.block.length)
+        has = replica.block
+        if has.generation >= block.generation and has.length >= block.length:
+            lengths.setdefault(replica.state, []).append(has.length)
     if ReplicaState.FINALIZED in lengths:
         return max(lengths[ReplicaState.FINALIZED])
     if ReplicaState.RBW in lengths:

@@ -145,9 +145,10 @@ class Closing:
         return True
 
     def _live_holders(self, last: StoredBlock, now: float) -> list[Node]:
-        """Live nodes that may have a replica, those that reported one first.
+        """Live nodes of the block's pipeline, those that reported a replica first.
 
-        Open replicas aren't reported while their node runs: the pipeline's word counts.
+        Nobody else's replica counts: one that was left out while a pipeline was rebuilt may have
+        the new stamp all the same, without what was acknowledged since.
         """
         reported = set(self._parts.blocks.good(last.id)) | {
             node_id
@@ -155,7 +156,7 @@ class Closing:
             if odd.kind in (Kind.OPEN, Kind.STALE)
             and odd.replica.block.generation >= last.generation
         }
-        ids = reported | {node.node_id for node in last.pipeline}
+        ids = {node.node_id for node in last.pipeline}
         live = [n.node for n in self._parts.nodes.live(now) if n.node.node_id in ids]
 
         def rank(node: Node) -> tuple[bool, bool, str]:

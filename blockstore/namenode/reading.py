@@ -12,7 +12,6 @@ from collections.abc import Iterable
 
 from blockstore.errors import InvalidRequestException, IsADirectoryException
 from blockstore.model import Excluded, LocatedBlock, Node, Replica, ReplicaState
-from blockstore.namenode.blockmap import Kind
 from blockstore.namenode.namespace import Directory, StoredBlock
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.replies import Location
@@ -62,9 +61,9 @@ class Reading:
     def _readable(self, stored: StoredBlock) -> Iterable[str]:
         if stored.committed:
             return self._parts.blocks.good(stored.id)
-        odd = self._parts.blocks.odd(stored.id)
+        # Nobody else has all that was flushed, whatever stamp his replica has.
         writing = {node.node_id for node in stored.pipeline}
-        writing |= {node_id for node_id, replica in odd.items() if replica.kind is Kind.OPEN}
+        odd = self._parts.blocks.odd(stored.id)
         # A node that restarted has it, but doesn't serve it before it's recovered.
         restarted = {n for n, r in odd.items() if r.replica.state is ReplicaState.RWR}
         return sorted(writing - restarted)

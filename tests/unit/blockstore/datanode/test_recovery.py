@@ -8,6 +8,7 @@ from blockstore.errors import NotReadyException
 from blockstore.model import Block, Node, RecoverBlock, Replica, ReplicaState
 
 BLOCK = Block(1, 5)
+SYNCED = 60
 A, B, C = (Node(f"dn-{name}", "127.0.0.1", 1) for name in "abc")
 STATES = {
     "F": ReplicaState.FINALIZED,
@@ -37,6 +38,10 @@ def replica(words: str) -> Replica:
         # Older stamps missed a rebuilt pipeline; newer ones saw an unfinished one.
         ("B4:200 B5:100 B6:90", 90, "bc"),
         ("F4:200 B5:100 -", 100, "b"),
+        # Who lacks synced bytes isn't of the pipeline, or has lost them: he doesn't decide.
+        ("B5:100 B5:59 R5:60", 100, "a"),
+        ("R5:59 R5:60 B5:1", 60, "b"),
+        ("F5:1 B5:100 F6:1", 100, "b"),
         # Nobody has a byte.
         ("B5:0 - -", 0, "a"),
         ("- - -", 0, ""),
@@ -44,7 +49,8 @@ def replica(words: str) -> Replica:
 )
 def test_the_agreed_length_and_who_follows(found, length, who):
     replicas = dict(zip((A, B, C), map(replica, found.split()), strict=True))
-    assert agreed_length(BLOCK, list(replicas.values())) == length
+    synced = Block(BLOCK.id, BLOCK.generation, SYNCED if length else 0)
+    assert agreed_length(synced, list(replicas.values())) == length
     assert "".join(n.node_id[-1] for n in participants(BLOCK, length, replicas)) == who
 
 

@@ -85,6 +85,33 @@ def test_after_the_soft_limit_another_writers_create_starts_the_close(cluster):
         cluster.create("/f", "ben")
 
 
+def test_a_node_that_was_left_out_of_a_rebuilt_pipeline_has_no_say_in_the_length(cluster):
+    """It may have carried out the update, and only its word was lost: the stamp says nothing.
+    Bytes that were acknowledged, even synced, were cut away on all nodes for its sake.
+    """
+    cluster.add_nodes("xyz")
+    inode_id, block = open_file(cluster)
+    now = cluster.now
+    core = cluster.core
+    grant = cluster.try_(
+        lambda: core.recover_pipeline(
+            inode_id, client_id="ana", block=block, survivors=list("xyz"), now=now
+        )
+    )
+    new = Block(block.id, grant.new_generation, 1)
+    cluster.try_(
+        lambda: core.update_pipeline(
+            inode_id, client_id="ana", old=block, new=new, node_ids=list("xy"), now=now
+        )
+    )
+    cluster.report("z", new, ReplicaState.RBW)
+    cluster.recover_lease("/f")
+    _, order = recovery_order(cluster)
+    assert {node.node_id for node in order.nodes} == set("xy")
+    located = core.locate("/f", now=now).reply.blocks[0]
+    assert {node.node_id for node in located.nodes} == set("xy")
+
+
 def test_recover_lease_takes_the_file_from_a_living_writer(cluster):
     cluster.add_nodes("x")
     inode_id, block = open_file(cluster)
