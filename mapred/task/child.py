@@ -36,6 +36,7 @@ from mapred.task.messages import MoreOutputs, RunTask, Stop, TaskDone, TaskFaile
 from mapred.task.outputs import captured_output
 from mapred.task.reduce_task import FETCH_SHARE, ReduceTask
 from mapred.task.reporter import Reporter
+from mapred.task.withoutpandas import hide_pandas
 
 _Accepted: TypeAlias = tuple[RunTask, Reporter, Shuffle | None]
 
@@ -44,6 +45,7 @@ def run(connection: Connection) -> None:
     """Serves the tracker at the other end; returns never."""
     # Ctrl-C goes to the whole group of processes; the client decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    hide_pandas()
     status = 1
     try:
         TaskProcess(connection).serve()
