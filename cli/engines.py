@@ -14,14 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from blockstore.runtime.config import parse_address
-
-from . import addresses
-from .addresses import JOBTRACKER, NAMENODE, Address
 from .errors import REFUSED, CommandError
 
 if TYPE_CHECKING:
     from mapred.engine import Engine
+
+    from .addresses import Address
 
 LOCAL_FILES: Final = "file://"
 # Whether the cluster's own name for its NameNode means something here.
@@ -65,9 +63,13 @@ def choose(
     """
     if local and jobtracker:
         raise CommandError("--local and --jobtracker contradict each other", REFUSED)
-    master = None if local else addresses.find(JOBTRACKER, jobtracker)
+    if local and not namenode:
+        return _this_machine(None, local=True, workers=workers)
+    from . import addresses
+
+    master = None if local else addresses.find(addresses.JOBTRACKER, jobtracker)
     if master is None:
-        return _this_machine(namenode, local=local, workers=workers)
+        return _this_machine(_named_store(namenode), local=local, workers=workers)
     if workers is not None:
         raise CommandError(
             "--workers is for jobs on this machine alone; on a cluster the TaskTrackers' --slots "
@@ -77,11 +79,15 @@ def choose(
     return _cluster(master, namenode, quiet=quiet)
 
 
-def _cluster(master: Address, namenode: str | None, *, quiet: bool) -> Place:
-    addresses.check_reachable(master)
+def _cluster(master: "Address", namenode: str | None, *, quiet: bool) -> Place:
+    from blockstore.runtime.config import parse_address
     from mapred.client import ClusterEngine
     from mapred.storage import dial
 
+    from . import addresses
+    from .addresses import NAMENODE, Address
+
+    addresses.check_reachable(master)
     engine = ClusterEngine(str(master), first_contact=addresses.FIRST_CONTACT)
     own = Address(NAMENODE, *parse_address(engine.namenode(), NAMENODE.port), str(master))
     named = addresses.find(NAMENODE, namenode) or own
@@ -96,10 +102,7 @@ def _cluster(master: Address, namenode: str | None, *, quiet: bool) -> Place:
     return Place(lambda: engine, f"bs://{store}", on_cluster=True, alias=f"bs://{named}")
 
 
-def _this_machine(namenode: str | None, *, local: bool, workers: int | None) -> Place:
-    store = None if local and not namenode else _named_store(namenode)
-    if store is not None:
-        addresses.check_reachable(store)
+def _this_machine(store: "Address | None", *, local: bool, workers: int | None) -> Place:
     where = f", on the block store {store}" if store else ""
     hint = "" if local else " (for a cluster: mapred cluster up)"
     notice = f"running on this machine alone, with the embedded engine{where}{hint}"
@@ -115,7 +118,12 @@ def _this_machine(namenode: str | None, *, local: bool, workers: int | None) -> 
     return Place(engine, default, on_cluster=False, workers=count, notice=notice)
 
 
-def _named_store(namenode: str | None) -> addresses.Address | None:
-    found = addresses.find(NAMENODE, namenode)
+def _named_store(namenode: str | None) -> "Address | None":
+    from . import addresses
+
+    found = addresses.find(addresses.NAMENODE, namenode)
     # A local cluster without a JobTracker is broken, not meant.
-    return found if found and not found.source.startswith("the local cluster") else None
+    if found is None or found.source.startswith("the local cluster"):
+        return None
+    addresses.check_reachable(found)
+    return found

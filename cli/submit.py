@@ -1,32 +1,19 @@
-"""`mapred submit`: plan a job, run it somewhere, follow it, tell how it ended."""
+"""`mapred submit`: the words of its command line, and where the job runs.
+
+An embedded engine starts its server of task processes before this one imports what it needs
+itself: the two take equally long, and so go on at the same time.
+"""
 
 import contextlib
-import dataclasses
-import shutil
-import sys
-import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
-from mapred.iterative.status import is_loop
-from mapred.model import DEFAULT_POOL, JobState, JobStatus, Priority
-
 from .engines import choose
-from .errors import FAILED, REFUSED, CommandError, say
-from .failures import failure_report
-from .follow import killed_on_interrupt, terminated_by_signal, to_the_end
-from .output import counters_table, final_line, hot_keys_lines, skipped_line, status_json, tell
-from .progress import progress_for
+from .errors import REFUSED, CommandError
 
-if TYPE_CHECKING:
-    from mapred.engine import Engine
-    from mapred.model import JobSpec
-
-    from .engines import Place
-
-COPY_BYTES: Final = 1024 * 1024
+# Those of mapred.model, whose import takes as long as this whole module's.
+PRIORITIES: Final = ("very-low", "low", "normal", "high", "very-high")
 
 
 def _parameters(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> dict[str, str]:
@@ -78,7 +65,7 @@ def _parameters(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -
 )
 @click.option(
     "--priority",
-    type=click.Choice([priority.value for priority in Priority]),
+    type=click.Choice(PRIORITIES),
     help="Among the jobs of its pool [default: normal].",
 )
 @click.option("--detach", is_flag=True, help="Print the job's id and don't wait for its end.")
@@ -132,104 +119,20 @@ def submit(
             "  Start one:  mapred cluster up",
             REFUSED,
         )
-    from mapred.storage.uris import qualified
-    from mapred.submit import plan
+    with contextlib.closing(place.engine()) as engine:
+        from .submission import Wishes, submitted
 
-    # The engine comes first: an embedded one starts its processes while the job is planned.
-    with terminated_by_signal(), contextlib.closing(place.engine()) as engine:
-        spec = plan(
+        wishes = Wishes(
             job,
-            [_canonical(place, word) for word in inputs],
-            # What is resumed is there already.
-            output=None if resume or output is None else place.canonical(output),
-            params=parameters,
-            reducers=reducers,
-            default_filesystem=place.default_filesystem,
-            workers=place.workers,
+            inputs,
+            output,
+            parameters,
+            reducers,
+            pool,
+            priority,
+            detach,
+            resume,
+            quiet,
+            as_json,
         )
-        spec = dataclasses.replace(
-            spec,
-            pool=pool or DEFAULT_POOL,
-            priority=Priority(priority) if priority else Priority.NORMAL,
-        )
-        if resume and output:
-            uri = qualified(place.canonical(output), place.default_filesystem)
-            spec = dataclasses.replace(spec, output_uri=uri)
-        if place.notice and not quiet:
-            say(place.notice)
-        with _scratch(spec.output_uri, needed=output is None):
-            runner = _runner(engine, spec, detach=detach, resume=resume)
-            started_s = time.monotonic()
-            with killed_on_interrupt(runner, spec.output_uri):
-                job_id = runner.submit(spec)
-                if detach:
-                    click.echo(job_id)
-                    return 0
-                status = to_the_end(runner, job_id, progress_for(quiet=quiet))
-            took_s = time.monotonic() - started_s
-            return _tell(status, took_s, to_stdout=output is None, quiet=quiet, as_json=as_json)
-
-
-def _canonical(place: "Place", word: str) -> str:
-    """A path, or a path after the name of an input, as the cluster knows it."""
-    name, equals, path = word.partition("=")
-    if equals and name.isidentifier():
-        return f"{name}={place.canonical(path)}"
-    return place.canonical(word)
-
-
-def _runner(engine: "Engine", spec: "JobSpec", *, detach: bool, resume: bool) -> "Engine":
-    """The engine, or for a loop the one before it that drives its rounds."""
-    if not is_loop(spec):
-        if resume:
-            raise CommandError(f"{spec.name} is no loop: there is nothing to resume", REFUSED)
-        return engine
-    if detach:
-        raise CommandError(
-            f"{spec.name} is a loop, and --detach can't leave it running: its rounds are "
-            "submitted by this command. After a crash, --resume goes on from the last checkpoint",
-            REFUSED,
-        )
-    from mapred.iterative.loopengine import LoopEngine
-
-    return LoopEngine(engine, resume=resume)
-
-
-@contextlib.contextmanager
-def _scratch(uri: str, *, needed: bool) -> Iterator[None]:
-    """Without -o the output lies in a scratch directory, which is gone afterwards."""
-    try:
-        yield
-    finally:
-        if needed:
-            from mapred.storage import storage_for
-
-            storage_for(uri).delete(uri)
-
-
-def _tell(status: JobStatus, took_s: float, *, to_stdout: bool, quiet: bool, as_json: bool) -> int:
-    """Prints what the job is to tell at its end; returns the exit code."""
-    if to_stdout and status.state is JobState.SUCCEEDED:
-        _write_output(status)
-    if as_json:
-        click.echo(status_json(status))
-    if status.state is not JobState.SUCCEEDED:
-        say(failure_report(status))
-        return FAILED
-    if not quiet:
-        tell(counters_table(status.counters))
-        for line in hot_keys_lines(status):
-            tell(line)
-        if skipped := skipped_line(status):
-            tell(skipped)
-        tell(final_line(status, took_s=took_s, to_stdout=to_stdout))
-    return 0
-
-
-def _write_output(status: JobStatus) -> None:
-    from mapred.storage import storage_for
-
-    for uri in status.output_files:
-        with storage_for(uri).open_read(uri) as part:
-            shutil.copyfileobj(part, sys.stdout.buffer, COPY_BYTES)
-    sys.stdout.buffer.flush()
+        return submitted(wishes, place, engine)

@@ -5,9 +5,12 @@ imports and what oneprogram.py imports take equally long, and so run at the same
 """
 
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from mapred.model import AttemptId, JobSpec, JobStatus, TrackerStatus
 from mapred.tasktracker.nurserylink import Nursery
+
+if TYPE_CHECKING:
+    from mapred.model import AttemptId, JobSpec, JobStatus, TrackerStatus
 
 
 class EmbeddedEngine:
@@ -26,7 +29,7 @@ class EmbeddedEngine:
         self.workers = max(1, workers)
         self._program = OneProgram(self.workers, work_dir, nursery, child)
 
-    def submit(self, spec: JobSpec) -> str:
+    def submit(self, spec: "JobSpec") -> str:
         """The id of the job, which runs from now on.
 
         Raises:
@@ -36,19 +39,19 @@ class EmbeddedEngine:
 
     def status(
         self, job_id: str, *, known_version: int = 0, wait_s: float = 0.0
-    ) -> tuple[JobStatus, int]:
+    ) -> "tuple[JobStatus, int]":
         return self._program.status(job_id, known_version, wait_s)
 
     def kill(self, job_id: str, reason: str) -> bool:
         return self._program.kill(job_id, reason)
 
-    def jobs(self) -> list[JobStatus]:
+    def jobs(self) -> "list[JobStatus]":
         return self._program.jobs()
 
-    def trackers(self) -> list[TrackerStatus]:
+    def trackers(self) -> "list[TrackerStatus]":
         return self._program.trackers()
 
-    def logs(self, attempt: AttemptId, tail_bytes: int = 65536) -> tuple[str, str]:
+    def logs(self, attempt: "AttemptId", tail_bytes: int = 65536) -> tuple[str, str]:
         """The end of an attempt's stdout and stderr, while its job isn't forgotten."""
         return self._program.workdirs.logs(attempt, tail_bytes)
 

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any, Final
 
-from blockstore.runtime.config import os_user
-
 USER_VARIABLE: Final = "MAPRED_USER"
 # `-bin`: names needn't be ASCII.
 USER_KEY: Final = "mapred-user-bin"
@@ -20,7 +18,11 @@ user_in_progress: ContextVar[str | None] = ContextVar("user_in_progress", defaul
 
 def this_user(environment: Mapping[str, str] = os.environ) -> str:
     """In whose name this process asks: MAPRED_USER, else who runs it."""
-    return environment.get(USER_VARIABLE) or os_user()
+    if user := environment.get(USER_VARIABLE):
+        return user
+    from blockstore.runtime.config import os_user
+
+    return os_user()
 
 
 def words_of(user: str) -> tuple[tuple[str, bytes], ...]:

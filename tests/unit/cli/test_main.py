@@ -4,6 +4,9 @@ import click
 import pytest
 from click.testing import CliRunner
 from mapred_cli.main import COMMANDS, cli
+from mapred_cli.submit import PRIORITIES
+
+from mapred.model import Priority
 
 
 def _commands(command, path=()):
@@ -37,3 +40,7 @@ def test_an_unknown_command_is_refused():
 
     assert result.exit_code == 2
     assert "No such command 'frobnicate'" in result.output
+
+
+def test_submit_takes_the_priorities_that_there_are():
+    assert list(PRIORITIES) == [priority.value for priority in Priority]
