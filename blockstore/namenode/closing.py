@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blockstore.errors import StaleEpochException
-from blockstore.model import Block, Node, RecoverBlock
+from blockstore.model import Block, Node, RecoverBlock, ReplicaState
 from blockstore.namenode.blockmap import Kind
 from blockstore.namenode.entries import (
     BlockAbandoned,
@@ -145,10 +145,11 @@ class Closing:
         return True
 
     def _live_holders(self, last: StoredBlock, now: float) -> list[Node]:
-        """Live nodes of the block's pipeline, those that reported a replica first.
+        """Live nodes of the block's pipeline, and those with an ended replica; those that reported
+        one first.
 
-        Nobody else's replica counts: one that was left out while a pipeline was rebuilt may have
-        the new stamp all the same, without what was acknowledged since.
+        Nobody else's open replica counts: a node that was left out while a pipeline was rebuilt
+        may have the new stamp all the same, without what was acknowledged since.
         """
         reported = set(self._parts.blocks.good(last.id)) | {
             node_id
@@ -156,7 +157,12 @@ class Closing:
             if odd.kind in (Kind.OPEN, Kind.STALE)
             and odd.replica.block.generation >= last.generation
         }
-        ids = {node.node_id for node in last.pipeline}
+        ids = set(self._parts.blocks.good(last.id)) | {
+            node_id
+            for node_id, odd in self._parts.blocks.odd(last.id).items()
+            if node_id in reported and odd.replica.state is ReplicaState.FINALIZED
+        }
+        ids |= {node.node_id for node in last.pipeline}
         live = [n.node for n in self._parts.nodes.live(now) if n.node.node_id in ids]
 
         def rank(node: Node) -> tuple[bool, bool, str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from blockstore.errors import InvalidRequestException, IsADirectoryException
 from blockstore.model import Excluded, LocatedBlock, Node, Replica, ReplicaState
+from blockstore.namenode.blockmap import Kind, Odd
 from blockstore.namenode.namespace import Directory, StoredBlock
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.replies import Location
@@ -61,9 +62,10 @@ class Reading:
     def _readable(self, stored: StoredBlock) -> Iterable[str]:
         if stored.committed:
             return self._parts.blocks.good(stored.id)
-        # Nobody else has all that was flushed, whatever stamp his replica has.
-        writing = {node.node_id for node in stored.pipeline}
         odd = self._parts.blocks.odd(stored.id)
+        # Nobody else has all that was flushed in an open replica, whatever stamp it has.
+        writing = {node.node_id for node in stored.pipeline}
+        writing |= {n for n, o in odd.items() if _is_ended(o)}
         # A node that restarted has it, but doesn't serve it before it's recovered.
         restarted = {n for n, r in odd.items() if r.replica.state is ReplicaState.RWR}
         return sorted(writing - restarted)
@@ -86,6 +88,10 @@ class Reading:
             return silent, 1 if node.rack in racks else 2
 
         return tuple(sorted(nodes, key=distance))
+
+
+def _is_ended(odd: Odd) -> bool:
+    return odd.kind is Kind.OPEN and odd.replica.state is ReplicaState.FINALIZED
 
 
 def last_holders(parts: Parts, stored: StoredBlock) -> tuple[Excluded, ...]:

@@ -68,6 +68,7 @@ MET = [
 FOUND = {
     31398: "a Complete of before an append, that came late",
     103813: "a node that was left out of a pipeline had its say in the block's recovery",
+    105647: "a cut asked only the nodes that it began with, and theirs was rotten",
 }
 
 _figures: Counter[str] = Counter()

@@ -112,6 +112,20 @@ def test_a_node_that_was_left_out_of_a_rebuilt_pipeline_has_no_say_in_the_length
     assert {node.node_id for node in located.nodes} == set("xy")
 
 
+def test_a_whole_replica_that_comes_late_is_asked_as_well(cluster):
+    cluster.add_nodes("xyz")
+    (block,) = cluster.write("/f", 600)
+    cluster.pass_time(31, beating="x")
+    now, wall = cluster.now, cluster.wall
+    cluster.try_(lambda: cluster.core.changes.truncate("/f", 100, now=now, wall=wall))
+    _, order = recovery_order(cluster)
+    assert {node.node_id for node in order.nodes} == {"x"}
+    cluster.add_node("y", replicas=(Replica(block, ReplicaState.FINALIZED),))
+    cluster.pass_time(30, beating="xy")
+    orders = [o for _, o in cluster.take_orders() if isinstance(o, RecoverBlock)]
+    assert {node.node_id for node in orders[-1].nodes} == set("xy")
+
+
 def test_recover_lease_takes_the_file_from_a_living_writer(cluster):
     cluster.add_nodes("x")
     inode_id, block = open_file(cluster)
