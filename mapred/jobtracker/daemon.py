@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from mapred.jobtracker.core import JobTracker
 from mapred.jobtracker.desk import Desk
 from mapred.jobtracker.history import History
 from mapred.jobtracker.pools import Pools, parse
+from mapred.jobtracker.predecessor import refuse_second, sign
 from mapred.jobtracker.segments import SegmentedHistory
 from mapred.jobtracker.servicer import JobTrackerServicer, TrackerServicer
 from mapred.jobtracker.settings import JobTrackerSettings
@@ -26,6 +28,8 @@ from mapred.wire import jobtracker_pb2_grpc
 log = logging.getLogger(__name__)
 
 JOBTRACKER_PORT: Final = 8021
+# Addresses to listen on that nobody can dial.
+_ANYWHERE: Final = ("0.0.0.0", "::")
 # Pauses between tries to reach the NameNode at start.
 STORE_RETRY_S: Final = 1.0
 
@@ -67,12 +71,16 @@ async def _serve(
     stop = daemon.stop_event_for_loop()
     server = rpc.aio_server(secret=secret)
     real_port = rpc.bind(server, host, port)
-    desk = await _open_desk(namenode, new_core, stop)
+    address = f"{socket.gethostname() if host in _ANYWHERE else host}:{real_port}"
+    desk = await _open_desk(
+        namenode, new_core, stop, lambda: refuse_second(namenode, address, secret)
+    )
     if desk is None:
         return 0
     jobtracker_pb2_grpc.add_JobTrackerServicer_to_server(JobTrackerServicer(desk, namenode), server)
     jobtracker_pb2_grpc.add_TrackerProtocolServicer_to_server(TrackerServicer(desk), server)
     await server.start()
+    await asyncio.to_thread(_sign, namenode, address)
     daemon.announce("jobtracker", host, real_port)
     code = await _until_stopped(desk, stop)
     await server.stop(grace=0.2)
@@ -81,14 +89,20 @@ async def _serve(
 
 
 async def _open_desk(
-    namenode: str, new_core: Callable[[], JobTracker], stop: asyncio.Event
+    namenode: str,
+    new_core: Callable[[], JobTracker],
+    stop: asyncio.Event,
+    refuse_second: Callable[[], None],
 ) -> Desk | None:
     """The desk with its history replayed; waits for the NameNode. None: told to stop."""
     while not stop.is_set():
         try:
+            await asyncio.to_thread(refuse_second)
             history = await asyncio.to_thread(_history, namenode)
             desk = Desk(new_core(), Committer(storage_for), history)
             await desk.start()
+        except ConfigException:
+            raise
         except StoreError as error:
             log.warning("the block store at %s can't be used yet: %s", namenode, error)
             await _pause(stop)
@@ -96,6 +110,14 @@ async def _open_desk(
             log.info("epoch %d, %d jobs to go on with", desk.core.epoch, len(desk.core.book.jobs))
             return desk
     return None
+
+
+def _sign(namenode: str, address: str) -> None:
+    try:
+        sign(namenode, address)
+    except StoreError as error:
+        # It matters only to one who is started by mistake.
+        log.warning("where this JobTracker listens can't be written down: %s", error)
 
 
 def _history(namenode: str) -> History:

@@ -21,6 +21,7 @@ from mapred.jobtracker.core import JobTracker
 from mapred.jobtracker.entries import Entry, needs_sync
 from mapred.jobtracker.history import History
 from mapred.jobtracker.ready import Action, Ready
+from mapred.jobtracker.segments import ReplacedError
 from mapred.model import JobSpec, JobStatus, PoolStatus, Priority, TrackerStatus
 from mapred.tracking import Heartbeat, HeartbeatReply, Registered, Registration
 
@@ -312,6 +313,9 @@ class Desk:
                 await loop.run_in_executor(self._journal_thread, self._history.begin, snapshot)
             except (OSError, MapredError) as error:
                 log.warning("the history still can't be written: %s", error)
+                if isinstance(error, ReplacedError):
+                    # Fenced: whatever this one would still say, the other has not heard.
+                    raise
                 if self._now() >= give_up_at:
                     raise JobFailedError(f"the history can't be written: {error}") from error
                 await asyncio.sleep(JOURNAL_RETRY_S)

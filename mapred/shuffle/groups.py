@@ -23,6 +23,8 @@ class Groups:
         self.groups = 0
         # The one given out last.
         self.key: Any = None
+        # Of its values, those that its user has not taken yet.
+        self.values: Any = iter([])
         # Of the largest group so far: how many records, and its key.
         self.largest = 0
         self.largest_key: Any = None
@@ -44,7 +46,8 @@ class Groups:
                 ends.pop()
             for key, start, end in zip(keys, starts, ends, strict=False):
                 self.key = key
-                yield key, iter(values[start:end])
+                self.values = iter(values[start:end])
+                yield key, self.values
             if goes_on:
                 before = self.records - sizes[last]
                 rest = self._streamed(rows, values[starts[last] :])

@@ -34,6 +34,7 @@ from mapred.task.failure import Place, failure_of
 from mapred.task.map_task import MapTask
 from mapred.task.messages import MoreOutputs, RunTask, Stop, TaskDone, TaskFailed
 from mapred.task.outputs import captured_output
+from mapred.task.pulse import Pulse
 from mapred.task.reduce_task import FETCH_SHARE, ReduceTask
 from mapred.task.reporter import Reporter
 from mapred.task.withoutpandas import hide_pandas
@@ -124,7 +125,8 @@ class TaskProcess:
                     else MapTask(task, job, context, reporter)
                 )
                 place = work.place
-                done = work.run()
+                with Pulse(work.position, reporter.pulse):
+                    done = work.run()
                 further = context.side_outputs.commit() if context.has_side_outputs else ()
                 return replace(done, counters=dict(context.counters), further=further)
             except BaseException as error:

@@ -39,6 +39,7 @@ from mapred.task.failure import Place, RecordError, sample_of
 from mapred.task.foldtable import FoldTable
 from mapred.task.messages import RunTask, TaskDone
 from mapred.task.pairs import Chunk, Chunks, explained
+from mapred.task.pulse import Position
 from mapred.task.recognised import constant_of_words, fold_of
 from mapred.task.reporter import Reporter
 from mapred.task.skipping import Skipping
@@ -93,6 +94,12 @@ class MapTask:
         key = self._keys[at]
         offset = key if isinstance(key, int) else -1
         return Place(self._split.uri, offset, sample_of(self._values[at]))
+
+    def position(self) -> Position:
+        """For another thread: differs when a record further was given to the user's code."""
+        reading = self._reading
+        left = reading.__length_hint__() if reading is not None else 0  # type: ignore[attr-defined]
+        return self._records_in, left
 
     def run(self) -> TaskDone:
         sink = self._sink()

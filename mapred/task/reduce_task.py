@@ -23,6 +23,7 @@ from mapred.task.failure import Place, sample_of
 from mapred.task.foldreduce import FoldedGroups
 from mapred.task.messages import RunTask, TaskDone
 from mapred.task.pairs import Chunks
+from mapred.task.pulse import Position
 from mapred.task.recognised import fold_of
 from mapred.task.reporter import Reporter
 
@@ -56,6 +57,13 @@ class ReduceTask:
         if self._groups is None or not self._groups.groups:
             return Place()
         return Place(sample=f"key {sample_of(self._groups.key)}")
+
+    def position(self) -> Position:
+        """For another thread: differs when a key or a value further was given to user code."""
+        groups = self._groups
+        if groups is None:
+            return self._folded_records
+        return groups.records, id(groups.key), groups.values.__length_hint__()
 
     def run(self) -> TaskDone:
         assert self._job.reducer is not None

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from mapred.model import Counters
 from mapred.task.context import TaskContext
 from mapred.task.messages import OutputLost, TaskProgress
 from mapred.task.outputs import CapturedOutput
@@ -28,6 +29,7 @@ class Reporter:
         self._fraction = 0.0
         self._phase = ""
         self._status = ""
+        self._counters: Counters = {}
 
     def follow(self, context: TaskContext, output: CapturedOutput) -> None:
         """Whose counters are told, and what the user's code prints into."""
@@ -43,6 +45,11 @@ class Reporter:
         if self._clock() >= self._due:
             self._report()
 
+    def pulse(self) -> None:
+        """A sign of life from another thread, which mustn't look at the task's counters."""
+        with self._lock:
+            self._send(TaskProgress(self._fraction, self._phase, self._status, self._counters))
+
     def status(self, text: str) -> None:
         self._status = text
         self.alive()
@@ -54,7 +61,8 @@ class Reporter:
     def _report(self) -> None:
         with self._lock:
             self._due = self._clock() + _INTERVAL_S
-            counters = dict(self._context.counters) if self._context else {}
+            if self._context:
+                self._counters = dict(self._context.counters)
             if self._output:
                 self._output.trim()
-            self._send(TaskProgress(self._fraction, self._phase, self._status, counters))
+            self._send(TaskProgress(self._fraction, self._phase, self._status, self._counters))

@@ -6,8 +6,8 @@ Rules
 - Events go into an outbox and are sent again until the JobTracker has them durable. A new
   session numbers what is left anew.
 - Finished map outputs are held until the job is forgotten.
-- An attempt without progress for `stall_s` is ended. A reduce that waits for map outputs makes
-  none, and isn't to blame.
+- An attempt without a sign of life for `stall_s` is ended. A reduce that waits for map outputs
+  gives none, and isn't to blame.
 
 No clock, process, socket or disk: `now` is an argument, actions are performed by the shell.
 """
@@ -42,6 +42,7 @@ from mapred.tasktracker.actions import (
     SendOutputs,
     StartTask,
 )
+from mapred.tasktracker.endwords import stuck_stack
 from mapred.tasktracker.settings import TaskTrackerSettings
 from mapred.tasktracker.workdirs import code_dir, log_dir, work_dir
 from mapred.tracking import Heartbeat, HeartbeatReply, HeldOutput, Registered, Registration
@@ -52,7 +53,7 @@ class Work:
     """One attempt in hand."""
 
     launch: Launch
-    # The last time that it showed something new, or that it couldn't.
+    # The last time that it showed a sign of life, or that it couldn't.
     moved_at: float
     stall_s: float
     progress: TaskProgress = field(default_factory=lambda: TaskProgress(0.0, ""))
@@ -212,8 +213,12 @@ class TaskTracker:
 
     def progressed(self, attempt: AttemptId, news: TaskProgress, now: float) -> None:
         work = self.work.get(attempt)
-        if work is not None and news != work.progress:
-            work.progress, work.moved_at = news, now
+        if work is None:
+            return
+        # Whatever a process says is a sign of life: it says nothing while it stands still.
+        work.moved_at = now
+        if news != work.progress:
+            work.progress = news
             self._unsent_progress.add(attempt)
 
     def output_lost(self, attempt: AttemptId, lost: OutputLost, now: float) -> None:
@@ -277,7 +282,8 @@ class TaskTracker:
             FailureKind.FAILED, f"the task process died: {how}", host=self.info.host
         )
         if failure.kind is not FailureKind.KILLED:
-            failure = replace(failure, traceback=failure.traceback or last_words)
+            words = stuck_stack(last_words) if work.ending else last_words
+            failure = replace(failure, traceback=failure.traceback or words)
         self._report(attempt, AttemptFailed(attempt, failure))
         return self._take_actions()
 
@@ -302,8 +308,8 @@ class TaskTracker:
             elif now - work.moved_at >= work.stall_s:
                 where = f" in phase '{work.progress.phase}'" if work.progress.phase else ""
                 reason = (
-                    f"no progress for {work.stall_s:g} s{where} on {self.info.host}; "
-                    "a longer limit: stall_s = SECONDS in the Job class"
+                    f"{attempt}: no progress for {work.stall_s:g} s{where} on {self.info.host}; "
+                    "where it stood is below. A longer limit: stall_s = SECONDS in the Job class"
                 )
                 failure = Failure(FailureKind.FAILED, reason, host=self.info.host)
                 self._end(attempt, failure, dump_stack=True)

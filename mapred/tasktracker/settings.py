@@ -7,9 +7,9 @@ from dataclasses import dataclass
 class TaskTrackerSettings:
     """All times in seconds."""
 
-    # An attempt that shows no progress for this long is ended, unless its job says otherwise.
-    # A user's function may think about one record for minutes (Hadoop: 600 s).
-    stall_s: float = 600.0
+    # An attempt that stands still for this long is ended, unless its job says otherwise: it has
+    # neither gone on to another record nor read or written a file (task/pulse.py).
+    stall_s: float = 60.0
     # From SIGTERM to SIGKILL.
     kill_grace_s: float = 1.0
     # A task process ends after so many tasks: leaks of user code stay bounded.

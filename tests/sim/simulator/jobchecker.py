@@ -150,7 +150,8 @@ class JobChecker:
             return
         if entry.failure.kind is FailureKind.FATAL:
             self._fatal.add(entry.attempt.job_id)
-        if entry.failure.reason.startswith(("commit:", "this reduce alone", "no progress")):
+        reason = entry.failure.reason
+        if reason.startswith(("commit:", "this reduce alone")) or ": no progress" in reason:
             self._excused[entry.attempt.task] += 1
 
     def _count_rivals(self, entry: AttemptLaunched) -> None:

@@ -13,6 +13,7 @@ from mapred.jobtracker.core import JobTracker
 from mapred.jobtracker.desk import Desk
 from mapred.jobtracker.entries import Entry, JobSubmitted
 from mapred.jobtracker.history import MemoryHistory
+from mapred.jobtracker.segments import ReplacedError
 from mapred.jobtracker.settings import JobTrackerSettings
 from mapred.model import JobSpec, JobState, Launch, Split, TrackerInfo
 from mapred.storage.local import LocalStorage
@@ -154,6 +155,35 @@ def test_a_history_that_fails_is_begun_again_with_everything(
         again = JobTracker()
         again.replay(history.load())
         assert job_id in again.book.jobs
+        await desk.stop()
+
+    asyncio.run(scenario())
+
+
+class LostHistory(GatedHistory):
+    """Another JobTracker has begun a segment in it."""
+
+    def begin(self, snapshot: Iterable[Entry]) -> None:
+        if self.begun:
+            raise ReplacedError("another JobTracker has begun history-2 in this history")
+        super().begin(snapshot)
+
+
+def test_a_jobtracker_that_was_replaced_stops_at_once_and_tells_nobody_anything(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        history = LostHistory()
+        desk = await _desk(history)
+        history.failures = 1
+        submitting = asyncio.ensure_future(desk.submit(_spec(tmp_path), "r"))
+
+        reason = await asyncio.wait_for(asyncio.shield(desk.broken), WAIT_S)
+
+        assert "another JobTracker has begun" in reason
+        assert not submitting.done()
+        assert not (tmp_path / "_temporary").exists()
+        submitting.cancel()
         await desk.stop()
 
     asyncio.run(scenario())

@@ -216,17 +216,30 @@ def test_an_output_that_is_lost_is_told_to_the_jobtracker(played: Played) -> Non
 def test_an_attempt_without_progress_is_ended_with_its_stack(played: Played) -> None:
     played.launch(M0)
     played.core.progressed(M0, TaskProgress(0.5, "map"), 5.0)
-    played.core.progressed(M0, TaskProgress(0.5, "map"), 14.0)
     assert played.core.tick(14.9) == []
 
     assert played.core.tick(15.0) == [EndTask(M0, dump_stack=True)]
     assert played.core.tick(99.0) == []
-    played.core.process_gone(M0, "killed by SIGTERM", "File x, line 3")
+    dump = (
+        "Thread 0x7 (most recent call first):\n  File y, line 1\n\n"
+        "Current thread 0x8 (most recent call first):\n  File x, line 3\n"
+    )
+    played.core.process_gone(M0, "killed by SIGTERM", dump)
     (event,) = played.events
     assert isinstance(event, AttemptFailed)
     assert event.failure.kind is FailureKind.FAILED
-    assert "no progress for 10 s in phase 'map'" in event.failure.reason
-    assert event.failure.traceback == "File x, line 3"
+    assert f"{M0}: no progress for 10 s in phase 'map'" in event.failure.reason
+    assert event.failure.traceback == "Stack, innermost first:\n  File x, line 3\n"
+
+
+def test_a_sign_of_life_needs_nothing_new(played: Played) -> None:
+    played.launch(M0)
+    for now in range(0, 100, 9):
+        played.core.progressed(M0, TaskProgress(0.5, "map"), float(now))
+        assert played.core.tick(float(now + 8)) == []
+
+    assert len(played.core.heartbeat().progress) == 1
+    assert played.core.heartbeat().progress == ()
 
 
 def test_the_job_may_set_its_own_patience(played: Played) -> None:
