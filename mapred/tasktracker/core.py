@@ -42,8 +42,8 @@ from mapred.tasktracker.actions import (
     SendOutputs,
     StartTask,
 )
-from mapred.tasktracker.endwords import stuck_stack
 from mapred.tasktracker.settings import TaskTrackerSettings
+from mapred.tasktracker.stacks import stuck_stack
 from mapred.tasktracker.workdirs import code_dir, log_dir, work_dir
 from mapred.tracking import Heartbeat, HeartbeatReply, HeldOutput, Registered, Registration
 

@@ -2,11 +2,6 @@
 
 import os
 import signal
-from typing import Final
-
-# The signal comes to the main thread, and that is where the task runs.
-_TASK_THREAD: Final = "Current thread 0x"
-_MOST_RECENT: Final = "(most recent call first)"
 
 
 def how_ended(status: int) -> str:
@@ -20,13 +15,6 @@ def how_ended(status: int) -> str:
         hint = " (out of memory?)" if number == signal.SIGKILL else ""
         return f"killed by {name}{hint}"
     return f"exit code {os.WEXITSTATUS(status)}"
-
-
-def stuck_stack(words: str) -> str:
-    """Of what faulthandler wrote, the stack of the thread that runs the task; all, if it isn't
-    there: then the process was past writing it."""
-    _, found, stack = words.rpartition(_TASK_THREAD)
-    return f"Stack, innermost first{stack.partition(_MOST_RECENT)[2]}" if found else words
 
 
 def tail(path: str, bytes_max: int) -> str:
