@@ -8,6 +8,7 @@ import hashlib
 import io
 import os
 import shutil
+import stat
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -39,9 +40,14 @@ def packed(files: Mapping[str, Path]) -> bytes:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o644 << 16
+            entry.external_attr = _mode(files[name]) << 16
             archive.writestr(entry, files[name].read_bytes())
     return buffer.getvalue()
+
+
+def _mode(path: Path) -> int:
+    """Who may read it is no matter of the archive; a program stays one."""
+    return 0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644
 
 
 def digest(data: bytes) -> str:
@@ -86,3 +92,5 @@ def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> 
     target = folder.joinpath(*name.parts)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(archive.read(entry))
+    if entry.external_attr >> 16 & stat.S_IXUSR:
+        target.chmod(0o755)

@@ -18,7 +18,8 @@ A format's class is a dataclass: its fields are the options (choice.py). What ma
     npy       number of the row       row of the array
     matrix    place of the block      a block of rows of float64
 
-Outputs are text, jsonl, csv, parquet, arrow, fixed, and packed for programs of this package.
+Outputs are text, bytelines, jsonl, csv, parquet, arrow, fixed, and packed for programs of this
+package.
 """
 
 import dataclasses
@@ -47,6 +48,7 @@ _INPUTS: Final = {
 }
 _OUTPUTS: Final = {
     "text": ("mapred.formats.text", "TextOutput"),
+    "bytelines": ("mapred.formats.bytelines", "ByteLinesOutput"),
     "jsonl": ("mapred.formats.jsonl", "JsonLinesOutput"),
     "csv": ("mapred.formats.csv_output", "CsvOutput"),
     "parquet": ("mapred.formats.table_output", "ParquetOutput"),

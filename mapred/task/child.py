@@ -116,7 +116,9 @@ class TaskProcess:
                     attempt=task.attempt,
                     split=task.split,
                     folder=code,
+                    scratch=folder / "scratch",
                     on_status=reporter.status,
+                    on_alive=reporter.alive,
                 )
                 reporter.follow(context, output)
                 work = (
@@ -135,6 +137,9 @@ class TaskProcess:
                 # Whatever user code raises, exits and interrupts too, ends this attempt only.
                 traceback.print_exception(error)
                 return failure_of(error, place(), code)
+            finally:
+                if context:
+                    context.at_end.close()
 
     def _loaded(self, task: RunTask) -> tuple[type[Job], Path]:
         if self._job is None:

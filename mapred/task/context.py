@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,9 @@ class TaskContext:
         attempt: AttemptId,
         split: Split | None = None,
         folder: Path = Path(),
+        scratch: Path = Path(),
         on_status: Callable[[str], None] = lambda _: None,
+        on_alive: Callable[[], None] = lambda: None,
     ) -> None:
         # Constant after construction.
         self.params = params
@@ -33,9 +36,16 @@ class TaskContext:
         self.attempt = attempt
         # The piece of input of this map; None in reduces.
         self.split = split
+        # A folder on local disk for whatever the attempt likes; it may have to be made, and is
+        # removed after it.
+        self.scratch = scratch
         self._folder = folder
         self._on_status = on_status
+        # A sign of life, as often as one likes.
+        self.alive = on_alive
         # Owned by the task's main thread.
+        # What is to be given back when the attempt ends, however it does.
+        self.at_end = ExitStack()
         self.has_side_outputs = False
         self._counts: defaultdict[tuple[str, str], int] = defaultdict(int)
 

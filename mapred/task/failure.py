@@ -30,6 +30,15 @@ class RecordError(Exception):
     """A record that the engine can't take; the message tells the user what to change."""
 
 
+class ProgramError(RecordError):
+    """A program that does the job's work can't be started, or ended badly; `details` are its own
+    last words."""
+
+    def __init__(self, message: str, details: str = "") -> None:
+        super().__init__(message)
+        self.details = details
+
+
 def sample_of(record: Any) -> str:
     """A record in a few words, whatever its __repr__ does."""
     try:
@@ -48,8 +57,9 @@ def failure_of(error: BaseException, place: Place, folder: Path) -> TaskFailed:
         trace = user_traceback(cause, folder) if cause else ""
         return TaskFailed(FailureKind.FATAL, reason, trace[:_TRACEBACK_LETTERS])
     if isinstance(error, RecordError):
+        details = error.details if isinstance(error, ProgramError) else ""
         return TaskFailed(
-            FailureKind.FAILED, str(error), "", place.input_uri, place.offset, place.sample
+            FailureKind.FAILED, str(error), details, place.input_uri, place.offset, place.sample
         )
     trace = user_traceback(error, folder)
     if len(trace) > _TRACEBACK_LETTERS:
