@@ -135,6 +135,7 @@ def spec_to_wire(spec: JobSpec) -> types_pb2.JobSpec:
         settings=dict(spec.settings),
         pool=spec.pool,
         priority=priority_to_wire(spec.priority),
+        task_memory_bytes=spec.task_memory_bytes,
     )
 
 
@@ -160,6 +161,7 @@ def spec_from_wire(wire: types_pb2.JobSpec) -> JobSpec:
         settings=dict(wire.settings),
         pool=wire.pool or DEFAULT_POOL,
         priority=priority_from_wire(wire.priority),
+        task_memory_bytes=wire.task_memory_bytes,
     )
 
 
@@ -196,6 +198,7 @@ def failure_to_wire(failure: Failure) -> types_pb2.Failure:
         offset=failure.offset,
         sample=failure.sample,
         host=failure.host,
+        peak_bytes=failure.peak_bytes,
     )
 
 
@@ -208,6 +211,7 @@ def failure_from_wire(wire: types_pb2.Failure) -> Failure:
         wire.offset,
         wire.sample,
         wire.host,
+        wire.peak_bytes,
     )
 
 

@@ -54,6 +54,9 @@ class Job:
     slowstart: ClassVar[float] = 0.05
     # Bytes of buffers per task; 0: the engine's default.
     memory_bytes: ClassVar[int] = 0
+    # What one task may use of its machine's memory, and finds free there; it is ended when it
+    # uses more. 0: what its tracker can spare.
+    task_memory_bytes: ClassVar[int] = 0
     # Seconds without progress until an attempt is ended; 0: the engine's default.
     stall_s: ClassVar[float] = 0.0
     # Largest split, in bytes; 0: a block, or what suits the input.
@@ -73,6 +76,7 @@ SETTINGS: Final[Mapping[str, type]] = {
     "attempts_max": int,
     "slowstart": float,
     "memory_bytes": int,
+    "task_memory_bytes": int,
     "stall_s": float,
     "split_bytes": int,
     "on_bad_record": str,

@@ -139,6 +139,8 @@ class JobSpec:
     pool: str = DEFAULT_POOL
     # As submitted; it may be changed while the job runs.
     priority: Priority = Priority.NORMAL
+    # What one task may use, and finds free where it runs; 0: a tracker's share per slot.
+    task_memory_bytes: int = 0
 
 
 # In JobSpec.settings: jobs of one family are served by the same task processes, which outlive
@@ -199,6 +201,8 @@ class Failure:
     offset: int = -1
     sample: str = ""
     host: str = ""
+    # Of an attempt that was ended for its memory: what it used.
+    peak_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +277,13 @@ class TrackerInfo:
     # Such as "3.11", and the engine's version; empty: fits every job.
     python_version: str = ""
     engine_version: str = ""
+    # For all its tasks together; 0: nobody watches.
+    memory_bytes: int = 0
+
+    @property
+    def share_bytes(self) -> int:
+        """Of the memory, what a task has that asks for nothing."""
+        return self.memory_bytes // max(1, self.map_slots + self.reduce_slots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +333,8 @@ class Launch:
     split: Split | None = None
     maps: int = 0
     outputs: tuple[MapOutput, ...] = ()
+    # It is ended when it uses more; 0: only when the tracker's memory is used up.
+    memory_limit_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from mapred.model import JobSpec, JobStatus, TrackerInfo, TrackerStatus
 from mapred.storage import storage_for
 from mapred.tasktracker.core import TaskTracker
 from mapred.tasktracker.heartbeat import HeartbeatLoop
+from mapred.tasktracker.memory import for_tasks
 from mapred.tasktracker.nurserylink import Nursery
 from mapred.tasktracker.processes import Processes
 from mapred.tasktracker.settings import TaskTrackerSettings
@@ -57,7 +58,8 @@ class OneProgram:
         self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
         self._thread.start()
         self._call(self._open())
-        info = TrackerInfo("local", 0, "localhost", 0, workers, workers)
+        memory = for_tasks(TaskTrackerSettings().memory_bytes)
+        info = TrackerInfo("local", 0, "localhost", 0, workers, workers, memory_bytes=memory)
         core = TaskTracker(info, self.workdirs.root, TaskTrackerSettings())
         self._beats = HeartbeatLoop(core, _InProcess(self), self.workdirs)
         self._beats.start(self._processes)

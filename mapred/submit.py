@@ -100,6 +100,7 @@ def plan(
         attempts_max=settings["attempts_max"],
         slowstart=settings["slowstart"],
         memory_bytes=settings["memory_bytes"],
+        task_memory_bytes=settings["task_memory_bytes"],
         stall_s=settings["stall_s"],
         python_version=python_version(),
         engine_version=engine_version(),

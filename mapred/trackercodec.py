@@ -51,6 +51,7 @@ def registration_to_wire(registration: Registration) -> jobtracker_pb2.RegisterT
         ],
         python_version=info.python_version,
         engine_version=info.engine_version,
+        memory_bytes=info.memory_bytes,
     )
 
 
@@ -65,6 +66,7 @@ def registration_from_wire(wire: jobtracker_pb2.RegisterTrackerRequest) -> Regis
         tuple(wire.host_aliases),
         wire.python_version,
         wire.engine_version,
+        wire.memory_bytes,
     )
     held = tuple(
         HeldOutput(attempt_from_wire(one.attempt), output_from_wire(one.output))
@@ -184,6 +186,7 @@ def order_to_wire(seq: int, order: TrackerOrder) -> jobtracker_pb2.TrackerOrder:
             if order.split is not None:
                 wire.launch.split.CopyFrom(split_to_wire(order.split))
             wire.launch.maps = order.maps
+            wire.launch.memory_limit_bytes = order.memory_limit_bytes
             wire.launch.outputs.extend(output_to_wire(output) for output in order.outputs)
         case KillAttempt(attempt, reason):
             wire.kill.attempt.CopyFrom(attempt_to_wire(attempt))
@@ -207,6 +210,7 @@ def order_from_wire(wire: jobtracker_pb2.TrackerOrder) -> tuple[int, TrackerOrde
                 split_from_wire(launch.split) if launch.HasField("split") else None,
                 launch.maps,
                 tuple(output_from_wire(output) for output in launch.outputs),
+                launch.memory_limit_bytes,
             )
         case "kill":
             order = KillAttempt(attempt_from_wire(wire.kill.attempt), wire.kill.reason)

@@ -132,6 +132,11 @@ class Task:
     def committing(self) -> Attempt | None:
         return next((a for a in self.attempts.values() if a.state is State.COMMITTING), None)
 
+    @property
+    def grew_too_large(self) -> bool:
+        """Whether an attempt was ended for its memory: the next ones get more."""
+        return any(a.failure is not None and a.failure.peak_bytes for a in self.attempts.values())
+
     def story(self) -> str:
         """All that happened to this task, a line an event."""
         return "\n".join(self._story)

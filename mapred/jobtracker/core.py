@@ -35,6 +35,7 @@ from mapred.jobtracker.entries import (
 from mapred.jobtracker.flow import Flow
 from mapred.jobtracker.invariants import check
 from mapred.jobtracker.jobs import Job, Phase
+from mapred.jobtracker.memory import promised_bytes
 from mapred.jobtracker.pools import Pools
 from mapred.jobtracker.quarantine import Quarantine
 from mapred.jobtracker.ready import (
@@ -52,12 +53,14 @@ from mapred.jobtracker.trackers import Tracker, Trackers
 from mapred.jobtracker.turns import pool_statuses
 from mapred.jobtracker.waiting import why_waiting
 from mapred.model import (
+    AttemptId,
     ForgetJob,
     JobSpec,
     JobStatus,
     KillAttempt,
     PoolStatus,
     Priority,
+    TrackerInfo,
     TrackerStatus,
 )
 from mapred.tracking import Heartbeat, HeartbeatReply, Registered, Registration
@@ -136,7 +139,7 @@ class JobTracker:
                 f"tracker {info.tracker_id} has registered as incarnation "
                 f"{before.info.incarnation}: {info.incarnation} is too old"
             )
-        tracker = Tracker(info, registration.attempts)
+        tracker = Tracker(info, registration.attempts, self._promised)
         self.trackers.begin(tracker, now)
         self._draft.slots_freed = True
         held = frozenset(held.attempt for held in registration.held)
@@ -152,6 +155,10 @@ class JobTracker:
         for job_id in sorted(tracker.jobs - self.book.jobs.keys()):
             self._flow.order(tracker, ForgetJob(job_id))
         return Registered(self.epoch, self.settings.heartbeat_interval_s), self._ready(now)
+
+    def _promised(self, attempt_id: AttemptId, info: TrackerInfo) -> int:
+        job = self.book.jobs.get(attempt_id.job_id)
+        return promised_bytes(job.spec, job.task(attempt_id.task), info) if job else 0
 
     def heartbeat(self, heartbeat: Heartbeat, now: float) -> Ready:
         """What a tracker reports. `reply` says what it is answered."""
@@ -224,6 +231,12 @@ class JobTracker:
     def _refuse_unfit(self, spec: JobSpec) -> None:
         if self.trackers.live and not any(tracker.fits(spec) for tracker in self.trackers):
             infos = [tracker.info for tracker in self.trackers]
+            most = max(info.memory_bytes for info in infos)
+            if spec.task_memory_bytes > most > 0:
+                raise RefusedError(
+                    f"a task of {spec.name} wants {spec.task_memory_bytes:,} bytes of memory "
+                    f"(task_memory_bytes); the largest TaskTracker has {most:,}"
+                )
             versions = sorted(
                 {f"Python {i.python_version}, mapred {i.engine_version}" for i in infos}
             )

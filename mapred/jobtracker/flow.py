@@ -17,6 +17,7 @@ from mapred.jobtracker.entries import (
 )
 from mapred.jobtracker.fetchreports import SILENT_AFTER_S, Verdict
 from mapred.jobtracker.jobs import Job, Phase
+from mapred.jobtracker.memory import limit_bytes, promised_bytes
 from mapred.jobtracker.quarantine import Quarantine
 from mapred.jobtracker.ready import CommitPart, Draft
 from mapred.jobtracker.reannounce import Reannouncements
@@ -89,15 +90,16 @@ class Flow:
         attempt_id = task.id.attempt(job.next_number(task, self._book.epoch))
         self.record(AttemptLaunched(attempt_id, tracker.id, tracker.info.host))
         task.attempts[attempt_id.number].launched_at = now
-        tracker.occupy(attempt_id)
+        tracker.occupy(attempt_id, promised_bytes(job.spec, task, tracker.info))
+        limit = limit_bytes(job.spec, task, tracker.info)
         tracker.jobs.add(job.id)
         if task.id.kind is TaskKind.MAP:
-            order = Launch(attempt_id, job.launch_spec, split=job.spec.splits[task.id.index])
+            split = job.spec.splits[task.id.index]
+            order = Launch(attempt_id, job.launch_spec, split, memory_limit_bytes=limit)
         else:
             maps = len(job.tasks[TaskKind.MAP])
-            order = Launch(
-                attempt_id, job.launch_spec, maps=maps, outputs=tuple(job.outputs.values())
-            )
+            outputs = tuple(job.outputs.values())
+            order = Launch(attempt_id, job.launch_spec, None, maps, outputs, limit)
         self.order(tracker, order)
 
     # --- attempts end

@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 
 from mapred.jobtracker.attempts import Task
 from mapred.jobtracker.jobs import Job
+from mapred.jobtracker.memory import promised_bytes
 from mapred.jobtracker.trackers import Tracker
 from mapred.model import TaskKind
 
@@ -68,6 +69,8 @@ def choose(job: Job, kind: TaskKind, tracker: Tracker, field: Field, now: float)
     usable = field.usable(job)
     if tracker.id not in usable:
         return None
+    if not tracker.has_memory(promised_bytes(job.spec, None, tracker.info)):
+        return None
     if kind is TaskKind.MAP:
         return _choose_map(job, tracker, usable, field, now)
     return next(_allowed(job, kind, job.pending[kind], tracker, usable), None)
@@ -99,6 +102,8 @@ def _allowed(
     """The tasks that this tracker may take: not where they failed, if another may."""
     for index in indexes:
         task = job.tasks[kind][index]
+        if not tracker.has_memory(promised_bytes(job.spec, task, tracker.info)):
+            continue
         if tracker.id not in task.failed_on or all(name in task.failed_on for name in usable):
             yield task
 

@@ -26,16 +26,23 @@ from mapred.model import (
 class Tracker:
     """One session of one tracker."""
 
-    def __init__(self, info: TrackerInfo, attempts: Iterable[AttemptId]) -> None:
+    def __init__(
+        self,
+        info: TrackerInfo,
+        attempts: Iterable[AttemptId],
+        memory_of: Callable[[AttemptId, TrackerInfo], int] = lambda _, info: info.share_bytes,
+    ) -> None:
         self.info = info
         self.outbox: Outbox[TrackerOrder] = Outbox()
         self.inbox: Inbox[TrackerEvent] = Inbox()
-        self.occupied: dict[AttemptId, None] = {}
+        # With the memory that each was promised.
+        self.occupied: dict[AttemptId, int] = {}
+        self._promised_bytes = 0
         self._running = dict.fromkeys(TaskKind, 0)
         # Who is told when a slot is taken or freed.
         self.on_slots: Callable[[Tracker], None] = lambda _: None
         for attempt in attempts:
-            self.occupy(attempt)
+            self.occupy(attempt, memory_of(attempt, info))
         # Hosts under which splits may name this machine.
         self.names = (info.host, *(a for a in info.host_aliases if a != info.host))
         # Jobs it was told of and not yet told to forget.
@@ -51,15 +58,16 @@ class Tracker:
     def slots(self, kind: TaskKind) -> int:
         return self.info.map_slots if kind is TaskKind.MAP else self.info.reduce_slots
 
-    def occupy(self, attempt: AttemptId) -> None:
+    def occupy(self, attempt: AttemptId, memory_bytes: int = 0) -> None:
         if attempt not in self.occupied:
-            self.occupied[attempt] = None
+            self.occupied[attempt] = memory_bytes
+            self._promised_bytes += memory_bytes
             self._running[attempt.kind] += 1
             self.on_slots(self)
 
     def vacate(self, attempt: AttemptId) -> None:
         if attempt in self.occupied:
-            del self.occupied[attempt]
+            self._promised_bytes -= self.occupied.pop(attempt)
             self._running[attempt.kind] -= 1
             self.on_slots(self)
 
@@ -69,8 +77,15 @@ class Tracker:
     def free(self, kind: TaskKind) -> int:
         return self.slots(kind) - self.running(kind)
 
+    def has_memory(self, wanted_bytes: int) -> bool:
+        """Whether so much is promised to nobody else."""
+        spare = self.info.memory_bytes - self._promised_bytes
+        return not self.info.memory_bytes or wanted_bytes <= spare
+
     def fits(self, spec: JobSpec) -> bool:
-        """Whether a task process here can import what the client packed."""
+        """Whether a task process here can import what the client packed, and has the memory."""
+        if spec.task_memory_bytes > self.info.memory_bytes > 0:
+            return False
         return all(
             not ours or not theirs or ours == theirs
             for ours, theirs in (

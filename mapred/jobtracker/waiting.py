@@ -24,4 +24,7 @@ def why_waiting(job: Job, field: Field, trackers: Trackers, left_s: float) -> st
         return ""
     if not any(trackers.free.values()):
         return "no TaskTracker has a free slot"
+    wanted = job.spec.task_memory_bytes
+    if wanted and not any(t.has_memory(wanted) for t in field.usable(job).values()):
+        return f"no TaskTracker has {wanted:,} bytes of memory free"
     return ""

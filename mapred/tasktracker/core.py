@@ -12,6 +12,7 @@ Rules
 No clock, process, socket or disk: `now` is an argument, actions are performed by the shell.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from blockstore.runtime.mailbox import Inbox, Outbox
@@ -42,6 +43,7 @@ from mapred.tasktracker.actions import (
     SendOutputs,
     StartTask,
 )
+from mapred.tasktracker.appetite import in_mib, too_large
 from mapred.tasktracker.settings import TaskTrackerSettings
 from mapred.tasktracker.stacks import stuck_stack
 from mapred.tasktracker.workdirs import code_dir, log_dir, work_dir
@@ -296,6 +298,21 @@ class TaskTracker:
         if not keep_files:
             self._actions.append(RemoveWork(attempt))
         self._remove_forgotten()
+
+    def memory(self, used: Mapping[AttemptId, int]) -> list[Action]:
+        """Ends those that use too much, by `used` bytes of each."""
+        running = {a: size for a, size in used.items() if a in self.work}
+        limits = {a: work.launch.memory_limit_bytes for a, work in self.work.items()}
+        for one in too_large(running, limits, together_bytes=self.info.memory_bytes):
+            reason = (
+                f"{one.attempt} used {in_mib(one.used_bytes)} of memory on {self.info.host}; "
+                f"{one.bound}. More: task_memory_bytes = BYTES in the Job class"
+            )
+            failure = Failure(
+                FailureKind.FAILED, reason, host=self.info.host, peak_bytes=one.used_bytes
+            )
+            self._end(one.attempt, failure, dump_stack=True)
+        return self._take_actions()
 
     # --- time
 

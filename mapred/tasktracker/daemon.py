@@ -17,6 +17,7 @@ from blockstore.runtime.clock import SYSTEM_CLOCK
 from mapred.model import TrackerInfo
 from mapred.tasktracker.core import TaskTracker
 from mapred.tasktracker.heartbeat import HeartbeatLoop
+from mapred.tasktracker.memory import for_tasks
 from mapred.tasktracker.processes import Processes
 from mapred.tasktracker.settings import TaskTrackerSettings
 from mapred.tasktracker.workdirs import WorkDirs
@@ -103,6 +104,7 @@ def _serve(
         host_aliases=_aliases(host, reached_as),
         python_version=python_version(),
         engine_version=engine_version(),
+        memory_bytes=for_tasks(settings.memory_bytes),
     )
     remote = RemoteJobTracker(jobtracker, secret=secret)
     loop = HeartbeatLoop(TaskTracker(info, workdirs.root, settings), remote, workdirs)

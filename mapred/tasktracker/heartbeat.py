@@ -114,6 +114,7 @@ class HeartbeatLoop:
             now = self._now()
             if now >= next_tick:
                 self._perform(self._core.tick(now))
+                self._watch_memory()
                 self._end_families(now)
                 next_tick = now + self._core.settings.tick_s
             pause = max(0.0, min(next_tick, self._next_try_at or next_tick) - now)
@@ -237,6 +238,11 @@ class HeartbeatLoop:
                 case RemoveJob(job_id):
                     self._processes.dismiss_job(job_id, self._now())
                     self._sweeper.submit(self._workdirs.remove_job, job_id)
+
+    def _watch_memory(self) -> None:
+        assert self._processes is not None
+        if self._core.work and self._core.info.memory_bytes:
+            self._perform(self._core.memory(self._processes.memory()))
 
     def _end_families(self, now: float) -> None:
         assert self._processes is not None

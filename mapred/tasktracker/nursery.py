@@ -34,6 +34,8 @@ from mapred.tasktracker.nurserylink import MESSAGE_BYTES_MAX
 # From the request for stacks to the end: faulthandler writes them in microseconds.
 DUMP_S: Final = 0.3
 _PR_SET_PDEATHSIG: Final = 1
+# Of 1000; servers have 0.
+OOM_SCORE: Final = "700"
 
 
 class Server:
@@ -162,6 +164,7 @@ class Server:
             for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
             self._tracker.close()
+            _first_to_go()
             gc.enable()
             faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
             importlib.import_module(self._child).run(Connection(pipe))
@@ -174,6 +177,12 @@ class Server:
                     stream.flush()
             # Libraries' exit handlers may hang or crash; everything that counts is written.
             os._exit(status)
+
+
+def _first_to_go() -> None:
+    """When the machine runs out of memory, the kernel ends a task, and not a server."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write(OOM_SCORE)
 
 
 def main(fd: int, child: str, preload: list[str]) -> None:

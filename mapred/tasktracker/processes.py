@@ -19,7 +19,6 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from mapred.model import PROCESS_FAMILY, AttemptId, TaskKind
@@ -33,6 +32,7 @@ from mapred.task.messages import (
     TaskProgress,
 )
 from mapred.tasktracker.endwords import tail
+from mapred.tasktracker.memory import used_bytes
 from mapred.tasktracker.nurserylink import Nursery, NurseryLink
 from mapred.tasktracker.settings import TaskTrackerSettings
 
@@ -156,6 +156,12 @@ class Processes:
             if process := self._running(attempt):
                 self._end(process, dump_stack=dump_stack)
 
+    def memory(self) -> dict[AttemptId, int]:
+        """What the processes of running attempts use, bytes."""
+        with self._lock:
+            running = [(p.task.attempt, p.pid) for p in self._processes.values() if p.task]
+        return {attempt: used_bytes(pid) for attempt, pid in running if pid}
+
     def dismiss_job(self, job_id: str, now: float) -> None:
         """Ends the idle processes of the job; those of families begin to wait."""
         with self._lock:
@@ -275,7 +281,7 @@ class Processes:
     def _used_up(self, process: TaskProcess) -> bool:
         # What a family's processes keep is worth more than the leaks of user code cost.
         used_up = process.tasks_done >= self._settings.tasks_per_process and not process.in_family
-        return used_up or _resident_bytes(process.pid) > self._settings.idle_process_bytes_max
+        return used_up or used_bytes(process.pid) > self._settings.idle_process_bytes_max
 
     # --- the nursery's news (nurserylink.Listener)
 
@@ -314,11 +320,3 @@ class Processes:
                 self._link = NurseryLink(self, Nursery(self._child, self._preload))
         for process_id in orphans:
             self.exited(process_id, "the server of task processes died")
-
-
-def _resident_bytes(pid: int) -> int:
-    try:
-        fields = Path(f"/proc/{pid}/statm").read_text().split()
-    except OSError:
-        return 0
-    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")

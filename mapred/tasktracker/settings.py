@@ -10,6 +10,8 @@ class TaskTrackerSettings:
     # An attempt that stands still for this long is ended, unless its job says otherwise: it has
     # neither gone on to another record nor read or written a file (task/pulse.py).
     stall_s: float = 60.0
+    # For all tasks together, bytes; 0: four fifths of the machine's, or of its container's.
+    memory_bytes: int = 0
     # From SIGTERM to SIGKILL.
     kill_grace_s: float = 1.0
     # A task process ends after so many tasks: leaks of user code stay bounded.
@@ -20,5 +22,5 @@ class TaskTrackerSettings:
     idle_family_s: float = 10.0
     # A job without attempts and outputs here is dropped after this, logs and all.
     unused_job_s: float = 900.0
-    # How often time-driven rules are looked at.
-    tick_s: float = 0.5
+    # How often time-driven rules, and the tasks' memory, are looked at.
+    tick_s: float = 0.2

@@ -468,6 +468,7 @@ class RegisterTrackerRequest(_message.Message):
     HELD_FIELD_NUMBER: _builtins.int
     PYTHON_VERSION_FIELD_NUMBER: _builtins.int
     ENGINE_VERSION_FIELD_NUMBER: _builtins.int
+    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     tracker_id: _builtins.str
     incarnation: _builtins.int
     """Rises with every registration: it names the session, and what an older session
@@ -480,6 +481,8 @@ class RegisterTrackerRequest(_message.Message):
     reduce_slots: _builtins.int
     python_version: _builtins.str
     engine_version: _builtins.str
+    memory_bytes: _builtins.int
+    """For all its tasks together, bytes; 0: nobody watches."""
     @_builtins.property
     def host_aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """All names under which block store hosts may know this machine."""
@@ -504,10 +507,11 @@ class RegisterTrackerRequest(_message.Message):
         held: _abc.Iterable[Global___HeldOutput] | None = ...,
         python_version: _builtins.str = ...,
         engine_version: _builtins.str = ...,
+        memory_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine_version", b"engine_version", "held", b"held", "host", b"host", "host_aliases", b"host_aliases", "incarnation", b"incarnation", "map_slots", b"map_slots", "port", b"port", "python_version", b"python_version", "reduce_slots", b"reduce_slots", "running", b"running", "tracker_id", b"tracker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine_version", b"engine_version", "held", b"held", "host", b"host", "host_aliases", b"host_aliases", "incarnation", b"incarnation", "map_slots", b"map_slots", "memory_bytes", b"memory_bytes", "port", b"port", "python_version", b"python_version", "reduce_slots", b"reduce_slots", "running", b"running", "tracker_id", b"tracker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -824,8 +828,11 @@ class Launch(_message.Message):
     SPLIT_FIELD_NUMBER: _builtins.int
     MAPS_FIELD_NUMBER: _builtins.int
     OUTPUTS_FIELD_NUMBER: _builtins.int
+    MEMORY_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
     maps: _builtins.int
     """Reduces only: how many maps there are, and the outputs known now."""
+    memory_limit_bytes: _builtins.int
+    """The attempt is ended when it uses more, bytes; 0: only when the tracker's memory is used up."""
     @_builtins.property
     def attempt(self) -> _types_pb2.AttemptId: ...
     @_builtins.property
@@ -846,10 +853,11 @@ class Launch(_message.Message):
         split: _types_pb2.Split | None = ...,
         maps: _builtins.int = ...,
         outputs: _abc.Iterable[_types_pb2.MapOutput] | None = ...,
+        memory_limit_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "spec", b"spec", "split", b"split"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "maps", b"maps", "outputs", b"outputs", "spec", b"spec", "split", b"split"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "maps", b"maps", "memory_limit_bytes", b"memory_limit_bytes", "outputs", b"outputs", "spec", b"spec", "split", b"split"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -207,6 +207,7 @@ class JobSpec(_message.Message):
     SETTINGS_FIELD_NUMBER: _builtins.int
     POOL_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    TASK_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     user: _builtins.str
     code_sha256: _builtins.str
@@ -236,6 +237,8 @@ class JobSpec(_message.Message):
     """Whose share of the cluster it uses; empty: the pool "default"."""
     priority: Global___Priority.ValueType
     """As submitted; see SetPriority."""
+    task_memory_bytes: _builtins.int
+    """What one task may use, and finds free where it runs, bytes; 0: a tracker's share per slot."""
     @_builtins.property
     def splits(self) -> _containers.RepeatedCompositeFieldContainer[Global___Split]: ...
     @_builtins.property
@@ -265,10 +268,11 @@ class JobSpec(_message.Message):
         settings: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         pool: _builtins.str = ...,
         priority: Global___Priority.ValueType = ...,
+        task_memory_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts_max", b"attempts_max", "code_sha256", b"code_sha256", "code_uri", b"code_uri", "engine_version", b"engine_version", "job_class", b"job_class", "memory_bytes", b"memory_bytes", "module", b"module", "name", b"name", "output_format", b"output_format", "output_uri", b"output_uri", "params_json", b"params_json", "pool", b"pool", "priority", b"priority", "python_version", b"python_version", "reducers", b"reducers", "settings", b"settings", "slowstart", b"slowstart", "splits", b"splits", "stall_s", b"stall_s", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts_max", b"attempts_max", "code_sha256", b"code_sha256", "code_uri", b"code_uri", "engine_version", b"engine_version", "job_class", b"job_class", "memory_bytes", b"memory_bytes", "module", b"module", "name", b"name", "output_format", b"output_format", "output_uri", b"output_uri", "params_json", b"params_json", "pool", b"pool", "priority", b"priority", "python_version", b"python_version", "reducers", b"reducers", "settings", b"settings", "slowstart", b"slowstart", "splits", b"splits", "stall_s", b"stall_s", "task_memory_bytes", b"task_memory_bytes", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -375,6 +379,7 @@ class Failure(_message.Message):
     OFFSET_FIELD_NUMBER: _builtins.int
     SAMPLE_FIELD_NUMBER: _builtins.int
     HOST_FIELD_NUMBER: _builtins.int
+    PEAK_BYTES_FIELD_NUMBER: _builtins.int
     kind: Global___Failure.Kind.ValueType
     reason: _builtins.str
     """One line."""
@@ -384,6 +389,8 @@ class Failure(_message.Message):
     offset: _builtins.int
     sample: _builtins.str
     host: _builtins.str
+    peak_bytes: _builtins.int
+    """Of an attempt that was ended for its memory: what it used, bytes; else 0."""
     def __init__(
         self,
         *,
@@ -394,10 +401,11 @@ class Failure(_message.Message):
         offset: _builtins.int = ...,
         sample: _builtins.str = ...,
         host: _builtins.str = ...,
+        peak_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "input_uri", b"input_uri", "kind", b"kind", "offset", b"offset", "reason", b"reason", "sample", b"sample", "traceback", b"traceback"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "input_uri", b"input_uri", "kind", b"kind", "offset", b"offset", "peak_bytes", b"peak_bytes", "reason", b"reason", "sample", b"sample", "traceback", b"traceback"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

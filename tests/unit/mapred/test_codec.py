@@ -41,7 +41,7 @@ SPLITS = FILES.flatmap(
 )
 FAILURES = st.builds(
     Failure, reason=TEXT, traceback=TEXT, input_uri=TEXT, offset=st.integers(-1, 2**40),
-    sample=TEXT, host=TEXT,
+    sample=TEXT, host=TEXT, peak_bytes=COUNT,
 )  # fmt: skip
 OUTPUTS = st.builds(MapOutput, COUNT, COUNT, TEXT, TEXT, COUNT, TEXT, COUNT)
 NAMES = TEXT.filter(bool)
@@ -50,7 +50,7 @@ MANY_OUTPUTS = st.lists(OUTPUTS, max_size=2).map(tuple)
 SPECS = st.builds(
     JobSpec, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, st.lists(SPLITS, max_size=2).map(tuple), COUNT,
     TEXT, TEXT, TEXT, COUNT, SECONDS, COUNT, SECONDS, TEXT, TEXT,
-    st.dictionaries(TEXT, TEXT, max_size=2), NAMES, PRIORITIES,
+    st.dictionaries(TEXT, TEXT, max_size=2), NAMES, PRIORITIES, COUNT,
 )  # fmt: skip
 STATUSES = st.builds(
     JobStatus, job_id=TEXT, name=TEXT, user=TEXT, map_progress=SECONDS, reduce_progress=SECONDS,
@@ -74,7 +74,7 @@ EVENTS = st.one_of(
     st.builds(FetchFailed, ATTEMPTS, COUNT, COUNT, TEXT),
 )
 ORDERS = st.one_of(
-    st.builds(Launch, ATTEMPTS, SPECS, st.none() | SPLITS, COUNT, MANY_OUTPUTS),
+    st.builds(Launch, ATTEMPTS, SPECS, st.none() | SPLITS, COUNT, MANY_OUTPUTS, COUNT),
     st.builds(KillAttempt, ATTEMPTS, TEXT),
     st.builds(OutputsReady, TEXT, MANY_OUTPUTS),
     st.builds(ForgetJob, TEXT),
@@ -82,7 +82,7 @@ ORDERS = st.one_of(
 PROGRESS = st.builds(Progress, ATTEMPTS, st.floats(0, 1), TEXT, TEXT, COUNTERS)
 INFOS = st.builds(
     TrackerInfo, TEXT, COUNT, TEXT, COUNT, COUNT, COUNT, st.lists(TEXT, max_size=2).map(tuple),
-    TEXT, TEXT,
+    TEXT, TEXT, COUNT,
 )  # fmt: skip
 
 

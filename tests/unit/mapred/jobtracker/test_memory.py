@@ -1,0 +1,101 @@
+"""Memory that tasks ask for, and what becomes of those that use more."""
+
+from dataclasses import replace
+
+import pytest
+
+from mapred.errors import RefusedError
+from mapred.model import AttemptFailed, Failure, FailureKind, Launch
+from tests.unit.mapred.jobtracker.conftest import FakeTracker, Master
+
+GIB = 1 << 30
+
+
+def _tracker(master: Master, name: str, gib: int, slots: int = 4) -> FakeTracker:
+    tracker = FakeTracker(master, name, f"host-{name}", slots)
+    tracker.info = replace(tracker.info, memory_bytes=gib * GIB)
+    tracker.register()
+    return tracker
+
+
+def _limits(tracker: FakeTracker) -> list[int]:
+    launches = [order for order in tracker.beat().orders if isinstance(order, Launch)]
+    tracker.orders.clear()
+    return [launch.memory_limit_bytes // GIB for launch in launches]
+
+
+def _too_large(tracker: FakeTracker, name: str) -> FakeTracker:
+    failure = Failure(FailureKind.FAILED, "too large", peak_bytes=5 * GIB)
+    return tracker.beat(AttemptFailed(tracker.running.pop(name), failure))
+
+
+def test_tasks_run_where_the_memory_that_they_ask_for_is_free(master: Master) -> None:
+    a = _tracker(master, "a", gib=8)
+    job = master.submit(4, task_memory_bytes=3 * GIB)
+
+    assert a.beat().said == ["launch m0.0", "launch m1.0"]
+    assert a.done("m0.0").said == ["launch m2.0"]
+    assert master.status(job).waiting_for == ""
+
+
+def test_what_a_job_waits_for_is_told(master: Master) -> None:
+    a = _tracker(master, "a", gib=8)
+    master.submit(1, request="first", task_memory_bytes=6 * GIB)
+    a.beat()
+    master.output = "file:///other"
+    job = master.submit(1, request="second", task_memory_bytes=4 * GIB)
+    master.after(0.1)
+
+    assert master.status(job).waiting_for == (
+        "no TaskTracker has 4,294,967,296 bytes of memory free"
+    )
+
+
+def test_a_job_that_no_tracker_can_ever_hold_is_refused(master: Master) -> None:
+    _tracker(master, "a", gib=8)
+
+    with pytest.raises(RefusedError, match=r"wants 9,663,676,416 bytes .* has 8,589,934,592"):
+        master.submit(1, task_memory_bytes=9 * GIB)
+
+
+def test_a_task_that_was_too_large_gets_twice_as_much_and_no_more_after_that(
+    master: Master,
+) -> None:
+    a = _tracker(master, "a", gib=8)
+    master.submit(1, task_memory_bytes=GIB)
+    assert _limits(a) == [1]
+
+    _too_large(a, "m0.0")
+    assert _limits(a) == [2]
+    _too_large(a, "m0.1")
+    assert _limits(a) == [2]
+
+
+def test_a_retry_waits_for_its_memory_and_lets_others_pass(master: Master) -> None:
+    a = _tracker(master, "a", gib=8)
+    master.submit(3, task_memory_bytes=3 * GIB)
+    a.beat().orders.clear()
+
+    assert _too_large(a, "m0.0").said == ["launch m2.0"]
+    a.done("m1.0")
+    assert a.said == []
+    assert a.done("m2.0").said == ["launch m0.1"]
+
+
+def test_who_asks_for_nothing_has_no_limit_of_its_own(master: Master) -> None:
+    a = _tracker(master, "a", gib=8)
+    master.submit(4)
+
+    assert _limits(a) == [0, 0, 0, 0]
+
+
+def test_what_was_promised_is_so_after_a_restart(master: Master) -> None:
+    a = _tracker(master, "a", gib=8)
+    master.submit(4, task_memory_bytes=3 * GIB)
+    a.beat().orders.clear()
+
+    master.restart()
+    a.register()
+
+    assert a.beat().said == []
+    assert a.done("m0.0").said == ["launch m2.1000"]
