@@ -13,6 +13,7 @@ Rules
 - The superuser and the members of the supergroup may do everything.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
@@ -119,15 +120,21 @@ class Access:
 
     def take_tree(self, top: Inode) -> None:
         """Remove it with all that is below."""
+        for _ in self.taking_tree(top):
+            pass
+
+    def taking_tree(self, top: Inode) -> Iterator[None]:
+        """The same, an inode at each step; the tree may change in between."""
         self.take_entry(top)
         if self._free:
             return
         for inode in self._names.walk(top):
             if isinstance(inode, Directory) and inode.children:
                 self._must(inode, READ | WRITE | ENTER)
-                if inode.permission.mode & STICKY:
-                    for child in inode.children.values():
-                        self._must_be_taken(child, inode)
+            above = inode.parent
+            if inode is not top and above is not None and above.permission.mode & STICKY:
+                self._must_be_taken(inode, above)
+            yield
 
     def own(self, inode: Inode, what: str) -> None:
         if not self._free and self.caller.user != inode.permission.owner:

@@ -98,8 +98,8 @@ class Appending:
         self, inode_id: int, client_id: str, *, discard: bool, now: float, wall: float
     ) -> None:
         """The writer gives up: the file is closed at its last acknowledged byte, or removed."""
-        file = self._parts.names.inodes.get(inode_id)
-        if not isinstance(file, File) or not client_id or file.writer != client_id:
+        file = self._parts.state.open_files.get(inode_id)
+        if file is None or not client_id or file.writer != client_id:
             return
         if discard:
             self._parts.record(Deleted(file.id, wall))

@@ -232,6 +232,8 @@ class Closing:
         if stored is None or (new is not None and stored.committed and stored.value() == new):
             return
         file = self._parts.names.file(stored.inode_id)
+        if not self._parts.names.stands(file):
+            return
         attempt = self._attempts.get(file.id)
         if (
             attempt is None

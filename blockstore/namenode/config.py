@@ -55,6 +55,9 @@ class NameNodeConfig:
     # Safe mode ends when this part of all closed blocks has a good replica.
     safe_mode_threshold: float = 0.999
 
+    # Inodes and blocks of a removed tree that are forgotten in one go; others are answered between.
+    forget_slice: int = 2_000
+
     # Leases: after `soft` another writer may take the file, after `hard` the NameNode closes it.
     lease_soft_s: float = 60.0
     lease_hard_s: float = 300.0
@@ -105,6 +108,8 @@ class NameNodeConfig:
                 f"block_bytes={self.block_bytes} is not in "
                 f"{self.block_bytes_min}..{self.block_bytes_max}"
             )
+        if self.forget_slice < 1:
+            raise ConfigException(f"forget_slice={self.forget_slice} must be at least 1")
         if not 0 <= self.safe_mode_threshold <= 1:
             raise ConfigException(f"safe_mode_threshold={self.safe_mode_threshold} is not in 0..1")
         if not 0 < self.lease_soft_s <= self.lease_hard_s:

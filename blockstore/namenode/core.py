@@ -61,7 +61,7 @@ from blockstore.namenode.replies import (
 from blockstore.namenode.reporting import Reporting
 from blockstore.namenode.state import State
 from blockstore.namenode.trash import Trash
-from blockstore.namenode.treewalk import SummaryWalk
+from blockstore.namenode.treewalk import RemovalLook, SummaryWalk
 from blockstore.namenode.writing import Writing
 
 
@@ -106,12 +106,17 @@ class NameNode:
     def tick(self, *, now: float, wall: float) -> Ready[None]:
         """What time alone brings: deaths, expired leases, late copies. Call it often."""
         self._parts.access.act_for(None)
+        self._parts.forget()
         self._reporting.tick(now)
         self.admin.tick(now, wall)
         if not self._parts.safe_mode.on:
             self._closing.tick(now, wall)
             self.trash.tick(now, wall)
         return self._parts.ready(None)
+
+    def forget(self) -> Ready[bool]:
+        """A slice of what was removed; whether there is more: call it again, soon."""
+        return self._parts.ready(self._parts.forget())
 
     def take_ready(self) -> Ready[None]:
         """What a call that raised has left to do."""
@@ -172,11 +177,19 @@ class NameNode:
 
     @once
     def delete(
-        self, path: str, *, recursive: bool = False, request_id: str = "", wall: float
+        self,
+        path: str,
+        *,
+        recursive: bool = False,
+        look: RemovalLook | None = None,
+        request_id: str = "",
+        wall: float,
     ) -> Ready[bool]:
         """For good. Whether there was something to delete."""
         self._parts.safe_mode.check(f"deleting '{path}'")
-        deleted = self._naming.delete(path, recursive=recursive, request_id=request_id, wall=wall)
+        deleted = self._naming.delete(
+            path, recursive=recursive, look=look, request_id=request_id, wall=wall
+        )
         return self._parts.ready(deleted)
 
     @once
@@ -292,15 +305,6 @@ class NameNode:
     ) -> Ready[Completion]:
         self._parts.safe_mode.check(f"closing file {inode_id}")
         completion = self._writing.complete(inode_id, client_id, last, now=now, wall=wall)
-        return self._parts.ready(completion)
-
-    def renew_lease(self, client_id: str, *, now: float) -> Ready[None]:
-        self._parts.leases.renew(client_id, now)
-        return Ready(None)
-
-    def recover_lease(self, path: str, *, now: float, wall: float) -> Ready[Completion]:
-        self._parts.safe_mode.check(f"closing '{path}'")
-        completion = self._closing.recover(self._naming.file(path), now=now, wall=wall)
         return self._parts.ready(completion)
 
     # --- readers --------------------------------------------------------------

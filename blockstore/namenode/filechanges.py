@@ -22,6 +22,7 @@ class FileChanges:
 
     def __init__(self, parts: Parts, naming: Naming, closing: Closing) -> None:
         self._parts = parts
+        self._naming, self._closing = naming, closing
         self._leases = LeaseList(parts, closing)
         self._appending = Appending(parts, naming, closing)
         self._truncating = Truncating(parts, self._appending, closing)
@@ -50,6 +51,15 @@ class FileChanges:
         self._parts.safe_mode.check(f"closing file {inode_id}")
         self._appending.release(inode_id, client_id, discard=discard, now=now, wall=wall)
         return self._parts.ready(None)
+
+    def renew_lease(self, client_id: str, *, now: float) -> Ready[None]:
+        self._parts.leases.renew(client_id, now)
+        return Ready(None)
+
+    def recover_lease(self, path: str, *, now: float, wall: float) -> Ready[Completion]:
+        self._parts.safe_mode.check(f"closing '{path}'")
+        completion = self._closing.recover(self._naming.file(path), now=now, wall=wall)
+        return self._parts.ready(completion)
 
     @once
     def truncate(

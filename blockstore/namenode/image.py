@@ -120,6 +120,7 @@ def _write_part(disk: Disk, part: str, state: State) -> None:
 
 def encode(state: State) -> Iterator[bytes]:
     """The bytes of an image but for the digest, in pieces."""
+    state.forget_all()
     inodes = [inode for _, inode in sorted(state.names.inodes.items())]
     places: dict[Permission, int] = {}
     for inode in inodes:

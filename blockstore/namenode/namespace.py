@@ -242,6 +242,13 @@ class Namespace:
             directory = child
         return directory, list(names[-1:])
 
+    def stands(self, inode: Inode) -> bool:
+        """Whether it has a path: what was removed may be known by its id for a while."""
+        climbing: Inode | None = inode
+        while climbing is not None and climbing is not self.root:
+            climbing = climbing.parent
+        return climbing is self.root
+
     def path_of(self, inode: Inode) -> str:
         names = []
         climbing: Inode | None = inode
@@ -318,14 +325,11 @@ class Namespace:
         parent.put(inode)
         parent.modified_at_s = at_s
 
-    def forget(self, top: Inode) -> list[File]:
-        """Drops a detached subtree; returns its files."""
-        gone = list(self.walk(top))
-        for inode in gone:
-            del self.inodes[inode.id]
-        files = [inode for inode in gone if isinstance(inode, File)]
-        self.files -= len(files)
-        return files
+    def forget(self, inode: Inode) -> None:
+        """A detached one, without anything below."""
+        inode.parent = None
+        del self.inodes[inode.id]
+        self.files -= isinstance(inode, File)
 
     def directory(self, inode_id: int) -> Directory:
         inode = self.inodes[inode_id]

@@ -24,7 +24,7 @@ from blockstore.namenode.namespace import Directory, File, Inode
 from blockstore.namenode.ownership import Modes, of_directory_above, of_new_directory
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.replies import Listing
-from blockstore.namenode.treewalk import SummaryWalk
+from blockstore.namenode.treewalk import RemovalLook, SummaryWalk
 
 # A page with long paths ends earlier: it's a message of at most some megabytes.
 LIST_PAGE_CHARACTERS: Final = 500_000
@@ -190,18 +190,30 @@ class Naming:
         elif isinstance(moving, Directory):
             raise ParentNotDirectoryException(f"'{target}' is a file, a directory can't replace it")
 
-    def delete(self, path: str, *, recursive: bool, request_id: str, wall: float) -> bool:
+    def delete(
+        self,
+        path: str,
+        *,
+        recursive: bool,
+        look: RemovalLook | None,
+        request_id: str,
+        wall: float,
+    ) -> bool:
         """For good: trash.py knows the way back."""
         if self._parts.is_repeated(request_id, Deleted):
             return True
-        inode = self.deletable(path, recursive)
+        inode = self.deletable(path, recursive, look)
         if inode is None:
             return False
         self._parts.record(Deleted(inode.id, wall, request_id))
         return True
 
-    def deletable(self, path: str, recursive: bool) -> Inode | None:
-        """What stands there, if the caller may delete it; None: nothing does."""
+    def deletable(self, path: str, recursive: bool, look: RemovalLook | None) -> Inode | None:
+        """What stands there, if the caller may delete it; None: nothing does.
+
+        Raises:
+            Unfinished: `look` has more to look through.
+        """
         self._access.enter(path)
         inode = self._names.find(path)
         if inode is None:
@@ -212,7 +224,10 @@ class Naming:
             raise PathIsNotEmptyDirectoryException(
                 f"'{path}' has {len(inode.children)} entries: delete it recursively"
             )
-        self._access.take_tree(inode)
+        if look is None:
+            self._access.take_tree(inode)
+        else:
+            look.go_through(inode, self._access)
         return inode
 
     def set_replication(self, path: str, replication: int, request_id: str) -> None:

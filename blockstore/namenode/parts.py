@@ -5,6 +5,7 @@ keeps it for the journal, and draws the consequences for the soft state.
 """
 
 import random
+from collections.abc import Sequence
 
 from blockstore.errors import LeaseExpiredException
 from blockstore.model import Block, Order
@@ -51,6 +52,7 @@ class Parts:
         self.replication = Replication(config, state, self.blocks, self.nodes, self.targets, now)
         self.outcomes = Outcomes()
         self.started_at = now
+        state.forget_slice = config.forget_slice
         for file in state.open_files.values():
             if file.writer:
                 self.leases.grant(file.writer, now)
@@ -63,11 +65,19 @@ class Parts:
     # --- effects --------------------------------------------------------------
 
     def record(self, entry: Entry) -> None:
-        for block in self.state.apply(entry):
+        self._drop(self.state.apply(entry))
+        self._entries.append(entry)
+
+    def forget(self) -> bool:
+        """A slice of what was removed; whether there is more."""
+        self._drop(self.state.forget())
+        return self.state.is_forgetting
+
+    def _drop(self, blocks: Sequence[StoredBlock]) -> None:
+        for block in blocks:
             self.blocks.drop(block, self.state.next_generation)
             self.replication.touch(block.id)
             self.written(block.id)
-        self._entries.append(entry)
 
     def order(self, node_id: str, order: Order) -> None:
         self._orders.append((node_id, order))
@@ -125,7 +135,7 @@ class Parts:
             LeaseExpiredException: the file is gone, closed, or opened anew since.
         """
         file = self.names.inodes.get(inode_id)
-        if not isinstance(file, File):
+        if not isinstance(file, File) or not self.names.stands(file):
             raise LeaseExpiredException(f"file {inode_id} was deleted while it was being written")
         if not client_id or file.writer != client_id:
             path = self.names.path_of(file)

@@ -115,7 +115,18 @@ class Pipelines:
         self._parts.writing(last.id, tuple(node_ids), file.block_bytes)
 
     def _nodes(self, last: StoredBlock, node_ids: Sequence[str]) -> tuple[Node, ...]:
-        """By id; a node that hasn't registered since a restart is known from the pipeline."""
+        """By id; one that hasn't registered since a restart is known from the roster.
+
+        Raises:
+            InvalidRequestException: nobody knows one of them. Without it, what is acknowledged from
+                now on would be looked for in vain.
+        """
         known = {node.node_id: node for node in last.pipeline}
-        known |= {node.node_id: node for node in self._parts.nodes.nodes(tuple(node_ids))}
-        return tuple(known[node_id] for node_id in node_ids if node_id in known)
+        known |= {member.node.node_id: member.node for member in self._parts.state.roster}
+        strange = [node_id for node_id in node_ids if node_id not in known]
+        if strange or not node_ids:
+            raise InvalidRequestException(
+                f"{last.value()} can't be written by {', '.join(strange) or 'nobody'}: no DataNode "
+                "of that name is known"
+            )
+        return tuple(known[node_id] for node_id in node_ids)

@@ -3,10 +3,15 @@
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from blockstore.errors import StoreError
 from blockstore.model import Order
 from blockstore.namenode.entries import Entry
 
 Reply = TypeVar("Reply")
+
+
+class Unfinished(StoreError):
+    """A slice of the work for a request is done: the shell asks again. Nobody else hears of it."""
 
 
 @dataclass(frozen=True, slots=True)

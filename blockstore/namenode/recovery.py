@@ -67,7 +67,7 @@ def _format(state: State, writing: Journal, wall: float, root: Permission) -> No
 
 
 def replay(disk: Disk, state: State, *, through: int | None = None, repair: bool = False) -> None:
-    """Applies what the journal has beyond the state."""
+    """Applies what the journal has beyond the state, to the end."""
     for transaction, entry in journalreader.read(
         disk, state.transaction, through=through, repair=repair
     ):
@@ -79,6 +79,7 @@ def replay(disk: Disk, state: State, *, through: int | None = None, repair: bool
                 f"it ({type(error).__name__}: {error}): start the version that wrote it, or put "
                 "back the directory from a copy"
             ) from error
+    state.forget_all()
 
 
 def checkpoint(disk: Disk, through: int, unique: int) -> State:

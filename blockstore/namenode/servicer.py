@@ -15,6 +15,7 @@ from blockstore.namenode.adminservicer import AdminServicer
 from blockstore.namenode.changeservicer import FileChangeServicer
 from blockstore.namenode.ownership import Modes
 from blockstore.namenode.shell import Shell
+from blockstore.namenode.treewalk import RemovalLook
 from blockstore.wire import namenode_pb2 as pb
 
 
@@ -133,13 +134,13 @@ class ClientServicer(AdminServicer, FileChangeServicer):
 
     async def RenewLease(self, request: pb.RenewLeaseRequest, _: Any) -> pb.Empty:
         await self._shell.perform(
-            lambda core: core.renew_lease(request.client_id, now=self._shell.now)
+            lambda core: core.changes.renew_lease(request.client_id, now=self._shell.now)
         )
         return pb.Empty()
 
     async def RecoverLease(self, request: pb.PathRequest, _: Any) -> pb.CompleteReply:
         completion = await self._shell.perform(
-            lambda core: core.recover_lease(
+            lambda core: core.changes.recover_lease(
                 request.path, now=self._shell.now, wall=self._shell.wall
             )
         )
@@ -205,20 +206,23 @@ class ClientServicer(AdminServicer, FileChangeServicer):
         return pb.Empty()
 
     async def Delete(self, request: pb.DeleteRequest, _: Any) -> pb.DeleteReply:
+        look = RemovalLook()
         if request.skip_trash:
-            deleted = await self._shell.perform(
+            deleted = await self._shell.until_finished(
                 lambda core: core.delete(
                     request.path,
                     recursive=request.recursive,
+                    look=look,
                     request_id=request.request_id,
                     wall=self._shell.wall,
                 )
             )
             return pb.DeleteReply(deleted=deleted)
-        removal = await self._shell.perform(
+        removal = await self._shell.until_finished(
             lambda core: core.trash.throw_away(
                 request.path,
                 recursive=request.recursive,
+                look=look,
                 request_id=request.request_id,
                 wall=self._shell.wall,
             )

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from contextlib import suppress
 
 from blockstore.errors import StoreError
 from blockstore.namenode.access import Caller
@@ -16,7 +17,7 @@ from blockstore.namenode.core import NameNode
 from blockstore.namenode.groups import Groups
 from blockstore.namenode.journal import Journal
 from blockstore.namenode.orderdesk import OrderDesk
-from blockstore.namenode.ready import Ready, Reply
+from blockstore.namenode.ready import Ready, Reply, Unfinished
 from blockstore.namenode.replies import Completion
 from blockstore.namenode.reserve import Reserve
 from blockstore.namenode.state import State
@@ -49,6 +50,8 @@ class Shell:
         self._groups = Groups(config.groups, clock)
         # Completes that are held until their file comes nearer to its close.
         self._held: dict[int, set[asyncio.Event]] = {}
+        # The next slice is on its way.
+        self._forgetting = False
 
     @property
     def now(self) -> float:
@@ -88,11 +91,26 @@ class Shell:
                 return reply
             await asyncio.sleep(0)
 
+    async def until_finished(self, call: Callable[[NameNode], Ready[Reply]]) -> Reply:
+        """The same, for a request that says by an error that there is more to do."""
+        while True:
+            with suppress(Unfinished):
+                return await self.perform(call)
+            await asyncio.sleep(0)
+
     def take(self, ready: Ready[Reply]) -> None:
         """Starts what the core wants done; a caller that goes away doesn't stop it."""
         self.commit.append(ready.entries)
         if ready.orders or ready.progressed:
             self.commit.then(lambda: self._release(ready))
+        if self.core.state.is_forgetting and not self._forgetting:
+            self._forgetting = True
+            asyncio.get_running_loop().call_soon(self._forget)
+
+    def _forget(self) -> None:
+        """A slice of what was removed; whoever waits gets his turn before the next one."""
+        self._forgetting = False
+        self.take(self.core.forget())
 
     def _release(self, ready: Ready[Reply]) -> None:
         for node_id, order in ready.orders:

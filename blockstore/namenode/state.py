@@ -6,9 +6,14 @@ Rules
 - Ids and generation stamps only rise, and every one handed out is in an entry.
 - Entries with a request id are remembered, the last REQUESTS_MAX of them.
 - Where replicas are is not here: DataNodes report it anew after every start.
+- What is removed has no name at once, but is forgotten a slice at a time (`forget`), so that a
+  large tree holds up nobody. No entry is ever about what is being forgotten; where it is compared
+  or written, all is forgotten first.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from blockstore.model import Block, Node
@@ -43,6 +48,7 @@ from blockstore.namenode.namespace import (
     ROOT_ID,
     Directory,
     File,
+    Inode,
     Namespace,
     StoredBlock,
 )
@@ -52,6 +58,8 @@ from blockstore.namenode.roster import Duty, Roster
 # A client repeats a request for at most a minute; at a thousand changes a second this is
 # nearly that, and it is about 20 MB.
 REQUESTS_MAX: Final = 50_000
+# Inodes and blocks that are forgotten in one go: some ten milliseconds of the event loop.
+FORGET_SLICE: Final = 2_000
 
 
 class State:
@@ -75,6 +83,9 @@ class State:
         self.blocks: dict[int, StoredBlock] = {}
         self.open_files: dict[int, File] = {}
         self.committed_blocks = 0
+        # What was removed, each with its steps that are left; the oldest first.
+        self._leaving: deque[Iterator[StoredBlock | None]] = deque()
+        self.forget_slice = FORGET_SLICE
 
     def apply(self, entry: Entry) -> tuple[StoredBlock, ...]:
         """Makes the entry true; returns the blocks that left the namespace by it."""
@@ -242,13 +253,54 @@ class State:
             return ()
         top = self.names.inodes[inode_id]
         self.names.detach(top, at_s)
-        dropped = []
-        for file in self.names.forget(top):
-            self.open_files.pop(file.id, None)
-            self.openings.pop(file.id, None)
-            while file.blocks:
-                dropped.append(self._abandoned(file))
+        steps = self._steps_to_forget(top)
+        done = list(islice(steps, self.forget_slice))
+        if len(done) == self.forget_slice:
+            self._leaving.append(steps)
+            for file in [f for f in self.open_files.values() if not self.names.stands(f)]:
+                self._not_open(file)
+        return tuple(filter(None, done))
+
+    @property
+    def is_forgetting(self) -> bool:
+        return bool(self._leaving)
+
+    def forget(self) -> tuple[StoredBlock, ...]:
+        """A slice of what was removed; returns the blocks that left the namespace by it."""
+        dropped: list[StoredBlock] = []
+        left = self.forget_slice
+        while self._leaving and left > 0:
+            steps = list(islice(self._leaving[0], left))
+            dropped += filter(None, steps)
+            left -= len(steps)
+            if left > 0:
+                self._leaving.popleft()
         return tuple(dropped)
+
+    def forget_all(self) -> None:
+        """As a restart would have it."""
+        while self._leaving:
+            self.forget()
+
+    def _steps_to_forget(self, top: Inode) -> Iterator[StoredBlock | None]:
+        """An inode or a block each, from the leaves on, so that nothing is freed in one go."""
+        waiting = [top]
+        while waiting:
+            inode = waiting[-1]
+            if isinstance(inode, Directory) and inode.children:
+                waiting.append(inode.children.popitem()[1])
+                continue
+            waiting.pop()
+            if isinstance(inode, File):
+                self._not_open(inode)
+                while inode.blocks:
+                    yield self._abandoned(inode)
+            self.names.forget(inode)
+            yield None
+
+    def _not_open(self, file: File) -> None:
+        self.open_files.pop(file.id, None)
+        self.openings.pop(file.id, None)
 
     def _abandoned(self, file: File) -> StoredBlock:
         block = file.blocks.pop()

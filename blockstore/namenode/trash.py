@@ -25,6 +25,7 @@ from blockstore.namenode.outcomes import once
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.paths import NAME_BYTES_MAX, PATH_BYTES_MAX, TRASH, join, split
 from blockstore.namenode.ready import Ready
+from blockstore.namenode.treewalk import RemovalLook
 
 CURRENT: Final = "Current"
 USERS_PER_TICK: Final = 20
@@ -54,21 +55,30 @@ class Trash:
 
     @once
     def throw_away(
-        self, path: str, *, recursive: bool = False, request_id: str = "", wall: float
+        self,
+        path: str,
+        *,
+        recursive: bool = False,
+        look: RemovalLook | None = None,
+        request_id: str = "",
+        wall: float,
     ) -> Ready[Removal]:
         """Raises as a delete does."""
         self._parts.safe_mode.check(f"deleting '{path}'")
-        removal = self._thrown_away(path, recursive, request_id, wall)
+        removal = self._thrown_away(path, recursive, look, request_id, wall)
         return self._parts.ready(removal)
 
-    def _thrown_away(self, path: str, recursive: bool, request_id: str, wall: float) -> Removal:
+    def _thrown_away(
+        self, path: str, recursive: bool, look: RemovalLook | None, request_id: str, wall: float
+    ) -> Removal:
         before = self._parts.state.requests.get(request_id)
         if isinstance(before, Deleted):
             return Removal(True)
         if isinstance(before, Renamed):
             moved = self._names.inodes.get(before.inode_id)
-            return Removal(True, self._names.path_of(moved) if moved is not None else "")
-        inode = self._naming.deletable(path, recursive)
+            is_there = moved is not None and self._names.stands(moved)
+            return Removal(True, self._names.path_of(moved) if moved and is_there else "")
+        inode = self._naming.deletable(path, recursive, look)
         if inode is None:
             return Removal(False)
         if not self.is_on or self._is_inside(inode):
@@ -120,7 +130,7 @@ class Trash:
                 self._turn.extend(child.id for child in top.children.values())
         for _ in range(min(USERS_PER_TICK, len(self._turn))):
             directory = self._names.inodes.get(self._turn.popleft())
-            if isinstance(directory, Directory):
+            if isinstance(directory, Directory) and self._names.stands(directory):
                 self._go_through(directory, wall)
 
     @once

@@ -1,14 +1,18 @@
-"""What lies below a path, counted a slice at a time.
+"""What lies below a path, looked at a slice at a time: to count it, or to remove it.
 
 The tree may change between slices: what is moved meanwhile may be counted twice or not at all,
-what is removed or made may be counted or not. A tree that rests is counted right.
+what is removed or made may be counted or not. A tree that rests is counted right. What somebody
+makes in a tree while it is looked through is removed with it.
 """
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from blockstore.model import Summary
 from blockstore.namenode.access import Access
 from blockstore.namenode.namespace import Directory, Inode
+from blockstore.namenode.ready import Unfinished
 
 # Inodes in a slice: some milliseconds.
 SLICE_INODES: Final = 5_000
@@ -41,3 +45,21 @@ class SummaryWalk:
                 self._bytes += size
                 self._replicated += size * inode.replication
         return None
+
+
+class RemovalLook:
+    """Whether one caller may remove what stands at a path, with all that is below."""
+
+    def __init__(self) -> None:
+        self._top: Inode | None = None
+        self._steps: Iterator[None] = iter(())
+
+    def go_through(self, top: Inode, access: Access, limit: int = SLICE_INODES) -> None:
+        """Raises:
+        AccessControlException: he may not.
+        Unfinished: there is more to look at.
+        """
+        if top is not self._top:
+            self._top, self._steps = top, access.taking_tree(top)
+        if sum(1 for _ in islice(self._steps, limit)) == limit:
+            raise Unfinished(f"{top} has more")

@@ -216,7 +216,8 @@ class Writing:
         self, inode_id: int, client_id: str, last: Block | None, *, now: float, wall: float
     ) -> Completion:
         standing = self._parts.names.inodes.get(inode_id)
-        if isinstance(standing, File) and _was_closed_with(standing, last):
+        is_closed = isinstance(standing, File) and _was_closed_with(standing, last)
+        if standing is not None and is_closed and self._parts.names.stands(standing):
             return Completion(True)
         file = self._parts.held_file(inode_id, client_id, now)
         if last is None and file.blocks:

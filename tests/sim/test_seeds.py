@@ -69,6 +69,7 @@ FOUND = {
     31398: "a Complete of before an append, that came late",
     103813: "a node that was left out of a pipeline had its say in the block's recovery",
     105647: "a cut asked only the nodes that it began with, and theirs was rotten",
+    108244: "a rebuilt pipeline was written down without a node that had not registered yet",
 }
 
 _figures: Counter[str] = Counter()

@@ -234,7 +234,7 @@ class NameNodeHost(Host):
         core = self.core
         assert core is not None
         try:
-            owner = core.changes if method in _CHANGES else core
+            owner = core if hasattr(core, method) else core.changes
             ready = getattr(owner, method)(*arguments, **named)
         except StoreError as error:
             self.world.note("refused", method, type(error).__name__)

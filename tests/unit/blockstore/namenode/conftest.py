@@ -209,7 +209,9 @@ class Cluster:
         return self.try_(lambda: self.core.delete(path, wall=self.wall, **options))
 
     def recover_lease(self, path: str):
-        return self.try_(lambda: self.core.recover_lease(path, now=self.now, wall=self.wall))
+        return self.try_(
+            lambda: self.core.changes.recover_lease(path, now=self.now, wall=self.wall)
+        )
 
     def paths(self, path: str = "/") -> list[str]:
         return [status.path for status in self.core.listing(path).reply.entries]

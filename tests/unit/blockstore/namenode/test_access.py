@@ -91,7 +91,7 @@ def test_changing_a_directory_needs_write_on_it(store, change):
     [
         lambda core: core.set_replication("/pub/f", 2),
         lambda core: core.attributes.set_times("/pub/f", modified_at_s=1.0),
-        lambda core: core.recover_lease("/pub/f", now=1.0, wall=1.0),
+        lambda core: core.changes.recover_lease("/pub/f", now=1.0, wall=1.0),
         lambda core: core.create("/pub/f", client_id="d", overwrite=True, now=1.0, wall=1.0),
     ],
     ids=["setrep", "times", "recover lease", "overwrite"],

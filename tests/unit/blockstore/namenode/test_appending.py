@@ -115,7 +115,7 @@ def test_a_lease_is_the_clients_whatever_it_has_opened(cluster):
     cluster.create("/f", client="ana/1")
     cluster.create("/g", client="ana/2")
     cluster.pass_time(250, beating="x")
-    cluster.take(cluster.core.renew_lease("ana", now=cluster.now))
+    cluster.take(cluster.core.changes.renew_lease("ana", now=cluster.now))
     cluster.pass_time(250, beating="x")
     leases = cluster.core.changes.leases(now=cluster.now).reply.leases
     assert [lease.holder for lease in leases] == ["ana", "ana"]

@@ -41,7 +41,7 @@ def test_a_writer_that_is_heard_of_keeps_its_lease(cluster):
     inode_id, block = open_file(cluster)
     for _ in range(10):
         cluster.pass_time(200)
-        cluster.take(cluster.core.renew_lease("ana", now=cluster.now))
+        cluster.take(cluster.core.changes.renew_lease("ana", now=cluster.now))
     cluster.report("x", block)
     assert cluster.complete(inode_id, block).done
 
@@ -290,7 +290,7 @@ def test_a_silent_clients_other_files_are_closed_too(cluster):
     cluster.create("/g", "ana")
     cluster.create("/h", "ben")
     cluster.pass_time(200)
-    cluster.take(cluster.core.renew_lease("ben", now=cluster.now))
+    cluster.take(cluster.core.changes.renew_lease("ben", now=cluster.now))
     cluster.pass_time(101)
     cluster.pass_time(1)
     assert [file.writer for file in cluster.state.open_files.values()] == ["ben"]

@@ -107,6 +107,26 @@ def test_a_replica_of_the_old_stamp_never_counts(cluster):
     assert cluster.locations("/f") == [["x", "y"]]
 
 
+def test_a_node_that_has_not_registered_since_a_restart_is_in_the_pipeline_all_the_same(cluster):
+    """It was left out of the entry: what it acknowledged from then on was looked for in vain."""
+    cluster.add_nodes("xyz")
+    inode_id = cluster.create("/f", replication=2)
+    located = cluster.add_block(inode_id)
+    spare = (set("xyz") - {node.node_id for node in located.nodes}).pop()
+    first = located.nodes[0].node_id
+    assert broken(cluster, inode_id, located, [first]).replacement.node_id == spare
+    cluster.restart()
+    for node_id in set("xyz") - {spare}:
+        cluster.add_node(node_id)
+    generation = broken(cluster, inode_id, located, [first]).new_generation
+    rebuilt(cluster, inode_id, located, generation, [first, spare])
+    pipeline = cluster.state.blocks[located.block.id].pipeline
+    assert [node.node_id for node in pipeline] == [first, spare]
+    generation = broken(cluster, inode_id, located, [first]).new_generation
+    with pytest.raises(InvalidRequestException, match="no DataNode of that name"):
+        rebuilt(cluster, inode_id, located, generation, ["nobody"])
+
+
 def test_readers_and_recovery_look_where_the_rebuilt_pipeline_writes(cluster):
     cluster.add_nodes("xyz")
     inode_id = cluster.create("/f")

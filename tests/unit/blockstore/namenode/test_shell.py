@@ -87,7 +87,7 @@ def test_orders_go_out_after_their_entries_are_durable():
     async def scenario(house):
         await house.add_node()
         await house.add_block(await house.create("/f"))
-        house.shell.take(house.shell.core.recover_lease("/f", now=1000.0, wall=1.0))
+        house.shell.take(house.shell.core.changes.recover_lease("/f", now=1000.0, wall=1.0))
         assert await house.shell.desk.wait("x", 0, 0) == []
         await house.shell.commit.durable()
         ((_, order),) = await house.shell.desk.wait("x", 0, 10)
@@ -101,7 +101,7 @@ def test_a_caller_that_goes_away_takes_no_order_with_it():
         await house.add_node()
         await house.add_block(await house.create("/f"))
         call = asyncio.create_task(
-            house.shell.perform(lambda core: core.recover_lease("/f", now=1000.0, wall=1.0))
+            house.shell.perform(lambda core: core.changes.recover_lease("/f", now=1000.0, wall=1.0))
         )
         await asyncio.sleep(0)
         call.cancel()
