@@ -1,23 +1,32 @@
 """`mapred job`: the jobs of a cluster."""
 
-import contextlib
 import json
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
-from . import addresses
-from .addresses import JOBTRACKER, jobtracker_option
+from .addresses import jobtracker_option
 from .errors import FAILED
+from .hadoopwords import HadoopWords
+from .jobengine import job_engine
 
 if TYPE_CHECKING:
-    from mapred.engine import Engine
     from mapred.model import JobStatus
 
 
-@click.group()
+class JobGroup(HadoopWords):
+    """Takes `-status` for `status`, as Hadoop's command does."""
+
+    lazy = {  # noqa: RUF012  (declared a ClassVar above)
+        "counter": "job_commands.counter:counter",
+        "set-priority": "job_commands.priority:set_priority",
+        "list-active-trackers": "job_commands.trackers:list_active_trackers",
+        "list-blacklisted-trackers": "job_commands.trackers:list_blacklisted_trackers",
+    }
+
+
+@click.group(cls=JobGroup)
 @jobtracker_option
 @click.pass_context
 def job(ctx: click.Context, jobtracker: str | None) -> None:
@@ -27,47 +36,37 @@ def job(ctx: click.Context, jobtracker: str | None) -> None:
     mapred job list
     mapred job status job_20261123_0001
     mapred job kill job_20261123_0001
+
+    Hadoop's spellings work, too: mapred job -list all, -status ID, -counter ID GROUP NAME.
     """
     ctx.obj = jobtracker
-
-
-@contextlib.contextmanager
-def _engine(jobtracker: str | None) -> Iterator["Engine"]:
-    of_group = click.get_current_context().obj
-    address = addresses.find_or_default(JOBTRACKER, jobtracker or of_group)
-    addresses.check_reachable(address)
-    addresses.announce(address)
-
-    from mapred.client import ClusterEngine
-
-    engine = ClusterEngine(str(address), first_contact=addresses.FIRST_CONTACT)
-    try:
-        yield engine
-    finally:
-        engine.close()
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 
 @job.command("list")
+@click.argument("which", default="all", metavar="[all|running]")
 @json_option
 @jobtracker_option
-def list_(as_json: bool, jobtracker: str | None) -> None:
+def list_(which: str, as_json: bool, jobtracker: str | None) -> None:
     """List jobs, newest first.
 
     \b
     mapred job list
+    mapred job list running
     """
+    if which not in ("all", "running"):
+        raise click.BadParameter(f"'{which}' is neither all nor running")
     from .output import status_object
 
-    with _engine(jobtracker) as engine:
-        jobs = engine.jobs()
+    with job_engine(jobtracker) as engine:
+        jobs = [job for job in engine.jobs() if which == "all" or not job.state.ended]
     if as_json:
         click.echo(json.dumps([status_object(status) for status in jobs], ensure_ascii=False))
         return
     if not jobs:
-        click.echo("No jobs yet.")
+        click.echo("No jobs yet." if which == "all" else "No job runs.")
         return
     width = max(len(status.job_id) for status in jobs)
     for status in jobs:
@@ -102,7 +101,7 @@ def status(job_id: str, as_json: bool, jobtracker: str | None) -> None:
     """
     from .output import status_json
 
-    with _engine(jobtracker) as engine:
+    with job_engine(jobtracker) as engine:
         found, _ = engine.status(job_id)
     if as_json:
         click.echo(status_json(found))
@@ -148,7 +147,7 @@ def kill(job_id: str, jobtracker: str | None) -> int:
     \b
     mapred job kill job_20261123_0001
     """
-    with _engine(jobtracker) as engine:
+    with job_engine(jobtracker) as engine:
         killed = engine.kill(job_id, "killed by `mapred job kill`")
         state = engine.status(job_id)[0].state
     if killed:
@@ -170,7 +169,7 @@ def counters(job_id: str, as_json: bool, jobtracker: str | None) -> None:
     """
     from .output import counters_table, status_object
 
-    with _engine(jobtracker) as engine:
+    with job_engine(jobtracker) as engine:
         found, _ = engine.status(job_id)
     if as_json:
         click.echo(json.dumps(status_object(found)["counters"], ensure_ascii=False))

@@ -1,0 +1,1 @@
+"""Further commands of `mapred job`, each imported when it's used."""

@@ -1,0 +1,27 @@
+"""The JobTracker that commands about jobs ask."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from . import addresses
+from .addresses import JOBTRACKER
+
+if TYPE_CHECKING:
+    from mapred.client import ClusterEngine
+
+
+@contextlib.contextmanager
+def job_engine(jobtracker: str | None) -> Iterator["ClusterEngine"]:
+    """`jobtracker`: what the command was told; else what its group was told, or the usual one."""
+    of_group = click.get_current_context().obj
+    address = addresses.find_or_default(JOBTRACKER, jobtracker or of_group)
+    addresses.check_reachable(address)
+    addresses.announce(address)
+
+    from mapred.client import ClusterEngine
+
+    with ClusterEngine(str(address), first_contact=addresses.FIRST_CONTACT) as engine:
+        yield engine
