@@ -1,19 +1,18 @@
-"""Combining on columns, where the combiner is a fold: pairs gather in lists, become columns
-some ten thousands at a time, and fold by hash.
+"""Combining on columns, where the combiner is a fold: pairs become columns chunk by chunk, while
+their objects are in the CPU's cache, and fold by hash some ten thousands at a time.
 
 When something comes that columns can't do exactly, what is held goes to the sorter, and the rest of
 the task's pairs to the table for any combiner. All thresholds depend on the data alone.
 """
 
-from pickle import PickleError
-from typing import Any, Final
+from typing import Final
 
-from mapred.shuffle.columns import Rows, joined, rows_of
+from mapred.shuffle.columns import Rows, joined
 from mapred.shuffle.folding import foldable, folded
 from mapred.shuffle.folds import Fold
 from mapred.shuffle.sorter import Sorter
 from mapred.task.combine import Combine, CombiningTable
-from mapred.task.pairs import Chunk, explained
+from mapred.task.pairs import Chunk, rows_of_pairs
 
 # Enough that Arrow's cost per call vanishes, few enough for a CPU's cache.
 _PENDING_ROWS: Final = 65_536
@@ -32,9 +31,9 @@ class FoldTable:
         self._sorter = sorter
         self._table_bytes = table_bytes
         self._floats = floats
-        self._keys: list[Any] = []
-        self._values: list[Any] = []
-        # Of what is in these lists, an estimate.
+        # Not yet folded, nor looked at: chunks in columns, and their rows and bytes.
+        self._pending: list[Rows] = []
+        self._pending_rows = 0
         self._pending_bytes = 0
         # The first is folded as far as it can be, the others wait.
         self._parts: list[Rows] = []
@@ -55,14 +54,10 @@ class FoldTable:
         if self._any:
             self._any.add(chunk, chunk_bytes)
             return
-        try:
-            keys, values = zip(*chunk, strict=True)
-        except (TypeError, ValueError) as error:
-            raise explained(error, chunk) from None
-        self._keys += keys
-        self._values += values
+        self._pending.append(rows_of_pairs(chunk))
+        self._pending_rows += len(chunk)
         self._pending_bytes += chunk_bytes
-        if len(self._keys) >= _PENDING_ROWS or self._pending_bytes > self._table_bytes // 2:
+        if self._pending_rows >= _PENDING_ROWS or self._pending_bytes > self._table_bytes // 2:
             self._fold_pending()
 
     def add_rows(self, rows: Rows) -> None:
@@ -85,16 +80,11 @@ class FoldTable:
             self._to_sorter()
 
     def _fold_pending(self) -> None:
-        if not self._keys:
+        if not self._pending:
             return
-        keys, self._keys = self._keys, []
-        values, self._values = self._values, []
+        pending, self._pending, self._pending_rows = self._pending, [], 0
         pending_bytes, self._pending_bytes = self._pending_bytes, 0
-        try:
-            rows = rows_of(keys, values)
-        except (TypeError, ValueError, AttributeError, PickleError) as error:
-            raise explained(error, zip(keys, values, strict=True)) from None
-        self._take(rows, pending_bytes)
+        self._take(joined(pending), pending_bytes)
 
     def _take(self, rows: Rows, rows_bytes: int) -> None:
         # Many are folded at once, while they are in the CPU's cache.

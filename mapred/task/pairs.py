@@ -8,8 +8,10 @@ import pickle
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pickle import PickleError
 from typing import Any, Final, TypeAlias
 
+from mapred.shuffle.columns import Rows, rows_of
 from mapred.shuffle.keys import encode
 from mapred.task.failure import RecordError, sample_of
 
@@ -56,6 +58,15 @@ def estimated_bytes(chunk: Chunk) -> int:
 def columns(chunk: Chunk) -> tuple[list[Any], list[Any]]:
     """Keys and values apart."""
     return [key for key, _ in chunk], [value for _, value in chunk]
+
+
+def rows_of_pairs(chunk: Chunk) -> Rows:
+    """Pairs in columns; raises RecordError for what can't be taken."""
+    try:
+        keys, values = zip(*chunk, strict=True)
+        return rows_of(keys, values)
+    except (TypeError, ValueError, AttributeError, PickleError) as error:
+        raise explained(error, chunk) from None
 
 
 def explained(error: Exception, pairs: Iterable[Any]) -> Exception:
