@@ -47,7 +47,7 @@ class LineBlocks:
         finally:
             stream.close()
         if begun:
-            yield offset, begun.take()
+            yield offset, b"".join(begun.take())
 
     def _plain(self, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         with file:
@@ -62,7 +62,7 @@ class LineBlocks:
                     yield offset, whole
                     offset += len(whole)
             if begun:
-                yield offset, begun.take() + _rest_of_line(file)
+                yield offset, b"".join((*begun.take(), *_rest_of_line(file)))
 
     def _first_line(self, file: BinaryIO) -> int:
         """Where the first line of the split starts."""
@@ -96,17 +96,17 @@ class _BegunLine:
         if not end:
             self._pieces.append(data)
             return b""
-        whole = self.take() + data[:end] if self._pieces else data[:end]
+        whole = b"".join((*self.take(), memoryview(data)[:end])) if self._pieces else data[:end]
         if end < len(data):
             self._pieces.append(data[end:])
         return whole
 
-    def take(self) -> bytes:
+    def take(self) -> list[bytes]:
         pieces, self._pieces = self._pieces, []
-        return b"".join(pieces)
+        return pieces
 
 
-def _rest_of_line(file: BinaryIO) -> bytes:
+def _rest_of_line(file: BinaryIO) -> list[bytes]:
     parts = []
     while data := file.read(_TAIL_BYTES):
         newline = data.find(b"\n") + 1
@@ -114,4 +114,4 @@ def _rest_of_line(file: BinaryIO) -> bytes:
             parts.append(data[:newline])
             break
         parts.append(data)
-    return b"".join(parts)
+    return parts

@@ -32,7 +32,8 @@ from mapred.storage.port import OutputFile, Storage
 
 _NEWLINE: Final = 10
 _BYTE_ORDER_MARK: Final = "\ufeff"
-_WRITE_BYTES: Final = 1024 * 1024
+# About a chunk of pairs: more would only be copied once more.
+_WRITE_BYTES: Final = 64 * 1024
 
 
 class TextInput:
@@ -73,14 +74,19 @@ class TextReader:
         return {"undecodable_lines": self._undecodable} if self._undecodable else {}
 
     def _lines(self, block: bytes) -> list[str]:
+        ended = block.endswith(b"\n")
+        # One byte is looked for ten times as fast as two.
+        returns = b"\r" in block and b"\r\n" in block and not self._keep_returns
+        if returns:
+            block = block.replace(b"\r\n", b"\n")
         try:
             lines = block.decode().split("\n")
         except UnicodeDecodeError:
             lines = self._replaced(block)
-        if block.endswith(b"\n"):
+        if ended:
             lines.pop()
-        if b"\r\n" in block and not self._keep_returns:
-            lines = [line.removesuffix("\r") for line in lines]
+        elif returns:
+            lines[-1] = lines[-1].removesuffix("\r")
         return lines
 
     def _replaced(self, block: bytes) -> list[str]:
