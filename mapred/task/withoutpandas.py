@@ -26,8 +26,12 @@ _BETWEEN: Final = ("importlib.", "pyarrow.")
 
 def hide_pandas() -> None:
     """For a process of its own; does nothing where pandas is there already."""
-    if _PANDAS not in sys.modules:
-        sys.meta_path.insert(0, _Watch())
+    if _PANDAS in sys.modules:
+        return
+    sys.meta_path.insert(0, _Watch())
+    # Its first look is under a lock, which looking again would wait for: here and now, and in vain.
+    with contextlib.suppress(AttributeError):
+        pa.lib._pandas_api.have_pandas  # noqa: B018  (looking is what counts)
 
 
 class _Watch(MetaPathFinder):

@@ -1,9 +1,20 @@
 """A task process imports pandas when its job does, and then pyarrow knows it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 from mapred.embedded import EmbeddedEngine
 from mapred.submit import plan
+
+# pyarrow's own import of pandas, for a format that may have it, comes first in this process.
+DATASETS = """
+from mapred.task.withoutpandas import hide_pandas
+hide_pandas()
+import pyarrow.dataset
+import pandas, pyarrow as pa
+assert pa.array(pandas.Series([1.0, float("nan")])).null_count == 1
+"""
 
 JOB = '''
 import sys
@@ -30,6 +41,10 @@ class Looking(Job):
     """Is pandas there?"""
     mapper, reducer = Looks, First
 '''
+
+
+def test_an_import_of_pandas_by_pyarrow_itself_does_not_hang() -> None:
+    subprocess.run([sys.executable, "-c", DATASETS], check=True, timeout=60)
 
 
 def test_pandas_is_imported_by_whoever_uses_it_and_by_nobody_else(tmp_path: Path) -> None:
