@@ -12,7 +12,7 @@ Rules
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, Protocol
 
 from blockstore.client import smallrange
@@ -111,13 +111,34 @@ class Fetcher:
                 offset += len(piece)
                 yield piece
 
+    def read_into(self, offset: int, target: memoryview) -> int:
+        """Bytes at `offset`, up to the end of a block, without a copy: from a local replica
+        straight into `target`. 0 when `pieces` has to be asked; `target` may be overwritten
+        beyond what is returned.
+        """
+        if self._local is None or offset >= self.file.length:
+            return 0
+        located = self.file.find(offset)
+        if not self._may_be_local(located):
+            return 0
+        block, start = located.block, offset - located.offset
+        stop = min(block.length, start + len(target), self.file.length - located.offset)
+        found = self._find_local(block, self._candidates(located, {}))
+        if found is None or found[1].length < stop:
+            return 0
+        try:
+            return found[1].run_into(target, start, stop)
+        except OSError as error:
+            self._leave_local(located, error)
+            return 0
+
     def _of_block(self, offset: int, end: int) -> Iterator[memoryview]:
         """Bytes of the block at `offset`: at least one piece, in spite of failures."""
         trouble = _Trouble(self, offset)
         while True:
             located = self.file.find(offset)
             end = min(end, located.offset + located.block.length)
-            candidates = self._candidates(located, trouble)
+            candidates = self._candidates(located, trouble.reasons)
             if not candidates:
                 trouble.next_round(located)
                 continue
@@ -130,7 +151,9 @@ class Fetcher:
                     yield piece
                 return
             except OSError as error:
-                if not self._was_local_only(located, source, error):
+                if isinstance(source, _LocalSource):
+                    self._leave_local(located, error)
+                else:
                     trouble.failed(located, node, error)
             finally:
                 source.cancel()
@@ -140,13 +163,12 @@ class Fetcher:
         with self._guard:
             self._opened.clear()
 
-    def _candidates(self, located: LocatedBlock, trouble: "_Trouble") -> list[Node]:
+    def _candidates(self, located: LocatedBlock, failed: Mapping[str, Excluded]) -> list[Node]:
         now = self._clock.monotonic()
         usable = [
             node
             for node in located.nodes
-            if node.node_id not in trouble.reasons
-            and (located.block.id, node.node_id) not in self._rotten
+            if node.node_id not in failed and (located.block.id, node.node_id) not in self._rotten
         ]
         return sorted(usable, key=lambda node: self._suspects.get(node.node_id, 0.0) > now)
 
@@ -155,8 +177,8 @@ class Fetcher:
     ) -> tuple[Node, _Source]:
         block, start, stop = located.block, offset - located.offset, end - located.offset
         first = candidates[0]
-        if not located.under_construction and block.id not in self._wire_only:
-            found = self._opened_before(block, candidates) or self._open_local(block, candidates)
+        if self._may_be_local(located):
+            found = self._find_local(block, candidates)
             if found is not None and found[1].length >= stop:
                 return found[0], _LocalSource(found[1], start, stop)
         if stop - start <= FETCH_BYTES_MAX and (small := self._fetched(block, first, start, stop)):
@@ -182,6 +204,16 @@ class Fetcher:
         except StoreError as error:
             log.info("%s of %s is streamed: %s", node, block, error)
             return None
+
+    def _may_be_local(self, located: LocatedBlock) -> bool:
+        return (
+            self._local is not None
+            and not located.under_construction
+            and located.block.id not in self._wire_only
+        )
+
+    def _find_local(self, block: Block, candidates: list[Node]) -> tuple[Node, LocalReplica] | None:
+        return self._opened_before(block, candidates) or self._open_local(block, candidates)
 
     def _opened_before(
         self, block: Block, candidates: list[Node]
@@ -213,15 +245,12 @@ class Fetcher:
         with changed:
             return changed.wait_for(lambda: any(stream.has_come for stream in streams), timeout_s)
 
-    def _was_local_only(self, located: LocatedBlock, source: _Source, error: OSError) -> bool:
+    def _leave_local(self, located: LocatedBlock, error: OSError) -> None:
         """Trouble with local files proves nothing: the same replica is tried over the wire."""
-        if not isinstance(source, _LocalSource):
-            return False
         log.info("%s is read over the wire: %s", located.block, error)
         self._wire_only.add(located.block.id)
         with self._guard:
             self._opened.pop((located.block.id, located.block.generation), None)
-        return True
 
     def blame(self, located: LocatedBlock, node: Node, error: OSError) -> None:
         """Remembers, and tells the NameNode of wrong bytes."""

@@ -7,8 +7,8 @@ from typing import Final
 from blockstore.client.fetch import Fetcher
 from blockstore.errors import InvalidRequestException
 
-# Lines and small reads are served from this; larger reads bypass it.
-BUFFER_BYTES: Final = 1024 * 1024
+# Lines and small reads are served from this; larger reads bypass it, and spare a copy.
+BUFFER_BYTES: Final = 256 * 1024
 
 
 class BlockReader(io.BufferedReader):
@@ -101,7 +101,16 @@ class _FileInput(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         view = memoryview(buffer).cast("B")
-        if not len(view) or not self._next_piece():
+        if not len(view):
+            return 0
+        self._must_be_open()
+        if self._pieces is None and not len(self._piece):
+            self._on_use()
+            taken = self._fetcher.read_into(self._position, view)
+            self._position += taken
+            if taken:
+                return taken
+        if not self._next_piece():
             return 0
         taken = min(len(view), len(self._piece))
         view[:taken] = self._piece[:taken]
@@ -128,8 +137,7 @@ class _FileInput(io.RawIOBase):
 
     def _next_piece(self) -> bool:
         """Whether there are bytes at the position; they are in `_piece` then."""
-        if self.closed:
-            raise ValueError(f"read of closed file {self.name}")
+        self._must_be_open()
         if len(self._piece):
             return True
         self._on_use()
@@ -143,6 +151,10 @@ class _FileInput(io.RawIOBase):
             self._pieces = None
             raise
         return True
+
+    def _must_be_open(self) -> None:
+        if self.closed:
+            raise ValueError(f"read of closed file {self.name}")
 
     def _drop(self) -> None:
         """The stream doesn't lead to the position any more."""

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, Final, TypeVar
 
-import msgspec
-
 from blockstore.errors import ConfigException
 
 NAMENODE_PORT: Final = 8020
@@ -43,6 +41,9 @@ def settings(kind: type[Settings], words: Iterable[str]) -> Settings:
             )
             raise ConfigException(f"{wrong}. The settings are:\n  {listing}")
         values[name] = value
+    # Here, because every client reads this module and only daemons have settings.
+    import msgspec
+
     try:
         return msgspec.convert(values, kind, strict=False)
     except (msgspec.ValidationError, ValueError) as error:

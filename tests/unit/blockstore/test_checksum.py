@@ -1,7 +1,9 @@
+import google_crc32c
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blockstore import checksum
 from blockstore.checksum import checksums, crc32c, verify
 from blockstore.datastream import LAST, Ack, Packet, pack, pack_ack, unpack, unpack_ack
 from blockstore.errors import ChecksumException
@@ -20,6 +22,26 @@ def test_the_first_wrong_chunk_is_named() -> None:
     data[4321] ^= 1
     with pytest.raises(ChecksumException, match="blk_1: bytes at offset 8004000"):
         verify(data, crcs, 1000, what="blk_1", offset=8_000_000)
+
+
+@pytest.mark.parametrize("where", ["in place", "in copies"])
+@given(data=st.binary(max_size=5000), skipped=st.integers(0, 9), chunk_bytes=st.integers(1, 700))
+def test_every_chunk_has_its_own_checksum(
+    where: str, data: bytes, skipped: int, chunk_bytes: int
+) -> None:
+    wanted = data[skipped:]
+    chunks = [wanted[at : at + chunk_bytes] for at in range(0, len(wanted), chunk_bytes)]
+    expected = [google_crc32c.value(chunk) for chunk in chunks]
+    of = checksum._chunk_crcs if where == "in place" else checksum._chunk_crcs_of_copies
+    for held in (wanted, bytearray(wanted), memoryview(bytearray(data))[skipped:]):
+        assert of(held, chunk_bytes) == expected
+
+
+def test_what_was_checksummed_is_let_go() -> None:
+    data = bytearray(1000)
+    checksums(data, 100)
+    # A buffer that somebody still holds can't grow.
+    data += b"more"
 
 
 @given(st.binary(max_size=5000), st.integers(1, 700), st.integers(0, 2**40))

@@ -1,5 +1,6 @@
 """Reading beside a DataNode: its files are asked for once, and kept open while they're used."""
 
+import itertools
 import os
 import random
 
@@ -86,3 +87,45 @@ def test_only_so_many_stay_open_and_those_that_were_closed_are_opened_again(loca
     assert local.asked == [*range(1, BLOCKS + 1), 1]
     reader.close()
     assert len(os.listdir("/proc/self/fd")) <= open_before
+
+
+@pytest.mark.parametrize("offset", [0, 17, CHUNK, BLOCK_BYTES - 3, BLOCK_BYTES, 9 * 512 - 1])
+@pytest.mark.parametrize("size", [1, 100, CHUNK, 3 * CHUNK + 5, BLOCK_BYTES + 100, len(DATA)])
+def test_bytes_are_read_to_where_they_are_wanted_and_nowhere_else(reader, offset, size):
+    memory = bytearray(b"\xee" * (size + 64))
+    reader.raw.seek(offset)
+    with memoryview(memory) as whole, whole[32 : 32 + size] as target:
+        count = reader.raw.readinto(target)
+    assert 0 < count <= size
+    assert memory[32 : 32 + count] == DATA[offset : offset + count]
+    assert memory[:32] == memory[32 + size :] == b"\xee" * 32
+    assert reader.raw.tell() == offset + count
+
+
+def test_a_whole_file_by_large_and_small_reads(reader):
+    got = b""
+    for size in itertools.cycle([7, 4 * CHUNK, 1, BLOCK_BYTES + 1]):
+        piece = reader.read(size)
+        got += piece
+        if len(piece) < size:
+            break
+    assert got == DATA
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut"])
+def test_no_damaged_byte_of_a_local_file_is_handed_out(local, tmp_path, damage):
+    """The wire is asked instead; what came of the local file stays in nobody's hands."""
+    path = local.store.local_paths(Block(1, 7)).data_path
+    with open(path, "r+b") as file:
+        if damage == "flip":
+            file.seek(700)
+            file.write(bytes([DATA[700] ^ 1]))
+        else:
+            file.truncate(700)
+    fetcher = Fetcher(Map(), None, None, local, DEFAULT, FakeClock())
+    # As if the same had been read here before: a short read must not leave it to be verified.
+    target = memoryview(bytearray(DATA[:BLOCK_BYTES]))
+    assert fetcher.read_into(0, target) == 0
+    assert fetcher.read_into(0, target) == 0
+    assert local.asked == [1]
+    fetcher.close()
