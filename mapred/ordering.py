@@ -28,6 +28,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from mapred.columnar import BatchMapper, BlockMapper
 from mapred.errors import JobDefinitionError, MapredError
 from mapred.formats import input_format
 from mapred.job import Job
@@ -110,8 +111,22 @@ def _keys(job: type[Job], spec: JobSpec, split: Split, folder: Path) -> Iterator
         folder=folder,
     )
     mapper.setup()
+    if isinstance(mapper, BatchMapper | BlockMapper):
+        yield from _keys_of_columns(job, mapper, split)
+        return
     reader = input_format(split.format).reader(split, storage_for(split.uri))
     for batch in reader.batches():
         for key, value in zip(*batch, strict=True):
             for pair in mapper.map(key, value) or ():
                 yield encode(head_of(pair[0], job.group_by))
+
+
+def _keys_of_columns(
+    job: type[Job], mapper: BatchMapper | BlockMapper, split: Split
+) -> Iterator[bytes]:
+    from mapred.task.blocks import ColumnReader, as_rows
+
+    for items in ColumnReader(mapper, split).yielded():
+        for item in items:
+            for key in as_rows(item, type(mapper).__name__).key_list():
+                yield encode(head_of(key, job.group_by))

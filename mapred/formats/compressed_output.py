@@ -9,11 +9,14 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from mapred.errors import JobDefinitionError
-from mapred.formats.port import RecordWriter
+from mapred.formats.port import ColumnWriter, RecordWriter
 from mapred.storage.port import OutputFile
+
+if TYPE_CHECKING:
+    from mapred.shuffle.columns import Rows
 
 # zlib's number for gzip's frame around what it writes.
 _GZIP_WINDOW: Final = 31
@@ -135,6 +138,9 @@ class _CompressedWriter:
 
     def write(self, pairs: Sequence[tuple[Any, Any]]) -> None:
         self._records.write(pairs)
+
+    def write_rows(self, rows: "Rows") -> bool:
+        return isinstance(self._records, ColumnWriter) and self._records.write_rows(rows)
 
     def close(self) -> None:
         self._records.close()

@@ -12,7 +12,7 @@ are bytes (or None, for nothing) and make exactly one record together.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from mapred.errors import JobDefinitionError
 from mapred.formats.badrecords import REFUSED, BadRecords
@@ -22,6 +22,9 @@ from mapred.formats.port import RecordBatch, RecordWriter
 from mapred.model import Split
 from mapred.storage.port import OutputFile, Storage
 from mapred.task.failure import RecordError
+
+if TYPE_CHECKING:
+    from mapred.shuffle.columns import Rows
 
 _BLOCK_BYTES: Final = 1024 * 1024
 
@@ -57,6 +60,11 @@ class FixedReader:
         self.bytes_read = 0
 
     def batches(self) -> Iterator[RecordBatch]:
+        for at, block in self._blocks():
+            yield self._batch(at, block)
+
+    def _blocks(self) -> Iterator[tuple[int, bytes]]:
+        """(offset, whole records)"""
         file = self._storage.open_read(self._split.uri)
         if is_compressed(self._split.uri):
             stream = Decompressed(self._split.uri, file)
@@ -67,12 +75,19 @@ class FixedReader:
         file.seek(first)
         return self._records(file, first, max(0, end - first))
 
+    def columns(self) -> Iterator[Any]:
+        """The same records as batches with the columns `key` and `value`."""
+        from mapred.formats.fixedcolumns import record_columns
+
+        for at, block in self._blocks():
+            yield record_columns(at, block, self._record, self._key)
+
     def counters(self) -> Mapping[str, int]:
         return {}
 
     def _records(
         self, stream: BinaryIO | Decompressed, at: int, left: int | None
-    ) -> Iterator[RecordBatch]:
+    ) -> Iterator[tuple[int, bytes]]:
         """`left`: bytes to read at most; None: to the end."""
         begun = b""
         step = max(1, _BLOCK_BYTES // self._record) * self._record
@@ -81,10 +96,10 @@ class FixedReader:
                 if left is not None:
                     left -= len(data)
                 self.bytes_read += len(data)
-                block = begun + data
+                block = begun + data if begun else data
                 whole = len(block) - len(block) % self._record
                 if whole:
-                    yield self._batch(at, block, whole)
+                    yield at, block if whole == len(block) else block[:whole]
                 at += whole
                 begun = block[whole:]
         finally:
@@ -93,8 +108,8 @@ class FixedReader:
             reason = f"is cut off: a record has {self._record} bytes, and {len(begun)} are left"
             self._bad.take(self._split.uri, at, begun, reason)
 
-    def _batch(self, at: int, block: bytes, whole: int) -> RecordBatch:
-        size, key = self._record, self._key
+    def _batch(self, at: int, block: bytes) -> RecordBatch:
+        size, key, whole = self._record, self._key, len(block)
         places = range(0, whole, size)
         if not key:
             keys: Sequence[Any] = range(at, at + whole, size)
@@ -165,6 +180,16 @@ class FixedWriter:
             )
         self._file.write(data)
         self.bytes_written += len(data)
+
+    def write_rows(self, rows: "Rows") -> bool:
+        from mapred.formats.fixedcolumns import joined_records
+
+        data = joined_records(rows, self._record)
+        if data is None:
+            return False
+        self._file.write(data)
+        self.bytes_written += len(data)
+        return True
 
     def close(self) -> None:
         """Nothing is held."""

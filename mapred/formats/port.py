@@ -1,11 +1,14 @@
 """What an input or output format is to the engine."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from mapred.formats.badrecords import REFUSED, BadRecords
 from mapred.model import Split
 from mapred.storage.port import OutputFile, Storage
+
+if TYPE_CHECKING:
+    from mapred.shuffle.columns import Rows
 
 # Keys and values of some records, side by side.
 RecordBatch: TypeAlias = tuple[Sequence[Any], Sequence[Any]]
@@ -38,6 +41,15 @@ class RecordWriter(Protocol):
 
     def close(self) -> None:
         """Writes what is still held; leaves the file to its owner."""
+        ...
+
+
+@runtime_checkable
+class ColumnWriter(Protocol):
+    """A RecordWriter that can write columns, with the very bytes that their pairs would give."""
+
+    def write_rows(self, rows: "Rows") -> bool:
+        """False, and nothing done: these go by pairs."""
         ...
 
 

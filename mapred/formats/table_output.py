@@ -22,6 +22,7 @@ from pyarrow import ipc
 
 from mapred.errors import JobDefinitionError
 from mapred.formats.fields import Fields
+from mapred.shuffle.columns import ENCODED, PICKLED, Rows
 from mapred.storage.port import OutputFile
 from mapred.task.failure import RecordError
 
@@ -30,6 +31,8 @@ _GROUP_ROWS: Final = 128 * 1024
 _GROUP_BYTES_MAX: Final = 32 * 1024 * 1024
 # What types are found in.
 _LEARNED_FROM_ROWS: Final = 8192
+# What fields.py calls a single key and a single value.
+_NAMES: Final = ("key", "value")
 _PARQUET_CODECS: Final = ("none", "snappy", "zstd", "gzip", "lz4", "brotli")
 _ARROW_CODECS: Final = ("none", "lz4", "zstd")
 
@@ -144,6 +147,28 @@ class TableWriter:
         if pairs:
             self._gather(pairs)
 
+    def write_rows(self, rows: Rows) -> bool:
+        """Where the fields are the two columns, and the types are theirs."""
+        if self._pairs or rows.keys is ENCODED or rows.values is PICKLED:
+            return False
+        names = list(self._form.columns or _NAMES)
+        if len(names) != len(_NAMES) or self._fields.names not in ([], names):
+            return False
+        batch = pa.RecordBatch.from_arrays(rows.batch.columns, names=names)
+        schema = self._schema or pa.schema(
+            [
+                (field.name, pa.type_for_alias(self._form.types[field.name]))
+                if field.name in self._form.types
+                else field
+                for field in batch.schema
+            ]
+        )
+        if batch.schema != schema:
+            return False
+        self._schema = schema
+        self._hold(batch)
+        return True
+
     def close(self) -> None:
         if self._pairs:
             self._gather(self._pairs)
@@ -160,6 +185,9 @@ class TableWriter:
         ]
         batch = pa.RecordBatch.from_arrays(arrays, names=self._fields.names)
         self._schema = self._schema or batch.schema
+        self._hold(batch)
+
+    def _hold(self, batch: pa.RecordBatch) -> None:
         self._batches.append(batch)
         self._rows += batch.num_rows
         self._bytes += batch.nbytes

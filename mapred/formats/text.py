@@ -18,7 +18,7 @@ can't hold, is written as its backslash escape. Options of the output:
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -29,6 +29,9 @@ from mapred.formats.lines import BLOCK_BYTES, LineBlocks
 from mapred.formats.port import RecordBatch, RecordWriter
 from mapred.model import Split
 from mapred.storage.port import OutputFile, Storage
+
+if TYPE_CHECKING:
+    from mapred.shuffle.columns import Rows
 
 _NEWLINE: Final = 10
 _BYTE_ORDER_MARK: Final = "\ufeff"
@@ -154,7 +157,18 @@ class TextWriter:
                 text = "".join([f"{key!s}\n" for key, _ in pairs])
             case _:
                 text = "".join([f"{value!s}\n" for _, value in pairs])
-        data = text.encode(errors="backslashreplace")
+        self._put(text.encode(errors="backslashreplace"))
+
+    def write_rows(self, rows: "Rows") -> bool:
+        # Whoever has columns has pyarrow: others don't pay for it.
+        from mapred.formats.textcolumns import text_of
+
+        data = text_of(rows, self._separator, *self._sides)
+        if data is not None:
+            self._put(data)
+        return data is not None
+
+    def _put(self, data: bytes) -> None:
         self._held.append(data)
         self._held_bytes += len(data)
         if self._held_bytes >= _WRITE_BYTES:

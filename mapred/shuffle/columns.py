@@ -97,6 +97,10 @@ class Rows:
             return list(map(pickle.loads, column.to_pylist()))
         return list(column.to_pylist())
 
+    def pairs(self) -> list[tuple[Any, Any]]:
+        """As Python has them."""
+        return list(zip(self.key_list(), self.value_list(), strict=True))
+
     def recast(self, keys: Kind, values: Kind) -> "Rows":
         """The same records in more general kinds."""
         if (keys, values) == (self.keys, self.values):

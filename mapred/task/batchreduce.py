@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from mapred.columnar import BatchReducer
 from mapred.shuffle.columns import ENCODED, PICKLED, Rows, joined
 from mapred.shuffle.ordering import group_starts
-from mapred.task.blocks import as_rows, pairs_of
+from mapred.task.blocks import as_rows
 
 
 class BatchGroups:
-    """Iterates over the pairs that a reducer makes of each run."""
+    """Iterates over the rows that a reducer makes of each run."""
 
     def __init__(self, batches: Iterator[Rows], reducer: BatchReducer) -> None:
         self._batches = batches
@@ -22,12 +22,12 @@ class BatchGroups:
         self.records = 0
         self.groups = 0
 
-    def __iter__(self) -> Iterator[list[tuple[Any, Any]]]:
+    def __iter__(self) -> Iterator[Rows]:
         name = f"{type(self._reducer).__name__}.reduce_batch"
         for rows, starts in self._runs():
             self.groups += len(starts)
             for item in self._reducer.reduce_batch(*_given(rows, starts)) or ():
-                yield pairs_of(as_rows(item, name))
+                yield as_rows(item, name)
 
     def _runs(self) -> Iterator[tuple[Rows, NDArray[np.int64]]]:
         # A group that may go on in the next batch: its pieces.

@@ -71,6 +71,9 @@ class ColumnReader:
             for _, rows in self._source.tables():
                 yield from rows.to_batches() if isinstance(rows, pa.Table) else [rows]
             return
+        if hasattr(self._source, "columns"):
+            yield from self._source.columns()
+            return
         names = ["offset", "line"] if self._is_text else ["key", "value"]
         for columns in self._source.batches():
             try:
@@ -92,7 +95,3 @@ def as_rows(item: Any, what: str) -> Rows:
         return rows_from(item)
     except (TypeError, ValueError, OverflowError) as error:
         raise RecordError(f"{what} yielded what can't be taken: {error}") from None
-
-
-def pairs_of(rows: Rows) -> list[tuple[Any, Any]]:
-    return list(zip(rows.key_list(), rows.value_list(), strict=True))

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from mapred.formats import output_format
-from mapred.formats.port import RecordWriter
+from mapred.formats.port import ColumnWriter, RecordWriter
 from mapred.model import LAZY_OUTPUT, AttemptId, JobSpec
+from mapred.shuffle.columns import Rows
 from mapred.storage import storage_for
 from mapred.storage.port import OutputFile
 from mapred.storage.uris import join, name_of
@@ -52,6 +53,16 @@ class TaskFile:
         writer = self._writer or self._begin()
         writer.write(pairs)
         self.records += len(pairs)
+
+    def write_rows(self, rows: Rows) -> None:
+        """Records in columns, which some formats can write as such."""
+        if not len(rows):
+            return
+        writer = self._writer or self._begin()
+        if isinstance(writer, ColumnWriter) and writer.write_rows(rows):
+            self.records += len(rows)
+        else:
+            self.write(rows.pairs())
 
     def commit(self) -> None:
         """The file is whole; the tracker can be told."""

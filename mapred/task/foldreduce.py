@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
 
 from mapred.shuffle.columns import Rows, joined
 from mapred.shuffle.folding import folded_sorted
@@ -21,8 +20,8 @@ class FoldedGroups:
         self.records = 0
         self.groups = 0
 
-    def __iter__(self) -> Iterator[list[tuple[Any, Any]]]:
-        """Pairs of key and result; a key that goes on in the next batch is held back."""
+    def __iter__(self) -> Iterator[Rows]:
+        """A key and its result a row; a key that goes on in the next batch is held back."""
         held: Rows | None = None
         for rows in self._batches:
             together = rows if held is None else joined([held, rows])
@@ -39,7 +38,7 @@ class FoldedGroups:
         if held is not None:
             yield from self._given(held)
 
-    def _given(self, rows: Rows) -> Iterator[list[tuple[Any, Any]]]:
+    def _given(self, rows: Rows) -> Iterator[Rows]:
         if len(rows):
             self.groups += len(rows)
-            yield list(zip(rows.key_list(), rows.value_list(), strict=True))
+            yield rows

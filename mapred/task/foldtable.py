@@ -66,7 +66,7 @@ class FoldTable:
             self._fold_pending()
         if self._any:
             if len(rows):
-                self._any.add(_pairs_of(rows), rows.bytes)
+                self._any.add(rows.pairs(), rows.bytes)
         elif len(rows):
             self._take(rows, rows.bytes)
 
@@ -99,7 +99,7 @@ class FoldTable:
             self._fold_parts()
             self._to_sorter()
             self._any = CombiningTable(self._combine, self._sorter, self._table_bytes)
-            self._any.add(_pairs_of(rows), rows_bytes)
+            self._any.add(rows.pairs(), rows_bytes)
             return
         self._records_in += len(rows)
         self._parts.append(rows)
@@ -128,7 +128,3 @@ class FoldTable:
             self._records_out += len(part)
             self._sorter.add_rows(part)
         self._parts = []
-
-
-def _pairs_of(rows: Rows) -> Chunk:
-    return list(zip(rows.key_list(), rows.value_list(), strict=True))

@@ -19,7 +19,7 @@ from mapred.iterative.broadcast import round_settings
 from mapred.iterative.invariants import PINNED
 from mapred.job import Job
 from mapred.jobinputs import mapper_of
-from mapred.model import Split
+from mapred.model import SKIPPING, Split
 from mapred.ordering import TotalOrder, boundaries_in
 from mapred.records import Mapper, Partitioner, Reducer
 from mapred.reducers.port import Builtin
@@ -30,7 +30,7 @@ from mapred.shuffle.prefixes import partition_by_prefix
 from mapred.shuffle.ranges import ranges
 from mapred.shuffle.sorter import PartitionFunction, Sorter
 from mapred.storage import storage_for
-from mapred.task.blocks import ColumnReader, as_rows, pairs_of
+from mapred.task.blocks import ColumnReader, as_rows
 from mapred.task.combine import CombiningTable, add_to
 from mapred.task.commit import PartFile
 from mapred.task.context import TaskContext
@@ -39,8 +39,9 @@ from mapred.task.failure import Place, RecordError, sample_of
 from mapred.task.foldtable import FoldTable
 from mapred.task.messages import RunTask, TaskDone
 from mapred.task.pairs import Chunk, Chunks, explained
+from mapred.task.passing import COLUMNAR, SameBatches
 from mapred.task.pulse import Position
-from mapred.task.recognised import constant_of_words, fold_of
+from mapred.task.recognised import constant_of_words, fold_of, gives_the_same
 from mapred.task.reporter import Reporter
 from mapred.task.skipping import Skipping
 from mapred.task.wordlines import WordsWith
@@ -151,7 +152,11 @@ class MapTask:
         """What does the mapper's work on columns; None: nothing, it goes by records."""
         if isinstance(mapper, BatchMapper | BlockMapper):
             return mapper
-        if self._split.format != "text" or round_settings(self._task.spec.settings):
+        if round_settings(self._task.spec.settings) or SKIPPING in self._task.spec.settings:
+            return None
+        if self._split.format.startswith(COLUMNAR) and gives_the_same(type(mapper)):
+            return SameBatches()
+        if self._split.format != "text":
             return None
         constant = constant_of_words(type(mapper))
         if constant is None or not -(1 << 63) <= constant < 1 << 63:
@@ -223,7 +228,7 @@ class _PartSink:
         self._part.write(chunk)
 
     def add_rows(self, rows: Rows) -> None:
-        self._part.write(pairs_of(rows))
+        self._part.write_rows(rows)
 
     def finish(self) -> TaskDone:
         self._part.commit()
@@ -288,7 +293,7 @@ class _CombiningSink(_SortingSink):
         if isinstance(self._table, FoldTable) and not self._lift:
             self._table.add_rows(rows)
         elif len(rows):
-            self.add(pairs_of(rows), rows.bytes)
+            self.add(rows.pairs(), rows.bytes)
 
     def finish(self) -> TaskDone:
         self._table.finish()

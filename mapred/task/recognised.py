@@ -3,6 +3,8 @@
 - A reducer that is one call of Python's own, `yield key, sum(values)`, `min` or `max`, while the
   values are ints: columns do it.
 - A mapper of text that is `for word in line.split(): yield word, 1`: whole buffers do it.
+- A mapper that is `yield key, value`, where the format has columns, and a reducer that is
+  `for value in values: yield key, value`: columns pass by.
 
 Anything else in the method, or other values, and the user's code is called as it is.
 """
@@ -96,6 +98,51 @@ def _constant_of_words(function: FunctionType) -> int | None:
         ) if (split, yielded) == (line, word) and type(constant) is int:
             return constant
     return None
+
+
+def gives_the_same(mapper: type[Mapper]) -> bool:
+    """Whether all that the mapper does is `yield key, value`."""
+    function = mapper.map
+    return isinstance(function, FunctionType) and _gives_the_same(function)
+
+
+@cache
+def _gives_the_same(function: FunctionType) -> bool:
+    match _plain_method(function):
+        case (
+            key,
+            value,
+            [ast.Expr(ast.Yield(ast.Tuple([ast.Name(id=first), ast.Name(id=second)])))],
+        ):
+            return (first, second) == (key, value) and key != value
+    return False
+
+
+def gives_all_values(reducer: type[Reducer]) -> bool:
+    """Whether all that the reducer does is `for value in values: yield key, value`."""
+    function = reducer.reduce
+    return isinstance(function, FunctionType) and _gives_all_values(function)
+
+
+@cache
+def _gives_all_values(function: FunctionType) -> bool:
+    match _plain_method(function):
+        case (
+            key,
+            values,
+            [
+                ast.For(
+                    target=ast.Name(id=value),
+                    iter=ast.Name(id=many),
+                    body=[
+                        ast.Expr(ast.Yield(ast.Tuple([ast.Name(id=first), ast.Name(id=second)])))
+                    ],
+                    orelse=[],
+                )
+            ],
+        ):
+            return (many, first, second) == (values, key, value) and value != key
+    return False
 
 
 def _plain_method(function: FunctionType) -> tuple[str, str, list[ast.stmt]] | None:

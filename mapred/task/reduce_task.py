@@ -23,8 +23,9 @@ from mapred.task.failure import Place, sample_of
 from mapred.task.foldreduce import FoldedGroups
 from mapred.task.messages import RunTask, TaskDone
 from mapred.task.pairs import Chunks
+from mapred.task.passing import PassedGroups
 from mapred.task.pulse import Position
-from mapred.task.recognised import fold_of
+from mapred.task.recognised import fold_of, gives_all_values
 from mapred.task.reporter import Reporter
 
 # Of the whole attempt: what is left is merging and reducing, which go together.
@@ -78,6 +79,8 @@ class ReduceTask:
             batches = merged(segments, budget, Path(self._task.work_dir))
             if isinstance(reducer, BatchReducer):
                 batches = self._reduce_batches(batches, reducer, part)
+            else:
+                batches = self._pass(batches, part)
             rest = self._fold(batches, isinstance(reducer, Builtin), part)
             groups = Groups(rest)
             self._groups = groups
@@ -110,19 +113,31 @@ class ReduceTask:
         if fold is None or self._job.group_by:
             return batches
         folding = FoldedGroups(batches, fold, floats=floats)
-        for pairs in folding:
-            part.write(pairs)
+        for rows in folding:
+            part.write_rows(rows)
             self._tick(folding.records)
         self._folded_groups, self._folded_records = folding.groups, folding.records
         return folding.rest
+
+    def _pass(self, batches: Iterator[Rows], part: PartFile) -> Iterator[Rows]:
+        """Writes what the reducer would only hand on; the batches that are left."""
+        assert self._job.reducer is not None
+        if not gives_all_values(self._job.reducer) or self._job.group_by:
+            return batches
+        passing = PassedGroups(batches)
+        for rows in passing:
+            part.write_rows(rows)
+            self._tick(passing.records)
+        self._folded_groups, self._folded_records = passing.groups, passing.records
+        return passing.rest
 
     def _reduce_batches(
         self, batches: Iterator[Rows], reducer: BatchReducer, part: PartFile
     ) -> Iterator[Rows]:
         """Leaves nothing."""
         groups = BatchGroups(batches, reducer)
-        for pairs in groups:
-            part.write(pairs)
+        for rows in groups:
+            part.write_rows(rows)
             self._tick(groups.records)
         self._folded_groups, self._folded_records = groups.groups, groups.records
         return iter(())
