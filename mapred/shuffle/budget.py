@@ -14,7 +14,7 @@ MEMORY_BYTES_MIN: Final = 1024 * 1024
 # Arrow's columns hold at most 2 GiB.
 _BUFFER_BYTES_MAX: Final = 1024 * 1024 * 1024
 # Large enough for vectors, small enough for many runs at a time and for a CPU's cache.
-_FRAME_BYTES: Final = 256 * 1024
+_FRAME_BYTES: Final = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)

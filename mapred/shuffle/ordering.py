@@ -1,7 +1,8 @@
 """Sorting a key column, and finding places in a sorted one. All stable, all vectorised.
 
 Byte strings sort by their first eight bytes as one integer; rows that tie go on with the
-next eight. Measured: three times as fast as sorting the strings themselves.
+next eight. Measured: three times as fast as sorting the strings themselves. What all strings
+begin with is left out.
 """
 
 from bisect import bisect_left, bisect_right
@@ -27,15 +28,38 @@ def sort_order(column: pa.Array, groups: NDArray[np.uint32] | None = None) -> In
     if _is_number(column):
         return _lexsort(_numbers(column), groups)
     strings = ByteStrings(column)
-    first = np.zeros(len(strings), np.uint64)
-    filled = np.flatnonzero(strings.lengths > 0)
-    first[filled] = strings.words(filled, 0, ">u8")
+    at, first = _first_words(strings)
     order = _lexsort(first, groups)
     same = first[order][1:] == first[order][:-1]
     if groups is not None:
         same &= groups[order][1:] == groups[order][:-1]
-    _break_ties(strings, order, same)
+    _break_ties(strings, order, same, at)
     return order
+
+
+def _first_words(strings: ByteStrings) -> tuple[int, NDArray[np.uint64]]:
+    """Where strings begin to differ, and the eight bytes of each from there on."""
+    at, first = 0, _words_at(strings, 0)
+    while len(first) and (shared := _shared_bytes(first, strings.lengths, at)):
+        at += shared
+        first = _words_at(strings, at)
+        if at >= 8 * _WORDS_MAX:
+            break
+    return at, first
+
+
+def _words_at(strings: ByteStrings, at: int) -> NDArray[np.uint64]:
+    words = np.zeros(len(strings), np.uint64)
+    longer = np.flatnonzero(strings.lengths > at)
+    words[longer] = strings.words(longer, at, ">u8")
+    return words
+
+
+def _shared_bytes(words: NDArray[np.uint64], lengths: Indices, at: int) -> int:
+    """How many bytes of these words, the strings' from `at` on, all have in common."""
+    different = int(np.bitwise_or.reduce(words ^ words[0]))
+    alike = 8 - (different.bit_length() + 7) // 8
+    return max(0, min(alike, int(lengths.min()) - at))
 
 
 def _lexsort(keys: NDArray[Any], groups: NDArray[np.uint32] | None) -> Indices:
@@ -51,11 +75,10 @@ def _lexsort(keys: NDArray[Any], groups: NDArray[np.uint32] | None) -> Indices:
     return by_key[np.argsort(narrow[by_key], kind="stable")]
 
 
-def _break_ties(strings: ByteStrings, order: Indices, same: NDArray[np.bool_]) -> None:
-    """Sorts rows whose words so far are equal; `same[i]`: rows i and i + 1 of the order tie."""
+def _break_ties(strings: ByteStrings, order: Indices, same: NDArray[np.bool_], at: int) -> None:
+    """Sorts rows whose words from `at` on are equal; `same[i]`: rows i and i + 1 tie."""
     # Positions in `order` still tied, and which tie each belongs to.
     places, ties = _tied(np.arange(len(order)), same)
-    at = 0
     while len(places):
         rows = order[places]
         # How many bytes of the last word belong to the row; 9: it goes on.

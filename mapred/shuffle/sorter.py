@@ -29,18 +29,28 @@ class Sorter:
     """One map's output in the making."""
 
     def __init__(
-        self, *, partitions: int, partition: PartitionFunction, budget: Budget, folder: Path
+        self,
+        *,
+        partitions: int,
+        partition: PartitionFunction,
+        budget: Budget,
+        folder: Path,
+        fold: Callable[[Rows], Rows | None] | None = None,
     ) -> None:
         self._partitions = partitions
         self._partition = partition
         self._budget = budget
         self._folder = folder
+        # Makes one row of the rows of a key, where it can.
+        self._fold = fold
         self._gathered: list[Rows] = []
         self._targets: list[NDArray[np.uint32]] = []
         self._held_bytes = 0
         # Of every spill: its file, and where each partition is in it.
         self._spills: list[tuple[Path, list[SegmentRange]]] = []
         self.spilled_records = 0
+        # How many rows there are fewer for that.
+        self.folded_records = 0
 
     def add(self, keys: list[Any], values: list[Any]) -> None:
         """Raises TypeError for a key without order or a value that can't be pickled."""
@@ -93,9 +103,16 @@ class Sorter:
         counts = np.bincount(targets, minlength=self._partitions)
         ends = np.cumsum(counts).tolist()
         return [
-            ordered.slice(end - count, count)
+            self._folded(ordered.slice(end - count, count))
             for end, count in zip(ends, counts.tolist(), strict=True)
         ]
+
+    def _folded(self, rows: Rows) -> Rows:
+        folded = self._fold(rows) if self._fold else None
+        if folded is None:
+            return rows
+        self.folded_records += len(rows) - len(folded)
+        return folded
 
     def _merge_spills(self) -> tuple[Path, list[SegmentRange]]:
         path = self._folder / f"merged{_UNFINISHED}"

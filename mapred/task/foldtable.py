@@ -18,6 +18,8 @@ from mapred.task.pairs import Chunk, rows_of_pairs
 _PENDING_ROWS: Final = 65_536
 # Parts wait until they are folded into one: for as many rows as it has, but at least this many.
 _NEWER_ROWS: Final = 262_144
+# So many rows a key are too few for a hash table, which then doesn't fit into a cache.
+_SCATTERED: Final = 2
 
 
 class FoldTable:
@@ -37,6 +39,8 @@ class FoldTable:
         self._pending_bytes = 0
         # The first is folded as far as it can be, the others wait.
         self._parts: list[Rows] = []
+        # Keys hardly ever come twice: the sorter sorts them anyway, and folds what is side by side.
+        self._scattered = False
         self._any: CombiningTable | None = None
         self._records_in = 0
         self._records_out = 0
@@ -87,6 +91,11 @@ class FoldTable:
         self._take(joined(pending), pending_bytes)
 
     def _take(self, rows: Rows, rows_bytes: int) -> None:
+        if self._scattered and foldable(rows, self._fold, floats=self._floats):
+            self._records_in += len(rows)
+            self._records_out += len(rows)
+            self._sorter.add_rows(rows)
+            return
         # Many are folded at once, while they are in the CPU's cache.
         many = len(rows) >= _PENDING_ROWS
         part = folded(rows, self._fold, floats=self._floats) if many else None
@@ -120,8 +129,11 @@ class FoldTable:
             whole = folded(together, self._fold, floats=self._floats)
             if whole is None:
                 self._to_sorter()
-            else:
-                self._parts = [whole]
+                return
+            self._parts = [whole]
+            if len(together) >= _NEWER_ROWS and _SCATTERED * len(whole) > len(together):
+                self._scattered = True
+                self._to_sorter()
 
     def _to_sorter(self) -> None:
         for part in self._parts:

@@ -5,6 +5,7 @@ each call yields; Python sees chunks of pairs.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -25,6 +26,7 @@ from mapred.records import Mapper, Partitioner, Reducer
 from mapred.reducers.port import Builtin
 from mapred.shuffle.budget import Budget
 from mapred.shuffle.columns import Kind, Rows
+from mapred.shuffle.folding import folded_sorted
 from mapred.shuffle.partition import partitions_of
 from mapred.shuffle.prefixes import partition_by_prefix
 from mapred.shuffle.ranges import ranges
@@ -203,15 +205,16 @@ class MapTask:
         if self._task.spec.reducers == 0:
             return _PartSink(PartFile(self._task.spec, self._task.attempt), self._ctx)
         budget = Budget.of(self._task.spec.memory_bytes)
+        reducer, combiner = self._job.reducer, self._job.combiner
+        if reducer is not None and issubclass(reducer, Builtin):
+            combiner = combiner or reducer
         sorter = Sorter(
             partitions=self._task.spec.reducers,
             partition=partition_function(self._job, self._ctx, self._task.spec.reducers),
             budget=budget,
             folder=Path(self._task.work_dir),
+            fold=_sorted_fold(combiner),
         )
-        reducer, combiner = self._job.reducer, self._job.combiner
-        if reducer is not None and issubclass(reducer, Builtin):
-            combiner = combiner or reducer
         if combiner is None:
             return _SortingSink(sorter, self._ctx)
         return _CombiningSink(combiner, sorter, budget, self._ctx)
@@ -300,8 +303,18 @@ class _CombiningSink(_SortingSink):
         for chunk, _ in Chunks().of(self._combiner.cleanup() or ()):
             add_to(self._sorter, chunk)
         self._ctx.count(TASK_GROUP, "combine_input_records", self._table.records_in)
-        self._ctx.count(TASK_GROUP, "combine_output_records", self._table.records_out)
-        return super().finish()
+        done = super().finish()
+        combined = self._table.records_out - self._sorter.folded_records
+        self._ctx.count(TASK_GROUP, "combine_output_records", combined)
+        return done
+
+
+def _sorted_fold(combiner: type[Reducer] | None) -> Callable[[Rows], Rows | None] | None:
+    """What the sorter may do to rows side by side; None: nothing that is known."""
+    fold = fold_of(combiner) if combiner else None
+    if combiner is None or fold is None:
+        return None
+    return partial(folded_sorted, fold=fold, floats=issubclass(combiner, Builtin))
 
 
 def _lifted(lift: Callable[[Any], Any], chunk: Chunk) -> Chunk:

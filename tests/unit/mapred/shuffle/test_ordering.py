@@ -49,3 +49,14 @@ def test_long_equal_beginnings_are_told_apart():
 def test_a_sliced_column_sorts_by_its_own_rows():
     column = pa.array(["zz", "b", "a", "c", "aa"]).slice(1, 3)
     assert sort_order(column).tolist() == [1, 0, 2]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(["", "u", "user-", "\0\0", "a" * 8, "b" * 9, "c" * 127, "d" * 130]),
+    st.lists(st.text("\0a", max_size=10), min_size=1, max_size=30),
+)
+def test_what_all_strings_begin_with_changes_nothing(beginning, tails):
+    items = [beginning + tail for tail in tails]
+    _, column, _ = key_column(items)
+    assert sort_order(column).tolist() == sorted(range(len(items)), key=lambda row: items[row])

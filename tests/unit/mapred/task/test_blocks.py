@@ -158,3 +158,30 @@ def test_a_reducer_of_batches_is_no_combiner():
     job = type("Wrong", (Job,), {"mapper": Lengths, "combiner": Spread, "reducer": Spread})
     with pytest.raises(JobDefinitionError, match="map loop"):
         check(job)
+
+
+class Scattered(BatchMapper):
+    """Keys that hardly ever come twice, and some that do."""
+
+    def map_batch(self, batch):
+        numbers = np.arange(300_000, dtype=np.int64)
+        keys = np.where(numbers % 10, numbers * 7919 % 1_000_003, numbers % 30)
+        yield keys, numbers
+
+
+class SumsOfScattered(Job):
+    mapper, reducer = Scattered, Sum
+
+
+def test_keys_that_hardly_ever_come_twice_fold_in_the_sorter(tmp_path):
+    run = Run(SumsOfScattered, tmp_path / "s", ["a"] * 4, maps=4, reducers=2).all()
+    found = dict(map(int, line.split("\t")) for line in run.lines())
+    numbers = np.arange(300_000, dtype=np.int64)
+    keys = np.where(numbers % 10, numbers * 7919 % 1_000_003, numbers % 30)
+    distinct, places = np.unique(keys, return_inverse=True)
+    sums = np.zeros(len(distinct), np.int64)
+    np.add.at(sums, places, 4 * numbers)
+    assert found == dict(zip(distinct.tolist(), sums.tolist(), strict=True))
+    assert run.counter("combine_input_records") == 4 * 300_000
+    assert run.counter("combine_output_records") == run.counter("reduce_input_records")
+    assert run.counter("combine_output_records") == 4 * len(distinct)
