@@ -1,4 +1,4 @@
-"""python -m benchmarks [NAME...] [--runs N] [--megabytes N] [--quick]
+"""python -m benchmarks [NAME...] [--runs N] [--megabytes N] [--count N] [--quick]
 
     speed       the data plane against its peers; has options of its own: `speed --help`
     all         `speed`, and everything below
@@ -39,6 +39,12 @@ def main() -> None:
         "--megabytes", type=int, help="size of the input (wordcount 200, store 1024)"
     )
     parser.add_argument(
+        "--count",
+        type=int,
+        help="how many: operations (namespace 800), files (restart 1,000,000), "
+        "blocks (rereplication 1,000)",
+    )
+    parser.add_argument(
         "--quick", action="store_true", help="small inputs, one run: does it work at all?"
     )
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
@@ -48,14 +54,18 @@ def main() -> None:
         size = ["--size", "small"] if options.quick else ["--runs", str(options.runs)]
         speed.main([*size, "--results", str(options.results)])
     quick = options.quick
-    runs, size = (1 if quick else options.runs), options.megabytes
+    runs, size, count = (1 if quick else options.runs), options.megabytes, options.count
+    if any(number is not None and number < 1 for number in (options.runs, size, count)):
+        parser.error("--runs, --megabytes and --count are at least 1")
     entries = {
         "wordcount": lambda: wordcount.run(megabytes=size or (5 if quick else 200), runs=runs),
         "empty": lambda: empty_job.run(runs=runs),
         "store": lambda: store.run(megabytes=size or (16 if quick else 1024), runs=runs),
-        "namespace": lambda: namespace.run(runs=runs, count=32 if quick else 800),
-        "restart": lambda: restart.run(runs=runs, files=2_000 if quick else 1_000_000),
-        "rereplication": lambda: rereplication.run(runs=runs, blocks=20 if quick else 1000),
+        "namespace": lambda: namespace.run(runs=runs, count=count or (32 if quick else 800)),
+        "restart": lambda: restart.run(runs=runs, files=count or (2_000 if quick else 1_000_000)),
+        "rereplication": lambda: rereplication.run(
+            runs=runs, blocks=count or (20 if quick else 1000)
+        ),
         "shell": lambda: shell.run(runs=runs),
     }
     if unknown := set(options.names) - set(entries):

@@ -27,7 +27,6 @@ from blockstore.runtime.config import (
 )
 from blockstore.runtime.retry import RetryPolicy
 
-from . import clusterfile
 from .errors import say
 
 JOBTRACKER_PORT: Final = 8021
@@ -94,6 +93,9 @@ def find_or_default(role: Role, option: str | None) -> Address:
 
 
 def _of_local_cluster(role: Role) -> tuple[str | None, str]:
+    # Only here: its format costs a tenth of a listing's start-up.
+    from . import clusterfile
+
     running = clusterfile.running()
     if running is None:
         return None, ""
