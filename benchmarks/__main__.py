@@ -9,6 +9,7 @@
     restart     a NameNode with a million files; bytes per file and block
     rereplication  the blocks of a dead DataNode, made anew
     shell       `mapred fs ls /`
+    scheduling  tasks that do nothing, small jobs, and the core with a large cluster
 
 `ratio` is of speeds, ours over the other's, from one run; `at least` and `aim` are what we
 hold ourselves to and what we want.
@@ -18,7 +19,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import empty_job, namespace, rereplication, restart, shell, store, wordcount
+from benchmarks import (
+    empty_job,
+    namespace,
+    rereplication,
+    restart,
+    scheduling,
+    shell,
+    store,
+    wordcount,
+)
 from benchmarks.speed import __main__ as speed
 from benchmarks.table import Row, markdown, save
 
@@ -67,6 +77,12 @@ def main() -> None:
             runs=runs, blocks=count or (20 if quick else 1000)
         ),
         "shell": lambda: shell.run(runs=runs),
+        "scheduling": lambda: scheduling.run(
+            runs=runs,
+            tasks=100 if quick else 3000,
+            trackers=50 if quick else 2000,
+            jobs=5 if quick else 200,
+        ),
     }
     if unknown := set(options.names) - set(entries):
         parser.error(

@@ -12,6 +12,9 @@ class TaskKind(Enum):
     MAP = "m"
     REDUCE = "r"
 
+    # Dictionaries are asked by it all the time; there is one object a kind.
+    __hash__ = object.__hash__
+
 
 class Priority(Enum):
     """Which of a pool's jobs goes first; in fair pools `weight` is its part."""

@@ -9,7 +9,6 @@ from mapred.jobtracker.quarantine import Quarantine
 from mapred.jobtracker.scheduler import Field, choose
 from mapred.jobtracker.speculation import Stragglers
 from mapred.jobtracker.trackers import Tracker, Trackers
-from mapred.jobtracker.turns import Turns
 from mapred.model import TaskKind
 
 
@@ -38,21 +37,21 @@ class Assigning:
     def assign(self, now: float) -> None:
         """One task a tracker and round, so that work spreads."""
         for kind in TaskKind:
-            if not self._trackers.free[kind]:
-                continue
-            turns = Turns(self._book.jobs.values(), kind, self._pools)
-            while turns and self._round(turns, kind, now):
+            while (
+                self._trackers.free[kind]
+                and self._book.wanting.any(kind)
+                and self._round(kind, now)
+            ):
                 pass
 
-    def _round(self, turns: Turns, kind: TaskKind, now: float) -> bool:
+    def _round(self, kind: TaskKind, now: float) -> bool:
         launched = False
         field = self.field()
         for tracker in self._by_room(kind):
-            for job in turns:
+            for job in self._book.wanting.in_turn(kind, self._pools):
                 task = choose(job, kind, tracker, field, now)
                 if task is not None:
                     self._flow.launch(job, task, tracker, now)
-                    turns.launched(job)
                     launched = True
                     break
         return launched

@@ -31,6 +31,8 @@ class State(Enum):
     KILLED = "killed"
     LOST = "lost"
 
+    __hash__ = object.__hash__
+
 
 class Event(Enum):
     # A map's output lies on its tracker's disk.
@@ -46,6 +48,8 @@ class Event(Enum):
     OUTPUT_LOST = "output lost"
     # Its tracker came back and still holds it.
     OUTPUT_FOUND = "output found"
+
+    __hash__ = object.__hash__
 
 
 TRANSITIONS: Final = {

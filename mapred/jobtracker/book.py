@@ -18,6 +18,7 @@ from mapred.jobtracker.entries import (
     counter_list,
 )
 from mapred.jobtracker.jobs import EndedJob, Job
+from mapred.jobtracker.turns import Wanting
 
 
 class Book:
@@ -28,6 +29,8 @@ class Book:
         self.jobs_made = 0
         self.jobs: dict[str, Job] = {}
         self.ended: dict[str, EndedJob] = {}
+        # Follows from `jobs`.
+        self.wanting = Wanting()
         # Submits that were answered, so that a repeat finds its job.
         self.requests: dict[str, str] = {}
         # Trackers that an administrator wants drained.
@@ -41,7 +44,7 @@ class Book:
                 self.epoch, self.jobs_made = entry.epoch, entry.jobs_made
             case JobSubmitted():
                 self.jobs_made += 1
-                self.jobs[entry.job_id] = Job(entry)
+                self.jobs[entry.job_id] = Job(entry, age=self.jobs_made)
                 self.requests[entry.request_id] = entry.job_id
             case JobEnded():
                 self._ended(entry)
@@ -56,16 +59,21 @@ class Book:
                 (self.drained.add if drained else self.drained.discard)(tracker_id)
                 self.duties += 1
             case _:
-                self.jobs[_job_id(entry)].apply(entry)
+                job = self.jobs[_job_id(entry)]
+                job.apply(entry)
+                self.wanting.look(job)
 
     def _ended(self, entry: JobEnded) -> None:
         job = self.jobs.pop(entry.job_id)
+        self.wanting.forget(job)
         job.waiting_for = ""
         status = job.status(entry.state, finished_at_s=entry.at_s, failures=entry.failures)
         self.ended[job.id] = EndedJob(status, job.request_id, job.version + 1)
 
     def _forget(self, job_id: str) -> None:
         running, over = self.jobs.pop(job_id, None), self.ended.pop(job_id, None)
+        if running is not None:
+            self.wanting.forget(running)
         for job in (running, over):
             if job is not None:
                 self.requests.pop(job.request_id, None)

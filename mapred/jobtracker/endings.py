@@ -42,14 +42,20 @@ class Endings:
         self._drain_s = settings.drain_s
         # Jobs whose output directory is being worked on.
         self._in_flight: set[str] = set()
+        # Jobs that end, in order: time alone may take them further.
+        self._ending: dict[str, None] = {}
+        # Running jobs to look at though nothing was recorded of them: a new epoch's.
+        self._unseen: dict[str, None] = {}
 
     def take_up(self, job: Job, now: float) -> None:
         """Asks again for what a new job, or a new epoch, must have done."""
         if job.phase is Phase.PREPARING:
             self._in_flight.add(job.id)
             self._draft.actions.append(PrepareOutput(job.id, job.spec.output_uri, job.spec.user))
+        self._unseen[job.id] = None
         if job.phase is Phase.ENDING:
             job.ending_since = now
+            self._ending[job.id] = None
         for attempt in job.live.values():
             if attempt.state is State.COMMITTING:
                 self._draft.actions.append(commit_of(job, attempt))
@@ -58,14 +64,21 @@ class Endings:
         self._in_flight.discard(job_id)
 
     def look(self, now: float, wall_s: float) -> None:
-        """Moves every job that can go on towards its end."""
-        for job in list(self._book.jobs.values()):
-            if job.phase is Phase.RUNNING:
+        """Moves every job that can go on towards its end: only those of which something was
+        recorded, and those that end already, since it's asked at every event."""
+        for job_id in sorted(self._draft.changed | self._unseen.keys()):
+            job = self._book.jobs.get(job_id)
+            if job is not None and job.phase is Phase.RUNNING:
                 if job.decisive_failure is not None:
                     self._end(job, JobState.FAILED, job.ranked_failures(), now)
                 elif job.complete:
                     self._end(job, JobState.SUCCEEDED, (), now)
-            if job.phase is Phase.ENDING:
+        self._unseen.clear()
+        for job_id in list(self._ending):
+            job = self._book.jobs.get(job_id)
+            if job is None or job.phase is not Phase.ENDING:
+                del self._ending[job_id]
+            else:
                 self._go_on(job, now, wall_s)
 
     def kill(self, job: Job, reason: str, now: float) -> bool:
@@ -82,6 +95,7 @@ class Endings:
     def _end(self, job: Job, verdict: JobState, failures: tuple[Failure, ...], now: float) -> None:
         self._flow.record(JobEnding(job.id, verdict, failures))
         job.ending_since = now
+        self._ending[job.id] = None
         self._kill_attempts(job)
 
     def _kill_attempts(self, job: Job) -> None:

@@ -70,10 +70,9 @@ class Flow:
         for job_id, outputs in self._draft.outputs.items():
             job = self._book.jobs.get(job_id)
             current = tuple(o for o in outputs if job and job.outputs.get(o.map_index) == o)
-            for tracker in self._trackers:
-                if current and any(
-                    a.job_id == job_id and a.kind is TaskKind.REDUCE for a in tracker.occupied
-                ):
+            for tracker_id in job.reducing_on if job and current else ():
+                tracker = self._trackers.live.get(tracker_id)
+                if tracker is not None:
                     self.order(tracker, OutputsReady(job_id, current))
         self._draft.outputs.clear()
 

@@ -3,7 +3,9 @@
 from mapred.jobtracker.attempts import State
 from mapred.jobtracker.book import Book
 from mapred.jobtracker.jobs import Job, Phase
+from mapred.jobtracker.pools import Pools
 from mapred.jobtracker.trackers import Trackers
+from mapred.jobtracker.turns import wants
 from mapred.model import TaskKind
 
 
@@ -18,6 +20,17 @@ def check(book: Book, trackers: Trackers) -> None:
         for kind in TaskKind:
             assert tracker.free(kind) >= 0, f"{tracker}: more {kind.name} attempts than slots"
     _check_slots_are_accounted(book, trackers)
+    _check_turns(book)
+
+
+def _check_turns(book: Book) -> None:
+    for kind in TaskKind:
+        listed = {job.id for job in book.wanting.in_turn(kind, Pools())}
+        true = {job.id for job in book.jobs.values() if wants(job, kind)}
+        assert listed == true, f"{kind.name}: in turn are {listed}, and {true} want slots"
+        for pool in {job.spec.pool for job in book.jobs.values()}:
+            running = sum(j.running_of(kind) for j in book.jobs.values() if j.spec.pool == pool)
+            assert book.wanting.running(kind, pool) == running, f"pool {pool}: {running} run"
 
 
 def _check_task(job: Job, kind: TaskKind, index: int) -> None:

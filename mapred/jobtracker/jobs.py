@@ -69,14 +69,18 @@ class EndedJob:
 class Job:
     """A job that is not over."""
 
-    def __init__(self, entry: JobSubmitted) -> None:
+    def __init__(self, entry: JobSubmitted, *, age: int = 0) -> None:
         self.id = entry.job_id
+        # Rises from job to job.
+        self.age = age
         self.spec = entry.spec
         # What goes out with launches.
         self.launch_spec = replace(entry.spec, splits=())
         self.request_id = entry.request_id
         self.submitted_at_s = entry.at_s
         self.priority = entry.spec.priority
+        # Of its priority, in its pool.
+        self.weight = self.priority.weight
         self._first_epoch = entry.epoch
         self.phase = Phase.PREPARING
         self.verdict: JobState | None = None
@@ -91,7 +95,10 @@ class Job:
         }
         self.done = {TaskKind.MAP: 0, TaskKind.REDUCE: 0}
         self.live: dict[AttemptId, Attempt] = {}
-        self._live_of = dict.fromkeys(TaskKind, 0)
+        # How many of them, by kind.
+        self.live_of = dict.fromkeys(TaskKind, 0)
+        # Where reduces are, and how many.
+        self.reducing_on: Counter[str] = Counter()
         # Wherever an attempt was ever launched.
         self.trackers: set[str] = set()
         # Outputs of won maps, for the reduces; and who holds them.
@@ -144,7 +151,7 @@ class Job:
         return self.done[TaskKind.MAP] >= min(self.spec.slowstart, 1.0) * maps
 
     def running_of(self, kind: TaskKind) -> int:
-        return self._live_of[kind]
+        return self.live_of[kind]
 
     def next_number(self, task: Task, epoch: int) -> int:
         first = (epoch - self._first_epoch) * NUMBERS_PER_EPOCH
@@ -165,7 +172,7 @@ class Job:
             case OutputPrepared():
                 self.phase = Phase.RUNNING
             case PriorityChanged():
-                self.priority = entry.priority
+                self.priority, self.weight = entry.priority, entry.priority.weight
             case AttemptLaunched():
                 self._launched(entry)
             case AttemptMoved():
@@ -184,7 +191,9 @@ class Job:
         self.tasks[entry.attempt.kind][entry.attempt.index].launch(attempt)
         self.pending[entry.attempt.kind].remove(entry.attempt.index)
         self.live[entry.attempt] = attempt
-        self._live_of[entry.attempt.kind] += 1
+        self.live_of[entry.attempt.kind] += 1
+        if entry.attempt.kind is TaskKind.REDUCE:
+            self.reducing_on[entry.tracker_id] += 1
         self.trackers.add(entry.tracker_id)
 
     def _moved(self, entry: AttemptMoved) -> None:
@@ -215,7 +224,9 @@ class Job:
             case _:
                 pass
         if not attempt.live and self.live.pop(attempt.id, None) is not None:
-            self._live_of[kind] -= 1
+            self.live_of[kind] -= 1
+            if kind is TaskKind.REDUCE:
+                self.reducing_on -= Counter((attempt.tracker_id,))
             self.ended_attempts[attempt.state] += 1
         if task.winner is not won_before:
             self._lost_win(kind, won_before) if won_before else self._won(kind, task.winner)

@@ -20,14 +20,12 @@ import msgspec
 
 from blockstore.errors import ConfigException
 from mapred.errors import RefusedError
-from mapred.model import DEFAULT_POOL, Priority, TaskKind
+from mapred.model import DEFAULT_POOL, TaskKind
 
 FAIR: Final = "fair"
 FIFO: Final = "fifo"
 # Of pools that nobody configured: names come from clients.
 NAME_LETTERS_MAX: Final = 64
-
-_RANKS: Final = {priority: -rank for rank, priority in enumerate(Priority)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +46,6 @@ class Pool:
         if running < minimum:
             return False, running / minimum
         return True, running / self.weight
-
-    def job_turn(self, priority: Priority, running: int) -> float:
-        """The smaller, the sooner; among equals the older job goes first."""
-        return _RANKS[priority] if self.order == FIFO else running / priority.weight
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,15 +40,24 @@ class Field:
         quarantined: Container[str] = (),
     ) -> None:
         self.trackers = [tracker for tracker in trackers if tracker.id not in drained]
+        self.slots = {kind: sum(t.slots(kind) for t in self.trackers) for kind in TaskKind}
         self.names = frozenset(name for t in self.trackers for name in t.names)
         self._trusted = [tracker for tracker in self.trackers if tracker.id not in quarantined]
-        # With how many trackers the job avoided then.
+        # Nearly all jobs want the same and avoid nobody.
+        self._plain: dict[tuple[str, str, int], Mapping[str, Tracker]] = {}
+        # Of the others, with how many trackers the job avoided then.
         self._usable: WeakKeyDictionary[Job, tuple[int, Mapping[str, Tracker]]] = (
             WeakKeyDictionary()
         )
 
     def usable(self, job: Job) -> Mapping[str, Tracker]:
         """Trackers that may run tasks of the job, by id."""
+        if not job.avoids:
+            spec = job.spec
+            wants = (spec.python_version, spec.engine_version, spec.task_memory_bytes)
+            if wants not in self._plain:
+                self._plain[wants] = {tracker.id: tracker for tracker in self._best(job)}
+            return self._plain[wants]
         found = self._usable.get(job)
         if found is None or found[0] != len(job.avoids):
             found = len(job.avoids), {tracker.id: tracker for tracker in self._best(job)}

@@ -39,8 +39,9 @@ class Stragglers:
         self._left = 0
         if job.pending[kind] or not job.running_of(kind):
             return
-        slots = sum(tracker.slots(kind) for tracker in field.trackers)
-        self._left = max(1, int(SLOTS_SHARE_MAX * slots)) - _running_speculatively(job, kind)
+        self._left = max(1, int(SLOTS_SHARE_MAX * field.slots[kind])) - _running_speculatively(
+            job, kind
+        )
         if self._left > 0:
             self._look(now)
 

@@ -1,58 +1,74 @@
 """Whose turn it is: the jobs that have something to run, neediest first (rules: pools.py)."""
 
-import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from mapred.jobtracker.jobs import Job, Phase
-from mapred.jobtracker.pools import Pools
+from mapred.jobtracker.pools import FIFO, Pool, Pools
 from mapred.model import PoolStatus, TaskKind
 
 
-class Turns:
-    """One kind of task, as one pass of the scheduler sees it; `launched` keeps it true."""
+class Wanting:
+    """Jobs that have something to run, and what runs, by pool; kept at every entry, so that an
+    event needn't look at every job."""
 
-    def __init__(self, jobs: Iterable[Job], kind: TaskKind, pools: Pools) -> None:
-        self._kind = kind
-        self._pools = pools
-        self._running: defaultdict[str, int] = defaultdict(int)
-        # By age: where all else is equal, the older goes first.
-        self._wanting: defaultdict[str, list[Job]] = defaultdict(list)
-        for job in jobs:
-            self._running[job.spec.pool] += job.running_of(kind)
+    def __init__(self) -> None:
+        self._jobs: dict[TaskKind, dict[str, dict[str, Job]]] = {kind: {} for kind in TaskKind}
+        self._running: dict[TaskKind, defaultdict[str, int]] = {
+            kind: defaultdict(int) for kind in TaskKind
+        }
+        # What was counted of a job so far.
+        self._counted: dict[tuple[str, TaskKind], int] = {}
+
+    def look(self, job: Job) -> None:
+        """Something was recorded of it."""
+        pool = job.spec.pool
+        for kind in TaskKind:
+            running = job.running_of(kind)
+            self._running[kind][pool] += running - self._counted.get((job.id, kind), 0)
+            self._counted[job.id, kind] = running
             if wants(job, kind):
-                self._wanting[job.spec.pool].append(job)
+                self._jobs[kind].setdefault(pool, {})[job.id] = job
+            else:
+                self._drop(job, kind)
 
-    def __bool__(self) -> bool:
-        return bool(self._wanting)
+    def forget(self, job: Job) -> None:
+        for kind in TaskKind:
+            self._running[kind][job.spec.pool] -= self._counted.pop((job.id, kind), 0)
+            self._drop(job, kind)
 
-    def __iter__(self) -> Iterator[Job]:
-        pools = sorted(
-            self._wanting,
-            key=lambda name: (*self._pools.of(name).turn(self._kind, self._running[name]), name),
+    def _drop(self, job: Job, kind: TaskKind) -> None:
+        jobs = self._jobs[kind].get(job.spec.pool)
+        if jobs is not None and jobs.pop(job.id, None) is not None and not jobs:
+            del self._jobs[kind][job.spec.pool]
+
+    def running(self, kind: TaskKind, pool: str) -> int:
+        return self._running[kind][pool]
+
+    def any(self, kind: TaskKind) -> bool:
+        return bool(self._jobs[kind])
+
+    def in_turn(self, kind: TaskKind, pools: Pools) -> Iterator[Job]:
+        """Neediest first."""
+        running = self._running[kind]
+        names = sorted(
+            self._jobs[kind],
+            key=lambda name: (*pools.of(name).turn(kind, running[name]), name),
         )
-        for name in pools:
-            yield from self._in_pool(name)
+        for name in names:
+            yield from _in_pool(pools.of(name), list(self._jobs[kind][name].values()), kind)
 
-    def _in_pool(self, name: str) -> Iterator[Job]:
-        # A heap: nearly always the first job takes the slot, and sorting the rest is for nothing.
-        turn = self._pools.of(name).job_turn
-        kind = self._kind
-        heap = [
-            (turn(job.priority, job.running_of(kind)), age, job)
-            for age, job in enumerate(self._wanting[name])
-        ]
-        heapq.heapify(heap)
-        while heap:
-            yield heapq.heappop(heap)[2]
 
-    def launched(self, job: Job) -> None:
-        name = job.spec.pool
-        self._running[name] += 1
-        if not wants(job, self._kind):
-            self._wanting[name].remove(job)
-            if not self._wanting[name]:
-                del self._wanting[name]
+def _in_pool(pool: Pool, jobs: list[Job], kind: TaskKind) -> Iterator[Job]:
+    # Of all jobs at every free slot: so without a call for each.
+    if pool.order == FIFO:
+        turns = [(-job.weight, job.age, job) for job in jobs]
+    else:
+        turns = [(job.live_of[kind] / job.weight, job.age, job) for job in jobs]
+    # Nearly always the first job takes the slot, and putting the rest in order is for nothing.
+    yield min(turns)[2]
+    for _, _, job in sorted(turns)[1:]:
+        yield job
 
 
 def wants(job: Job, kind: TaskKind) -> bool:
