@@ -14,7 +14,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", default="0:100", help="FROM:TO, or one seed")
     parser.add_argument(
-        "--kind", default="", help="store, cluster, blackouts or histories; by seed by default"
+        "--kind",
+        default="",
+        help="store, cluster, blackouts, histories or operations; by seed by default",
     )
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no seed after these")
     parser.add_argument("--trace", action="store_true", help="print every event")

@@ -234,7 +234,8 @@ class NameNodeHost(Host):
         core = self.core
         assert core is not None
         try:
-            owner = core if hasattr(core, method) else core.changes
+            parts = (core, core.changes, core.admin)
+            owner = next(part for part in parts if hasattr(part, method))
             ready = getattr(owner, method)(*arguments, **named)
         except StoreError as error:
             self.world.note("refused", method, type(error).__name__)

@@ -15,6 +15,7 @@ from simulator.tasktracker_host import TaskTrackerHost
 from simulator.workload import User
 from simulator.world import Life, World
 
+Fault: TypeAlias = Callable[[], None]
 Server: TypeAlias = NameNodeHost | DataNodeHost | JobTrackerHost | TaskTrackerHost
 
 
@@ -85,8 +86,9 @@ class Nemesis:
             if not host.up:
                 host.start()
 
-    async def _rage(self) -> None:
-        faults: list[tuple[int, Callable[[], None]]] = [
+    def faults(self) -> list[tuple[int, Fault]]:
+        """Each with how often it comes, compared with the others."""
+        return [
             (6, self._crash_datanode),
             (3, self._power_cut_soon),
             (3, self._crash_namenode),
@@ -97,6 +99,9 @@ class Nemesis:
             (3 if self.temper.rot else 0, self._flip_a_bit),
             (8 if self.engine else 0, self._crash_engine),
         ]
+
+    async def _rage(self) -> None:
+        faults = self.faults()
         weights = [weight for weight, _ in faults]
         while True:
             await self._world.sleep(self._rng.expovariate(1 / self.temper.pause_s))

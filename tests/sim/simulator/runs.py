@@ -6,6 +6,7 @@ from typing import Final
 
 from simulator.blackouts import BlackoutScenario
 from simulator.clusterscenario import ClusterScenario
+from simulator.operations import OperationsScenario
 from simulator.storescenario import StoreScenario
 from simulator.world import World
 
@@ -13,6 +14,7 @@ SCENARIOS: Final[dict[str, type[StoreScenario]]] = {
     "store": StoreScenario,
     "cluster": ClusterScenario,
     "blackouts": BlackoutScenario,
+    "operations": OperationsScenario,
 }
 
 

@@ -101,6 +101,8 @@ class Life:
     def __init__(self, name: str) -> None:
         self.name = name
         self.alive = True
+        # Until then nothing of it runs: its process was stopped, and goes on later.
+        self.paused_until = 0.0
         # In order of start, so that their ends have one order too.
         self._processes: dict[int, Process] = {}
 
@@ -130,6 +132,10 @@ class Process:
 
     def _step(self) -> None:
         if self.result.done:
+            return
+        pause_s = self.life.paused_until - self._world.now
+        if pause_s > 0:
+            self._world.later(pause_s, self._step, self.life)
             return
         try:
             future = self._coroutine.send(None)
