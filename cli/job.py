@@ -19,6 +19,9 @@ class JobGroup(HadoopWords):
     """Takes `-status` for `status`, as Hadoop's command does."""
 
     lazy = {  # noqa: RUF012  (declared a ClassVar above)
+        "history": "job_commands.history:history",
+        "events": "job_commands.history:events",
+        "list-attempt-ids": "job_commands.history:list_attempt_ids",
         "counter": "job_commands.counter:counter",
         "set-priority": "job_commands.priority:set_priority",
         "list-active-trackers": "job_commands.trackers:list_active_trackers",

@@ -35,6 +35,9 @@ class Book:
         self.requests: dict[str, str] = {}
         # Trackers that an administrator wants drained.
         self.drained: set[str] = set()
+        # Not journaled, and only where somebody takes them: all entries of jobs that ended.
+        self.keeps_stories = False
+        self.stories: dict[str, list[Entry]] = {}
         # Not journaled: rises with every change of `drained`.
         self.duties = 0
 
@@ -67,6 +70,8 @@ class Book:
         job = self.jobs.pop(entry.job_id)
         self.wanting.forget(job)
         job.waiting_for = ""
+        if self.keeps_stories:
+            self.stories[job.id] = [*job.entries, entry]
         status = job.status(entry.state, finished_at_s=entry.at_s, failures=entry.failures)
         self.ended[job.id] = EndedJob(status, job.request_id, job.version + 1)
 

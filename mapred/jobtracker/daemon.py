@@ -20,6 +20,7 @@ from mapred.jobtracker.predecessor import refuse_second, sign
 from mapred.jobtracker.segments import SegmentedHistory
 from mapred.jobtracker.servicer import JobTrackerServicer, TrackerServicer
 from mapred.jobtracker.settings import JobTrackerSettings
+from mapred.jobtracker.storedstories import StoredStories
 from mapred.jobtracker.storefolder import StoreFolder
 from mapred.storage import storage_for
 from mapred.storage.uris import USERS_DIRECTORY
@@ -99,7 +100,9 @@ async def _open_desk(
         try:
             await asyncio.to_thread(refuse_second)
             history = await asyncio.to_thread(_history, namenode)
-            desk = Desk(new_core(), Committer(storage_for), history)
+            desk = Desk(
+                new_core(), Committer(storage_for), history, archive=StoredStories(namenode)
+            )
             await desk.start()
         except ConfigException:
             raise

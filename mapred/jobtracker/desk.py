@@ -18,10 +18,11 @@ from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
 from mapred.errors import JobFailedError, MapredError
 from mapred.jobtracker.committer import Committer
 from mapred.jobtracker.core import JobTracker
-from mapred.jobtracker.entries import Entry, needs_sync
+from mapred.jobtracker.entries import Entry, JobForgotten, needs_sync
 from mapred.jobtracker.history import History
 from mapred.jobtracker.ready import Action, Ready
 from mapred.jobtracker.segments import ReplacedError
+from mapred.jobtracker.stories import StoryArchive
 from mapred.model import JobSpec, JobStatus, PoolStatus, Priority, TrackerStatus
 from mapred.tracking import Heartbeat, HeartbeatReply, Registered, Registration
 
@@ -45,8 +46,12 @@ class Desk:
         committer: Committer,
         history: History | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        archive: StoryArchive | None = None,
     ) -> None:
         self.core = core
+        # Where stories of ended jobs are kept; None: nowhere.
+        self._archive = archive
+        core.book.keeps_stories = archive is not None
         self._committer = committer
         # None: nothing is kept, and everything counts as durable at once.
         self._history = history
@@ -81,6 +86,7 @@ class Desk:
             self._spawn(self._keep_journal())
         self._take(Ready((), ready.actions, ready.wakes, ready.changed))
         self._spawn(self._tick())
+        self._keep_stories()
 
     async def _replay(self) -> Ready:
         loop = asyncio.get_running_loop()
@@ -241,6 +247,7 @@ class Desk:
     def _take(self, ready: Ready) -> None:
         if ready.entries:
             self._append(ready.entries)
+            self._keep_stories(ready.entries)
         for action in ready.actions:
             self._spawn(self._perform(action))
         for tracker_id in ready.wakes:
@@ -248,6 +255,25 @@ class Desk:
         for job_id in ready.changed:
             if event := self._watched.pop(job_id, None):
                 event.set()
+
+    def _keep_stories(self, entries: tuple[Entry, ...] = ()) -> None:
+        """Of jobs that have ended; those that were forgotten go."""
+        if self._archive is None:
+            return
+        told, self.core.book.stories = self.core.book.stories, {}
+        forgotten = [entry.job_id for entry in entries if isinstance(entry, JobForgotten)]
+        if told or forgotten:
+            self._spawn(self._archived(self._archive, told, forgotten))
+
+    async def _archived(
+        self, archive: StoryArchive, told: dict[str, list[Entry]], forgotten: list[str]
+    ) -> None:
+        await self._settled()
+        loop = asyncio.get_running_loop()
+        for job_id, entries in told.items():
+            await loop.run_in_executor(self._pool, archive.keep, job_id, entries)
+        for job_id in forgotten:
+            await loop.run_in_executor(self._pool, archive.remove, job_id)
 
     async def _perform(self, action: Action) -> None:
         await self._settled()

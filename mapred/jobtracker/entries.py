@@ -5,7 +5,7 @@ Replaying the entries of a job in order makes the job again, attempt for attempt
 never collide with earlier ones, see `Job.next_number`); every other entry is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from mapred.jobtracker.attempts import Event
@@ -61,6 +61,8 @@ class AttemptLaunched:
     attempt: AttemptId
     tracker_id: str
     host: str
+    # Wall clock, for people: no rule asks for it.
+    at_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class AttemptMoved:
     temporary_uri: str = ""
     final_name: str = ""
     further: tuple[str, ...] = ()
+    at_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ book, record entries (which changes the book), put orders into trackers' outboxe
 for actions; all of it lands in one `Draft`.
 """
 
+from dataclasses import replace
+
 from mapred.errors import MapredError
 from mapred.jobtracker.attempts import Attempt, Event, State, Task
 from mapred.jobtracker.book import Book
@@ -55,6 +57,8 @@ class Flow:
     # --- the two ways to have an effect
 
     def record(self, entry: Entry) -> None:
+        if isinstance(entry, AttemptLaunched | AttemptMoved):
+            entry = replace(entry, at_s=self._draft.wall_s)
         self._book.apply(entry)
         self._draft.entries.append(entry)
         job_id = getattr(entry, "job_id", None) or getattr(entry, "attempt", None)
