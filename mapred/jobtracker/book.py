@@ -35,6 +35,8 @@ class Book:
         self.requests: dict[str, str] = {}
         # Trackers that an administrator wants drained.
         self.drained: set[str] = set()
+        # Not journaled: the time of the news at hand, as whoever keeps stories tells it.
+        self.wall_s = 0.0
         # Not journaled, and only where somebody takes them: all entries of jobs that ended.
         self.keeps_stories = False
         self.stories: dict[str, list[Entry]] = {}

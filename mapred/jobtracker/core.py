@@ -132,7 +132,6 @@ class JobTracker:
         Raises:
             TrackerStaleError: a session of this or a later incarnation has begun already.
         """
-        self._news_at(now)
         info = registration.info
         before = self.trackers.live.get(info.tracker_id)
         if before is not None and before.info.incarnation >= info.incarnation:
@@ -166,7 +165,6 @@ class JobTracker:
         tracker = self._session(heartbeat.tracker_id, heartbeat.incarnation, heartbeat.epoch)
         if tracker is None:
             return Ready()
-        self._news_at(now)
         self.trackers.heard(tracker.id, now)
         tracker.outbox.acknowledge(heartbeat.orders_seen)
         for event in tracker.inbox.take(heartbeat.events):
@@ -264,7 +262,6 @@ class JobTracker:
         """
         if job_id in self.book.ended:
             return False, Ready()
-        self._news_at(now)
         job = self._job(job_id)
         killed = self._endings.kill(job, reason, now)
         return killed, self._ready(now)
@@ -331,7 +328,6 @@ class JobTracker:
 
     def tick(self, now: float) -> Ready:
         """Whatever has become due; also after recovery, when trackers may be gone for good."""
-        self._news_at(now)
         for tracker_id in self.trackers.newly_dead(now):
             silent = f"tracker {tracker_id} was silent for {self.settings.dead_after_s:g} s"
             self._flow.lost_from(tracker_id, frozenset(), silent)
@@ -342,7 +338,6 @@ class JobTracker:
 
     def performed(self, outcome: Outcome, now: float) -> Ready:
         """An action is done, or can't be done."""
-        self._news_at(now)
         match outcome.action:
             case PrepareOutput(job_id):
                 self._prepared(job_id, outcome.error)
@@ -383,7 +378,6 @@ class JobTracker:
     # --- every method ends here
 
     def _ready(self, now: float, *, at_tick: bool = False) -> Ready:
-        self._news_at(now)
         self._endings.look(now, self._wall_ahead_s + now)
         self._flow.announce_outputs()
         if self._draft.entries or self._draft.slots_freed or at_tick:
@@ -392,9 +386,6 @@ class JobTracker:
                 self._assigning.speculate(now)
         self._forget_old()
         return self._draft.take()
-
-    def _news_at(self, now: float) -> None:
-        self._draft.wall_s = self._wall_ahead_s + now
 
     def _changed(self, job: Job) -> None:
         job.version += 1

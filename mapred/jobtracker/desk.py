@@ -135,6 +135,8 @@ class Desk:
             self.broken.set_result(reason)
 
     def _now(self) -> float:
+        """Of what the core is told next; the story of a job has it as wall clock."""
+        self.core.book.wall_s = self._clock.wall()
         return self._clock.monotonic()
 
     async def _tick(self) -> None:

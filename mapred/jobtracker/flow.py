@@ -58,7 +58,7 @@ class Flow:
 
     def record(self, entry: Entry) -> None:
         if isinstance(entry, AttemptLaunched | AttemptMoved):
-            entry = replace(entry, at_s=self._draft.wall_s)
+            entry = replace(entry, at_s=self._book.wall_s)
         self._book.apply(entry)
         self._draft.entries.append(entry)
         job_id = getattr(entry, "job_id", None) or getattr(entry, "attempt", None)

@@ -91,8 +91,6 @@ class Draft:
         self.actions: list[Action] = []
         self.wakes: set[str] = set()
         self.changed: set[str] = set()
-        # Wall clock of the news at hand.
-        self.wall_s = 0.0
         # Without an entry: a tracker registered, or a killed attempt is gone.
         self.slots_freed = False
         # Map outputs to tell the reduces of each job, together.
