@@ -41,6 +41,8 @@ class Kind(IntEnum):
 INT, FLOAT, STR, BYTES, ENCODED, PICKLED = Kind
 
 _ARROW: Final = {INT: pa.int64(), FLOAT: pa.float64(), STR: pa.string(), BYTES: pa.binary()}
+# What an Arrow column holds at most: its offsets have 31 bits.
+COLUMN_BYTES_MAX: Final = (1 << 31) - 1
 _KIND_OF: Final = {int: INT, float: FLOAT, str: STR, bytes: BYTES}
 
 
@@ -161,7 +163,7 @@ def _typed(items: Sequence[Any]) -> tuple[Kind, pa.Array] | None:
 
 def _array(items: Sequence[Any], kind: pa.DataType) -> pa.Array:
     column = pa.array(items, kind)
-    if isinstance(column, pa.ChunkedArray):
+    if isinstance(column, pa.ChunkedArray) or column.nbytes > COLUMN_BYTES_MAX:
         raise OverflowError(f"{len(items)} records have more than 2 GiB of keys or values")
     return column
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from mapred.shuffle import columns
 from mapred.shuffle.budget import Budget
 from mapred.shuffle.columns import Kind, Rows, common_kinds, joined
 from mapred.shuffle.frames import FileSegment, FrameWriter, Segment
@@ -118,13 +119,30 @@ def _merge(segments: Sequence[Segment]) -> Iterator[Rows]:
     for cursor in cursors:
         cursor.recast(*kinds)
     while len(cursors) > 1:
-        parts = _step(cursors)
-        together = joined(parts)
-        yield together if len(parts) == 1 else together.take(sort_order(together.order))
+        yield from _in_order(_step(cursors))
         cursors = [cursor for cursor in cursors if cursor.rows is not None]
     for cursor in cursors:
         while cursor.rows is not None:
             yield cursor.take(len(cursor.rows))
+
+
+def _in_order(parts: list[Rows]) -> Iterator[Rows]:
+    """Sorted parts as one; as several where they are too large for one column."""
+    if len(parts) == 1:
+        yield parts[0]
+    elif sum(part.bytes for part in parts) <= columns.COLUMN_BYTES_MAX:
+        together = joined(parts)
+        yield together.take(sort_order(together.order))
+    else:
+        # Few rows, as each of them is large.
+        rows = [part.slice(row, 1) for part in parts for row in range(len(part))]
+        held: list[Rows] = []
+        for row in sorted(rows, key=lambda row: _Rank(row.order[0].as_py())):
+            if held and sum(one.bytes for one in [*held, row]) > columns.COLUMN_BYTES_MAX:
+                yield joined(held)
+                held = []
+            held.append(row)
+        yield joined(held)
 
 
 def _step(cursors: list[_Cursor]) -> list[Rows]:

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mapred.shuffle import columns
 from mapred.shuffle.budget import Budget
 from mapred.shuffle.columns import Kind, Rows, joined, rows_of
 from mapred.shuffle.frames import FileSegment, FrameWriter, Segment
@@ -53,10 +54,27 @@ class Sorter:
         self.folded_records = 0
 
     def add(self, keys: list[Any], values: list[Any]) -> None:
-        """Raises TypeError for a key without order or a value that can't be pickled."""
+        """Takes records.
+
+        Raises:
+            TypeError: a key without order, or a value that can't be pickled.
+            ValueError: a record that is too large for a column.
+        """
         if not keys:
             return
-        self._gather(rows_of(keys, values), keys)
+        try:
+            rows = rows_of(keys, values)
+        except OverflowError:
+            half = len(keys) // 2
+            if not half:
+                raise ValueError(
+                    f"a record has more than {columns.COLUMN_BYTES_MAX} bytes in its key or its "
+                    "value, which is the most that can travel: cut it into several"
+                ) from None
+            self.add(keys[:half], values[:half])
+            self.add(keys[half:], values[half:])
+            return
+        self._gather(rows, keys)
 
     def add_rows(self, rows: Rows) -> None:
         """Records that are in columns already."""
@@ -64,6 +82,8 @@ class Sorter:
             self._gather(rows, _KeysOf(rows))
 
     def _gather(self, rows: Rows, keys: Collection[Any]) -> None:
+        if self._held_bytes + rows.bytes > columns.COLUMN_BYTES_MAX and self._gathered:
+            self._spill()
         self._gathered.append(rows)
         self._targets.append(self._partition(keys, rows.keys, rows.order))
         self._held_bytes += rows.bytes

@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapred.columnar import BatchReducer
+from mapred.shuffle import columns
 from mapred.shuffle.columns import ENCODED, PICKLED, Rows, joined
 from mapred.shuffle.ordering import group_starts
 from mapred.task.blocks import as_rows
+from mapred.task.failure import RecordError, sample_of
 
 
 class BatchGroups:
@@ -36,6 +38,7 @@ class BatchGroups:
             self.records += len(rows)
             if held and _same_key(held[0], rows, len(rows) - 1):
                 held.append(rows)
+                self._check(held)
                 continue
             last = int(group_starts(rows.order)[-1])
             whole = joined([*held, rows.slice(0, last)])
@@ -45,6 +48,16 @@ class BatchGroups:
         if held:
             whole = joined(held)
             yield whole, group_starts(whole.order)
+
+    def _check(self, held: list[Rows]) -> None:
+        """Raises RecordError where a group is larger than what a column holds."""
+        size = sum(rows.bytes for rows in held)
+        if size > columns.COLUMN_BYTES_MAX:
+            raise RecordError(
+                f"the values of the key {sample_of(held[0].slice(0, 1).key_list()[0])} have "
+                f"{size} bytes or more, and {type(self._reducer).__name__}, a BatchReducer, gets "
+                f"whole groups of at most {columns.COLUMN_BYTES_MAX}. Let a Reducer take them"
+            )
 
 
 def _same_key(one: Rows, other: Rows, row: int) -> bool:

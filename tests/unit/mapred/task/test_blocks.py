@@ -13,6 +13,7 @@ from mapred import BatchMapper, BatchReducer, BlockMapper, Count, Job, Mapper, M
 from mapred.errors import JobDefinitionError
 from mapred.examples import wordcount, wordcount_blocks
 from mapred.job import check
+from mapred.shuffle import columns
 from mapred.task.failure import RecordError
 
 LINES = ["to be or\u2003not", "", "to b\u00e9", "\ufeff not\x85to\x0bbe"] * 50
@@ -185,3 +186,16 @@ def test_keys_that_hardly_ever_come_twice_fold_in_the_sorter(tmp_path):
     assert run.counter("combine_input_records") == 4 * 300_000
     assert run.counter("combine_output_records") == run.counter("reduce_input_records")
     assert run.counter("combine_output_records") == 4 * len(distinct)
+
+
+def test_a_group_too_large_for_a_batch_is_refused_with_the_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(columns, "COLUMN_BYTES_MAX", 200_000)
+    job = type("Wide", (Job,), {"mapper": OneKey, "reducer": Spread})
+    run = Run(job, tmp_path / "w", ["x"] * 60_000, maps=2, reducers=1, memory_bytes=1 << 20)
+    with pytest.raises(RecordError, match=r"key 'same' .*at most 200000. Let a Reducer take them"):
+        run.all()
+
+
+class OneKey(Mapper):
+    def map(self, offset, line):
+        yield "same", offset
