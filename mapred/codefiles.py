@@ -1,6 +1,7 @@
 """Which files travel with a job: its own modules and what it declares, nothing installed."""
 
 import ast
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def code_files(job: type[Job], path: Path) -> dict[str, Path]:
         if file in seen:
             continue
         seen.add(file)
+        _refuse_hidden(job, file, folder)
         files[str(file.relative_to(folder))] = file
         waiting += _imported_later(file, folder)
     for package_file in _package_files(files, folder):
@@ -32,6 +34,18 @@ def code_files(job: type[Job], path: Path) -> dict[str, Path]:
     for declared in job.files:
         files |= _declared(job, declared, folder)
     return files
+
+
+def _refuse_hidden(job: type[Job], file: Path, folder: Path) -> None:
+    """A module beside the job file that is called like one of Python's own: in the task processes
+    one of the two would be imported for the other."""
+    top = file.relative_to(folder).parts[0].removesuffix(".py")
+    if top in sys.stdlib_module_names:
+        raise JobDefinitionError(
+            f"{job.__name__} imports '{top}', and beside the job file there is {folder / top}"
+            f"{'' if (folder / top).is_dir() else '.py'}, which has the name of a module of "
+            "Python's own. Rename it"
+        )
 
 
 def _imported_later(file: Path, folder: Path) -> Iterator[Path]:

@@ -107,6 +107,15 @@ def test_declared_files_travel_and_must_be_inside(here):
         planned()
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_a_helper_module_named_like_one_of_pythons_own_is_refused_with_its_name(here, late):
+    Path("queue.py").write_text("X = 1\n")
+    own = "\ndef later():\n    import queue\n" if late else "\nimport queue\n"
+    Path("count_lines.py").write_text(SOURCE + own)
+    with pytest.raises(JobDefinitionError, match=r"imports 'queue'.*/queue\.py.*Rename it"):
+        planned()
+
+
 def test_a_job_beside_the_engine_does_not_take_the_engine_along():
     root = Path(__file__).parents[3]
     import mapred
