@@ -1,4 +1,4 @@
-"""Embedded word count, by records and by blocks, against the hand-written script; English text."""
+"""Embedded word counts against hand-written scripts, on English text."""
 
 import sys
 import tempfile
@@ -10,7 +10,16 @@ from benchmarks.table import Row
 
 HERE = Path(__file__).resolve().parent
 _EXAMPLES = HERE.parent / "mapred" / "examples"
-_JOBS = {"records": _EXAMPLES / "wordcount.py", "blocks": _EXAMPLES / "wordcount_blocks.py"}
+_SCRIPT = HERE / "peers" / "wordcount_script.py"
+# What is counted how: the job, and the script that does the same.
+_ROWS = {
+    "word count of {} of English by records": (_EXAMPLES / "wordcount.py", _SCRIPT),
+    "the same by blocks": (_EXAMPLES / "wordcount_blocks.py", _SCRIPT),
+    "long words of {} of English, a loop of the user's own": (
+        HERE / "jobs" / "longwords.py",
+        HERE / "peers" / "longwords_script.py",
+    ),
+}
 
 
 def run(*, megabytes: int, runs: int) -> list[Row]:
@@ -20,10 +29,11 @@ def run(*, megabytes: int, runs: int) -> list[Row]:
         AssertionError: the two disagree on a count.
     """
     text = corpus.english(megabytes * 1_000_000)
-    return [_row(text, level, job, runs) for level, job in _JOBS.items()]
+    size = f"{text.stat().st_size / 1e6:.0f} MB"
+    return [_row(text, title.format(size), *both, runs) for title, both in _ROWS.items()]
 
 
-def _row(text: Path, level: str, job: Path, runs: int) -> Row:
+def _row(text: Path, title: str, job: Path, script: Path, runs: int) -> Row:
     mapred = Path(sys.executable).with_name("mapred")
     with tempfile.TemporaryDirectory() as folder:
         ours_out, peer_out = Path(folder, "ours"), Path(folder, "peer.tsv")
@@ -42,15 +52,13 @@ def _row(text: Path, level: str, job: Path, runs: int) -> Row:
             [*submit, "-o", str(ours_out), "-r", "2"],
             before=lambda: _remove(ours_out),
         )
-        script = HERE / "peers" / "wordcount_script.py"
         peer = Side("script", [sys.executable, str(script), str(text), str(peer_out), "2"])
         result = compare(ours, peer, runs=runs)
         if _counts(sorted(ours_out.glob("part-*"))) != _counts([peer_out]):
             raise AssertionError("the counts differ")
-    size = text.stat().st_size / 1e6
     memory = result.peak_bytes("mapred") / 1e6, result.peak_bytes("script") / 1e6
     return Row(
-        f"word count of {size:.0f} MB of English by {level}, embedded, 2 workers",
+        f"{title}, embedded, 2 workers",
         "hand-written multiprocessing + Counter, 2 processes",
         result.median_wall_s("mapred"),
         result.median_wall_s("script"),

@@ -15,7 +15,7 @@ def main():
     with open(sys.argv[1], "rb") as text, open(sys.argv[2], "w") as output:
         write = output.write
         for line in text:
-            for key, value in identity(offset, line.decode().removesuffix("\n")):
+            for key, value in identity(offset, line.decode().removesuffix("\n").removesuffix("\r")):
                 write(f"{key}\t{value}\n")
             offset += len(line)
 

@@ -53,6 +53,7 @@ def contests(sizes: Sizes) -> dict[str, Maker]:
     found["sums-name"] = _bind(_sums, "name", sizes.rows)
     smallest = sizes.texts_mb[0]
     found["identity"] = _bind(_identity, smallest)
+    found["longwords"] = _bind(_longwords, smallest)
     found["workers"] = _bind(_workers, smallest)
     for name, job, make, check in (
         ("records", _RECORDS, lambda: inputs.text("english", smallest), answers.counts),
@@ -235,6 +236,22 @@ def _identity(megabytes: int) -> Contest:
             Contestant("loop", script, floor=0.85, aim=0.95, title="the same loop in plain Python"),
         ],
         answers.lines_in_order,
+        text,
+    )
+
+
+def _longwords(megabytes: int) -> Contest:
+    text = inputs.text("english", megabytes)
+    script = [sys.executable, str(_PEERS / "longwords_script.py"), str(text), "OUTPUT", "2"]
+    job = str(_JOBS / "longwords.py")
+    return Contest(
+        "longwords",
+        f"long words of {megabytes} MB of English, a loop of the user's own, 2 workers",
+        [
+            Contestant(OURS, submit(job, text), against=""),
+            Contestant("script", script, floor=0.9, aim=1.2, title="hand-written, 2 processes"),
+        ],
+        answers.counts,
         text,
     )
 
