@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mapred.shuffle.columns import FLOAT, INT, SCHEMAS, Rows
+from mapred.shuffle.columns import FLOAT, INT, SCHEMAS, Rows, vector_column
 from mapred.shuffle.folds import Fold
 from mapred.shuffle.ordering import group_starts, sort_order
 
@@ -49,8 +49,8 @@ def folded_sorted(rows: Rows, fold: Fold, *, floats: bool = False) -> Rows | Non
     if len(starts) == len(rows):
         return rows
     values = _UFUNCS[fold].reduceat(_values(rows), starts)
-    firsts = rows.batch.take(pa.array(starts))
-    return _with_values(rows, firsts.columns[:-1], pa.array(values))
+    firsts = rows.batch.take(vector_column(starts))
+    return _with_values(rows, firsts.columns[:-1], vector_column(values))
 
 
 def foldable(rows: Rows, fold: Fold, floats: bool) -> bool:

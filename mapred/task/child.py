@@ -23,11 +23,13 @@ from typing import Any, TypeAlias
 
 import mapred.task.onethread  # noqa: F401  (before anything that imports numpy)
 from blockstore.runtime.identity import USER_VARIABLE
+from mapred.formats import text as _text  # noqa: F401  (before the fork, not once a process)
 from mapred.job import Job
 from mapred.model import TaskKind
 from mapred.params import values_of
 from mapred.shuffle.budget import Budget
 from mapred.shuffle.fetch import Remote, Shuffle
+from mapred.storage import local as _local  # noqa: F401  (likewise)
 from mapred.task.code import load_job
 from mapred.task.context import TaskContext
 from mapred.task.failure import Place, failure_of
