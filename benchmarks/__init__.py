@@ -25,8 +25,8 @@ Where the limit is Python itself, or the library under it (profiles on 2 cores, 
   times, all on the same two cores: 8 to 9 s of processor time a GiB in the run of results/store.md.
   To keep up with three `cp` takes another transport for the bytes (a plain socket moves 2.4 to
   3.1 GB/s), or the three machines that it is made for.
-- Get, co-located: 0.17 s of the processor a GiB, 0.05 of them the checksum; before, bytes were
-  allocated anew and copied three times: 0.26. `cat` does not verify. What is left is to verify on
+- Get, co-located: 0.15 s of the processor a GiB, 0.05 of them the checksum; before, bytes were
+  allocated anew and copied three times: 0.20. `cat` does not verify. What is left is to verify on
   the other core; not tried.
 - Pread through the wire: a unary call between two threaded processes that answers 64 KiB and does
   nothing else takes 0.45 ms, 0.65 beside other work; the DataNode's own part is 0.03. The same
