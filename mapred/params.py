@@ -14,6 +14,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from mapred.errors import JobDefinitionError, ParamError
@@ -69,11 +70,19 @@ def parameters(job: type) -> dict[str, Parameter]:
     Raises:
         JobDefinitionError: a type that can't be set from a word.
     """
+    return dict(_parameters(job))
+
+
+# Every task asks, and resolving annotations costs more than a small task's own work.
+@lru_cache(maxsize=64)
+def _parameters(job: type) -> dict[str, Parameter]:
     found: dict[str, Parameter] = {}
     for owner in reversed(job.__mro__):
+        hints: Mapping[str, Any] | None = None
         for name, value in vars(owner).items():
             if isinstance(value, Declaration):
-                kind = _kind(owner, name, value.default)
+                hints = _hints(owner) if hints is None else hints
+                kind = _kind(owner, name, value.default, hints)
                 found[name] = Parameter(name, kind, value.default, value.help)
             elif name in found:
                 # A subclass gives a parameter another default by plain assignment.
@@ -82,13 +91,16 @@ def parameters(job: type) -> dict[str, Parameter]:
     return found
 
 
-def _kind(owner: type, name: str, default: Any) -> Any:
+def _hints(owner: type) -> Mapping[str, Any]:
     try:
-        hints = typing.get_type_hints(owner)
+        return typing.get_type_hints(owner)
     except Exception as error:
         raise JobDefinitionError(
             f"{owner.__name__}: the annotations can't be resolved: {error}"
         ) from None
+
+
+def _kind(owner: type, name: str, default: Any, hints: Mapping[str, Any]) -> Any:
     kind = hints.get(name)
     if kind is None:
         kind = str if default is _REQUIRED or default is None else type(default)

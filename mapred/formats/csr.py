@@ -10,7 +10,7 @@ the order of the data, so they are the same every time.
 cut: whoever writes many rows writes several files.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
@@ -70,8 +70,10 @@ class Csr:
             return np.bincount(rows, self.data * weights[self.indices], minlength=len(self))
         return np.column_stack([self @ column for column in weights.T])
 
-    def __getitem__(self, rows: slice) -> "Csr":
-        """Rows that lie together."""
+    def __getitem__(self, rows: "slice | npt.NDArray[Any]") -> "Csr":
+        """Rows that lie together, or those of these numbers."""
+        if not isinstance(rows, slice):
+            return self._chosen(rows)
         first, end, _ = rows.indices(len(self))
         inside = slice(self.indptr[first], self.indptr[end])
         return Csr(
@@ -80,6 +82,32 @@ class Csr:
             self.indptr[first : end + 1] - self.indptr[first],
             self.columns,
             None if self.targets is None else self.targets[first:end],
+        )
+
+    def _chosen(self, rows: npt.NDArray[Any]) -> "Csr":
+        lengths = np.diff(self.indptr)[rows]
+        indptr = np.concatenate([[0], np.cumsum(lengths)])
+        inside = np.arange(indptr[-1]) + np.repeat(self.indptr[rows] - indptr[:-1], lengths)
+        return Csr(
+            self.data[inside],
+            self.indices[inside],
+            indptr,
+            self.columns,
+            None if self.targets is None else self.targets[rows],
+        )
+
+    @staticmethod
+    def joined(blocks: "Sequence[Csr]") -> "Csr":
+        """The rows of all, which have as many columns each."""
+        before = np.cumsum([0, *(len(block.data) for block in blocks)])
+        ends = [block.indptr[1:] + at for block, at in zip(blocks, before[:-1], strict=True)]
+        targets = [block.targets for block in blocks if block.targets is not None]
+        return Csr(
+            np.concatenate([block.data for block in blocks]),
+            np.concatenate([block.indices for block in blocks]),
+            np.concatenate([np.zeros(1, np.int64), *ends]),
+            blocks[0].columns,
+            np.concatenate(targets) if len(targets) == len(blocks) else None,
         )
 
     def widened(self, columns: int) -> "Csr":

@@ -13,6 +13,7 @@ import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite, nan
 from typing import Any, Final
 
 import msgspec
@@ -50,6 +51,23 @@ class RoundRecord(msgspec.Struct, frozen=True):
     metrics: dict[str, float]
 
 
+class StoredRound(msgspec.Struct, frozen=True):
+    """A RoundRecord in JSON, which has no word for a metric that isn't finite: null."""
+
+    number: int
+    seconds: float
+    metrics: dict[str, float | None]
+
+    def record(self) -> RoundRecord:
+        metrics = {name: nan if value is None else value for name, value in self.metrics.items()}
+        return RoundRecord(self.number, self.seconds, metrics)
+
+
+def stored(record: RoundRecord) -> StoredRound:
+    metrics = {name: value if isfinite(value) else None for name, value in record.metrics.items()}
+    return StoredRound(record.number, record.seconds, metrics)
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """One checkpoint."""
 
@@ -57,7 +75,7 @@ class Manifest(msgspec.Struct, frozen=True):
     origin: Origin
     round: int
     state_sha256: str
-    rounds: list[RoundRecord]
+    rounds: list[StoredRound]
     # When this is the loop's end.
     stop: Stop | None = None
 
@@ -97,7 +115,7 @@ class Checkpoints:
             self._origin,
             checkpoint.round,
             sent.sha256,
-            list(checkpoint.rounds),
+            [stored(record) for record in checkpoint.rounds],
             checkpoint.stop,
         )
         name = f"{self._directory}/round-{checkpoint.round:06d}.json"
@@ -127,7 +145,8 @@ class Checkpoints:
                 log.warning("checkpoint %s can't be used: %s", uri, error)
                 continue
             self._check(manifest, uri)
-            return Checkpoint(manifest.round, state, tuple(manifest.rounds), manifest.stop)
+            rounds = tuple(one.record() for one in manifest.rounds)
+            return Checkpoint(manifest.round, state, rounds, manifest.stop)
         return None
 
     def _check(self, manifest: Manifest, uri: str) -> None:

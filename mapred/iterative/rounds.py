@@ -24,7 +24,7 @@ from mapred.errors import JobFailedError, JobKilledError
 from mapred.formats import output_format
 from mapred.formats.packed import read_pairs
 from mapred.iterative.broadcast import RoundSettings, send
-from mapred.iterative.checkpoint import Checkpoint, Checkpoints, RoundRecord, origin_of
+from mapred.iterative.checkpoint import Checkpoint, Checkpoints, RoundRecord, origin_of, stored
 from mapred.iterative.conditions import Stop, verdict
 from mapred.iterative.loop import IterativeJob, LoopContext, Round, check_loop
 from mapred.iterative.status import LOOP_SETTING
@@ -276,7 +276,7 @@ class Loop:
                 "converged": stop.converged,
                 "reason": stop.reason,
                 "rounds": [
-                    {"number": r.number, "seconds": r.seconds, "metrics": r.metrics}
+                    {"number": r.number, "seconds": r.seconds, "metrics": stored(r).metrics}
                     for r in self._records
                 ],
                 "files": [uri.rpartition("/")[2]],

@@ -15,6 +15,10 @@ model.cluster_centers_
     kmeans       KMeans                               rounds in lloyd
     leastsquares linear and ridge regression          rounds in comoments
     localsquares locally weighted regression
+    logistic     logistic and softmax regression      rounds in slopes, steps in descent
+    perceptron   SGD and multilayer perceptrons       rounds in averaging, slopes in network
+    mixture      Gaussian mixtures
+    graphs       PageRank and others                  rounds in vertices
     principal    PCA and truncated SVD
 """
 
@@ -27,15 +31,31 @@ if TYPE_CHECKING:
     from mapred.ml.bayes import GaussianNB as GaussianNB
     from mapred.ml.bayes import MultinomialNB as MultinomialNB
     from mapred.ml.estimator import ConvergenceWarning as ConvergenceWarning
+    from mapred.ml.graphs import ConnectedComponents as ConnectedComponents
+    from mapred.ml.graphs import PageRank as PageRank
+    from mapred.ml.graphs import ShortestPaths as ShortestPaths
+    from mapred.ml.graphs import TriangleCount as TriangleCount
     from mapred.ml.kmeans import KMeans as KMeans
     from mapred.ml.leastsquares import LinearRegression as LinearRegression
     from mapred.ml.leastsquares import Ridge as Ridge
     from mapred.ml.localsquares import LocallyWeightedRegression as LocallyWeightedRegression
+    from mapred.ml.logistic import LogisticRegression as LogisticRegression
+    from mapred.ml.mixture import GaussianMixture as GaussianMixture
+    from mapred.ml.perceptron import MLPClassifier as MLPClassifier
+    from mapred.ml.perceptron import SGDClassifier as SGDClassifier
     from mapred.ml.principal import PCA as PCA
     from mapred.ml.principal import TruncatedSVD as TruncatedSVD
     from mapred.ml.sessions import session as session
 
 _HOME: Final = {
+    "TriangleCount": "graphs",
+    "ShortestPaths": "graphs",
+    "ConnectedComponents": "graphs",
+    "PageRank": "graphs",
+    "GaussianMixture": "mixture",
+    "MLPClassifier": "perceptron",
+    "SGDClassifier": "perceptron",
+    "LogisticRegression": "logistic",
     "LocallyWeightedRegression": "localsquares",
     "Ridge": "leastsquares",
     "LinearRegression": "leastsquares",
@@ -54,13 +74,21 @@ __all__ = [
     "PCA",
     "BernoulliNB",
     "ComplementNB",
+    "ConnectedComponents",
     "ConvergenceWarning",
+    "GaussianMixture",
     "GaussianNB",
     "KMeans",
     "LinearRegression",
     "LocallyWeightedRegression",
+    "LogisticRegression",
+    "MLPClassifier",
     "MultinomialNB",
+    "PageRank",
     "Ridge",
+    "SGDClassifier",
+    "ShortestPaths",
+    "TriangleCount",
     "TruncatedSVD",
     "session",
 ]

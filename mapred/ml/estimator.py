@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -119,8 +120,9 @@ class Estimator:
     # --- fitting
 
     @contextmanager
-    def _fitting(self, X: Rows, y: Any = None) -> Iterator[Fit]:  # noqa: N803
-        """The input as tasks can read it; on an engine, which ends with the block.
+    def _fitting(self, X: Rows, y: Any = None, *, parts: int = 1) -> Iterator[Fit]:  # noqa: N803
+        """The input as tasks can read it; on an engine, which ends with the block. An array is
+        written as `parts` files.
 
         `y`: of arrays one target a row; of files the number of the column that has them, the
         last if nothing is said. In libsvm text and .csr files they have their own place.
@@ -132,7 +134,7 @@ class Estimator:
         if paths is None:
             block, targets = self._arrays(X, y)
             with session_of(self.workers, self.cluster) as session, session.scratch() as scratch:
-                fit = self._given(session, scratch, block, targets)
+                fit = self._given(session, scratch, block, targets, parts)
                 self._about(fit)
                 yield fit
             return
@@ -164,7 +166,12 @@ class Estimator:
         return block, targets
 
     def _given(
-        self, session: Session, scratch: str, block: Block, targets: npt.NDArray[Any] | None
+        self,
+        session: Session,
+        scratch: str,
+        block: Block,
+        targets: npt.NDArray[Any] | None,
+        parts: int,
     ) -> Fit:
         classes = np.empty(0)
         if targets is not None and self.targets == "classes":
@@ -178,7 +185,7 @@ class Estimator:
         return Fit(
             session,
             scratch,
-            [stored(kept, scratch, "rows")],
+            _stored(kept, scratch, parts),
             len(block),
             block.shape[1],
             None if targets is None else -1,
@@ -264,6 +271,15 @@ class Estimator:
                 kept = block
             check_rows(kept, 0, columns=columns)
             yield kept
+
+
+def _stored(rows: Block, scratch: str, parts: int) -> list[str]:
+    if parts > len(rows):
+        raise ValueError(f"{parts} shards, and X has only {len(rows)} rows")
+    borders = [len(rows) * part // parts for part in range(parts + 1)]
+    return [
+        stored(rows[start:end], scratch, f"rows-{start:012d}") for start, end in pairwise(borders)
+    ]
 
 
 def _namenode(cluster: str | None) -> str:

@@ -39,24 +39,33 @@ CSR_FILE_BYTES: Final = 2 * 1024 * 1024
 class Session:
     """An engine and its file system; ends with `close`."""
 
-    def __init__(self, workers: int | None = None, cluster: str | None = None) -> None:
-        """`cluster`: a JobTracker's "host:port"; None: processes of this machine."""
+    def __init__(
+        self,
+        workers: int | None = None,
+        cluster: str | None = None,
+        *,
+        engine: Engine | None = None,
+    ) -> None:
+        """`cluster`: a JobTracker's "host:port"; None: processes of this machine, or an `engine`
+        that runs jobs on files of this machine and is closed with the session.
+        """
         self._id = f"session_{uuid.uuid4().hex[:12]}"
         self.workers: int | None = None
         self.engine: Engine
+        self.filesystem = "file://"
         if cluster is not None:
             if workers is not None:
                 raise ValueError(
                     f"workers={workers!r} with cluster={cluster!r}: the TaskTrackers' slots say "
                     "how many tasks run at once. Leave one of them out"
                 )
-            engine = ClusterEngine(cluster)
-            self.engine, self.filesystem = engine, f"bs://{engine.namenode()}"
+            remote = ClusterEngine(cluster)
+            self.engine, self.filesystem = remote, f"bs://{remote.namenode()}"
             return
         if workers is not None:
             whole_number("workers", workers)
         self.workers = workers or os.cpu_count() or 1
-        self.engine, self.filesystem = EmbeddedEngine(self.workers), "file://"
+        self.engine = engine or EmbeddedEngine(self.workers)
 
     def close(self) -> None:
         self.engine.close()
@@ -123,9 +132,11 @@ _CURRENT: Final[ContextVar[Session | None]] = ContextVar("mapred_ml_session", de
 
 
 @contextmanager
-def session(workers: int | None = None, cluster: str | None = None) -> Iterator[Session]:
+def session(
+    workers: int | None = None, cluster: str | None = None, *, engine: Engine | None = None
+) -> Iterator[Session]:
     """One engine for all that is fitted in the block."""
-    made = Session(workers, cluster)
+    made = Session(workers, cluster, engine=engine)
     token = _CURRENT.set(made)
     try:
         yield made

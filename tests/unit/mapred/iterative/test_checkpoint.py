@@ -49,6 +49,15 @@ def test_the_newest_is_taken_with_all_it_had(tmp_path):
     found.state["x"] += 1
 
 
+def test_a_metric_that_is_not_finite_does_no_harm(tmp_path):
+    ours = checkpoints(tmp_path)
+    metrics = {"loss": float("inf"), "moved": 0.5}
+    ours.save(Checkpoint(1, {}, (RoundRecord(1, 0.5, metrics),)))
+    (record,) = ours.latest().rounds
+    assert np.isnan(record.metrics["loss"])
+    assert record.metrics["moved"] == 0.5
+
+
 def test_the_last_two_are_kept(tmp_path):
     ours = checkpoints(tmp_path)
     for number in (1, 2, 3, 4):

@@ -77,6 +77,9 @@ def test_sparse_blocks_reckon_as_dense_ones():
     np.testing.assert_allclose(block @ weights[:, 0], dense @ weights[:, 0])
     np.testing.assert_allclose(block.T @ right, dense.T @ right)
     np.testing.assert_array_equal(block[2:7].toarray(), dense[2:7])
+    chosen = np.array([8, 0, 0, 5])
+    np.testing.assert_array_equal(block[chosen].toarray(), dense[chosen])
+    np.testing.assert_array_equal(type(block).joined([block, block[1:3]]).toarray()[9:], dense[1:3])
 
 
 def test_what_is_wrong_with_sparse_rows_and_targets_is_said():

@@ -1,0 +1,146 @@
+"""Parameter averaging: each shard goes some steps by itself, then all meet in the middle.
+
+A shard is a file's split. In a round it starts at the common weights, makes H steps of SGD,
+each on a batch of its rows, and sends its weights times its rows; the next common weights are
+the mean over all rows. More steps a round mean less traffic and more drift; with H = 1 and
+the whole shard as batch a round is one step of gradient descent on all rows.
+
+With slow momentum m (Wang et al.) the common weights move by the mean's way from them plus m
+times their last move.
+
+Batches come from random numbers that depend on seed, round and shard alone: who does the
+work, and how often, doesn't change the model.
+"""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mapred import Mapper, Param
+from mapred.formats.csr import Csr
+from mapred.iterative import Round
+from mapred.ml.network import Network
+from mapred.ml.rows import Block, check_rows
+from mapred.ml.summation import (
+    Rounds,
+    Summing,
+    Sums,
+    check_targets,
+    class_numbers,
+    separated,
+)
+
+
+class LocalSteps(Summing):
+    """The steps of one shard."""
+
+    def setup(self) -> None:
+        self._rows: list[Any] = []
+        self._right: list[Any] = []
+
+    def map(self, first: int, block: Block) -> None:
+        params = self.ctx.params
+        rows, targets = separated(block, params.target, params.columns)
+        assert targets is not None
+        if self.ctx.round == 1:
+            check_rows(rows, first, columns=params.columns or None)
+            check_targets(targets, first)
+        self._rows.append(rows)
+        self._right.append(class_numbers(targets, self.ctx.state["classes"]))
+
+    def cleanup(self) -> Iterator[tuple[str, Sums]]:
+        if not self._rows:
+            return
+        rows = _joined(self._rows)
+        right = np.concatenate(self._right)
+        params, state = self.ctx.params, self.ctx.state
+        network = Network(state["widths"], params.activation)
+        weights = state["weights"].copy()
+        rate = params.rate / (1.0 + params.decay * (self.ctx.round - 1))
+        for batch in self._batches(len(right)):
+            slope = network.slope(weights, rows[batch], right[batch])
+            weights -= rate * (slope + params.l2 * weights)
+        count = len(right)
+        yield (
+            "sum",
+            {
+                "rows": count,
+                "weights": count * weights,
+                # Of the weights that all began with.
+                "loss": network.loss(state["weights"], rows, right),
+            },
+        )
+
+    def _batches(self, count: int) -> Iterator[Any]:
+        params = self.ctx.params
+        size = min(params.batch or count, count)
+        steps = params.steps or -(-count // size)
+        if size == count:
+            for _ in range(steps):
+                yield slice(0, count)
+            return
+        split = self.ctx.split
+        assert split is not None
+        random = np.random.Generator(
+            np.random.Philox(
+                key=[params.seed, self.ctx.round],
+                counter=[0, 0, self.ctx.attempt.index, split.start],
+            )
+        )
+        order, at = random.permutation(count), 0
+        for _ in range(steps):
+            if at + size > count:
+                order, at = random.permutation(count), 0
+            yield np.sort(order[at : at + size])
+            at += size
+
+
+def _joined(blocks: list[Any]) -> Any:
+    if len(blocks) == 1:
+        return blocks[0]
+    if isinstance(blocks[0], Csr):
+        return Csr.joined(blocks)
+    return np.concatenate(blocks)
+
+
+class Averaging(Rounds):
+    """Local steps, a mean, and again."""
+
+    steps: int = Param(0, help="local steps a round; 0: as many as there are batches")
+    batch: int = Param(0, help="rows a step; 0: all of the shard")
+    rate: float = Param(0.1, help="how far a step goes down the slope")
+    decay: float = Param(0.0, help="in round r the rate is rate / (1 + decay (r - 1))")
+    momentum: float = Param(0.0, help="share of the last move that is made again")
+    l2: float = Param(0.0, help="weight of half the sum of the weights' squares")
+    activation: str = Param("relu", help="between layers: relu or tanh")
+    seed: int = Param(0, help="of the batches")
+
+    mapper: ClassVar[type[Mapper]] = LocalSteps
+    checkpoint_every: ClassVar[int] = 10
+
+    def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
+        mean = total["weights"] / total["rows"]
+        move = mean - state["weights"] + self.ctx.params.momentum * state["move"]
+        weights = state["weights"] + move
+        loss = total["loss"] / total["rows"]
+        shown = {"loss": loss, "moved": float(np.abs(move).max())}
+        fell = state["loss"] - loss
+        return {
+            **state,
+            "weights": weights,
+            "move": move,
+            "loss": loss,
+            "fell": fell,
+            "metrics": shown,
+        }
+
+    def arrived(self, turn: Round) -> str:
+        fell, tol = turn.state["fell"], self.ctx.params.tol
+        if not np.isfinite(turn.state["loss"]):
+            raise ValueError(
+                f"the loss of round {turn.number} is {turn.state['loss']}: take a smaller rate"
+            )
+        if turn.number > 1 and abs(fell) <= tol:
+            return f"the loss changed by {abs(fell):.3g}, at most {tol:g}"
+        return ""

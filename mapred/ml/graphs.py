@@ -1,0 +1,230 @@
+"""Graphs: PageRank, connected components, shortest paths and triangles; rounds in vertices.py.
+
+Input is a table of edges: from, to, and perhaps a weight; vertices are whole numbers, and
+those without an edge aren't there. An edge that is there twice counts twice, except for
+triangles. What was learned is in order of `vertices_`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from mapred.formats.csr import Csr
+from mapred.ml.estimator import Estimator, Fit
+from mapred.ml.parameters import number, whole_number
+from mapred.ml.rows import Matrix, Rows, as_matrix, paths_of
+from mapred.ml.vertices import Closing, Joining, Names, Ranking, Relaxing
+
+
+class _OnGraph(Estimator):
+    """What the four have in common."""
+
+    vertices_: npt.NDArray[np.int64]
+
+    @contextmanager
+    def _edges(self, edges: Rows) -> Iterator[tuple[Fit, Any, int]]:
+        """(input, what tasks are told of the vertices, their number)."""
+        if isinstance(edges, Csr) or hasattr(edges, "tocsr"):
+            raise ValueError("X is a sparse table, and a list of edges is needed: from, to, weight")
+        if paths_of(edges) is None:
+            rows = as_matrix(edges)
+            _check_edges(rows)
+            names, places = np.unique(rows[:, :2], return_inverse=True)
+            numbered = np.column_stack([places.reshape(-1, 2), rows[:, 2:]])
+            with self._fitting(numbered) as fit:
+                self._name(names)
+                yield fit, None, len(names)
+            return
+        with self._fitting(edges) as fit:
+            names = self._loop(fit, Names).state["vertices"]
+            self._name(names)
+            yield fit, names, len(names)
+
+    def _name(self, names: Matrix) -> None:
+        if not (names == np.rint(names)).all():
+            wrong = names[names != np.rint(names)][0]
+            raise ValueError(f"a vertex is called {wrong:g}, and whole numbers are needed")
+        self.vertices_ = names.astype(np.int64)
+
+    def _place(self, vertex: Any) -> int:
+        at = int(np.searchsorted(self.vertices_, vertex))
+        if at == len(self.vertices_) or self.vertices_[at] != vertex:
+            raise ValueError(f"no edge has the vertex {vertex!r}")
+        return at
+
+
+def _check_edges(rows: Matrix) -> None:
+    if rows.shape[1] not in (2, 3):
+        raise ValueError(
+            f"X has {rows.shape[1]} columns: from and to, and perhaps a weight, are needed"
+        )
+
+
+class PageRank(_OnGraph):
+    """The share of time that a walker spends at each vertex.
+
+    Args:
+        alpha: how likely he follows an edge, by weight; else, and where there's none, he goes
+            anywhere.
+        tol: the change per vertex, in a round, at which ranks have arrived.
+        max_iter: rounds at most.
+        workers, cluster, verbose: where it runs, and whether it tells of its rounds (KMeans).
+
+    After `fit`: ranks_.
+    """
+
+    ranks_: Matrix
+
+    def __init__(
+        self,
+        alpha: float = 0.85,
+        *,
+        tol: float = 1e-6,
+        max_iter: int = 100,
+        workers: int | None = None,
+        cluster: str | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.alpha = alpha
+        self.tol = tol
+        self.max_iter = max_iter
+        self.workers = workers
+        self.cluster = cluster
+        self.verbose = verbose
+
+    def fit(self, X: Rows, y: object = None) -> Self:  # noqa: N803
+        """Raises ValueError: X or a parameter is impossible; says which and why."""
+        number("alpha", self.alpha, 0.0, 1.0)
+        number("tol", self.tol)
+        whole_number("max_iter", self.max_iter)
+        with self._edges(X) as (fit, names, count):
+            begin = {
+                "vertices": names,
+                "ranks": np.full(count, 1.0 / count),
+                "leaving": None,
+                "shares": None,
+            }
+            self.ranks_ = self._loop(
+                fit,
+                Ranking,
+                begin=begin,
+                alpha=float(self.alpha),
+                tol=float(self.tol),
+                # The first round only adds up what leaves each vertex.
+                max_iter=self.max_iter + 1,
+            ).state["ranks"]
+        return self
+
+
+class ConnectedComponents(_OnGraph):
+    """Which vertices hang together, whatever the directions of the edges.
+
+    After `fit`: labels_ (of each vertex the smallest one in its component), n_components_.
+    """
+
+    labels_: npt.NDArray[np.int64]
+    n_components_: int
+
+    def __init__(
+        self,
+        *,
+        max_iter: int = 100,
+        workers: int | None = None,
+        cluster: str | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.max_iter = max_iter
+        self.workers = workers
+        self.cluster = cluster
+        self.verbose = verbose
+
+    def fit(self, X: Rows, y: object = None) -> Self:  # noqa: N803
+        """Raises ValueError: X or a parameter is impossible; says which and why."""
+        whole_number("max_iter", self.max_iter)
+        with self._edges(X) as (fit, names, count):
+            begin = {"vertices": names, "labels": np.arange(count)}
+            found = self._loop(fit, Joining, begin=begin, max_iter=self.max_iter).state["labels"]
+        self.labels_ = self.vertices_[found]
+        self.n_components_ = len(np.unique(found))
+        return self
+
+
+class ShortestPaths(_OnGraph):
+    """The lengths of the shortest ways from one vertex to all.
+
+    Args:
+        source: where the ways begin.
+        directed: whether edges lead one way only.
+        max_iter: rounds at most: edges of the longest of the ways, and one.
+        workers, cluster, verbose: where it runs, and whether it tells of its rounds (KMeans).
+
+    After `fit`: lengths_ (sums of weights, or numbers of edges; infinite: there's no way).
+    """
+
+    lengths_: Matrix
+
+    def __init__(
+        self,
+        source: int = 0,
+        *,
+        directed: bool = True,
+        max_iter: int = 1000,
+        workers: int | None = None,
+        cluster: str | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.source = source
+        self.directed = directed
+        self.max_iter = max_iter
+        self.workers = workers
+        self.cluster = cluster
+        self.verbose = verbose
+
+    def fit(self, X: Rows, y: object = None) -> Self:  # noqa: N803
+        """Raises ValueError: X or a parameter is impossible; says which and why."""
+        whole_number("max_iter", self.max_iter)
+        with self._edges(X) as (fit, names, count):
+            lengths = np.full(count, np.inf)
+            lengths[self._place(self.source)] = 0.0
+            self.lengths_ = self._loop(
+                fit,
+                Relaxing,
+                begin={"vertices": names, "lengths": lengths},
+                directed=bool(self.directed),
+                max_iter=self.max_iter,
+            ).state["lengths"]
+        return self
+
+
+class TriangleCount(_OnGraph):
+    """In how many triangles each vertex is; edges have no direction, and count once.
+
+    After `fit`: triangles_, n_triangles_, transitivity_ (of all pairs of edges that meet, the
+    share whose ends are joined).
+    """
+
+    triangles_: npt.NDArray[np.int64]
+    n_triangles_: int
+    transitivity_: float
+
+    def __init__(
+        self, *, workers: int | None = None, cluster: str | None = None, verbose: bool = False
+    ) -> None:
+        self.workers = workers
+        self.cluster = cluster
+        self.verbose = verbose
+
+    def fit(self, X: Rows, y: object = None) -> Self:  # noqa: N803
+        """Raises ValueError: X is no list of edges; says why."""
+        with self._edges(X) as (fit, names, count):
+            begin = {"vertices": names, "count": count}
+            found = self._loop(fit, Closing, begin=begin, max_iter=2).state
+        self.triangles_ = found["triangles"]
+        self.n_triangles_ = int(self.triangles_.sum()) // 3
+        degrees = found["degrees"].astype(np.float64)
+        pairs = float((degrees * (degrees - 1)).sum() / 2)
+        self.transitivity_ = 3 * self.n_triangles_ / pairs if pairs else 0.0
+        return self

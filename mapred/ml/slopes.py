@@ -1,0 +1,88 @@
+"""Loss, slope and curvature of logistic and softmax regression, over all rows, in one round.
+
+Weights are a row for each class, its constant last; with two classes there is one row, which
+says how much likelier the second is. The loss is the mean over the rows of -log of the
+probability of the right class, and half the squared weights times `l2`.
+"""
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mapred import Mapper, Param
+from mapred.formats.csr import Csr
+from mapred.iterative import Round
+from mapred.ml.classifier import log_sum_exp
+from mapred.ml.descent import Evaluation, moved
+from mapred.ml.rows import Matrix
+from mapred.ml.summation import Rounds, Summing, Sums, class_numbers
+
+
+class Sloping(Summing):
+    """Sums over rows; means and penalties are the driver's."""
+
+    def part(self, rows: Any, targets: Any) -> Sums:
+        state = self.ctx.state
+        weights = state["point"].reshape(-1, rows.shape[1] + 1)
+        scores = rows @ weights[:, :-1].T + weights[:, -1]
+        right = class_numbers(targets, state["classes"])
+        if len(weights) == 1:
+            score = scores[:, 0]
+            loss = float(np.logaddexp(0.0, score).sum() - score @ right)
+            shares = 1.0 / (1.0 + np.exp(-score))[:, None]
+            errors = shares - right[:, None]
+        else:
+            total = log_sum_exp(scores)
+            loss = float((total - scores[np.arange(len(right)), right]).sum())
+            shares = np.exp(scores - total[:, None])
+            errors = shares.copy()
+            errors[np.arange(len(right)), right] -= 1.0
+        slope = np.column_stack([(rows.T @ errors).T, errors.sum(axis=0)])
+        found = {"rows": len(right), "loss": loss, "slope": slope.ravel()}
+        if self.ctx.params.curvature:
+            found["curvature"] = _curvature(rows, shares)
+        return found
+
+
+def _curvature(rows: Any, shares: Matrix) -> Matrix:
+    dense = rows.toarray() if isinstance(rows, Csr) else rows
+    table = np.column_stack([dense, np.ones(len(dense))])
+    classes, columns = shares.shape[1], table.shape[1]
+    found = np.empty((classes, columns, classes, columns))
+    for a in range(classes):
+        for b in range(a, classes):
+            weight = shares[:, a] * ((a == b) - shares[:, b])
+            found[a, :, b] = found[b, :, a] = (table * weight[:, None]).T @ table
+    return found.reshape(classes * columns, classes * columns)
+
+
+class Descent(Rounds):
+    """Evaluates a point a round; descent.py says where."""
+
+    curvature: bool = Param(False, help="Newton's directions, else L-BFGS's")
+    l1: float = Param(0.0, help="weight of the sum of the weights' sizes")
+    l2: float = Param(0.0, help="weight of half the sum of their squares")
+    intercept: bool = Param(True, help="whether constants are learned")
+
+    mapper: ClassVar[type[Mapper]] = Sloping
+    checkpoint_every: ClassVar[int] = 10
+
+    def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
+        params, point = self.ctx.params, state["point"]
+        columns = params.columns + 1
+        # Constants aren't made small.
+        penalised = np.arange(len(point)) % columns != columns - 1
+        free = penalised | params.intercept
+        slope = (total["slope"] / total["rows"] + params.l2 * penalised * point) * free
+        curvature = None
+        if params.curvature:
+            curvature = total["curvature"] / total["rows"] + params.l2 * np.diag(1.0 * penalised)
+            curvature = np.where(np.outer(free, free), curvature, 0.0)
+        loss = total["loss"] / total["rows"] + 0.5 * params.l2 * float(point @ (penalised * point))
+        here = Evaluation(loss, slope, curvature)
+        best = {**state, **moved(state, here, params.l1 * penalised, params.tol)}
+        shown = {"loss": best["best"]["value"], "slope": best["best"]["steepness"]}
+        return {**best, "metrics": shown}
+
+    def arrived(self, turn: Round) -> str:
+        return str(turn.state["why"])

@@ -1,0 +1,304 @@
+"""Programs on the vertices of a graph, in the manner of Pregel: what goes along the edges in a
+round, and what a vertex makes of what it gets.
+
+Edges are rows (from, to) or (from, to, weight). They stay decoded where they are mapped; the
+values of the vertices are the state. A map gathers what goes along its edges into one array
+of a number a vertex, so a round shuffles (vertices × splits) numbers, however many edges.
+
+    Ranking       PageRank: each vertex shares out its rank
+    Joining       connected components: the smallest label, and the label's label
+    Relaxing      shortest paths: the nearest of the neighbours, and the way from there
+    Closing       triangles: edges between the neighbours of an edge's end
+"""
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mapred import Mapper, Param
+from mapred.iterative import Round
+from mapred.ml.rows import Matrix
+from mapred.ml.summation import Adding, OnePass, Rounds, Summing, Sums
+
+# What is looked up at once when triangles are closed.
+_WEDGES_AT_ONCE = 1 << 20
+
+
+def edges_of(rows: Matrix, vertices: Any) -> tuple[Any, Any, Any]:
+    """(from, to, weights) of the edges; ends as places among `vertices`, or as they are.
+
+    Raises:
+        ValueError: rows that are no edges.
+    """
+    if rows.shape[1] not in (2, 3):
+        raise ValueError(
+            f"edges have {rows.shape[1]} columns: from and to, and perhaps a weight, are needed"
+        )
+    source, target = rows[:, 0], rows[:, 1]
+    if vertices is None:
+        ends = source.astype(np.int64), target.astype(np.int64)
+    else:
+        ends = np.searchsorted(vertices, source), np.searchsorted(vertices, target)
+    return *ends, rows[:, 2] if rows.shape[1] == 3 else np.ones(len(rows))
+
+
+def smallest(left: Sums | None, right: Sums) -> Sums:
+    if left is None:
+        return right
+    return {name: np.minimum(left[name], right[name]) for name in left}
+
+
+class Smallest(Adding):
+    plus = staticmethod(smallest)
+
+
+def united(left: Sums | None, right: Sums) -> Sums:
+    if left is None:
+        return right
+    return {"vertices": np.union1d(left["vertices"], right["vertices"])}
+
+
+class Naming(Summing):
+    plus = staticmethod(united)
+
+    def part(self, rows: Any, targets: Any) -> Sums:
+        edges_of(rows, None)
+        return {"vertices": np.unique(rows[:, :2])}
+
+
+class Uniting(Adding):
+    plus = staticmethod(united)
+
+
+class Names(OnePass):
+    """The vertices that edges have, in order."""
+
+    mapper: ClassVar[type[Mapper]] = Naming
+    reducer = Uniting
+
+    def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
+        return total
+
+
+# --- PageRank
+
+
+class Sharing(Summing):
+    """The first round adds up the weights that leave each vertex."""
+
+    def part(self, rows: Any, targets: Any) -> Sums:
+        state = self.ctx.state
+        source, target, weights = edges_of(rows, state["vertices"])
+        count = len(state["ranks"])
+        if state["leaving"] is None:
+            if weights.min(initial=0.0) < 0:
+                raise ValueError(f"an edge has the weight {weights.min():g}: below 0")
+            return {"leaving": np.bincount(source, weights, minlength=count)}
+        shares = state["shares"][source] * weights
+        return {"ranks": np.bincount(target, shares, minlength=count)}
+
+
+class Ranking(Rounds):
+    """Ranks that stay the same when they are shared out along the edges."""
+
+    alpha: float = Param(0.85, help="share of a rank that goes along the edges")
+
+    mapper: ClassVar[type[Mapper]] = Sharing
+    checkpoint_every: ClassVar[int] = 10
+
+    def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
+        ranks, change = state["ranks"], np.inf
+        leaving = total["leaving"] if state["leaving"] is None else state["leaving"]
+        if state["leaving"] is not None:
+            alpha, count = self.ctx.params.alpha, len(ranks)
+            # What no edge takes along is everybody's.
+            loose = float(ranks[leaving == 0].sum())
+            ranks = alpha * (total["ranks"] + loose / count) + (1.0 - alpha) / count
+            change = float(np.abs(ranks - state["ranks"]).sum())
+        shares = np.divide(ranks, leaving, out=np.zeros_like(ranks), where=leaving > 0)
+        return {
+            "vertices": state["vertices"],
+            "ranks": ranks,
+            "leaving": leaving,
+            "shares": shares,
+            "change": change,
+            "metrics": {"change": change} if np.isfinite(change) else {},
+        }
+
+    def arrived(self, turn: Round) -> str:
+        limit = self.ctx.params.tol * len(turn.state["ranks"])
+        if turn.state["change"] < limit:
+            return f"the ranks changed by {turn.state['change']:.3g}, less than {limit:g}"
+        return ""
+
+
+# --- connected components
+
+
+class Hooking(Summing):
+    plus = staticmethod(smallest)
+
+    def part(self, rows: Any, targets: Any) -> Sums:
+        state = self.ctx.state
+        source, target, _ = edges_of(rows, state["vertices"])
+        labels = state["labels"]
+        found, ends = labels.copy(), (labels[source], labels[target])
+        # Onto the label's own vertex, so that whole trees move at once.
+        np.minimum.at(found, ends[0], ends[1])
+        np.minimum.at(found, ends[1], ends[0])
+        return {"labels": found}
+
+
+class Joining(Rounds):
+    """Of each vertex the smallest vertex that it is connected with, whatever the directions."""
+
+    mapper: ClassVar[type[Mapper]] = Hooking
+    reducer = Smallest
+    checkpoint_every: ClassVar[int] = 10
+
+    def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
+        labels = total["labels"]
+        while not np.array_equal(further := labels[labels], labels):
+            labels = further
+        changed = int((labels != state["labels"]).sum())
+        shown = {"changed": changed, "components": int((labels == np.arange(len(labels))).sum())}
+        return {**state, "labels": labels, "changed": changed, "metrics": shown}
+
+    def arrived(self, turn: Round) -> str:
+        return "" if turn.state["changed"] else "no label changed"
+
+
+# --- shortest paths
+
+
+class Reaching(Summing):
+    plus = staticmethod(smallest)
+
+    def part(self, rows: Any, targets: Any) -> Sums:
+        state = self.ctx.state
+        source, target, weights = edges_of(rows, state["vertices"])
+        if self.ctx.round == 1 and weights.min(initial=0.0) < 0:
+            raise ValueError(f"an edge has the length {weights.min():g}: below 0")
+        lengths = state["lengths"]
+        found = lengths.copy()
+        np.minimum.at(found, target, lengths[source] + weights)
+        if not self.ctx.params.directed:
+            np.minimum.at(found, source, lengths[target] + weights)
+        return {"lengths": found}
+
+
+class Relaxing(Rounds):
+    """Lengths of the shortest ways from some vertices; infinite where there's none."""
+
+    directed: bool = Param(True, help="whether edges lead one way only")
+
+    mapper: ClassVar[type[Mapper]] = Reaching
+    reducer = Smallest
+    checkpoint_every: ClassVar[int] = 10
+
+    def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
+        lengths = total["lengths"]
+        shorter = int((lengths < state["lengths"]).sum())
+        shown = {"shortened": shorter, "reached": int(np.isfinite(lengths).sum())}
+        return {**state, "lengths": lengths, "shorter": shorter, "metrics": shown}
+
+    def arrived(self, turn: Round) -> str:
+        return "" if turn.state["shorter"] else "no way became shorter"
+
+
+# --- triangles
+
+
+def gathered(left: Sums | None, right: Sums) -> Sums:
+    """Counted edges of both; or numbers, added."""
+    if left is None:
+        return right
+    if "edges" not in left:
+        return {"triangles": left["triangles"] + right["triangles"]}
+    edges, places = np.unique(np.concatenate([left["edges"], right["edges"]]), return_inverse=True)
+    times = np.bincount(places, np.concatenate([left["times"], right["times"]]))
+    return {"edges": edges, "times": times}
+
+
+class Closed(Summing):
+    """First which edges there are, and how often; then the triangles that each closes."""
+
+    plus = staticmethod(gathered)
+
+    def part(self, rows: Any, targets: Any) -> Sums:
+        state = self.ctx.state
+        source, target, _ = edges_of(rows, state["vertices"])
+        apart = source != target
+        source, target = source[apart], target[apart]
+        count = state["count"]
+        if self.ctx.round == 1:
+            low, high = np.minimum(source, target), np.maximum(source, target)
+            edges, times = np.unique(low * count + high, return_counts=True)
+            return {"edges": edges, "times": times.astype(np.float64)}
+        # From the end with fewer edges: then no vertex has many that lead on.
+        order, starts, ends = state["order"], state["starts"], state["ends"]
+        swap = order[source] > order[target]
+        a, b = np.where(swap, target, source), np.where(swap, source, target)
+        place = np.searchsorted(state["keys"], order[a] * count + order[b])
+        found = np.zeros(count)
+        lengths = starts[order[a] + 1] - starts[order[a]]
+        borders = np.cumsum(lengths)
+        first = 0
+        while first < len(a):
+            base = borders[first - 1] if first else 0
+            last = max(first + 1, int(np.searchsorted(borders, base + _WEDGES_AT_ONCE)))
+            part = slice(first, last)
+            edge = np.repeat(np.arange(first, min(last, len(a))), lengths[part])
+            begun = borders[part] - lengths[part] - base
+            offset = np.arange(len(edge)) - np.repeat(begun, lengths[part])
+            third = ends[starts[order[a[edge]]] + offset]
+            wanted = order[b[edge]] * count + third
+            at = np.minimum(np.searchsorted(state["keys"], wanted), len(state["keys"]) - 1)
+            closed = state["keys"][at] == wanted
+            # An edge that is there twice closes its triangles half each time.
+            share = 1.0 / state["times"][place[edge[closed]]]
+            for vertex in (a[edge[closed]], b[edge[closed]], state["back"][third[closed]]):
+                found += np.bincount(vertex, share, minlength=count)
+            first = last
+        return {"triangles": found}
+
+
+class Gathering(Adding):
+    plus = staticmethod(gathered)
+
+
+class Closing(Rounds):
+    """Of each vertex in how many triangles it is; edges have no direction here."""
+
+    mapper: ClassVar[type[Mapper]] = Closed
+    reducer = Gathering
+
+    def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
+        count = state["count"]
+        if "triangles" in total:
+            found = np.rint(total["triangles"]).astype(np.int64)
+            return {**state, "triangles": found, "metrics": {"triangles": int(found.sum()) // 3}}
+        low, high = np.divmod(total["edges"], count)
+        degrees = np.bincount(low, minlength=count) + np.bincount(high, minlength=count)
+        # Vertices numbered by their degree: edges lead from the smaller number.
+        back = np.argsort(degrees, kind="stable")
+        order = np.empty(count, np.int64)
+        order[back] = np.arange(count)
+        a, b = np.minimum(order[low], order[high]), np.maximum(order[low], order[high])
+        keys = a * count + b
+        sorting = np.argsort(keys, kind="stable")
+        starts = np.concatenate([[0], np.cumsum(np.bincount(a, minlength=count))])
+        return {
+            **state,
+            "order": order,
+            "back": back,
+            "keys": keys[sorting],
+            "times": total["times"][sorting],
+            "starts": starts,
+            "ends": b[sorting],
+            "degrees": degrees,
+            "metrics": {"edges": len(keys)},
+        }
+
+    def arrived(self, turn: Round) -> str:
+        return "two rounds are enough" if turn.number == 2 else ""

@@ -1,0 +1,116 @@
+"""Graphs against networkx: ranks to 1e-9, the rest equal."""
+
+import networkx as nx
+import numpy as np
+import pytest
+
+from mapred.ml import (
+    ConnectedComponents,
+    ConvergenceWarning,
+    PageRank,
+    ShortestPaths,
+    TriangleCount,
+)
+
+# Real graphs that networkx brings along, and one with vertices that lead nowhere.
+KARATE = nx.karate_club_graph()
+WOMEN = nx.convert_node_labels_to_integers(nx.davis_southern_women_graph(), first_label=100)
+LOOSE = nx.gnp_random_graph(60, 0.03, seed=4, directed=True)
+GRAPHS = pytest.mark.parametrize("graph", [KARATE, WOMEN, LOOSE], ids=["karate", "women", "loose"])
+
+
+def edges_of(graph, weight=None):
+    rows = [(a, b, data.get(weight, 1.0)) for a, b, data in graph.edges(data=True)]
+    return np.array(rows, float)
+
+
+def both_ways(graph, weight=None):
+    edges = edges_of(graph, weight)
+    return edges if graph.is_directed() else np.concatenate([edges, edges[:, [1, 0, 2]]])
+
+
+def touched(graph):
+    return graph.edge_subgraph(graph.edges).copy()
+
+
+@GRAPHS
+@pytest.mark.parametrize("weight", [None, "weight"])
+def test_ranks_are_networkxs(graph, weight):
+    theirs = nx.pagerank(touched(graph), tol=1e-13, max_iter=1000, weight=weight)
+    ours = PageRank(tol=1e-13, max_iter=1000).fit(both_ways(graph, weight))
+    assert ours.vertices_.tolist() == sorted(theirs)
+    expected = [theirs[vertex] for vertex in ours.vertices_]
+    np.testing.assert_allclose(ours.ranks_, expected, rtol=0, atol=1e-9)
+    changes = [entry["change"] for entry in ours.history_[1:]]
+    assert changes[-1] < changes[0]
+
+
+def test_edges_in_files_keep_the_names_of_their_vertices(tmp_path):
+    edges = both_ways(WOMEN)[:, :2]
+    np.savetxt(tmp_path / "a.csv", edges[:70], delimiter=",", fmt="%d")
+    np.savetxt(tmp_path / "b.csv", edges[70:], delimiter=",", fmt="%d")
+    ours, array = PageRank(tol=1e-12).fit(tmp_path), PageRank(tol=1e-12).fit(edges)
+    assert ours.vertices_.tolist() == array.vertices_.tolist()
+    np.testing.assert_allclose(ours.ranks_, array.ranks_, rtol=1e-12)
+
+
+@GRAPHS
+def test_components_are_networkxs(graph):
+    graph = touched(graph)
+    find = nx.weakly_connected_components if graph.is_directed() else nx.connected_components
+    expected = {vertex: min(part) for part in find(graph) for vertex in part}
+    ours = ConnectedComponents().fit(edges_of(graph))
+    assert dict(zip(ours.vertices_.tolist(), ours.labels_.tolist(), strict=True)) == expected
+    assert ours.n_components_ == len(set(expected.values()))
+
+
+def test_a_long_chain_is_joined_in_few_rounds():
+    chain = np.random.default_rng(2).permutation(2000)
+    ours = ConnectedComponents().fit(np.column_stack([chain[:-1], chain[1:]]))
+    assert ours.n_components_ == 1
+    assert ours.n_iter_ < 15
+
+
+@GRAPHS
+@pytest.mark.parametrize("weight", [None, "weight"])
+def test_ways_are_as_long_as_networkxs(graph, weight):
+    graph = touched(graph)
+    source = min(graph)
+    theirs = nx.single_source_dijkstra_path_length(graph, source, weight=weight or (lambda *_: 1))
+    ours = ShortestPaths(source, directed=graph.is_directed()).fit(edges_of(graph, weight))
+    expected = [theirs.get(vertex, np.inf) for vertex in ours.vertices_]
+    assert ours.lengths_.tolist() == expected
+
+
+@GRAPHS
+def test_triangles_are_networkxs(graph, monkeypatch):
+    monkeypatch.setattr("mapred.ml.vertices._WEDGES_AT_ONCE", 50)
+    graph = nx.Graph(touched(graph))
+    # Each edge twice, in both directions, and a loop.
+    rows = np.concatenate([both_ways(graph)[:, :2], edges_of(graph)[:5, :2], [[100, 100]]])
+    theirs = nx.triangles(graph)
+    ours = TriangleCount().fit(rows)
+    found = dict(zip(ours.vertices_.tolist(), ours.triangles_.tolist(), strict=True))
+    assert {vertex: found[vertex] for vertex in theirs} == theirs
+    assert ours.transitivity_ == pytest.approx(nx.transitivity(graph))
+
+
+@pytest.mark.parametrize(
+    ("fit", "words"),
+    [
+        (lambda: PageRank(alpha=1.5).fit([[0, 1]]), "alpha=1.5"),
+        (lambda: PageRank().fit([[0, 1, 2, 3]]), "X has 4 columns: from and to"),
+        (lambda: PageRank().fit([[0, 1.5]]), "a vertex is called 1.5"),
+        (lambda: ShortestPaths(7).fit([[0, 1]]), "no edge has the vertex 7"),
+    ],
+)
+def test_what_is_no_graph_is_refused(fit, words):
+    with pytest.raises(ValueError, match=words):
+        fit()
+
+
+def test_negative_lengths_and_a_search_that_is_cut_off_are_told():
+    with pytest.raises(Exception, match="an edge has the length -1"):
+        ShortestPaths(0).fit([[0, 1, -1]])
+    with pytest.warns(ConvergenceWarning, match="reached 3"):
+        ShortestPaths(0, max_iter=2).fit([[0, 1], [1, 2], [2, 3], [3, 4]])
