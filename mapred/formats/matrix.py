@@ -28,7 +28,6 @@ from mapred.formats.csr import CsrReader
 from mapred.formats.libsvm import LibsvmReader
 from mapred.formats.lines import BLOCK_BYTES, LineBlocks
 from mapred.formats.npy import NpyReader
-from mapred.formats.parquet import ParquetInput, ParquetReader
 from mapred.formats.port import RecordBatch, RecordReader
 from mapred.model import Split
 from mapred.storage.port import Storage
@@ -63,6 +62,9 @@ class ParquetMatrixReader:
     """The row groups of one split: (number of the first row, rows)."""
 
     def __init__(self, split: Split, storage: Storage) -> None:
+        # Only who reads Parquet waits for what it takes.
+        from mapred.formats.parquet import ParquetInput, ParquetReader
+
         self._uri = split.uri
         self._reader = ParquetReader(ParquetInput(), split, storage)
 
