@@ -10,6 +10,7 @@
     rereplication  the blocks of a dead DataNode, made anew
     shell       `mapred fs ls /`
     scheduling  tasks that do nothing, small jobs, and the core with a large cluster
+    loops       rounds of k-means, logistic regression and PageRank
 
 `ratio` is of speeds, ours over the other's, from one run; `at least` and `aim` are what we
 hold ourselves to and what we want.
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from benchmarks import (
     empty_job,
+    loops,
     namespace,
     rereplication,
     restart,
@@ -82,6 +84,8 @@ def main() -> None:
             tasks=100 if quick else 3000,
             trackers=50 if quick else 2000,
             jobs=5 if quick else 200,
+        "loops": lambda: loops.run(
+            rows=20_000 if quick else 1_000_000, vertices=2_000 if quick else 100_000
         ),
     }
     if unknown := set(options.names) - set(entries):

@@ -11,7 +11,8 @@
 
 Parameters are those of `__init__`, stored under their own names and checked by `fit`; what was
 learned ends with an underscore, as in scikit-learn. All report history_ (what the loop shows
-of each round), n_iter_ and converged_, and warn when they stopped without converging.
+of each round), round_seconds_, n_iter_ and converged_, and warn when they stopped without
+converging.
 """
 
 import inspect
@@ -87,6 +88,7 @@ class Estimator:
     n_iter_: int
     converged_: bool
     history_: list[dict[str, float]]
+    round_seconds_: list[float]
     classes_: npt.NDArray[Any]
 
     # --- parameters
@@ -238,6 +240,7 @@ class Estimator:
         self.n_iter_ = len(result.rounds)
         self.converged_ = result.stop.converged
         self.history_ = [dict(record.metrics) for record in result.rounds]
+        self.round_seconds_ = [record.seconds for record in result.rounds]
         if not self.converged_:
             last = self.history_[-1] if self.history_ else {}
             shown = ", ".join(f"{name} {value:.6g}" for name, value in last.items())

@@ -1,8 +1,8 @@
 """KMeans: the rounds of lloyd.py behind scikit-learn's names.
 
 The same start gives the same centres as scikit-learn's Lloyd, up to the last bits, with these
-differences: `init` is "random" or the centres themselves, one start is made (no n_init), and a
-centre that loses all its rows stays where it is.
+differences: `init` is "random", "k-means||" or the centres themselves, one start is made (no
+n_init), and a centre that loses all its rows stays where it is.
 """
 
 from typing import Any, Self
@@ -15,6 +15,7 @@ from mapred.ml.estimator import Estimator, Fit
 from mapred.ml.lloyd import RANDOM, Lloyd, nearest
 from mapred.ml.parameters import number, whole_number
 from mapred.ml.rows import Matrix, Rows, as_matrix
+from mapred.ml.seeding import DRAWS, PARALLEL, Seeding, beginning_at, chosen_centres, first_row
 
 
 class KMeans(Estimator):
@@ -22,7 +23,8 @@ class KMeans(Estimator):
 
     Args:
         n_clusters: how many centres.
-        init: "random" (rows drawn by `random_state`), or an array of n_clusters rows.
+        init: "random" (rows drawn by `random_state`), "k-means||" (rows far from one another,
+            found in a few more rounds: seeding.py), or an array of n_clusters rows.
         max_iter: rounds at most.
         tol: the centres' way, relative to the variance, at which they have arrived.
         random_state: seed of a random start.
@@ -72,6 +74,8 @@ class KMeans(Estimator):
             raise ValueError(f"init has {len(centres)} rows, and n_clusters={self.n_clusters}")
         with self._fitting(X) as fit:
             self._check_against(fit, centres)
+            if isinstance(self.init, str) and self.init == PARALLEL:
+                centres = self._spread(fit)
             result = self._loop(
                 fit,
                 Lloyd,
@@ -108,13 +112,27 @@ class KMeans(Estimator):
     def fit_transform(self, X: Rows, y: object = None) -> Matrix:  # noqa: N803
         return self.fit(X).transform(X)
 
+    def _spread(self, fit: Fit) -> Matrix:
+        """A start by k-means||."""
+        found = self._loop(
+            fit,
+            Seeding,
+            begin=beginning_at(first_row(fit, self.random_state)),
+            clusters=self.n_clusters,
+            seed=self.random_state,
+            max_iter=DRAWS + 2,
+        )
+        return chosen_centres(found.state, self.n_clusters, self.random_state)
+
     def _check_parameters(self) -> None:
         whole_number("n_clusters", self.n_clusters)
         whole_number("max_iter", self.max_iter)
         whole_number("random_state", self.random_state, 0)
         number("tol", self.tol)
-        if isinstance(self.init, str) and self.init != RANDOM:
-            raise ValueError(f"init={self.init!r}: 'random', or an array of the first centres")
+        if isinstance(self.init, str) and self.init not in (RANDOM, PARALLEL):
+            raise ValueError(
+                f"init={self.init!r}: '{RANDOM}', '{PARALLEL}', or an array of the first centres"
+            )
 
     def _check_against(self, fit: Fit, centres: Matrix | None) -> None:
         if fit.rows < self.n_clusters:

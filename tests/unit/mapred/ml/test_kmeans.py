@@ -103,6 +103,25 @@ def test_a_line_is_written_per_round_when_asked_for(capsys):
     assert lines[0].startswith("round 1  inertia ")
 
 
+def test_a_start_of_rows_far_from_one_another_is_near_the_best(tmp_path):
+    random = np.random.default_rng(6)
+    # Twelve heaps, of which most random starts miss some.
+    heaps = random.normal(size=(12, 3)) * 50
+    rows = heaps[np.arange(1200) % 12] + random.normal(size=(1200, 3))
+    best = oracle(rows, heaps).inertia_
+    models = [KMeans(12, init="k-means||", random_state=seed).fit(rows) for seed in (1, 1, 2)]
+    assert all(model.inertia_ <= 1.05 * best for model in models[:1])
+    a, b, c = (model.cluster_centers_.tobytes() for model in models)
+    assert a == b != c
+    sparse = KMeans(12, init="k-means||", random_state=1).fit(csr_matrix(rows))
+    assert sparse.inertia_ == pytest.approx(models[0].inertia_)
+
+
+def test_too_few_rows_that_differ_are_told():
+    with pytest.raises(ValueError, match=r"found only 2 centres .* take fewer"):
+        KMeans(3, init="k-means||").fit([[0.0], [0.0], [1.0], [1.0]])
+
+
 def test_a_centre_without_rows_stays_where_it_is():
     rows = np.array([[0.0], [1.0], [10.0], [11.0]])
     model = KMeans(3, init=[[0.0], [10.0], [99.0]]).fit(rows)
@@ -118,7 +137,7 @@ def test_a_centre_without_rows_stays_where_it_is():
         ({"max_iter": 0}, "max_iter=0"),
         ({"tol": -1}, "tol=-1"),
         ({"tol": float("nan")}, "tol=nan"),
-        ({"init": "k-means++"}, "'random', or an array"),
+        ({"init": "k-means++"}, r"'random', 'k-means\|\|', or an array"),
         ({"init": IRIS[:2]}, "init has 2 rows, and n_clusters=3"),
         ({"init": IRIS[:3, :2]}, "init has 2 columns, and X has 4"),
         ({"n_clusters": 151}, "X has only 150 rows"),
