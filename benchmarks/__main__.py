@@ -84,6 +84,7 @@ def main() -> None:
             tasks=100 if quick else 3000,
             trackers=50 if quick else 2000,
             jobs=5 if quick else 200,
+        ),
         "loops": lambda: loops.run(
             rows=20_000 if quick else 1_000_000, vertices=2_000 if quick else 100_000
         ),

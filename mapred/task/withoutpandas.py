@@ -47,20 +47,9 @@ class _Watch(MetaPathFinder):
         with contextlib.suppress(ValueError):
             sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
-        # pyarrow's own import, as that of its data sets, holds a lock that looking would wait for.
-        if spec and spec.loader and not _within_pyarrow(sys._getframe(1)):
+        if spec and spec.loader:
             _follow(spec.loader)
         return spec
-
-
-def _within_pyarrow(frame: FrameType | None) -> bool:
-    """Whether pyarrow itself imports, for whomever."""
-    while frame:
-        name = str(frame.f_globals.get("__name__", ""))
-        if not f"{name}.".startswith("importlib."):
-            return f"{name}.".startswith("pyarrow.")
-        frame = frame.f_back
-    return False
 
 
 def _importer(frame: FrameType | None) -> str:

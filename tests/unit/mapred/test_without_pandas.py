@@ -71,18 +71,3 @@ def test_pandas_is_imported_by_whoever_uses_it_and_by_nobody_else(tmp_path: Path
         "frames\t2",
         "nulls as pandas has them\t1",
     ]
-
-
-def test_data_sets_of_pyarrow_which_import_pandas_under_a_lock_are_imported() -> None:
-    code = (
-        "import faulthandler; faulthandler.dump_traceback_later(60, exit=True)\n"
-        "import pyarrow as pa\n"
-        "from mapred.task.withoutpandas import hide_pandas\n"
-        "hide_pandas()\n"
-        "import pyarrow.dataset\n"
-        "print(len(pa.table({'a': [1, 2]}).to_pandas()))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=90, check=False
-    )
-    assert done.stdout == "2\n", done.stderr
