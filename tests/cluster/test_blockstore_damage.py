@@ -113,7 +113,8 @@ def test_replicas_that_vanished_or_were_cut_are_replaced(cluster, eventually):
 
 
 def test_when_all_replicas_are_gone_the_error_names_file_block_and_holders(cluster):
-    cluster.start(3)
+    # No third one: it would get a copy while a busy machine is slow at the second killing.
+    cluster.start(2)
     store = cluster.client()
     put(store, "/some/file", b"x" * 1000, replication=2)
     (located,) = store.locate("/some/file")
