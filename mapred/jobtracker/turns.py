@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from mapred.jobtracker.jobs import Job, Phase
 from mapred.jobtracker.pools import FIFO, Pool, Pools
-from mapred.model import PoolStatus, TaskKind
+from mapred.model import DEFAULT_POOL, PoolStatus, TaskKind
 
 
 class Wanting:
@@ -79,11 +79,12 @@ def wants(job: Job, kind: TaskKind) -> bool:
 
 
 def pool_statuses(jobs: Iterable[Job], pools: Pools) -> list[PoolStatus]:
-    """By name: the configured ones, and those that jobs run in."""
+    """By name: the one for everybody, the configured ones, and those that jobs run in."""
     by_pool: defaultdict[str, list[Job]] = defaultdict(list)
     for job in jobs:
         by_pool[job.spec.pool].append(job)
-    return [_status(name, by_pool[name], pools) for name in sorted({*by_pool, *pools.by_name})]
+    names = {DEFAULT_POOL, *by_pool, *pools.by_name}
+    return [_status(name, by_pool[name], pools) for name in sorted(names)]
 
 
 def _status(name: str, jobs: list[Job], pools: Pools) -> PoolStatus:

@@ -167,7 +167,10 @@ def test_priorities_pools_and_drained_trackers_over_the_wire(
     assert engine.set_priority(job_id, Priority.HIGH)
     status = engine.status(job_id)[0]
     assert (status.pool, status.priority) == ("etl", Priority.HIGH)
-    assert [(pool.name, pool.jobs_running) for pool in engine.pools()] == [("etl", 1)]
+    assert [(pool.name, pool.jobs_running) for pool in engine.pools()] == [
+        ("default", 0),
+        ("etl", 1),
+    ]
     assert engine.drain_tracker("tracker0", drain=True) == ("tracker0", True)
     assert engine.drain_tracker("tracker0", drain=True) == ("tracker0", False)
     assert engine.trackers()[0].state in ("draining", "drained")
