@@ -18,6 +18,7 @@ from .globbing import is_glob, matches
 
 if TYPE_CHECKING:
     from blockstore import BlockStore
+    from blockstore.client.batch import Pending
     from blockstore.model import FileStatus
 
 SCHEME: Final = "bs://"
@@ -92,6 +93,16 @@ def status_or_none(store: "BlockStore", path: str) -> "FileStatus | None":
 
     try:
         return store.stat(path)
+    except FileNotFoundException:
+        return None
+
+
+def result_or_none(asked: "Pending[FileStatus]") -> "FileStatus | None":
+    """As `status_or_none`, of a path that was asked for in a batch."""
+    from blockstore.errors import FileNotFoundException
+
+    try:
+        return asked.result()
     except FileNotFoundException:
         return None
 

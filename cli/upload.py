@@ -2,18 +2,19 @@
 
 A file is written as `PATH._COPYING_` and renamed when it is closed and the store's checksum of
 it is that of what was read, so the name shows the whole or nothing. With `resume` a file that is
-there with the same bytes is left, and what is there in part is written further.
+there with the same bytes is left, and what is there in part is written further. Small files
+travel in bundles (bundle.py).
 """
 
 import contextlib
 import os
 import stat
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from .bundle import BUNDLE_FILES, Bundles, LocalFile, bundled
 from .copying import (
     KEPT_BYTES_MIN,
     STANDARD_STREAM,
@@ -27,21 +28,12 @@ from .copying import (
 from .crew import Crew, Stopped
 from .errors import CommandError
 from .preserving import keep_from_local
-from .store import status_or_none
+from .store import result_or_none, status_or_none
 
 if TYPE_CHECKING:
     from blockstore import BlockStore
     from blockstore.client.writer import BlockWriter
     from blockstore.model import FileStatus
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """One file to copy, and what stands in its place."""
-
-    source: Path
-    target: str
-    there: "FileStatus | None"
 
 
 class Upload:
@@ -68,7 +60,16 @@ class Upload:
         self._remove_source = remove_source
         self._replication = replication
         self._block_bytes = block_bytes
-        self._crew: Crew[_File] = Crew(threads, self._put_file, tally.stopped)
+        self._bundles = Bundles(
+            store,
+            tally,
+            force=force,
+            preserve=preserve,
+            remove_source=remove_source,
+            replication=replication,
+            block_bytes=block_bytes,
+        )
+        self._crew: Crew[Sequence[LocalFile]] = Crew(threads, self._put_files, tally.stopped)
 
     def put(self, sources: list[str], target: str, *, into_directory: bool) -> None:
         """Copies as `cp -r` would; a target with a trailing slash is a directory to make.
@@ -87,27 +88,33 @@ class Upload:
                 raise CommandError("'-' (stdin) needs a file's path as its target")
             self._put_stdin(target, there)
             return
-        self._crew.run(self._files(sources, target, inside=inside))
+        files = self._files(sources, target, inside=inside)
+        self._crew.run(bundled(files, self._may_be_bundled))
         if self._remove_source:
             for source in sources:
                 _remove_empty(Path(source))
 
     # --- what there is to copy ---------------------------------------------------------------
 
-    def _files(self, sources: list[str], target: str, *, inside: bool) -> Iterator[_File]:
-        for source in sources:
-            path = Path(source)
-            place = f"{target.rstrip('/')}/{path.resolve().name}" if inside else target
-            with self._tally.complaints.about(source):
-                yield from self._files_of(path, place, status_or_none(self._store, place), ())
+    def _files(self, sources: list[str], target: str, *, inside: bool) -> Iterator[LocalFile]:
+        for start in range(0, len(sources), BUNDLE_FILES):
+            batch, asked = self._store.batch(), []
+            for source in sources[start : start + BUNDLE_FILES]:
+                name = Path(source).resolve().name
+                place = f"{target.rstrip('/')}/{name}" if inside else target
+                asked.append((source, place, batch.stat(place)))
+            batch.send()
+            for source, place, there in asked:
+                with self._tally.complaints.about(source):
+                    yield from self._files_of(Path(source), place, result_or_none(there), ())
 
     def _files_of(
         self, source: Path, target: str, there: "FileStatus | None", above: tuple[Path, ...]
-    ) -> Iterator[_File]:
-        mode = source.stat().st_mode
-        if stat.S_ISREG(mode):
-            yield _File(source, target, there)
-        elif not stat.S_ISDIR(mode):
+    ) -> Iterator[LocalFile]:
+        found = source.stat()
+        if stat.S_ISREG(found.st_mode):
+            yield LocalFile(source, target, there, found.st_size)
+        elif not stat.S_ISDIR(found.st_mode):
             raise CommandError("is neither file nor directory; name what is to be copied")
         elif (real := source.resolve()) in above:
             raise CommandError("is a link to a directory above it; remove the link")
@@ -116,7 +123,7 @@ class Upload:
 
     def _inside(
         self, source: Path, target: str, there: "FileStatus | None", above: tuple[Path, ...]
-    ) -> Iterator[_File]:
+    ) -> Iterator[LocalFile]:
         entries = sorted(source.iterdir())
         known = {}
         if there is None or not there.is_directory:
@@ -128,9 +135,19 @@ class Upload:
                 place = f"{target.rstrip('/')}/{entry.name}"
                 yield from self._files_of(entry, place, known.get(entry.name), above)
 
-    # --- one file ------------------------------------------------------------------------
+    # --- one file, or a bundle -----------------------------------------------------------
 
-    def _put_file(self, item: _File) -> None:
+    def _may_be_bundled(self, file: LocalFile) -> bool:
+        there = file.there
+        return there is None or (self._force and not self._resume and not there.is_directory)
+
+    def _put_files(self, files: Sequence[LocalFile]) -> None:
+        for file in self._bundles.put(files) if len(files) > 1 else files:
+            if self._tally.stopped.is_set():
+                raise Stopped
+            self._put_file(file)
+
+    def _put_file(self, item: LocalFile) -> None:
         with self._tally.complaints.about(str(item.source)), item.source.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if self._resume and self._is_copy(item, file):
@@ -143,7 +160,7 @@ class Upload:
             if self._remove_source:
                 item.source.unlink()
 
-    def _is_copy(self, item: _File, file: BinaryIO) -> bool:
+    def _is_copy(self, item: LocalFile, file: BinaryIO) -> bool:
         there = item.there
         if there is None or there.is_directory or there.under_construction:
             return False

@@ -68,8 +68,13 @@ class Connection:
         return self._writer_of(status)
 
     def put_many(
-        self, files: Iterable[tuple[str, bytes]], replication: int, overwrite: bool
-    ) -> list[Exception]:
+        self,
+        files: Iterable[tuple[str, bytes]],
+        replication: int,
+        block_bytes: int,
+        overwrite: bool,
+        only_together: bool,
+    ) -> dict[str, Exception]:
         """What the files that could not be written failed with."""
         small = SmallFiles(
             self.namenode,
@@ -81,7 +86,13 @@ class Connection:
         )
         self._leases.opened()
         try:
-            return small.put(files, replication=replication, overwrite=overwrite)
+            return small.put(
+                files,
+                replication=replication,
+                block_bytes=block_bytes,
+                overwrite=overwrite,
+                only_together=only_together,
+            )
         finally:
             self._leases.closed()
 

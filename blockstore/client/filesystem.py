@@ -198,18 +198,24 @@ class BlockStore:
         files: Iterable[tuple[str, bytes]],
         *,
         replication: int | None = None,
+        block_bytes: int | None = None,
         overwrite: bool = True,
-    ) -> None:
+        only_together: bool = False,
+    ) -> dict[str, Exception]:
         """Writes files (path, bytes) for far less than each of them alone, each as durably.
 
-        Meant for small ones: up to 256 KiB travel together. A file is there whole or not at all.
+        Up to 256 KiB travel together. A file is there whole or not at all. `only_together`: what
+        fails to is not tried alone, and its error is returned by its path, not raised.
 
         Raises:
             StoreError: the first file's that failed; all the others were tried nevertheless.
         """
-        errors = self._connected().put_many(files, replication or 0, overwrite)
-        if errors:
-            raise errors[0]
+        errors = self._connected().put_many(
+            files, replication or 0, block_bytes or 0, overwrite, only_together
+        )
+        for error in () if only_together else errors.values():
+            raise error
+        return errors
 
     # --- names ---------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@
 Rules
 - Every file is as durable as after an ordinary close: the NameNode's rules are the same, the
   DataNodes fsync before they acknowledge.
-- What a bundle couldn't bring is written the ordinary way, with its pipeline recovery.
+- What a bundle couldn't bring is written the ordinary way, with its pipeline recovery; or
+  counts as failed, if the caller has a way of its own (`only_together`).
 - A file is there whole or not at all; those that failed are removed.
 """
 
@@ -89,22 +90,33 @@ class SmallFiles:
         self._writer = writer
 
     def put(
-        self, files: Iterable[tuple[str, bytes]], *, replication: int, overwrite: bool
-    ) -> list[Exception]:
-        """Writes the files; returns what those that failed failed with."""
-        errors: list[Exception] = []
+        self,
+        files: Iterable[tuple[str, bytes]],
+        *,
+        replication: int,
+        block_bytes: int,
+        overwrite: bool,
+        only_together: bool,
+    ) -> dict[str, Exception]:
+        """Writes the files; returns what those that failed failed with, by path."""
+        errors: dict[str, Exception] = {}
         for group in self._groups(files):
-            self._put_group(group, replication, overwrite)
-            errors += [file.error for file in group if file.error is not None]
+            self._create(group, replication, block_bytes, overwrite)
+            self._put_group(group, only_together)
+            for file in group:
+                if file.error is not None:
+                    errors.setdefault(file.path, file.error)
         return errors
 
-    def _put_group(self, group: Sequence[_File], replication: int, overwrite: bool) -> None:
-        self._create(group, replication, overwrite)
+    def _put_group(self, group: Sequence[_File], only_together: bool) -> None:
         self._allocate([file for file in _going(group) if _is_small(file)])
         self._send([file for file in _going(group) if file.located])
         for file in _going(group):
             if file.data and not file.stored:
-                self._write_alone(file)
+                if only_together:
+                    self._give_up(file, NotReadyException(f"no bundle has brought {file.path}"))
+                else:
+                    self._write_alone(file)
         self._complete([file for file in _going(group) if file.stored or not file.data])
 
     def _groups(self, files: Iterable[tuple[str, bytes]]) -> Iterator[list[_File]]:
@@ -122,12 +134,15 @@ class SmallFiles:
 
     # --- the steps -------------------------------------------------------------------------
 
-    def _create(self, group: Sequence[_File], replication: int, overwrite: bool) -> None:
+    def _create(
+        self, group: Sequence[_File], replication: int, block_bytes: int, overwrite: bool
+    ) -> None:
         calls = [
             pb.BatchCall(
                 create=pb.CreateRequest(
                     path=file.path,
                     replication=replication,
+                    block_bytes=block_bytes,
                     overwrite=overwrite,
                     parents=True,
                     client_id=file.writer,

@@ -1,5 +1,6 @@
 """Copies that are broken off and gone on with, and copies that aren't what was read."""
 
+import os
 import random
 import signal
 import time
@@ -166,3 +167,58 @@ def _ended(user, store, number):
 
 def _length(store, path):
     return sum(block.block.length for block in store.locate(path)) if store.exists(path) else 0
+
+
+def test_many_small_files_are_put_with_what_each_alone_can_count_on(
+    store, shared_cluster, tmp_path
+):
+    rng = random.Random(3)
+    there = {f"f{number}": rng.randbytes(rng.randrange(3000)) for number in range(300)}
+    there |= {"empty": b"", "larger": rng.randbytes(300_000)}
+    (tmp_path / "many").mkdir()
+    for name, data in there.items():
+        (tmp_path / "many" / name).write_bytes(data)
+    os.utime(tmp_path / "many" / "f7", (1_600_000_000, 1_500_000_000))
+    (tmp_path / "many" / "f7").chmod(0o640)
+    put(store, "/c/many/f8", b"was there")
+    user = User(tmp_path, MAPRED_NAMENODE=shared_cluster.address)
+
+    _, err = user.mapred("fs", "put", "-p", "many", "/c", code=1)
+
+    assert "mapred fs: 'many/f8': /c/many/f8 exists: give -f" in err
+    wanted = there | {"f8": b"was there"}
+    assert {entry.name for entry in store.list("/c/many")} == set(wanted)
+    assert {name: content(store, f"/c/many/{name}") for name in wanted} == wanted
+    kept = store.stat("/c/many/f7")
+    assert (kept.permission.mode, kept.modified_at_s) == (0o640, 1_500_000_000)
+
+    # One is missing, and of one a put that was killed has left a beginning that is still open.
+    store.delete("/c/many/f9", skip_trash=True)
+    store.delete("/c/many/f10", skip_trash=True)
+    left = store.open("/c/many/f10" + UNFINISHED, "wb")
+    left.write(there["f10"][:10])
+    left.hflush()
+    tally = Tally()
+    Upload(store, tally, resume=True).put([str(tmp_path / "many")], "/c", into_directory=False)
+
+    assert (tally.found, tally.copied, tally.complaints.count) == (299, 2, 1)
+    assert {name: content(store, f"/c/many/{name}") for name in wanted} == wanted
+    assert not any(entry.name.endswith(UNFINISHED) for entry in store.list("/c/many"))
+    left.discard()
+
+
+def test_a_bundle_whose_node_is_gone_costs_no_file(cluster, tmp_path):
+    cluster.start(2)
+    store = cluster.client()
+    (tmp_path / "many").mkdir()
+    for number in range(5):
+        (tmp_path / "many" / f"f{number}").write_bytes(b"%d" % number)
+    cluster.datanodes[1].kill()
+    tally = Tally()
+
+    Upload(store, tally, replication=2).put([str(tmp_path / "many")], "/many", into_directory=False)
+
+    assert (tally.copied, tally.complaints.count) == (5, 0)
+    assert [content(store, entry.path) for entry in store.list("/many")] == [
+        b"%d" % number for number in range(5)
+    ]

@@ -1,10 +1,20 @@
 """Hadoop's spellings, and copies that are whole or absent."""
 
 import io
+from pathlib import Path
 
 import click
 import pytest
-from mapred_cli.copying import Tally
+from mapred_cli.bundle import (
+    BUNDLE_BYTES,
+    BUNDLE_FILES,
+    SMALL_BYTES,
+    Bundles,
+    LocalFile,
+    bundled,
+)
+from mapred_cli.copying import UNFINISHED, Tally
+from mapred_cli.crew import Stopped
 from mapred_cli.download import Download
 from mapred_cli.errors import CommandError, run
 from mapred_cli.fs import VERBS, fs
@@ -12,7 +22,7 @@ from mapred_cli.store import absolute, expand
 from mapred_cli.upload import Upload
 
 from blockstore.checksum import crc32c
-from blockstore.errors import FileNotFoundException
+from blockstore.errors import FileNotFoundException, StoreError
 from blockstore.model import FileChecksum, FileStatus
 
 
@@ -65,6 +75,9 @@ class FakeStore:
     def __init__(self, **files):
         self.files = {name: bytes(data) for name, data in files.items()}
         self.directories = {"/"}
+        # Names that no bundle brings, and what the bundles had in them.
+        self.refused = set()
+        self.bundles = []
 
     def _is_directory(self, path):
         prefix = path.rstrip("/") + "/"
@@ -115,6 +128,44 @@ class FakeStore:
     def rename(self, source, target, *, overwrite):
         assert overwrite or target not in self.files
         self.files[target] = self.files.pop(source)
+
+    def batch(self):
+        return FakeBatch(self)
+
+    def put_many(self, files, *, only_together, **options):
+        assert only_together
+        files = dict(files)
+        failed = {path: StoreError("its node is gone") for path in files if path in self.refused}
+        self.files |= {path: data for path, data in files.items() if path not in failed}
+        self.bundles.append(sorted(files))
+        return failed
+
+
+class FakeBatch:
+    """Asks at once; what comes of it is told by `result`."""
+
+    def __init__(self, store):
+        self._store = store
+
+    def __getattr__(self, name):
+        return lambda *paths, **options: FakePending(getattr(self._store, name), paths, options)
+
+    def send(self):
+        pass
+
+
+class FakePending:
+    def __init__(self, request, paths, options):
+        self._reply = self._error = None
+        try:
+            self._reply = request(*paths, **options)
+        except StoreError as error:
+            self._error = error
+
+    def result(self):
+        if self._error:
+            raise self._error
+        return self._reply
 
 
 def test_a_glob_matches_name_by_name():
@@ -171,6 +222,107 @@ def test_a_put_whose_bytes_are_others_in_the_store_shows_nothing(tmp_path, capsy
 
     assert "the store has other bytes than were read" in capsys.readouterr().err
     assert store.files == {}
+
+
+@pytest.fixture
+def many(tmp_path):
+    """A directory that `put_directory` makes `/in` of."""
+    (tmp_path / "in").mkdir()
+    return tmp_path / "in"
+
+
+def put_directory(store, source, tally=None, **options):
+    Upload(store, tally or Tally(), **options).put([str(source)], "/", into_directory=True)
+
+
+def test_put_takes_small_files_by_the_bundle_and_large_ones_alone(many):
+    wanted = {f"/in/{number:03}": b"%d" % number for number in range(BUNDLE_FILES + 2)}
+    wanted["/in/large"] = bytes(SMALL_BYTES + 1)
+    for path, data in wanted.items():
+        (many / path.removeprefix("/in/")).write_bytes(data)
+    store, moved = FakeStore(), []
+    tally = Tally(moved.append)
+
+    put_directory(store, many, tally)
+
+    assert store.files == wanted
+    assert sorted(map(len, store.bundles)) == [2, BUNDLE_FILES]
+    assert (tally.copied, sum(moved)) == (len(wanted), sum(map(len, wanted.values())))
+
+
+def test_bundles_are_full_by_bytes_too_and_have_no_two_for_one_name():
+    def shape(*files):
+        found = [LocalFile(Path(name), name, None, length) for name, length in files]
+        return [[file.target for file in some] for some in bundled(found, lambda _: True)]
+
+    size = SMALL_BYTES
+    many = BUNDLE_BYTES // size
+    names = [f"{number}" for number in range(many + 1)]
+    assert shape(*((name, size) for name in names)) == [names[:many], names[many:]]
+    assert shape(("a", 1), ("b", size + 1), ("c", 1)) == [["b"], ["a", "c"]]
+    assert shape(("a", 1), ("b", 1), ("a", 1)) == [["a", "b"], ["a"]]
+
+
+def test_what_a_bundle_does_not_bring_is_put_alone(many):
+    for name in ("a", "b", "c"):
+        (many / name).write_bytes(name.encode())
+    store, tally = FakeStore(), Tally()
+    store.refused = {"/in/b" + UNFINISHED}
+
+    put_directory(store, many, tally)
+
+    assert store.files == {"/in/a": b"a", "/in/b": b"b", "/in/c": b"c"}
+    assert (tally.copied, tally.complaints.count) == (3, 0)
+
+
+def test_a_file_of_a_bundle_that_fails_is_told_and_the_others_are_put(many, capsys):
+    for name in ("a", "b", "c", "d"):
+        (many / name).write_bytes(name.encode())
+    store, tally = FakeStore(**{"/in/a": b"old"}), Tally()
+    right = store.checksum
+    wrong = "/in/c" + UNFINISHED
+    store.checksum = lambda path: FileChecksum(1, 1) if path == wrong else right(path)
+
+    put_directory(store, many, tally)
+
+    assert store.files == {"/in/a": b"old", "/in/b": b"b", "/in/d": b"d"}
+    assert (tally.copied, tally.complaints.count) == (2, 2)
+    err = capsys.readouterr().err
+    assert f"mapred fs: '{many / 'a'}': /in/a exists: give -f" in err
+    assert f"mapred fs: '{many / 'c'}': the store has other bytes than were read" in err
+
+
+def test_a_bundle_replaces_when_told_and_its_sources_go_when_told(many):
+    for name in ("a", "b"):
+        (many / name).write_bytes(b"new")
+    store = FakeStore(**{"/in/a": b"old"})
+
+    put_directory(store, many, force=True, remove_source=True)
+
+    assert store.files == {"/in/a": b"new", "/in/b": b"new"}
+    assert [len(some) for some in store.bundles] == [2]
+    assert not many.exists()
+
+
+def test_a_bundle_that_is_stopped_shows_nothing(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"data")
+    store, tally = FakeStore(), Tally()
+    tally.stopped.set()
+    together = Bundles(
+        store,
+        tally,
+        force=False,
+        preserve=False,
+        remove_source=False,
+        replication=None,
+        block_bytes=None,
+    )
+
+    with pytest.raises(Stopped):
+        together.put([LocalFile(tmp_path / name, f"/{name}", None, 4) for name in ("a", "b")])
+
+    assert (store.bundles, store.files) == ([["/a" + UNFINISHED, "/b" + UNFINISHED]], {})
 
 
 def test_several_sources_need_a_directory(tmp_path):
