@@ -9,6 +9,8 @@ A batch of rows has one kind of key and one kind of value:
     BYTES       binary                              every one is bytes
     ENCODED     keys: order (binary, keys.encode), original (binary, pickled)   otherwise
     PICKLED     values: binary, pickle protocol 5   otherwise
+    MEAN_…      values: struct                      partial results of built-in reducers, which
+    MOMENTS                                         columns fold (partials.py): tuples in Python
 
 The first column is what sorts. Kinds come back as the very objects that went in; where
 equal keys of different types meet (1 and 1.0), reduce sees the first in order.
@@ -37,11 +39,26 @@ class Kind(IntEnum):
     ENCODED = 4
     # Values only.
     PICKLED = 5
+    MEAN_INT = 6
+    MEAN_FLOAT = 7
+    MOMENTS = 8
 
 
-INT, FLOAT, STR, BYTES, ENCODED, PICKLED = Kind
+INT, FLOAT, STR, BYTES, ENCODED, PICKLED, MEAN_INT, MEAN_FLOAT, MOMENTS = Kind
 
-_ARROW: Final = {INT: pa.int64(), FLOAT: pa.float64(), STR: pa.string(), BYTES: pa.binary()}
+# Kinds whose values are tuples.
+STRUCTS: Final = {
+    MEAN_INT: pa.struct([("count", pa.int64()), ("total", pa.int64())]),
+    MEAN_FLOAT: pa.struct([("count", pa.int64()), ("total", pa.float64())]),
+    MOMENTS: pa.struct([("count", pa.int64()), ("mean", pa.float64()), ("squares", pa.float64())]),
+}
+_ARROW: Final = {
+    INT: pa.int64(),
+    FLOAT: pa.float64(),
+    STR: pa.string(),
+    BYTES: pa.binary(),
+    **STRUCTS,
+}
 # What an Arrow column holds at most: its offsets have 31 bits.
 COLUMN_BYTES_MAX: Final = (1 << 31) - 1
 _KIND_OF: Final = {int: INT, float: FLOAT, str: STR, bytes: BYTES}
@@ -59,7 +76,7 @@ def _schema(keys: Kind, values: Kind) -> pa.Schema:
 SCHEMAS: Final = {
     (keys, values): _schema(keys, values)
     for keys in (INT, FLOAT, STR, BYTES, ENCODED)
-    for values in (INT, FLOAT, STR, BYTES, PICKLED)
+    for values in (INT, FLOAT, STR, BYTES, PICKLED, *STRUCTS)
 }
 
 
@@ -98,11 +115,22 @@ class Rows:
         column = self.batch.column(self.batch.num_columns - 1)
         if self.values is PICKLED:
             return list(map(pickle.loads, column.to_pylist()))
+        if self.values in STRUCTS:
+            fields = [column.field(at).to_pylist() for at in range(column.type.num_fields)]
+            return list(zip(*fields, strict=True))
         return list(column.to_pylist())
 
     def pairs(self) -> list[tuple[Any, Any]]:
         """As Python has them."""
         return list(zip(self.key_list(), self.value_list(), strict=True))
+
+    def with_values(self, values: Kind, column: pa.Array) -> "Rows":
+        """The same keys with other values."""
+        return _rows(self.keys, values, [*self.batch.columns[:-1], column])
+
+    def with_value_list(self, values: Sequence[Any]) -> "Rows":
+        """The same keys with other values, in a column of the narrowest kind."""
+        return self.with_values(*_value_column(values))
 
     def recast(self, keys: Kind, values: Kind) -> "Rows":
         """The same records in more general kinds."""

@@ -4,7 +4,8 @@
     folded_sorted  sorted rows, as a merge gives them, stay so
 
 Both give None for what numpy and Arrow can't do as Python would: values that aren't all int or all
-float, and sums that might leave 64 bits. Then Python does it, with the numbers as they are.
+float, or partial results of those (partials.py), and sums that might leave 64 bits. Then Python
+does it, with the numbers as they are.
 """
 
 from typing import Any, Final
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mapred.shuffle import partials
 from mapred.shuffle.columns import FLOAT, INT, SCHEMAS, Rows, vector_column
 from mapred.shuffle.folds import Fold
 from mapred.shuffle.ordering import group_starts, sort_order
@@ -28,8 +30,8 @@ _INT64_MAX: Final = (1 << 63) - 1
 
 def folded(rows: Rows, fold: Fold, *, floats: bool = False) -> Rows | None:
     """One row a key."""
-    if rows.keys is FLOAT:
-        # A hash takes the two zeros for two keys.
+    if rows.keys is FLOAT or fold.has_partials:
+        # A hash takes the two zeros for two keys; and Arrow's has no aggregates for partials.
         return folded_sorted(rows.take(sort_order(rows.order)), fold, floats=floats)
     if not foldable(rows, fold, floats):
         return None
@@ -48,13 +50,17 @@ def folded_sorted(rows: Rows, fold: Fold, *, floats: bool = False) -> Rows | Non
     starts = group_starts(rows.order)
     if len(starts) == len(rows):
         return rows
+    firsts = rows.take(starts)
+    if fold.has_partials:
+        return firsts.with_values(rows.values, partials.reduced(rows, starts))
     values = _UFUNCS[fold].reduceat(_values(rows), starts)
-    firsts = rows.batch.take(vector_column(starts))
-    return _with_values(rows, firsts.columns[:-1], vector_column(values))
+    return firsts.with_values(rows.values, vector_column(values))
 
 
 def foldable(rows: Rows, fold: Fold, floats: bool) -> bool:
     """Whether columns do exactly what Python would."""
+    if fold.has_partials:
+        return partials.foldable(rows)
     if not len(rows) or rows.values not in (INT, FLOAT):
         return False
     if rows.values is FLOAT:

@@ -6,6 +6,7 @@ from itertools import chain
 from mapred.shuffle.columns import Rows, joined
 from mapred.shuffle.folding import folded_sorted
 from mapred.shuffle.folds import Fold
+from mapred.shuffle.partials import results
 
 
 class FoldedGroups:
@@ -41,4 +42,4 @@ class FoldedGroups:
     def _given(self, rows: Rows) -> Iterator[Rows]:
         if len(rows):
             self.groups += len(rows)
-            yield rows
+            yield results(rows) if self._fold.has_partials else rows

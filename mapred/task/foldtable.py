@@ -5,11 +5,13 @@ When something comes that columns can't do exactly, what is held goes to the sor
 the task's pairs to the table for any combiner. All thresholds depend on the data alone.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from mapred.shuffle.columns import Rows, joined
 from mapred.shuffle.folding import foldable, folded
 from mapred.shuffle.folds import Fold
+from mapred.shuffle.partials import lifted
 from mapred.shuffle.sorter import Sorter
 from mapred.task.combine import Combine, CombiningTable
 from mapred.task.pairs import Chunk, rows_of_pairs
@@ -26,9 +28,18 @@ class FoldTable:
     """Takes a map's pairs, hands folded ones to its sorter."""
 
     def __init__(
-        self, fold: Fold, combine: Combine, sorter: Sorter, table_bytes: int, *, floats: bool
+        self,
+        fold: Fold,
+        combine: Combine,
+        sorter: Sorter,
+        table_bytes: int,
+        *,
+        floats: bool,
+        lift: Callable[[Chunk], Chunk] | None = None,
     ) -> None:
         self._fold = fold
+        # What Python makes of values before it combines them; columns have their own way.
+        self._lift = lift or list
         self._combine = combine
         self._sorter = sorter
         self._table_bytes = table_bytes
@@ -55,8 +66,11 @@ class FoldTable:
 
     def add(self, chunk: Chunk, chunk_bytes: int) -> None:
         """Raises RecordError for what can't be taken."""
+        if not self._any and self._fold.has_partials and not _are_numbers(chunk):
+            self._fold_pending()
+            self._to_python()
         if self._any:
-            self._any.add(chunk, chunk_bytes)
+            self._any.add(self._lift(chunk), chunk_bytes)
             return
         self._pending.append(rows_of_pairs(chunk))
         self._pending_rows += len(chunk)
@@ -70,7 +84,7 @@ class FoldTable:
             self._fold_pending()
         if self._any:
             if len(rows):
-                self._any.add(rows.pairs(), rows.bytes)
+                self._any.add(self._lift(rows.pairs()), rows.bytes)
         elif len(rows):
             self._take(rows, rows.bytes)
 
@@ -91,6 +105,12 @@ class FoldTable:
         self._take(joined(pending), pending_bytes)
 
     def _take(self, rows: Rows, rows_bytes: int) -> None:
+        if self._fold.has_partials:
+            partials = lifted(rows, self._fold)
+            if partials is None:
+                self._to_python().add(self._lift(rows.pairs()), rows_bytes)
+                return
+            rows = partials
         if self._scattered and foldable(rows, self._fold, floats=self._floats):
             self._records_in += len(rows)
             self._records_out += len(rows)
@@ -105,10 +125,7 @@ class FoldTable:
 
     def _hold(self, rows: Rows, rows_bytes: int) -> None:
         if not foldable(rows, self._fold, floats=self._floats):
-            self._fold_parts()
-            self._to_sorter()
-            self._any = CombiningTable(self._combine, self._sorter, self._table_bytes)
-            self._any.add(rows.pairs(), rows_bytes)
+            self._to_python().add(rows.pairs(), rows_bytes)
             return
         self._records_in += len(rows)
         self._parts.append(rows)
@@ -119,6 +136,13 @@ class FoldTable:
             self._fold_parts()
             if 2 * self._held_bytes() > self._table_bytes:
                 self._to_sorter()
+
+    def _to_python(self) -> CombiningTable:
+        if not self._any:
+            self._fold_parts()
+            self._to_sorter()
+            self._any = CombiningTable(self._combine, self._sorter, self._table_bytes)
+        return self._any
 
     def _held_bytes(self) -> int:
         return sum(one.bytes for one in self._parts)
@@ -140,3 +164,12 @@ class FoldTable:
             self._records_out += len(part)
             self._sorter.add_rows(part)
         self._parts = []
+
+
+def _are_numbers(chunk: Chunk) -> bool:
+    """Whether values are worth a column: others needn't even be of a kind that can travel."""
+    try:
+        return {type(value) for _, value in chunk} in ({int}, {float})
+    except (TypeError, ValueError):
+        # What isn't a pair is refused by who takes it apart.
+        return False

@@ -278,18 +278,24 @@ class _CombiningSink(_SortingSink):
         self._combiner.ctx = context
         self._combiner.setup()
         own = self._combiner if isinstance(self._combiner, Builtin) else None
-        self._lift = own.lift if own and not own.closed else None
+        self._lift = partial(_lifted, own.lift) if own and not own.closed else None
         combine = own.combine if own else self._combiner.reduce
         fold = fold_of(combiner)
-        self._table: CombiningTable | FoldTable = (
-            FoldTable(fold, combine, sorter, budget.combine_bytes, floats=own is not None)
-            if fold
-            else CombiningTable(combine, sorter, budget.combine_bytes)
+        self._table: CombiningTable | FoldTable
+        if fold is None:
+            self._table = CombiningTable(combine, sorter, budget.combine_bytes)
+            return
+        lift = None
+        if fold.has_partials:
+            # The table lifts values itself, as columns where it can.
+            lift, self._lift = self._lift, None
+        self._table = FoldTable(
+            fold, combine, sorter, budget.combine_bytes, floats=own is not None, lift=lift
         )
 
     def add(self, chunk: Chunk, chunk_bytes: int) -> None:
         if self._lift:
-            chunk = _lifted(self._lift, chunk)
+            chunk = self._lift(chunk)
         self._table.add(chunk, chunk_bytes)
 
     def add_rows(self, rows: Rows) -> None:

@@ -1,0 +1,128 @@
+"""Partial results of Mean and Variance as columns of structs: made of values, folded, finished.
+
+    lifted    int or float values → partials
+    foldable  whether columns fold these partials exactly, or for floats as well as Python does
+    reduced   sorted partials → one a key
+    results   partials → results
+
+Partials are the tuples of mapred/reducers/moments.py, so that Python can go on from any point.
+
+Moments of a key merge all at once (the formula of Chan, Golub and LeVeque for any number of parts):
+the mean from distances to the first mean, then M2 from distances to that mean. It rounds otherwise
+than a merge one by one, by a few units in the last place of the mean, and never more than that.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mapred.shuffle.columns import (
+    FLOAT,
+    INT,
+    MEAN_FLOAT,
+    MEAN_INT,
+    MOMENTS,
+    STRUCTS,
+    Kind,
+    Rows,
+    vector_column,
+)
+from mapred.shuffle.folds import Fold
+
+_INT64_MAX: Final = (1 << 63) - 1
+# Below it neither squares nor their sums leave the range of floats.
+_MEAN_MAX: Final = 1e140
+# Ints up to here are floats exactly, and their quotient is rounded once.
+_EXACT_MAX: Final = 1 << 53
+
+Vector = NDArray[Any]
+
+
+def lifted(rows: Rows, fold: Fold) -> Rows | None:
+    """None: values that only Python knows how to take."""
+    if rows.values not in (INT, FLOAT):
+        return None
+    values = _vector(rows.batch.columns[-1])
+    ones = np.ones(len(rows), np.int64)
+    if fold is Fold.VARIANCE:
+        return _of(rows, MOMENTS, ones, values.astype(np.float64), np.zeros(len(rows)))
+    if rows.values is INT:
+        return _of(rows, MEAN_INT, ones, values)
+    # As in Python, where a total begins with 0: there is no -0.0.
+    return _of(rows, MEAN_FLOAT, ones, values + 0.0)
+
+
+def foldable(rows: Rows) -> bool:
+    """Whether columns do what Python would."""
+    if not len(rows):
+        return False
+    if rows.values is MEAN_INT:
+        limits = pc.min_max(rows.batch.columns[-1].field(1))
+        largest = max(-limits["min"].as_py(), limits["max"].as_py())
+        return bool(largest * len(rows) <= _INT64_MAX)
+    if rows.values is MOMENTS:
+        _, means, squares = _fields(rows)
+        return bool((np.abs(means) <= _MEAN_MAX).all() and np.isfinite(squares).all())
+    return rows.values is MEAN_FLOAT
+
+
+def reduced(rows: Rows, starts: Vector) -> pa.Array:
+    """The partials of sorted rows: one from each start to the next."""
+    if rows.values is MOMENTS:
+        return _struct(MOMENTS, *_merged_moments(_fields(rows), starts))
+    counts, totals = _fields(rows)
+    # Infinities of both signs, and sums past the largest float, are as in Python.
+    with np.errstate(all="ignore"):
+        sums = np.add.reduceat(totals, starts)
+    return _struct(rows.values, np.add.reduceat(counts, starts), sums)
+
+
+def results(rows: Rows) -> Rows:
+    """One partial a key, as foldable ones are, to its result."""
+    if rows.values is MOMENTS:
+        return _variances(rows)
+    counts, totals = _fields(rows)
+    if rows.values is MEAN_INT and int(np.abs(totals).max(initial=0)) > _EXACT_MAX:
+        pairs = zip(totals.tolist(), counts.tolist(), strict=True)
+        return rows.with_value_list([total / count for total, count in pairs])
+    return rows.with_values(FLOAT, vector_column(totals / counts))
+
+
+def _merged_moments(fields: list[Vector], starts: Vector) -> tuple[Vector, Vector, Vector]:
+    counts, means, squares = fields
+    sizes = np.diff(np.append(starts, len(counts)))
+    together = np.add.reduceat(counts, starts)
+    firsts = means[starts]
+    distances = means - np.repeat(firsts, sizes)
+    merged = firsts + np.add.reduceat(counts * distances, starts) / together
+    distances = means - np.repeat(merged, sizes)
+    return together, merged, np.add.reduceat(squares + counts * distances * distances, starts)
+
+
+def _variances(rows: Rows) -> Rows:
+    counts, _, squares = _fields(rows)
+    found = squares / np.maximum(counts - 1, 1)
+    if (counts > 1).all():
+        return rows.with_values(FLOAT, vector_column(found))
+    pairs = zip(counts.tolist(), found.tolist(), strict=True)
+    return rows.with_value_list([one if count > 1 else None for count, one in pairs])
+
+
+def _fields(rows: Rows) -> list[Vector]:
+    column = rows.batch.columns[-1]
+    return [_vector(column.field(at)) for at in range(column.type.num_fields)]
+
+
+def _vector(column: pa.Array) -> Vector:
+    return np.asarray(column.to_numpy(zero_copy_only=False))
+
+
+def _of(rows: Rows, kind: Kind, *fields: Vector) -> Rows:
+    return rows.with_values(kind, _struct(kind, *fields))
+
+
+def _struct(kind: Kind, *fields: Vector) -> pa.Array:
+    return pa.StructArray.from_arrays(list(map(vector_column, fields)), fields=list(STRUCTS[kind]))

@@ -1,0 +1,162 @@
+"""Built-ins on columns against the same ones in Python, for any mix of values."""
+
+import math
+from dataclasses import replace
+from typing import ClassVar
+
+import pytest
+from harness import Run
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from mapred import Job, Mapper, Mean, Variance
+from mapred.formats.packed import read_pairs
+from mapred.reducers.port import Builtin
+from mapred.shuffle.columns import rows_of
+from mapred.shuffle.folding import folded_sorted
+from mapred.shuffle.folds import Fold
+from mapred.shuffle.keys import encode
+from mapred.shuffle.partials import lifted, results
+
+INT64 = (1 << 63) - 1
+ints = st.integers(-9, 9) | st.integers(-(1 << 40), 1 << 40) | st.integers(-INT64 - 1, INT64)
+# No sum or square of them leaves the range of floats: then its order would matter.
+floats = st.floats(-1e150, 1e150) | st.sampled_from(
+    [0.0, -0.0, 1e149, math.inf, -math.inf, math.nan]
+)
+numbers = st.one_of(ints, floats, st.booleans(), st.integers())
+# Pieces of a job: in each, keys and values are mostly of one type.
+key_kinds = st.sampled_from(
+    [
+        st.sampled_from("abé"),
+        st.integers(0, 2),
+        st.sampled_from([0.0, -0.0, 1.0, math.nan]),
+        st.sampled_from([None, True, 1, 1.0, "a", (1, "a"), b"a"]),
+    ]
+)
+value_kinds = st.sampled_from([ints, st.integers(-9, 9), floats, st.floats(-1e6, 1e6), numbers])
+pieces = st.tuples(key_kinds, value_kinds).flatmap(
+    lambda kinds: st.lists(st.tuples(*kinds), max_size=15)
+)
+# Pieces, maps, reducers, bytes of memory.
+jobs = st.tuples(
+    st.lists(pieces, max_size=4),
+    st.integers(1, 3),
+    st.integers(1, 2),
+    st.sampled_from([0, 1 << 20]),
+)
+
+
+class Pieces(Mapper):
+    """A line names a piece: mostly its pairs come together, in a chunk of their own."""
+
+    GIVEN: ClassVar = []
+
+    def map(self, offset, line):
+        yield from self.GIVEN[int(line)]
+
+
+def outcome(builtin, job, folder):
+    """(key, result) as Python writes them, in order of keys; or the type of the error."""
+    given_pieces, maps, reducers, memory = job
+    Pieces.GIVEN = given_pieces
+    kind = type("Built", (Job,), {"mapper": Pieces, "reducer": builtin})
+    lines = [str(at) for at in range(len(given_pieces))]
+    run = Run(kind, folder, lines, maps=maps, reducers=reducers, memory_bytes=memory)
+    run.spec = replace(run.spec, output_format="packed")
+    try:
+        run.all()
+    except Exception as error:
+        return type(error)
+    found = []
+    for path in run.files:
+        with open(path, "rb") as file:
+            found += read_pairs(file)
+    assert run.counter("reduce_output_records") == len(found)
+    assert run.counter("reduce_input_groups") == len(found)
+    return sorted(found, key=lambda pair: encode(pair[0]))
+
+
+def in_python(builtin):
+    return type(builtin.__name__, (builtin,), {"fold": None, "__module__": builtin.__module__})
+
+
+def largest(job, key):
+    values = [value for piece in job[0] for other, value in piece if encode(other) == encode(key)]
+    return max(abs(float(value)) for value in values if abs(value) < math.inf)
+
+
+def near(builtin, one, other, magnitude):
+    """As floats may differ whose sums were rounded in another order."""
+    if builtin is Mean:
+        signs = math.copysign(1, one), math.copysign(1, other)
+        return abs(one - other) <= 1e-12 * magnitude and (one != 0 or signs[0] == signs[1])
+    return abs(one - other) <= 1e-9 * other + (1e-9 * magnitude) * (1e-9 * magnitude)
+
+
+def same(builtin, job, key, one, other):
+    if not (isinstance(one, float) and isinstance(other, float)):
+        return repr(one) == repr(other)
+    if math.isfinite(one) and math.isfinite(other):
+        return near(builtin, one, other, largest(job, key))
+    # What an infinity's distances to others give, inf or NaN, depends on who is merged first.
+    return repr(one) == repr(other) or (builtin is Variance and not math.isfinite(one + other))
+
+
+def assert_same(builtin, job, found, wanted):
+    if isinstance(wanted, type):
+        assert found is wanted
+        return
+    assert [repr(key) for key, _ in found] == [repr(key) for key, _ in wanted]
+    for (key, one), (_, other) in zip(found, wanted, strict=True):
+        assert same(builtin, job, key, one, other), (key, one, other)
+
+
+@pytest.mark.parametrize("builtin", [Mean, Variance], ids=lambda kind: kind.__name__)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(job=jobs)
+@example(job=([], 2, 2, 0))
+@example(job=([[("a", -0.0)]], 1, 1, 0))
+@example(job=([[("a", 1), ("b", 2)], [(1, 1.5)], [("a", 1 << 70), ("b", True)]], 1, 1, 0))
+def test_columns_give_what_python_gives(tmp_path_factory, builtin, job):
+    wanted = outcome(in_python(builtin), job, tmp_path_factory.mktemp("python"))
+    found = outcome(builtin, job, tmp_path_factory.mktemp("columns"))
+    assert_same(builtin, job, found, wanted)
+
+
+@pytest.mark.parametrize("builtin", [Mean, Variance], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("values", [range(-50, 50), [at * 0.5 for at in range(100)]])
+def test_numbers_never_go_through_python(tmp_path, monkeypatch, builtin, values):
+    def never(*_):
+        raise AssertionError("Python was asked")
+
+    for name in ("lift", "merged", "result"):
+        monkeypatch.setattr(builtin, name, never)
+    pairs = [(f"k{value % 7:.0f}", value) for value in values]
+    assert len(outcome(builtin, ([pairs, pairs], 2, 2, 0), tmp_path / "run")) == 7
+
+
+def test_a_mean_of_ints_is_the_exact_quotient():
+    large = (1 << 60) + 1
+    rows = lifted(rows_of(["a", "a", "b"], [large, large + 1, -3]), Fold.MEAN)
+    assert results(folded_sorted(rows, Fold.MEAN)).value_list() == [(2 * large + 1) / 2, -3.0]
+
+
+def test_the_merge_of_moments_doesnt_cancel_where_the_mean_is_large():
+    rows = rows_of(["a"] * 3000, [1e9 + at % 3 for at in range(3000)])
+    (found,) = results(folded_sorted(lifted(rows, Fold.VARIANCE), Fold.VARIANCE)).value_list()
+    assert math.isclose(found, 2000 / 2999, rel_tol=1e-12)
+
+
+def test_the_variance_of_one_value_is_none_as_in_python():
+    rows = lifted(rows_of(["a", "b", "b"], [1, 2, 4]), Fold.VARIANCE)
+    assert results(folded_sorted(rows, Fold.VARIANCE)).value_list() == [None, 2.0]
+
+
+def test_values_that_cant_travel_are_still_folded_where_python_folds_them(tmp_path):
+    class Length(float):
+        """Of a local class, which pickle doesn't find."""
+
+    pairs = [("a", Length(2)), ("a", Length(4))]
+    assert issubclass(Variance, Builtin)
+    assert outcome(Variance, ([pairs], 1, 1, 0), tmp_path / "run") == [("a", 2.0)]
