@@ -66,7 +66,7 @@ class FoldTable:
 
     def add(self, chunk: Chunk, chunk_bytes: int) -> None:
         """Raises RecordError for what can't be taken."""
-        if not self._any and self._fold.has_partials and not _are_numbers(chunk):
+        if not self._any and not self._suits_columns(chunk):
             self._fold_pending()
             self._to_python()
         if self._any:
@@ -77,6 +77,16 @@ class FoldTable:
         self._pending_bytes += chunk_bytes
         if self._pending_rows >= _PENDING_ROWS or self._pending_bytes > self._table_bytes // 2:
             self._fold_pending()
+
+    def _suits_columns(self, chunk: Chunk) -> bool:
+        if self._fold in (Fold.SUM, Fold.MIN, Fold.MAX):
+            return True
+        try:
+            kinds = {type(value) for _, value in chunk}
+        except (TypeError, ValueError):
+            # What isn't a pair is refused by who takes it apart.
+            return True
+        return len(kinds) == 1 and kinds.pop() in self._fold.types
 
     def add_rows(self, rows: Rows) -> None:
         """Records that are in columns already."""
@@ -164,12 +174,3 @@ class FoldTable:
             self._records_out += len(part)
             self._sorter.add_rows(part)
         self._parts = []
-
-
-def _are_numbers(chunk: Chunk) -> bool:
-    """Whether values are worth a column: others needn't even be of a kind that can travel."""
-    try:
-        return {type(value) for _, value in chunk} in ({int}, {float})
-    except (TypeError, ValueError):
-        # What isn't a pair is refused by who takes it apart.
-        return False

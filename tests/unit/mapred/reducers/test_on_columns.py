@@ -9,7 +9,7 @@ from harness import Run
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mapred import Job, Mapper, Mean, Variance
+from mapred import First, Job, Last, Mapper, Mean, Variance
 from mapred.formats.packed import read_pairs
 from mapred.reducers.port import Builtin
 from mapred.shuffle.columns import rows_of
@@ -38,13 +38,16 @@ value_kinds = st.sampled_from([ints, st.integers(-9, 9), floats, st.floats(-1e6,
 pieces = st.tuples(key_kinds, value_kinds).flatmap(
     lambda kinds: st.lists(st.tuples(*kinds), max_size=15)
 )
-# Pieces, maps, reducers, bytes of memory.
-jobs = st.tuples(
-    st.lists(pieces, max_size=4),
-    st.integers(1, 3),
-    st.integers(1, 2),
-    st.sampled_from([0, 1 << 20]),
-)
+
+
+def named(case):
+    return getattr(case, "__name__", "")
+
+
+def jobs_of(piece):
+    """Pieces, maps, reducers, bytes of memory."""
+    settings_of = st.integers(1, 3), st.integers(1, 2), st.sampled_from([0, 1 << 20])
+    return st.tuples(st.lists(piece, max_size=4), *settings_of)
 
 
 class Pieces(Mapper):
@@ -112,9 +115,9 @@ def assert_same(builtin, job, found, wanted):
         assert same(builtin, job, key, one, other), (key, one, other)
 
 
-@pytest.mark.parametrize("builtin", [Mean, Variance], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("builtin", [Mean, Variance], ids=named)
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(job=jobs)
+@given(job=jobs_of(pieces))
 @example(job=([], 2, 2, 0))
 @example(job=([[("a", -0.0)]], 1, 1, 0))
 @example(job=([[("a", 1), ("b", 2)], [(1, 1.5)], [("a", 1 << 70), ("b", True)]], 1, 1, 0))
@@ -124,7 +127,24 @@ def test_columns_give_what_python_gives(tmp_path_factory, builtin, job):
     assert_same(builtin, job, found, wanted)
 
 
-@pytest.mark.parametrize("builtin", [Mean, Variance], ids=lambda kind: kind.__name__)
+anything = st.one_of(numbers, st.none(), st.text(max_size=3), st.binary(max_size=3), st.lists(ints))
+any_kinds = st.sampled_from([ints, floats, st.text(max_size=3), st.binary(max_size=3), anything])
+any_pieces = st.tuples(key_kinds, any_kinds).flatmap(
+    lambda kinds: st.lists(st.tuples(*kinds), max_size=15)
+)
+
+
+@pytest.mark.parametrize("builtin", [First, Last], ids=named)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(job=jobs_of(any_pieces))
+@example(job=([[(1, "x"), (1.0, "y")], [(1, 2)], [("a", "\ud800"), (True, [])]], 1, 1, 0))
+def test_columns_choose_what_python_chooses(tmp_path_factory, builtin, job):
+    wanted = outcome(in_python(builtin), job, tmp_path_factory.mktemp("python"))
+    found = outcome(builtin, job, tmp_path_factory.mktemp("columns"))
+    assert repr(found) == repr(wanted)
+
+
+@pytest.mark.parametrize("builtin", [Mean, Variance, First, Last], ids=named)
 @pytest.mark.parametrize("values", [range(-50, 50), [at * 0.5 for at in range(100)]])
 def test_numbers_never_go_through_python(tmp_path, monkeypatch, builtin, values):
     def never(*_):
