@@ -9,6 +9,13 @@ from typing import Final
 from blockstore.model import Excluded, Node
 from blockstore.runtime.clock import Clock
 
+# How somebody who was waited for in vain is spoken of, and what to say of who waited.
+_SILENCES: Final = (
+    ("has acknowledged nothing", "to"),
+    ("has not answered", "to"),
+    ("has taken no byte", "from"),
+)
+
 # By then a server that died has been started again, or the NameNode misses its heartbeats.
 EXCLUDED_S: Final = 10.0
 
@@ -48,4 +55,6 @@ def _in_words(node: Node, reason: str, seen_from: str) -> str:
     # What it's about stands before it already.
     for subject in (f"DataNode {node} ", f"{node} "):
         reason = reason.removeprefix(subject)
+    for silence, word in _SILENCES:
+        reason = reason.replace(silence, f"{silence} {word} {seen_from}")
     return reason

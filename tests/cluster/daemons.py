@@ -117,6 +117,8 @@ class StoreCluster:
         self.further_volumes: dict[int, list[Path]] = {}
         # Where a DataNode stands, if not on the default rack.
         self.racks: dict[int, str] = {}
+        # The host that others are told to dial, if not the one a DataNode listens on.
+        self.advertised: dict[int, str] = {}
         self._stores: list[BlockStore] = []
 
     def start(self, datanodes: int = 3, **namenode_settings: Any) -> None:
@@ -148,6 +150,7 @@ class StoreCluster:
             [list(map(str, volumes)), self.address, "127.0.0.1", port],
             {
                 "rack": self.racks.get(number, "/default"),
+                "advertise": self.advertised.get(number),
                 "settings": _words(DATANODE_SETTINGS | settings),
             },
             self.root / f"datanode-{number}.log",

@@ -10,13 +10,14 @@ import threading
 
 
 class Wire:
-    """Listens on a port of its own; what comes there goes to `target` (HOST:PORT)."""
+    """Listens on `at`, or on a port of its own; what comes there goes to `target` (HOST:PORT)."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, at: str = "127.0.0.1:0") -> None:
         host, _, port = target.rpartition(":")
         self._target = (host, int(port))
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        here, _, here_port = at.rpartition(":")
+        self._listener = socket.create_server((here, int(here_port)))
+        self.address = f"{here}:{self._listener.getsockname()[1]}"
         self._forth, self._back = threading.Event(), threading.Event()
         self._sockets: list[socket.socket] = []
         self.heal()

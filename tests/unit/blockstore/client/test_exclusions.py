@@ -19,7 +19,8 @@ NODE = Node("dn1", "10.0.0.4", 9866)
         ("DataNode dn1 (10.0.0.4:9866) doesn't answer (unavailable: no route)",
          "can't be reached from dn0"),
         ("x doesn't answer (deadline_exceeded: )", "doesn't answer dn0 in time"),
-        ("dn1 (10.0.0.4:9866) has taken no byte for 5 s", "has taken no byte for 5 s"),
+        ("dn1 (10.0.0.4:9866) has taken no byte for 5 s", "has taken no byte from dn0 for 5 s"),
+        ("has acknowledged nothing for 5 s", "has acknowledged nothing to dn0 for 5 s"),
         ("this DataNode serves 9 streams", "this DataNode serves 9 streams"),
     ],
 )  # fmt: skip

@@ -1,0 +1,72 @@
+"""A DataNode that nobody can reach, though it hears and is heard by the NameNode.
+
+Everybody dials a DataNode at an address of its own, where a wire that can be cut takes them on.
+The first node of a pipeline is dialled by the client, the second by the first.
+"""
+
+import random
+
+import pytest
+
+from tests.cluster.proxy import Wire
+
+pytestmark = pytest.mark.cluster
+
+DATA = random.Random(1).randbytes(3 * 1024 * 1024 + 5)
+CUT_AT = 1_500_000
+
+
+@pytest.fixture
+def wires(cluster):
+    """Of three DataNodes, by the address that others dial."""
+    cluster.start_namenode()
+    found = {}
+    try:
+        for number in range(3):
+            cluster.advertised[number] = f"127.0.1.{number + 1}"
+            # A node that doesn't hear from the next one says so long before its client gives up.
+            cluster.start_datanode(number, pipeline_ack_s=3.0)
+            address = cluster.addresses[number]
+            found[address] = Wire(f"127.0.0.1:{address.rpartition(':')[2]}", at=address)
+        yield found
+    finally:
+        for wire in found.values():
+            wire.close()
+
+
+def get(store, path):
+    with store.open(path) as file:
+        return file.read()
+
+
+@pytest.mark.parametrize(
+    ("hop", "patience_s"), [(0, 1.0), (1, 20.0)], ids=["client-datanode", "datanode-datanode"]
+)
+def test_a_node_that_cant_be_reached_is_left_out_until_it_can(
+    cluster, wires, eventually, hop, patience_s
+):
+    store = cluster.client(short_circuit=False, pipeline_ack_s=patience_s)
+    with store.open("/before", "wb", replication=2) as file:
+        file.write(DATA)
+    with store.open("/file", "wb", replication=2, block_bytes=2 * len(DATA)) as file:
+        file.write(DATA[:CUT_AT])
+        file.hflush()
+        nodes = file._output._located.nodes
+        lost, before = nodes[hop], nodes[hop - 1].node_id if hop else "client"
+
+        wires[lost.address].cut()
+        file.write(DATA[CUT_AT:])
+        file.hflush()
+
+        assert before in file._excluded[lost.node_id].reason
+        assert get(store, "/file") == get(store, "/before") == DATA
+    (block,) = store.locate("/file")
+    assert len(block.nodes) == 2
+    assert lost.node_id not in {node.node_id for node in block.nodes}
+
+    # Nobody else is left to have the third replica.
+    store.set_replication("/file", 3)
+    wires[lost.address].heal()
+    eventually(lambda: len(store.locate("/file")[0].nodes) == 3, "a replica on the healed node")
+    assert store.fsck("/").state == "healthy"
+    assert get(store, "/file") == get(store, "/before") == DATA
