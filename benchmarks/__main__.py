@@ -7,6 +7,7 @@
     store       put, get and pread of one file
     namespace   operations on names, one and eight clients; small files
     restart     a NameNode with a million files; bytes per file and block
+    listing     what others wait while a directory of a million entries is listed
     rereplication  the blocks of a dead DataNode, made anew
     shell       `mapred fs ls /`
     scheduling  tasks that do nothing, small jobs, and the core with a large cluster
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from benchmarks import (
     empty_job,
+    listing,
     loops,
     namespace,
     rereplication,
@@ -53,7 +55,7 @@ def main() -> None:
     parser.add_argument(
         "--count",
         type=int,
-        help="how many: operations (namespace 800), files (restart 1,000,000), "
+        help="how many: operations (namespace 800), files (restart, listing 1,000,000), "
         "blocks (rereplication 1,000)",
     )
     parser.add_argument(
@@ -75,6 +77,7 @@ def main() -> None:
         "store": lambda: store.run(megabytes=size or (16 if quick else 1024), runs=runs),
         "namespace": lambda: namespace.run(runs=runs, count=count or (32 if quick else 800)),
         "restart": lambda: restart.run(runs=runs, files=count or (2_000 if quick else 1_000_000)),
+        "listing": lambda: listing.run(entries=count or (2_000 if quick else 1_000_000)),
         "rereplication": lambda: rereplication.run(
             runs=runs, blocks=count or (20 if quick else 1000)
         ),

@@ -31,7 +31,7 @@ WANTED_S: Final = 5.0
 MAKE: Final = """
 import sys
 from benchmarks.restart import make
-make(sys.argv[1], int(sys.argv[2]))
+make(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
 """
 WEIGH: Final = """
 import sys
@@ -44,7 +44,7 @@ def run(*, runs: int, files: int = 1_000_000) -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "name").mkdir()
-        _python(MAKE, str(folder / "name"), str(files))
+        make_in_process(folder / "name", files)
         taken, resident = [], []
         for _ in range(runs):
             seconds, size = _restart(folder, files)
@@ -65,6 +65,12 @@ def run(*, runs: int, files: int = 1_000_000) -> list[Row]:
     ]
 
 
+def make_in_process(
+    directory: Path, files: int, *, per_directory: int = FILES_PER_DIRECTORY
+) -> None:
+    _python(MAKE, str(directory), str(files), str(per_directory))
+
+
 def _python(program: str, *words: str) -> str:
     command = [sys.executable, "-c", program, *words]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -81,15 +87,15 @@ def _restart(folder: Path, files: int) -> tuple[float, float]:
 # --- inside the processes of their own -----------------------------------------------------
 
 
-def make(directory: str, files: int) -> None:
+def make(directory: str, files: int, per_directory: int) -> None:
     """An image of a namespace with so many files of one block."""
     from blockstore.namenode import image
     from blockstore.namenode.disk import RealDisk
 
-    image.write(RealDisk(directory), namespace(files, blocks=True), os.getpid())
+    image.write(RealDisk(directory), namespace(files, per_directory, blocks=True), os.getpid())
 
 
-def namespace(files: int, *, blocks: bool) -> "State":
+def namespace(files: int, per_directory: int = FILES_PER_DIRECTORY, *, blocks: bool) -> "State":
     from blockstore.model import Block, Permission
     from blockstore.namenode.entries import (
         BlockAdded,
@@ -106,9 +112,9 @@ def namespace(files: int, *, blocks: bool) -> "State":
     state.apply(Formatted("cluster-benchmark", 0.0))
     directory = 0
     for number in range(files):
-        if number % FILES_PER_DIRECTORY == 0:
+        if number % per_directory == 0:
             directory = state.next_inode_id
-            name = f"d{number // FILES_PER_DIRECTORY}"
+            name = f"d{number // per_directory}"
             state.apply(DirectoryMade(directory, 1, name, 1.0, owned))
         inode = state.next_inode_id
         name, at_s = f"file-{number}", 1.0 + number

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.cluster
 
 
 def test_every_benchmark_of_the_store_runs_in_its_quick_size(tmp_path: Path) -> None:
-    names = ["store", "namespace", "restart", "shell"]
+    names = ["store", "namespace", "restart", "listing", "shell"]
     command = [sys.executable, "-m", "benchmarks", *names, "--quick", "--results", str(tmp_path)]
     table = subprocess.run(
         command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=180
