@@ -149,7 +149,7 @@ class TableWriter:
 
     def write_rows(self, rows: Rows) -> bool:
         """Where the fields are the two columns, and the types are theirs."""
-        if self._pairs or rows.keys is ENCODED or rows.values is PICKLED:
+        if self._pairs or rows.keys is ENCODED or rows.values >= PICKLED:
             return False
         names = list(self._form.columns or _NAMES)
         if len(names) != len(_NAMES) or self._fields.names not in ([], names):

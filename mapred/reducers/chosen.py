@@ -12,10 +12,13 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from mapred.errors import JobDefinitionError
 from mapred.reducers.port import Builtin
+from mapred.shuffle import folds
+
+_COLUMN_BOUNDS_MAX: Final = 1000
 
 
 class Greatest(Builtin):
@@ -42,7 +45,9 @@ def TopK(n: int) -> type[Greatest]:  # noqa: N802  (stands where a class does)
     """
     if not isinstance(n, int) or n < 1:
         raise JobDefinitionError(f"TopK({n!r}): how many must be an int of at least 1")
-    return type(f"TopK{n}", (Greatest,), {"size": n, "__module__": __name__})
+    return type(
+        f"TopK{n}", (Greatest,), {"size": n, "fold": folds.Greatest(n), "__module__": __name__}
+    )
 
 
 class Binned(Builtin):
@@ -78,4 +83,16 @@ def Histogram(  # noqa: N802  (stands where a class does)
             f"Histogram({list(bounds)!r}, low={low}, high={high}, bins={bins}): give it bounds in "
             "rising order, such as Histogram([0, 10, 100]), or low < high and bins"
         )
-    return type("Histogram", (Binned,), {"bounds": tuple(bounds), "__module__": __name__})
+    bounds = tuple(bounds)
+    fold = folds.Binned(bounds) if _suit_columns(bounds) else None
+    names = {"bounds": bounds, "fold": fold, "__module__": __name__}
+    return type("Histogram", (Binned,), names)
+
+
+def _suit_columns(bounds: tuple[Any, ...]) -> bool:
+    """Numbers of one type that columns can hold; and not so many that whole results are large."""
+    if len(bounds) > _COLUMN_BOUNDS_MAX:
+        return False
+    if {type(bound) for bound in bounds} == {int}:
+        return all(-(1 << 63) <= bound < 1 << 63 for bound in bounds)
+    return {type(bound) for bound in bounds} == {float} and bounds[0] == bounds[0]

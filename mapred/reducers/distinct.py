@@ -6,14 +6,17 @@ another. The different values of a key are in memory at once.
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, ClassVar
 
 from mapred.reducers.port import Builtin
+from mapred.shuffle.folds import AnyFold, Fold
 from mapred.shuffle.keys import encode
 
 
 class Distinct(Builtin):
     """A key's different values, sorted as keys are, as a list."""
+
+    fold: ClassVar[AnyFold | None] = Fold.DISTINCT
 
     def lift(self, value: Any) -> list[Any]:
         return [value]
@@ -27,6 +30,8 @@ class Distinct(Builtin):
 
 class CountDistinct(Distinct):
     """How many different values a key has."""
+
+    fold = Fold.COUNT_DISTINCT
 
     def result(self, partial: list[Any]) -> int:
         return len(partial)

@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from mapred.records import Reducer
-from mapred.shuffle.folds import Fold
+from mapred.shuffle.folds import AnyFold
 
 
 class Builtin(Reducer):
     """Subclasses say what happens to values; the engine calls them, or does the same on columns."""
 
     # What is done to columns where values are plain numbers; None: nothing that columns know.
-    fold: ClassVar[Fold | None] = None
+    fold: ClassVar[AnyFold | None] = None
     # Whether partials and results are values again: then it can be any reducer's combiner.
     closed: ClassVar[bool] = False
 

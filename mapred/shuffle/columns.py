@@ -11,6 +11,7 @@ A batch of rows has one kind of key and one kind of value:
     PICKLED     values: binary, pickle protocol 5   otherwise
     MEAN_…      values: struct                      partial results of built-in reducers, which
     MOMENTS                                         columns fold (partials.py): tuples in Python
+    …S          values: list                        the same, lists or dicts in Python (listed.py)
 
 The first column is what sorts. Kinds come back as the very objects that went in; where
 equal keys of different types meet (1 and 1.0), reduce sees the first in order.
@@ -20,6 +21,7 @@ import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -42,9 +44,14 @@ class Kind(IntEnum):
     MEAN_INT = 6
     MEAN_FLOAT = 7
     MOMENTS = 8
+    INTS = 9
+    FLOATS = 10
+    STRS = 11
+    BINS = 12
 
 
-INT, FLOAT, STR, BYTES, ENCODED, PICKLED, MEAN_INT, MEAN_FLOAT, MOMENTS = Kind
+INT, FLOAT, STR, BYTES, ENCODED, PICKLED, MEAN_INT, MEAN_FLOAT, MOMENTS = list(Kind)[:9]
+INTS, FLOATS, STRS, BINS = list(Kind)[9:]
 
 # Kinds whose values are tuples.
 STRUCTS: Final = {
@@ -52,12 +59,20 @@ STRUCTS: Final = {
     MEAN_FLOAT: pa.struct([("count", pa.int64()), ("total", pa.float64())]),
     MOMENTS: pa.struct([("count", pa.int64()), ("mean", pa.float64()), ("squares", pa.float64())]),
 }
+# Kinds whose values are lists; BINS are dicts of an int to an int.
+LISTS: Final = {
+    INTS: pa.list_(pa.int64()),
+    FLOATS: pa.list_(pa.float64()),
+    STRS: pa.list_(pa.string()),
+    BINS: pa.list_(pa.struct([("place", pa.int64()), ("count", pa.int64())])),
+}
 _ARROW: Final = {
     INT: pa.int64(),
     FLOAT: pa.float64(),
     STR: pa.string(),
     BYTES: pa.binary(),
     **STRUCTS,
+    **LISTS,
 }
 # What an Arrow column holds at most: its offsets have 31 bits.
 COLUMN_BYTES_MAX: Final = (1 << 31) - 1
@@ -76,7 +91,7 @@ def _schema(keys: Kind, values: Kind) -> pa.Schema:
 SCHEMAS: Final = {
     (keys, values): _schema(keys, values)
     for keys in (INT, FLOAT, STR, BYTES, ENCODED)
-    for values in (INT, FLOAT, STR, BYTES, PICKLED, *STRUCTS)
+    for values in (INT, FLOAT, STR, BYTES, PICKLED, *STRUCTS, *LISTS)
 }
 
 
@@ -118,6 +133,8 @@ class Rows:
         if self.values in STRUCTS:
             fields = [column.field(at).to_pylist() for at in range(column.type.num_fields)]
             return list(zip(*fields, strict=True))
+        if self.values in LISTS:
+            return _lists(self.values, column)
         return list(column.to_pylist())
 
     def pairs(self) -> list[tuple[Any, Any]]:
@@ -216,6 +233,19 @@ def vector_column(vector: Any) -> pa.Array:
     if kind == pa.int64():
         vector = vector.astype(np.int64, copy=False)
     return pa.Array.from_buffers(kind, len(vector), [None, pa.py_buffer(vector)])
+
+
+def _lists(kind: Kind, column: pa.Array) -> list[Any]:
+    offsets = column.offsets.to_pylist()
+    flat = column.flatten()
+    items = (
+        list(zip(flat.field(0).to_pylist(), flat.field(1).to_pylist(), strict=True))
+        if kind is BINS
+        else flat.to_pylist()
+    )
+    make: Any = dict if kind is BINS else list
+    begin = offsets[0]
+    return [make(items[one - begin : other - begin]) for one, other in pairwise(offsets)]
 
 
 def common_kinds(rows: Sequence[Rows]) -> tuple[Kind, Kind]:

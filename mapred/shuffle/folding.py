@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from mapred.shuffle import partials
 from mapred.shuffle.columns import FLOAT, INT, SCHEMAS, Rows, vector_column
-from mapred.shuffle.folds import Fold
+from mapred.shuffle.folds import AnyFold, Fold
 from mapred.shuffle.ordering import Indices, group_starts, sort_order
 
-_UFUNCS: Final[dict[Fold, Any]] = {
+_UFUNCS: Final[dict[AnyFold, Any]] = {
     Fold.SUM: np.add,
     Fold.MIN: np.minimum,
     Fold.MAX: np.maximum,
@@ -29,14 +29,14 @@ _INT64_MAX: Final = (1 << 63) - 1
 _RADIX_MAX: Final = (1 << 16) - 1
 
 
-def folded(rows: Rows, fold: Fold, *, floats: bool = False) -> Rows | None:
+def folded(rows: Rows, fold: AnyFold, *, floats: bool = False) -> Rows | None:
     """One row a key."""
     if rows.keys is FLOAT:
         # A hash takes the two zeros for two keys.
         return folded_sorted(rows.take(sort_order(rows.order)), fold, floats=floats)
     if not foldable(rows, fold, floats):
         return None
-    if fold not in _UFUNCS:
+    if not isinstance(fold, Fold) or fold not in _UFUNCS:
         return _of_runs(*_in_runs(rows), fold)
     by, *originals = rows.batch.schema.names[:-1]
     # One thread: the order of additions is the order of rows.
@@ -46,7 +46,7 @@ def folded(rows: Rows, fold: Fold, *, floats: bool = False) -> Rows | None:
     return _with_values(rows, columns, table[f"value_{fold.value}"])
 
 
-def folded_sorted(rows: Rows, fold: Fold, *, floats: bool = False) -> Rows | None:
+def folded_sorted(rows: Rows, fold: AnyFold, *, floats: bool = False) -> Rows | None:
     """One row a key."""
     if not foldable(rows, fold, floats):
         return None
@@ -64,7 +64,7 @@ def _in_runs(rows: Rows) -> tuple[Rows, Indices]:
     return rows.take(order), group_starts(vector_column(codes[order]))
 
 
-def _of_runs(rows: Rows, starts: Indices, fold: Fold) -> Rows:
+def _of_runs(rows: Rows, starts: Indices, fold: AnyFold) -> Rows:
     if len(starts) == len(rows):
         return rows
     firsts = rows.take(starts)
@@ -73,20 +73,20 @@ def _of_runs(rows: Rows, starts: Indices, fold: Fold) -> Rows:
     return firsts.with_values(rows.values, _reduced(rows, starts, fold))
 
 
-def _reduced(rows: Rows, starts: Indices, fold: Fold) -> pa.Array:
+def _reduced(rows: Rows, starts: Indices, fold: AnyFold) -> pa.Array:
     """A value for each run of rows."""
     if fold is Fold.LAST:
         ends = np.append(starts[1:], len(rows)) - 1
         return rows.batch.columns[-1].take(vector_column(ends))
     if fold.has_partials:
-        return partials.reduced(rows, starts)
+        return partials.reduced(rows, starts, fold)
     return vector_column(_UFUNCS[fold].reduceat(_values(rows.batch.columns[-1]), starts))
 
 
-def foldable(rows: Rows, fold: Fold, floats: bool) -> bool:
+def foldable(rows: Rows, fold: AnyFold, floats: bool) -> bool:
     """Whether columns do exactly what Python would."""
     if fold.has_partials:
-        return partials.foldable(rows)
+        return partials.foldable(rows, fold)
     if fold in (Fold.FIRST, Fold.LAST):
         return len(rows) > 0
     if not len(rows) or rows.values not in (INT, FLOAT):

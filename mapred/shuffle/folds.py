@@ -1,7 +1,9 @@
 """The folds that columns know: what becomes of the values of a key."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from enum import Enum
+from typing import TypeAlias
 
 
 class Fold(Enum):
@@ -12,17 +14,51 @@ class Fold(Enum):
     MAX = "max"
     FIRST = "first"
     LAST = "last"
-    # These fold partial results, of which columns make values, and results (partials.py).
+    # These fold partial results, of which columns make values, and results: partials.py, listed.py.
     MEAN = "mean"
     VARIANCE = "variance"
+    DISTINCT = "distinct"
+    COUNT_DISTINCT = "count distinct"
 
     @property
     def has_partials(self) -> bool:
-        return self in (Fold.MEAN, Fold.VARIANCE)
+        return self in (Fold.MEAN, Fold.VARIANCE) or self.has_lists
+
+    @property
+    def has_lists(self) -> bool:
+        return self in (Fold.DISTINCT, Fold.COUNT_DISTINCT)
 
     @property
     def types(self) -> Collection[type]:
         """Values of one of these are worth a column: others needn't even be able to travel."""
+        if self.has_lists:
+            return (int, str)
         if self.has_partials:
             return (int, float)
         return (int, float, str, bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class OfNumbers:
+    """A fold made to measure; its partial results are lists of ints or floats."""
+
+    has_partials = True
+    has_lists = True
+    types = (int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Greatest(OfNumbers):
+    """As many of the greatest, greatest first."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Binned(OfNumbers):
+    """How many lie between bounds, which rise."""
+
+    bounds: tuple[int | float, ...]
+
+
+AnyFold: TypeAlias = Fold | Greatest | Binned

@@ -1,4 +1,5 @@
-"""Partial results of Mean and Variance as columns of structs: made of values, folded, finished.
+"""Partial results as columns: made of values, folded, finished. Here those of Mean and Variance,
+which are structs; lists are in listed.py.
 
     lifted    int or float values → partials
     foldable  whether columns fold these partials exactly, or for floats as well as Python does
@@ -19,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mapred.shuffle import listed
 from mapred.shuffle.columns import (
     FLOAT,
     INT,
@@ -30,7 +32,7 @@ from mapred.shuffle.columns import (
     Rows,
     vector_column,
 )
-from mapred.shuffle.folds import Fold
+from mapred.shuffle.folds import AnyFold, Fold
 
 _INT64_MAX: Final = (1 << 63) - 1
 # Below it neither squares nor their sums leave the range of floats.
@@ -41,8 +43,10 @@ _EXACT_MAX: Final = 1 << 53
 Vector = NDArray[Any]
 
 
-def lifted(rows: Rows, fold: Fold) -> Rows | None:
+def lifted(rows: Rows, fold: AnyFold) -> Rows | None:
     """None: values that only Python knows how to take."""
+    if fold.has_lists:
+        return listed.lifted(rows, fold)
     if rows.values not in (INT, FLOAT):
         return None
     values = _vector(rows.batch.columns[-1])
@@ -55,8 +59,10 @@ def lifted(rows: Rows, fold: Fold) -> Rows | None:
     return _of(rows, MEAN_FLOAT, ones, values + 0.0)
 
 
-def foldable(rows: Rows) -> bool:
+def foldable(rows: Rows, fold: AnyFold) -> bool:
     """Whether columns do what Python would."""
+    if fold.has_lists:
+        return listed.foldable(rows)
     if not len(rows):
         return False
     if rows.values is MEAN_INT:
@@ -69,8 +75,10 @@ def foldable(rows: Rows) -> bool:
     return rows.values is MEAN_FLOAT
 
 
-def reduced(rows: Rows, starts: Vector) -> pa.Array:
+def reduced(rows: Rows, starts: Vector, fold: AnyFold) -> pa.Array:
     """The partials of sorted rows: one from each start to the next."""
+    if fold.has_lists:
+        return listed.reduced(rows, starts, fold)
     if rows.values is MOMENTS:
         return _struct(MOMENTS, *_merged_moments(_fields(rows), starts))
     counts, totals = _fields(rows)
@@ -80,8 +88,10 @@ def reduced(rows: Rows, starts: Vector) -> pa.Array:
     return _struct(rows.values, np.add.reduceat(counts, starts), sums)
 
 
-def results(rows: Rows) -> Rows:
+def results(rows: Rows, fold: AnyFold) -> Rows:
     """One partial a key, as foldable ones are, to its result."""
+    if fold.has_lists:
+        return listed.results(rows, fold)
     if rows.values is MOMENTS:
         return _variances(rows)
     counts, totals = _fields(rows)

@@ -2,17 +2,23 @@
 
 from collections.abc import Iterator
 from itertools import chain
+from typing import Final
 
 from mapred.shuffle.columns import Rows, joined
 from mapred.shuffle.folding import folded_sorted
-from mapred.shuffle.folds import Fold
+from mapred.shuffle.folds import AnyFold
 from mapred.shuffle.partials import results
+
+# A key whose different values are more is Python's: here they'd be sorted again with every batch.
+_HELD_BYTES_MAX: Final = 16 << 20
+# At once: a histogram's result may be much larger than what it is made of.
+_RESULTS_MAX: Final = 4096
 
 
 class FoldedGroups:
     """Takes batches as long as columns can fold them exactly; `rest` are the batches after."""
 
-    def __init__(self, batches: Iterator[Rows], fold: Fold, *, floats: bool) -> None:
+    def __init__(self, batches: Iterator[Rows], fold: AnyFold, *, floats: bool) -> None:
         self._batches = batches
         self._fold = fold
         self._floats = floats
@@ -25,8 +31,7 @@ class FoldedGroups:
         """A key and its result a row; a key that goes on in the next batch is held back."""
         held: Rows | None = None
         for rows in self._batches:
-            together = rows if held is None else joined([held, rows])
-            done = folded_sorted(together, self._fold, floats=self._floats)
+            done = self._folded(held, rows)
             if done is None:
                 before = [] if held is None else [held]
                 # What is held was counted as a record before.
@@ -39,7 +44,17 @@ class FoldedGroups:
         if held is not None:
             yield from self._given(held)
 
+    def _folded(self, held: Rows | None, rows: Rows) -> Rows | None:
+        if held is not None:
+            if held.bytes > _HELD_BYTES_MAX:
+                return None
+            rows = joined([held, rows])
+        return folded_sorted(rows, self._fold, floats=self._floats)
+
     def _given(self, rows: Rows) -> Iterator[Rows]:
-        if len(rows):
-            self.groups += len(rows)
-            yield results(rows) if self._fold.has_partials else rows
+        self.groups += len(rows)
+        if not self._fold.has_partials:
+            yield from [rows] if len(rows) else []
+            return
+        for start in range(0, len(rows), _RESULTS_MAX):
+            yield results(rows.slice(start, _RESULTS_MAX), self._fold)

@@ -10,7 +10,7 @@ from typing import Final
 
 from mapred.shuffle.columns import Rows, joined
 from mapred.shuffle.folding import foldable, folded
-from mapred.shuffle.folds import Fold
+from mapred.shuffle.folds import AnyFold, Fold
 from mapred.shuffle.partials import lifted
 from mapred.shuffle.sorter import Sorter
 from mapred.task.combine import Combine, CombiningTable
@@ -29,7 +29,7 @@ class FoldTable:
 
     def __init__(
         self,
-        fold: Fold,
+        fold: AnyFold,
         combine: Combine,
         sorter: Sorter,
         table_bytes: int,

@@ -19,12 +19,12 @@ from typing import Final
 
 from mapred.records import Mapper, Reducer
 from mapred.reducers.port import Builtin
-from mapred.shuffle.folds import Fold
+from mapred.shuffle.folds import AnyFold, Fold
 
 _FOLD_OF: Final = {"sum": Fold.SUM, "min": Fold.MIN, "max": Fold.MAX}
 
 
-def fold_of(reducer: type[Reducer]) -> Fold | None:
+def fold_of(reducer: type[Reducer]) -> AnyFold | None:
     """What the reducer does to ints, where columns can do the same."""
     if issubclass(reducer, Builtin):
         return reducer.fold

@@ -9,14 +9,28 @@ from harness import Run
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mapred import First, Job, Last, Mapper, Mean, Variance
+from mapred import (
+    CountDistinct,
+    Distinct,
+    First,
+    Histogram,
+    Job,
+    Last,
+    Mapper,
+    Mean,
+    TopK,
+    Variance,
+)
 from mapred.formats.packed import read_pairs
 from mapred.reducers.port import Builtin
 from mapred.shuffle.columns import rows_of
 from mapred.shuffle.folding import folded_sorted
 from mapred.shuffle.folds import Fold
+from mapred.shuffle.groups import Groups
 from mapred.shuffle.keys import encode
 from mapred.shuffle.partials import lifted, results
+from mapred.task import foldreduce
+from mapred.task.foldreduce import FoldedGroups
 
 INT64 = (1 << 63) - 1
 ints = st.integers(-9, 9) | st.integers(-(1 << 40), 1 << 40) | st.integers(-INT64 - 1, INT64)
@@ -134,7 +148,19 @@ any_pieces = st.tuples(key_kinds, any_kinds).flatmap(
 )
 
 
-@pytest.mark.parametrize("builtin", [First, Last], ids=named)
+CHOOSING = [
+    First,
+    Last,
+    Distinct,
+    CountDistinct,
+    TopK(1),
+    TopK(3),
+    Histogram([-5, 0, 7]),
+    Histogram([-0.5, 0.0, 1e10, math.inf]),
+]
+
+
+@pytest.mark.parametrize("builtin", CHOOSING, ids=named)
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(job=jobs_of(any_pieces))
 @example(job=([[(1, "x"), (1.0, "y")], [(1, 2)], [("a", "\ud800"), (True, [])]], 1, 1, 0))
@@ -144,7 +170,9 @@ def test_columns_choose_what_python_chooses(tmp_path_factory, builtin, job):
     assert repr(found) == repr(wanted)
 
 
-@pytest.mark.parametrize("builtin", [Mean, Variance, First, Last], ids=named)
+@pytest.mark.parametrize(
+    "builtin", [Mean, Variance, First, Last, TopK(2), Histogram([1, 2])], ids=named
+)
 @pytest.mark.parametrize("values", [range(-50, 50), [at * 0.5 for at in range(100)]])
 def test_numbers_never_go_through_python(tmp_path, monkeypatch, builtin, values):
     def never(*_):
@@ -159,18 +187,23 @@ def test_numbers_never_go_through_python(tmp_path, monkeypatch, builtin, values)
 def test_a_mean_of_ints_is_the_exact_quotient():
     large = (1 << 60) + 1
     rows = lifted(rows_of(["a", "a", "b"], [large, large + 1, -3]), Fold.MEAN)
-    assert results(folded_sorted(rows, Fold.MEAN)).value_list() == [(2 * large + 1) / 2, -3.0]
+    assert results(folded_sorted(rows, Fold.MEAN), Fold.MEAN).value_list() == [
+        (2 * large + 1) / 2,
+        -3.0,
+    ]
 
 
 def test_the_merge_of_moments_doesnt_cancel_where_the_mean_is_large():
     rows = rows_of(["a"] * 3000, [1e9 + at % 3 for at in range(3000)])
-    (found,) = results(folded_sorted(lifted(rows, Fold.VARIANCE), Fold.VARIANCE)).value_list()
+    (found,) = results(
+        folded_sorted(lifted(rows, Fold.VARIANCE), Fold.VARIANCE), Fold.VARIANCE
+    ).value_list()
     assert math.isclose(found, 2000 / 2999, rel_tol=1e-12)
 
 
 def test_the_variance_of_one_value_is_none_as_in_python():
     rows = lifted(rows_of(["a", "b", "b"], [1, 2, 4]), Fold.VARIANCE)
-    assert results(folded_sorted(rows, Fold.VARIANCE)).value_list() == [None, 2.0]
+    assert results(folded_sorted(rows, Fold.VARIANCE), Fold.VARIANCE).value_list() == [None, 2.0]
 
 
 def test_values_that_cant_travel_are_still_folded_where_python_folds_them(tmp_path):
@@ -180,3 +213,24 @@ def test_values_that_cant_travel_are_still_folded_where_python_folds_them(tmp_pa
     pairs = [("a", Length(2)), ("a", Length(4))]
     assert issubclass(Variance, Builtin)
     assert outcome(Variance, ([pairs], 1, 1, 0), tmp_path / "run") == [("a", 2.0)]
+
+
+@pytest.mark.parametrize(("most", "groups"), [(1 << 20, 2), (0, 0)])
+def test_a_key_with_too_many_different_values_is_left_to_python(monkeypatch, most, groups):
+    monkeypatch.setattr(foldreduce, "_HELD_BYTES_MAX", most)
+    batches = [lifted(rows_of(["a", "b"], [1, 2]), Fold.DISTINCT)]
+    batches += [lifted(rows_of(["b"], [at]), Fold.DISTINCT) for at in (3, 2)]
+    folding = FoldedGroups(iter(batches), Fold.DISTINCT, floats=True)
+    done = [pair for rows in folding for pair in rows.pairs()]
+    rest = [(key, list(values)) for key, values in Groups(folding.rest)]
+    assert done == [("a", [1]), ("b", [2, 3])][: groups or 1]
+    assert rest == ([] if groups else [("b", [[2], [3], [2]])])
+    assert folding.records + sum(len(values) for _, values in rest) == 4
+
+
+def test_values_at_the_ends_of_64_bits_are_counted_and_chosen_exactly(tmp_path):
+    values = [INT64, -INT64 - 1, INT64 - 1, (1 << 53) + 1]
+    pairs = [("a", value) for value in values]
+    for at, builtin in enumerate([TopK(9), Histogram([float(1 << 53)]), Histogram([INT64])]):
+        found = outcome(builtin, ([pairs], 1, 1, 0), tmp_path / f"columns{at}")
+        assert found == outcome(in_python(builtin), ([pairs], 1, 1, 0), tmp_path / f"python{at}")
