@@ -19,7 +19,7 @@ from mapred.shuffle.folds import AnyFold
 class Builtin(Reducer):
     """Subclasses say what happens to values; the engine calls them, or does the same on columns."""
 
-    # What is done to columns where values are plain numbers; None: nothing that columns know.
+    # What columns do in its stead with values of the types they know; None: nothing.
     fold: ClassVar[AnyFold | None] = None
     # Whether partials and results are values again: then it can be any reducer's combiner.
     closed: ClassVar[bool] = False

@@ -10,7 +10,7 @@ Partials are the tuples of mapred/reducers/moments.py, so that Python can go on 
 
 Moments of a key merge all at once (the formula of Chan, Golub and LeVeque for any number of parts):
 the mean from distances to the first mean, then M2 from distances to that mean. It rounds otherwise
-than a merge one by one, by a few units in the last place of the mean, and never more than that.
+than a merge one by one, but cancels no more.
 """
 
 from typing import Any, Final
