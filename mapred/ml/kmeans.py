@@ -1,7 +1,7 @@
 """KMeans: the rounds of lloyd.py behind scikit-learn's names.
 
 The same start gives the same centres as scikit-learn's Lloyd, up to the last bits, with these
-differences: `init` is "random", "k-means||" or the centres themselves, one start is made (no
+differences: `init` is "k-means||", "random" or the centres themselves, one start is made (no
 n_init), and a centre that loses all its rows stays where it is.
 """
 
@@ -23,11 +23,11 @@ class KMeans(Estimator):
 
     Args:
         n_clusters: how many centres.
-        init: "random" (rows drawn by `random_state`), "k-means||" (rows far from one another,
-            found in a few more rounds: seeding.py), or an array of n_clusters rows.
+        init: "k-means||" (rows far from one another, found in a few rounds more: seeding.py),
+            "random" (rows drawn by `random_state`), or an array of n_clusters rows.
         max_iter: rounds at most.
         tol: the centres' way, relative to the variance, at which they have arrived.
-        random_state: seed of a random start.
+        random_state: seed of the start.
         workers: task processes on this machine; None: one per processor.
         cluster: a JobTracker's "host:port", to run there instead.
         verbose: whether to write a line per round.
@@ -44,7 +44,7 @@ class KMeans(Estimator):
         self,
         n_clusters: int = 8,
         *,
-        init: Any = RANDOM,
+        init: Any = PARALLEL,
         max_iter: int = 300,
         tol: float = 1e-4,
         random_state: int = 0,

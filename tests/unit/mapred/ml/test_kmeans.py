@@ -117,6 +117,14 @@ def test_a_start_of_rows_far_from_one_another_is_near_the_best(tmp_path):
     assert sparse.inertia_ == pytest.approx(models[0].inertia_)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_who_says_nothing_of_the_start_gets_the_heaps_that_everybody_sees(seed):
+    heaps = np.array([[0.0, 0.0], [5.0, 5.0], [0.0, 5.0]])
+    rows = heaps[np.arange(300) % 3] + np.random.default_rng(1).normal(0, 0.3, (300, 2))
+    model = KMeans(3, random_state=seed).fit(rows)
+    assert model.inertia_ == pytest.approx(oracle(rows, heaps).inertia_)
+
+
 def test_too_few_rows_that_differ_are_told():
     with pytest.raises(ValueError, match=r"found only 2 centres .* take fewer"):
         KMeans(3, init="k-means||").fit([[0.0], [0.0], [1.0], [1.0]])
@@ -173,7 +181,7 @@ def test_parameters_are_got_and_set():
     model = KMeans(3, tol=0.5)
     assert model.set_params(max_iter=7).get_params() == {
         "n_clusters": 3,
-        "init": "random",
+        "init": "k-means||",
         "max_iter": 7,
         "tol": 0.5,
         "random_state": 0,
