@@ -25,6 +25,7 @@ import numpy as np
 from mapred.errors import JobDefinitionError
 from mapred.formats.badrecords import REFUSED, BadRecords
 from mapred.formats.compressed_output import check_compression, compressed_suffix, compressing
+from mapred.formats.gathering import GatheringWriter
 from mapred.formats.lines import BLOCK_BYTES, LineBlocks
 from mapred.formats.port import RecordBatch, RecordWriter
 from mapred.model import Split
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 _NEWLINE: Final = 10
 _BYTE_ORDER_MARK: Final = "\ufeff"
-# About a chunk of pairs: more would only be copied once more.
-_WRITE_BYTES: Final = 64 * 1024
 
 
 class TextInput:
@@ -136,17 +135,14 @@ class TextOutput:
         return compressing(file, self.compression, lambda file: TextWriter(file, self))
 
 
-class TextWriter:
+class TextWriter(GatheringWriter):
     """Lines into one part file."""
 
     def __init__(self, file: OutputFile, form: TextOutput) -> None:
-        self._file = file
+        super().__init__(file)
         self._separator = form.separator
         # What a pair is on its line.
         self._sides = form.keys, form.values
-        self._held: list[bytes] = []
-        self._held_bytes = 0
-        self.bytes_written = 0
 
     def write(self, pairs: Sequence[tuple[Any, Any]]) -> None:
         by = self._separator
@@ -167,15 +163,3 @@ class TextWriter:
         if data is not None:
             self._put(data)
         return data is not None
-
-    def _put(self, data: bytes) -> None:
-        self._held.append(data)
-        self._held_bytes += len(data)
-        if self._held_bytes >= _WRITE_BYTES:
-            self.close()
-
-    def close(self) -> None:
-        if self._held:
-            self._file.write(b"".join(self._held))
-            self.bytes_written += self._held_bytes
-            self._held, self._held_bytes = [], 0
