@@ -33,6 +33,7 @@ from mapred.shuffle.columns import (
     vector_column,
 )
 from mapred.shuffle.folds import AnyFold, Fold
+from mapred.shuffle.summing import sums_of_runs
 
 _INT64_MAX: Final = (1 << 63) - 1
 # Below it neither squares nor their sums leave the range of floats.
@@ -82,10 +83,7 @@ def reduced(rows: Rows, starts: Vector, fold: AnyFold) -> pa.Array:
     if rows.values is MOMENTS:
         return _struct(MOMENTS, *_merged_moments(_fields(rows), starts))
     counts, totals = _fields(rows)
-    # Infinities of both signs, and sums past the largest float, are as in Python.
-    with np.errstate(all="ignore"):
-        sums = np.add.reduceat(totals, starts)
-    return _struct(rows.values, np.add.reduceat(counts, starts), sums)
+    return _struct(rows.values, sums_of_runs(counts, starts), sums_of_runs(totals, starts))
 
 
 def results(rows: Rows, fold: AnyFold) -> Rows:
