@@ -276,6 +276,9 @@ class BlockOutput:
         self.wait()
         if self._failure is not None:
             self._recover()
+        if not self._acknowledged_length:
+            # Nothing could be copied to it yet.
+            return
         nodes = self._located.nodes
         try:
             granted = self._pipelines.ask(self.block, nodes, self._excluded)
@@ -283,7 +286,7 @@ class BlockOutput:
             # Writing goes on as it is.
             log.info("no further node for %s: %s", self._located.block, error)
             return
-        if granted[1] is None or not self._acknowledged_length:
+        if granted[1] is None:
             return
         log.info("%s joins the pipeline of %s", granted[1], self._located.block)
         self.cancel()
