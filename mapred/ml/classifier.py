@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mapred.ml.estimator import Estimator
-from mapred.ml.rows import Matrix, Rows
+from mapred.ml.rows import Matrix, Rows, as_vector
 
 
 class Classifier(Estimator):
@@ -33,7 +33,8 @@ class Classifier(Estimator):
 
     def score(self, X: Rows, y: npt.ArrayLike) -> float:  # noqa: N803
         """The share of rows whose class is predicted."""
-        return float(np.mean(self.predict(X) == np.asarray(y)))
+        predicted = self.predict(X)
+        return float(np.mean(predicted == as_vector(y, len(predicted))))
 
 
 def log_sum_exp(scores: Matrix) -> Matrix:

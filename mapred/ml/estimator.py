@@ -123,6 +123,32 @@ class Estimator:
 
     @contextmanager
     def _fitting(self, X: Rows, y: Any = None, *, parts: int = 1) -> Iterator[Fit]:  # noqa: N803
+        """The input of a fit. What was learned before is forgotten, and what half a fit has
+        learned, too.
+
+        Raises:
+            ValueError: X or y is impossible; says which and why.
+        """
+        self._forget()
+        try:
+            with self._input(X, y, parts=parts) as fit:
+                self.n_features_in_ = fit.columns
+                self._target = fit.target
+                if self.targets == "classes":
+                    if len(fit.classes) < 2:
+                        raise ValueError(f"all targets are of one class, {fit.classes.tolist()}")
+                    self.classes_ = fit.classes
+                yield fit
+        except BaseException:
+            self._forget()
+            raise
+
+    def _forget(self) -> None:
+        for name in [name for name in vars(self) if name.endswith("_") or name == "_target"]:
+            delattr(self, name)
+
+    @contextmanager
+    def _input(self, X: Rows, y: Any = None, *, parts: int = 1) -> Iterator[Fit]:  # noqa: N803
         """The input as tasks can read it; on an engine, which ends with the block. An array is
         written as `parts` files.
 
@@ -133,25 +159,12 @@ class Estimator:
             ValueError: X or y is impossible; says which and why.
         """
         paths = paths_of(X)
-        if paths is None:
-            block, targets = self._arrays(X, y)
-            with session_of(self.workers, self.cluster) as session, session.scratch() as scratch:
-                fit = self._given(session, scratch, block, targets, parts)
-                self._about(fit)
-                yield fit
-            return
+        given = self._arrays(X, y) if paths is None else None
         with session_of(self.workers, self.cluster) as session, session.scratch() as scratch:
-            fit = self._surveyed(session, scratch, paths, y)
-            self._about(fit)
-            yield fit
-
-    def _about(self, fit: Fit) -> None:
-        self.n_features_in_ = fit.columns
-        self._target = fit.target
-        if self.targets == "classes":
-            if len(fit.classes) < 2:
-                raise ValueError(f"all targets are of one class, {fit.classes.tolist()}")
-            self.classes_ = fit.classes
+            if given is not None:
+                yield self._given(session, scratch, *given, parts)
+            else:
+                yield self._surveyed(session, scratch, paths or [], y)
 
     def _arrays(self, rows: Rows, y: Any) -> tuple[Block, npt.NDArray[Any] | None]:
         block = as_block(rows)

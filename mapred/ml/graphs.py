@@ -1,13 +1,13 @@
 """Graphs: PageRank, connected components, shortest paths and triangles; rounds in vertices.py.
 
-Input is a table of edges: from, to, and perhaps a weight; vertices are whole numbers, and
+Input is a table of edges: from, to, and perhaps a weight; vertices are whole numbers below 2⁵³, and
 those without an edge aren't there. An edge that is there twice counts twice, except for
 triangles. What was learned is in order of `vertices_`.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from mapred.ml.estimator import Estimator, Fit
 from mapred.ml.parameters import number, whole_number
 from mapred.ml.rows import Matrix, Rows, as_matrix, paths_of
 from mapred.ml.vertices import Closing, Joining, Names, Ranking, Relaxing
+
+# Floats of 64 bits hold every whole number below it.
+NAME_MAX: Final = 2**53
 
 
 class _OnGraph(Estimator):
@@ -47,6 +50,12 @@ class _OnGraph(Estimator):
         if not (names == np.rint(names)).all():
             wrong = names[names != np.rint(names)][0]
             raise ValueError(f"a vertex is called {wrong:g}, and whole numbers are needed")
+        if (np.abs(names) >= NAME_MAX).any():
+            wrong = names[np.abs(names) >= NAME_MAX][0]
+            raise ValueError(
+                f"a vertex is called {wrong:.0f}: from {NAME_MAX} on tables of floats can't tell "
+                "one whole number from the next; number the vertices anew"
+            )
         self.vertices_ = names.astype(np.int64)
 
     def _place(self, vertex: Any) -> int:

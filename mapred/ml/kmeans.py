@@ -150,8 +150,6 @@ class KMeans(Estimator):
             labels.append(found)
         if fit.array is not None:
             self.labels_ = np.concatenate(labels)
-        elif hasattr(self, "labels_"):
-            del self.labels_
 
 
 def spread(rows: Any, centres: Matrix, labels: npt.NDArray[np.intp]) -> float:

@@ -79,7 +79,7 @@ class LocallyWeightedRegression(Regressor):
         queries = np.concatenate(
             [one.toarray() if isinstance(one, Csr) else one for one in self._blocks(X)]
         )
-        with self._fitting(*self._learned_from) as fit:
+        with self._input(*self._learned_from) as fit:
             products = self._products(fit, queries)
         found = np.empty(len(queries))
         for at, table in enumerate(products):

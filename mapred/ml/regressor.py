@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mapred.ml.estimator import Estimator
-from mapred.ml.rows import Matrix, Rows
+from mapred.ml.rows import Matrix, Rows, as_vector
 
 
 class Regressor(Estimator):
@@ -21,7 +21,12 @@ class Regressor(Estimator):
         return np.concatenate([self._predicted(rows) for rows in self._blocks(X)])
 
     def score(self, X: Rows, y: npt.ArrayLike) -> float:  # noqa: N803
-        """The share of the targets' variance that is predicted (R²)."""
-        targets = np.asarray(y, np.float64)
-        left = ((targets - self.predict(X)) ** 2).sum()
-        return float(1.0 - left / ((targets - targets.mean()) ** 2).sum())
+        """The share of the targets' variance that is predicted (R²); of targets that are all
+        alike 1 if they are predicted exactly, else 0."""
+        predicted = self.predict(X)
+        targets = as_vector(y, len(predicted)).astype(np.float64)
+        left = ((targets - predicted) ** 2).sum()
+        there = ((targets - targets.mean()) ** 2).sum()
+        if not there:
+            return float(not left)
+        return float(1.0 - left / there)
