@@ -79,6 +79,8 @@ class Book:
 
     def _forget(self, job_id: str) -> None:
         running, over = self.jobs.pop(job_id, None), self.ended.pop(job_id, None)
+        # One that was not kept yet has nobody who would remove it.
+        self.stories.pop(job_id, None)
         if running is not None:
             self.wanting.forget(running)
         for job in (running, over):

@@ -41,11 +41,11 @@ class Quarantine:
     def __contains__(self, tracker_id: object) -> bool:
         return tracker_id in self._until
 
-    def failed(self, job: Job, tracker_id: str, live: Iterable[str], now: float) -> bool:
-        """An attempt of the job has failed there; whether that was one too many."""
+    def failed(self, job: Job, tracker_id: str, live: Iterable[str], now: float) -> None:
+        """An attempt of the job has failed there."""
         here = job.failures_on[tracker_id]
         if tracker_id not in job.avoids or 2 * here <= sum(job.failures_on.values()):
-            return False
+            return
         self._marks.setdefault(tracker_id, {}).setdefault(job.id, now)
         present = set(live)
         if (
@@ -53,12 +53,11 @@ class Quarantine:
             or tracker_id in self._until
             or 2 * (len(present & self._until.keys()) + 1) > len(present)
         ):
-            return False
+            return
         term = min(FIRST_TERM_S * 2 ** self._terms.get(tracker_id, 0), LONGEST_TERM_S)
         self._until[tracker_id] = now + term
         self._terms[tracker_id] = self._terms.get(tracker_id, 0) + 1
         self.version += 1
-        return True
 
     def tick(self, now: float) -> None:
         for tracker_id, until in list(self._until.items()):

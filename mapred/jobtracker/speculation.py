@@ -6,7 +6,8 @@ Rules
 - A task qualifies when its one attempt has run for a while and its rate of progress is in the
   slowest quarter of the job's tasks of the kind.
 - Of those, the one that is expected to end last goes first.
-- Not on the tracker where it runs, and not on a tracker that is slow itself.
+- Not on the tracker where it runs, not on a tracker that is slow itself, and not where the
+  memory that it would be promised isn't free.
 """
 
 from collections import defaultdict
@@ -14,6 +15,7 @@ from typing import Final
 
 from mapred.jobtracker.attempts import Attempt, State, Task
 from mapred.jobtracker.jobs import Job
+from mapred.jobtracker.memory import promised_bytes
 from mapred.jobtracker.scheduler import Field
 from mapred.jobtracker.trackers import Tracker
 from mapred.model import TaskKind
@@ -66,8 +68,12 @@ class Stragglers:
         """The running task of which this tracker should start a second attempt, if any."""
         if not self or tracker.id not in self._usable or tracker.id in self._slow_trackers:
             return None
-        attempt = next((a for a in self._late if a.tracker_id != tracker.id), None)
-        return self._job.tasks[self._kind][attempt.id.index] if attempt else None
+        for attempt in self._late:
+            task = self._job.tasks[self._kind][attempt.id.index]
+            promised = promised_bytes(self._job.spec, task, tracker.info)
+            if attempt.tracker_id != tracker.id and tracker.has_memory(promised):
+                return task
+        return None
 
     def launched(self, task: Task) -> None:
         self._left -= 1

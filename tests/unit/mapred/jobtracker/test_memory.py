@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from mapred.errors import RefusedError
-from mapred.model import AttemptFailed, Failure, FailureKind, Launch
+from mapred.jobtracker.settings import JobTrackerSettings
+from mapred.model import AttemptFailed, Failure, FailureKind, Launch, Progress
+from mapred.tracking import Heartbeat
 from tests.unit.mapred.jobtracker.conftest import FakeTracker, Master
 
 GIB = 1 << 30
@@ -99,3 +101,28 @@ def test_what_was_promised_is_so_after_a_restart(master: Master) -> None:
 
     assert a.beat().said == []
     assert a.done("m0.0").said == ["launch m2.1000"]
+
+
+def test_a_second_attempt_starts_where_its_memory_is_free() -> None:
+    master = Master(JobTrackerSettings(dead_after_s=1000.0))
+    a, b, c = _tracker(master, "a", 8, 1), _tracker(master, "b", 4), _tracker(master, "c", 8)
+    master.submit([("host-a",), ("host-c",), ("host-c",)], task_memory_bytes=3 * GIB)
+    a.beat()
+    c.beat()
+    master.after(1.0)
+    for name in list(c.running):
+        c.done(name)
+    master.output = "file:///other"
+    # One slot of each of the two is free, and of b's memory only one GiB.
+    master.submit([("host-b",), ("host-c",)], request="other", task_memory_bytes=3 * GIB)
+    b.beat()
+    c.beat()
+    for tracker in (a, b, c):
+        tracker.orders.clear()
+    master.now += 19.0
+    slow = (Progress(a.running["m0.0"], 0.1),)
+    beat = Heartbeat("a", a.info.incarnation, master.core.epoch, progress=slow)
+    master.take(master.core.heartbeat(beat, master.now))
+    master.after(0.1)
+
+    assert (b.beat().said, c.beat().said) == ([], ["launch m0.1"])

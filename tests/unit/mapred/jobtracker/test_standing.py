@@ -4,7 +4,6 @@ import pytest
 
 from mapred.errors import NoSuchTrackerError
 from mapred.jobtracker.quarantine import FIRST_TERM_S
-from mapred.model import FailureKind
 from tests.unit.mapred.jobtracker.conftest import FakeTracker, Master
 
 
@@ -127,18 +126,25 @@ def test_after_its_time_a_tracker_is_tried_again_and_goes_back_at_the_next_failu
 
 
 def test_jobs_that_fail_everywhere_say_nothing_of_a_tracker(master: Master) -> None:
-    a, b = master.tracker("a", slots=3), master.tracker("b", slots=3)
-    for number in range(6):
+    trackers = {name: master.tracker(name) for name in "abc"}
+    for number in range(4):
         master.output = f"file:///out-{number}"
-        master.submit(6, request=f"r{number}", attempts_max=1)
-        for tracker in (a, b):
-            for name in list(tracker.beat().running):
-                if name in tracker.running:
-                    tracker.failed(name, kind=FailureKind.FAILED)
-        for tracker in (a, b):
-            tracker.beat().running.clear()
-        master.after(20.0)
-        master.perform()
+        # Three maps, each with its input beside another tracker.
+        hosts = [(f"host-{name}",) for name in "abc"]
+        job = master.submit(hosts, request=f"r{number}", attempts_max=20)
+        failures = dict.fromkeys(trackers, 0)
+        for _ in range(30):
+            for name, tracker in trackers.items():
+                for attempt in list(tracker.beat().running):
+                    tracker.failed(attempt)
+                    failures[name] += 1
+            if min(failures.values()) >= 3:
+                break
+            master.after(0.1)
+        assert min(failures.values()) >= 3
+        while not master.status(job).state.ended:
+            for tracker in trackers.values():
+                _finish(master, tracker)
 
     assert {state for state, _ in _standing(master).values()} == {"live"}
 

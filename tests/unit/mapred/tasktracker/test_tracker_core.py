@@ -239,6 +239,7 @@ def test_a_sign_of_life_needs_nothing_new(played: Played) -> None:
         assert played.core.tick(float(now + 8)) == []
 
     assert len(played.core.heartbeat().progress) == 1
+    played.core.progressed(M0, TaskProgress(0.5, "map"), 100.0)
     assert played.core.heartbeat().progress == ()
 
 
