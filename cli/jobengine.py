@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def job_engine(jobtracker: str | None) -> Iterator["ClusterEngine"]:
     """`jobtracker`: what the command was told; else what its group was told, or the usual one."""
-    of_group = click.get_current_context().obj
-    address = addresses.find_or_default(JOBTRACKER, jobtracker or of_group)
+    with engine_at(jobtracker or click.get_current_context().obj) as engine:
+        yield engine
+
+
+@contextlib.contextmanager
+def engine_at(jobtracker: str | None) -> Iterator["ClusterEngine"]:
+    """For a command whose group was told of something else."""
+    address = addresses.find_or_default(JOBTRACKER, jobtracker)
     addresses.check_reachable(address)
     addresses.announce(address)
 

@@ -1,17 +1,15 @@
 """`mapred admin trackers|drain-tracker|undrain-tracker`: TaskTrackers that come, go and fail."""
 
-import contextlib
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from .. import addresses
-from ..addresses import JOBTRACKER, jobtracker_option
+from ..addresses import jobtracker_option
 from ..errors import CommandError
+from ..jobengine import engine_at
 
 if TYPE_CHECKING:
     from mapred.client import ClusterEngine
@@ -20,18 +18,6 @@ if TYPE_CHECKING:
 _PAUSE_S: Final = 0.5
 
 _tracker = click.argument("tracker", metavar="TRACKER")
-
-
-@contextlib.contextmanager
-def _engine(jobtracker: str | None) -> Iterator["ClusterEngine"]:
-    address = addresses.find_or_default(JOBTRACKER, jobtracker)
-    addresses.check_reachable(address)
-    addresses.announce(address)
-
-    from mapred.client import ClusterEngine
-
-    with ClusterEngine(str(address), first_contact=addresses.FIRST_CONTACT) as engine:
-        yield engine
 
 
 @click.command()
@@ -43,7 +29,7 @@ def trackers(as_json: bool, jobtracker: str | None) -> None:
     \b
     mapred admin trackers
     """
-    with _engine(jobtracker) as engine:
+    with engine_at(jobtracker) as engine:
         statuses = engine.trackers()
     if as_json:
         click.echo(json.dumps([asdict(status) for status in statuses], ensure_ascii=False))
@@ -80,7 +66,7 @@ def drain_tracker(tracker: str, wait: bool, jobtracker: str | None) -> None:
     \b
     mapred admin drain-tracker 10.0.0.4:9868 --wait
     """
-    with _engine(jobtracker) as engine:
+    with engine_at(jobtracker) as engine:
         tracker_id, changed = engine.drain_tracker(tracker, drain=True)
         status = _status_of(engine, tracker_id)
         click.echo(f"{tracker_id}: {_standing(status)}" + ("" if changed else ", as before"))
@@ -100,7 +86,7 @@ def undrain_tracker(tracker: str, jobtracker: str | None) -> None:
     \b
     mapred admin undrain-tracker 10.0.0.4:9868
     """
-    with _engine(jobtracker) as engine:
+    with engine_at(jobtracker) as engine:
         tracker_id, changed = engine.drain_tracker(tracker, drain=False)
     if not changed:
         raise CommandError(f"{tracker_id} is not drained: it gets tasks already")
