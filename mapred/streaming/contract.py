@@ -23,6 +23,8 @@ class Contract:
     reducer: str = ""
     # "text", "keyvalue" or "nline".
     input: str = "text"
+    # Whether mappers read keys, such as a line's offset, before the values.
+    with_key: bool = False
     # As -D said it.
     properties: dict[str, str] = field(default_factory=dict)
     # Further variables, by -cmdenv.

@@ -68,10 +68,10 @@ def job_folder(
 
 
 def _text(meaning: Meaning) -> str:
-    contract, keyed = meaning.contract, meaning.input_format["name"] != "text"
+    contract = meaning.contract
     if not contract.mapper:
         mapper = "RecordsAsTheyAre"
-    elif keyed or contract.properties.get("stream.map.input.ignoreKey") == "false":
+    elif contract.input == "nline" or (contract.input == "text" and contract.with_key):
         mapper = "RecordsToProgram"
     else:
         mapper = "LinesToProgram"

@@ -1,7 +1,8 @@
 """Programs of one attempt: where they run, what they find in their environment, how they end.
 
 They run in a folder of the attempt's own, in which the job's files are linked, so that they open
-them by name and may write what they like there.
+them by name. What they make there is theirs alone; the job's files are everybody's, and are to be
+read only.
 """
 
 import os
@@ -87,7 +88,6 @@ class Programs:
         """What Hadoop tells of a task, under the names of today and the older ones."""
         job, attempt, split = self._ctx.job, self._ctx.attempt, self._ctx.split
         is_map = "true" if attempt.kind is TaskKind.MAP else "false"
-        output = f"{job.output_uri}/_temporary/{attempt}"
         both = {
             ("mapreduce.job.id", "mapred.job.id"): attempt.job_id,
             ("mapreduce.job.name", "mapred.job.name"): job.name,
@@ -99,7 +99,6 @@ class Programs:
             ("mapreduce.task.attempt.id", "mapred.task.id"): str(attempt),
             ("mapreduce.task.partition", "mapred.task.partition"): str(attempt.index),
             ("mapreduce.task.ismap", "mapred.task.is.map"): is_map,
-            ("mapreduce.task.output.dir", "mapred.work.output.dir"): output,
             ("mapreduce.output.fileoutputformat.outputdir", "mapred.output.dir"): job.output_uri,
         }
         if split is not None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from mapred.errors import JobDefinitionError, ParamError
 from mapred.model import DEFAULT_POOL, Priority
-from mapred.streaming.contract import Contract
+from mapred.streaming.contract import Contract, map_output, reduce_output
 from mapred.streaming.keyfields import parsed
 from mapred.streaming.programs import arguments
 from mapred.streaming.properties import Properties
@@ -82,11 +82,17 @@ def meaning_of(request: Request) -> Meaning:
     comparator = _comparator(properties)
     by_key_fields = _by_key_fields(request, properties)
     reducers = _reducers(request, properties)
+    # What only tasks ask for is looked at here, too: one word instead of four attempts.
+    map_output(properties)
+    reduce_output(properties)
+    properties.flag("stream.non.zero.exit.is.failure", True)
     contract = Contract(
         mapper=_command(request.mapper, "-mapper"),
         combiner=_command(request.combiner, "-combiner") if reducers != 0 else "",
         reducer=_command(request.reducer, "-reducer") if reducers != 0 else "",
         input=form,
+        # Hadoop's rule: only of text a program wants the lines alone.
+        with_key=not properties.flag("stream.map.input.ignoreKey", form == "text"),
         properties=properties.said,
         environment=dict(request.environment),
         comparator=comparator,

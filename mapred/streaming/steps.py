@@ -35,6 +35,7 @@ class LinesToProgram(BlockMapper):
             "mapreduce.input.keyvaluelinerecordreader.key.value.separator"
         )
         self._keyed_by = by.encode() if programs.contract.input == "keyvalue" else b""
+        self._with_key = programs.contract.with_key
         self._side = MapSide(programs)
         self._child = programs.start("mapper", programs.contract.mapper)
 
@@ -49,7 +50,7 @@ class LinesToProgram(BlockMapper):
 
     def _keyed(self, line: bytes) -> bytes:
         key, _, value = line.partition(self._keyed_by)
-        return b"".join((key, self._between, value, b"\n"))
+        return b"".join((key, self._between, value, b"\n")) if self._with_key else value + b"\n"
 
     def cleanup(self) -> PairStream:
         for lines in self._child.finish():
@@ -63,13 +64,13 @@ class RecordsToProgram(Mapper):
     def setup(self) -> None:
         programs = Programs(self.ctx)
         self._between = input_separator(programs.properties, "map")
-        self._without_key = programs.properties.flag("stream.map.input.ignoreKey", False)
+        self._with_key = programs.contract.with_key
         self._side = MapSide(programs)
         self._child = programs.start("mapper", programs.contract.mapper)
 
     def map(self, key: Any, value: Any) -> PairStream:
         text = value.encode()
-        line = text if self._without_key else b"".join((str(key).encode(), self._between, text))
+        line = b"".join((str(key).encode(), self._between, text)) if self._with_key else text
         for lines in self._child.feed(line + b"\n"):
             yield from _pairs(self._side.lines(lines))
 

@@ -9,7 +9,7 @@ import pytest
 
 from mapred.errors import InputError, ParamError
 from mapred.model import FailureKind, JobState
-from mapred.streaming.request import Request
+from mapred.streaming.request import Request, meaning_of
 from tests.unit.mapred.streaming.conftest import PYTHON, Streams
 
 WORDS = """import sys
@@ -230,3 +230,45 @@ def test_what_has_no_counterpart_here_is_refused(
 ) -> None:
     with pytest.raises(ParamError, match=words):
         streams.try_(request_, streams.file("text", "x\n"))
+
+
+@pytest.mark.parametrize(
+    ("form", "ignored", "read"),
+    [
+        ("TextInputFormat", None, ["k=v", "x"]),
+        ("TextInputFormat", "False", ["0 k=v", "4 x"]),
+        ("KeyValueTextInputFormat", None, ["k v", "x "]),
+        ("KeyValueTextInputFormat", "false", ["k v", "x "]),
+        ("KeyValueTextInputFormat", "true", ["v", ""]),
+        ("NLineInputFormat", None, ["0 k=v", "4 x"]),
+        ("NLineInputFormat", "true", ["k=v", "x"]),
+    ],
+)
+def test_a_program_reads_the_keys_that_it_was_to_read(
+    streams: Streams, form: str, ignored: str | None, read: list[str]
+) -> None:
+    text = streams.file("text", "k=v\nx\n")
+    separator = "mapreduce.input.keyvaluelinerecordreader.key.value.separator"
+    properties = {
+        separator: "=",
+        "stream.map.input.field.separator": " ",
+        "mapreduce.input.lineinputformat.linespermap": "2",
+    }
+    if ignored is not None:
+        properties["stream.map.input.ignoreKey"] = ignored
+    request = Request("cat", reducer="NONE", input_format=form, properties=properties)
+    assert streams.run(request, text) == [f"{line}\t" for line in read]
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("stream.num.map.output.key.fields", "x"),
+        ("stream.num.reduce.output.key.fields", "-1"),
+        ("stream.map.input.ignoreKey", "maybe"),
+        ("stream.non.zero.exit.is.failure", "maybe"),
+    ],
+)
+def test_what_only_tasks_ask_for_is_refused_at_once_too(name: str, word: str) -> None:
+    with pytest.raises(ParamError, match=f"-D {name}={word}"):
+        meaning_of(Request("cat", properties={name: word}))
