@@ -2,13 +2,17 @@
 
 import logging
 from collections.abc import Sequence
+from typing import Final
 
 from blockstore import BlockStore
-from blockstore.errors import FileAlreadyExistsException, StoreError
+from blockstore.errors import StoreError
 from mapred.jobtracker.entries import Entry
 from mapred.jobtracker.stories import STORIES_DIRECTORY, encode_story, story_path
 
 log = logging.getLogger(__name__)
+
+# Half a story isn't under its name.
+_UNFINISHED: Final = "._COPYING_"
 
 
 class StoredStories:
@@ -18,13 +22,19 @@ class StoredStories:
         self._store = BlockStore(namenode)
 
     def keep(self, job_id: str, entries: Sequence[Entry]) -> None:
+        path = story_path(job_id)
+        unfinished = path + _UNFINISHED
         try:
             # Others read how their jobs went; whose they are is no secret in a job list.
             self._store.mkdir(STORIES_DIRECTORY, mode=0o755)
-            with self._store.open(story_path(job_id), "xb") as file:
+            if self._store.exists(path):
+                return
+            # Of a JobTracker that died in the middle: it may still have the lease.
+            if self._store.exists(unfinished):
+                self._store.delete(unfinished, skip_trash=True)
+            with self._store.open(unfinished, "xb") as file:
                 file.write(encode_story(entries))
-        except FileAlreadyExistsException:
-            return
+            self._store.rename(unfinished, path)
         except (StoreError, OSError) as error:
             log.warning("the story of %s isn't kept: %s", job_id, error)
 
