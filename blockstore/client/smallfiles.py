@@ -32,7 +32,7 @@ from blockstore.codec import (
     status_from_wire,
 )
 from blockstore.datastream import LAST, Packet, pack
-from blockstore.errors import NotReadyException, StoreError
+from blockstore.errors import InvalidRequestException, NotReadyException, StoreError
 from blockstore.model import Block, FileStatus, LocatedBlock
 from blockstore.peers import Peers
 from blockstore.runtime.clock import Clock
@@ -101,7 +101,10 @@ class SmallFiles:
         """Writes the files; returns what those that failed failed with, by path."""
         errors: dict[str, Exception] = {}
         for group in self._groups(files):
-            self._create(group, replication, block_bytes, overwrite)
+            if only_together:
+                # Before anything is created: what is there stays.
+                _refuse_large(group, min(SMALL_BYTES, block_bytes or SMALL_BYTES))
+            self._create(_going(group), replication, block_bytes, overwrite)
             self._put_group(group, only_together)
             for file in group:
                 if file.error is not None:
@@ -273,6 +276,15 @@ class SmallFiles:
 
 def _going(group: Sequence[_File]) -> list[_File]:
     return [file for file in group if file.error is None]
+
+
+def _refuse_large(group: Sequence[_File], bytes_max: int) -> None:
+    for file in group:
+        if len(file.data) > bytes_max:
+            file.error = InvalidRequestException(
+                f"{file.path}: {len(file.data)} bytes are too many for a bundle, which takes files "
+                f"up to {bytes_max}"
+            )
 
 
 def _is_small(file: _File) -> bool:

@@ -82,3 +82,12 @@ def test_a_datanode_that_is_gone_costs_no_file(cluster, eventually):
         lambda: all(len(b.nodes) == 3 for path in wanted for b in store.locate(path)),
         "three replicas of each",
     )
+
+
+def test_what_is_too_large_to_travel_together_leaves_what_is_there(store):
+    store.put_many([("/many/a", b"old")])
+    large = bytes(256 * 1024 + 1)
+    errors = store.put_many([("/many/a", large), ("/many/b", b"new")], only_together=True)
+    assert list(errors) == ["/many/a"]
+    assert "262145 bytes are too many" in str(errors["/many/a"])
+    assert (read(store, "/many/a"), read(store, "/many/b")) == (b"old", b"new")
