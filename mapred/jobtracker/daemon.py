@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -78,10 +79,13 @@ async def _serve(
     )
     if desk is None:
         return 0
-    jobtracker_pb2_grpc.add_JobTrackerServicer_to_server(JobTrackerServicer(desk, namenode), server)
+    instance = uuid.uuid4().hex
+    jobtracker_pb2_grpc.add_JobTrackerServicer_to_server(
+        JobTrackerServicer(desk, namenode, instance), server
+    )
     jobtracker_pb2_grpc.add_TrackerProtocolServicer_to_server(TrackerServicer(desk), server)
     await server.start()
-    await asyncio.to_thread(_sign, namenode, address)
+    await asyncio.to_thread(_sign, namenode, address, instance)
     daemon.announce("jobtracker", host, real_port)
     code = await _until_stopped(desk, stop)
     await server.stop(grace=0.2)
@@ -115,9 +119,9 @@ async def _open_desk(
     return None
 
 
-def _sign(namenode: str, address: str) -> None:
+def _sign(namenode: str, address: str, instance: str) -> None:
     try:
-        sign(namenode, address)
+        sign(namenode, address, instance)
     except StoreError as error:
         # It matters only to one who is started by mistake.
         log.warning("where this JobTracker listens can't be written down: %s", error)

@@ -1,9 +1,10 @@
 """Whether another JobTracker works with the same history: started by mistake, a second one
 would take it over, and every TaskTracker and client would be left with the first.
 
-The file `ADDRESS` beside the history says where the last JobTracker listened. If one answers
-there for the same block store, the newcomer gives up. A dead one answers nothing; one that only
-can't be reached is fenced by the history (segments.py), and stops at its next entry.
+The file `ADDRESS` beside the history says where the last JobTracker listened, and which one it
+was. If that one answers there, the newcomer gives up. A dead one answers nothing; one that can't be
+reached, such as one on another machine that named itself 127.0.0.1, is fenced by the history
+(segments.py), and stops at its next entry.
 """
 
 import json
@@ -28,23 +29,24 @@ def refuse_second(namenode: str, address: str, secret: str | None) -> None:
     with BlockStore(namenode) as store:
         try:
             with store.open(ADDRESS, "rb") as file:
-                last = str(json.loads(file.read())["address"])
+                signed = json.loads(file.read())
+                last, instance = str(signed["address"]), str(signed["instance"])
         except (FileNotFoundError, ValueError, KeyError):
             return
-    if last != address and _answers(last, namenode, secret):
+    if last != address and _answers(last, instance, secret):
         raise ConfigException(
             f"a JobTracker of the block store at {namenode} runs at {last}; two can't share its "
             "jobs. End that one first, or use it"
         )
 
 
-def sign(namenode: str, address: str) -> None:
-    """Says where this JobTracker listens."""
+def sign(namenode: str, address: str, instance: str) -> None:
+    """Says where this JobTracker listens, and which one it is."""
     with BlockStore(namenode) as store, store.open(ADDRESS, "wb") as file:
-        file.write(json.dumps({"address": address}).encode())
+        file.write(json.dumps({"address": address, "instance": instance}).encode())
 
 
-def _answers(address: str, namenode: str, secret: str | None) -> bool:
+def _answers(address: str, instance: str, secret: str | None) -> bool:
     channel = rpc.channel(address, secret=secret)
     try:
         reply = rpc.call(
@@ -58,5 +60,5 @@ def _answers(address: str, namenode: str, secret: str | None) -> bool:
         return False
     finally:
         channel.close()
-    # The port may have been given to another cluster's JobTracker since.
-    return bool(reply.namenode == namenode)
+    # The port may have been given to another JobTracker since.
+    return bool(reply.instance == instance)

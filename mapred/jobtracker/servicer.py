@@ -11,9 +11,10 @@ from mapred.wire import jobtracker_pb2_grpc
 class JobTrackerServicer(jobtracker_pb2_grpc.JobTrackerServicer):
     """What clients ask."""
 
-    def __init__(self, desk: Desk, namenode: str) -> None:
+    def __init__(self, desk: Desk, namenode: str, instance: str = "") -> None:
         self._desk = desk
         self._namenode = namenode
+        self._instance = instance
 
     async def Submit(self, request: pb.SubmitRequest, _: Any) -> pb.SubmitReply:
         job_id = await self._desk.submit(codec.spec_from_wire(request.spec), request.request_id)
@@ -40,7 +41,10 @@ class JobTrackerServicer(jobtracker_pb2_grpc.JobTrackerServicer):
     ) -> pb.ClusterStatusReply:
         trackers = [codec.tracker_status_to_wire(s) for s in await self._desk.trackers()]
         return pb.ClusterStatusReply(
-            trackers=trackers, epoch=self._desk.core.epoch, namenode=self._namenode
+            trackers=trackers,
+            epoch=self._desk.core.epoch,
+            namenode=self._namenode,
+            instance=self._instance,
         )
 
     async def SetPriority(self, request: pb.SetPriorityRequest, _: Any) -> pb.SetPriorityReply:

@@ -434,8 +434,13 @@ class ClusterStatusReply(_message.Message):
     TRACKERS_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     NAMENODE_FIELD_NUMBER: _builtins.int
+    INSTANCE_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
     namenode: _builtins.str
+    instance: _builtins.str
+    """Drawn at every start: who has read it beside the history knows that this is its JobTracker,
+    under whatever name the block store goes.
+    """
     @_builtins.property
     def trackers(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrackerStatus]: ...
     def __init__(
@@ -444,10 +449,11 @@ class ClusterStatusReply(_message.Message):
         trackers: _abc.Iterable[Global___TrackerStatus] | None = ...,
         epoch: _builtins.int = ...,
         namenode: _builtins.str = ...,
+        instance: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "namenode", b"namenode", "trackers", b"trackers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "instance", b"instance", "namenode", b"namenode", "trackers", b"trackers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
