@@ -49,11 +49,14 @@ def folded(rows: Rows, fold: AnyFold, *, floats: bool = False) -> Rows | None:
     return _with_values(rows, columns, table[f"value_{fold.value}"])
 
 
-def folded_sorted(rows: Rows, fold: AnyFold, *, floats: bool = False) -> Rows | None:
-    """One row a key."""
+def folded_sorted(
+    rows: Rows, fold: AnyFold, *, floats: bool = False, one_by_one: bool = False
+) -> Rows | None:
+    """One row a key. `one_by_one`: the result doesn't depend on where a key's rows were cut into
+    batches before, the first of which are folded already."""
     if not foldable(rows, fold, floats):
         return None
-    return _of_runs(rows, group_starts(rows.order), fold)
+    return _of_runs(rows, group_starts(rows.order), fold, one_by_one)
 
 
 def _summed_floats(rows: Rows) -> Rows:
@@ -77,22 +80,22 @@ def _in_runs(rows: Rows) -> tuple[Rows, Indices]:
     return rows.take(order), group_starts(vector_column(codes[order]))
 
 
-def _of_runs(rows: Rows, starts: Indices, fold: AnyFold) -> Rows:
+def _of_runs(rows: Rows, starts: Indices, fold: AnyFold, one_by_one: bool = False) -> Rows:
     if len(starts) == len(rows):
         return rows
     firsts = rows.take(starts)
     if fold is Fold.FIRST:
         return firsts
-    return firsts.with_values(rows.values, _reduced(rows, starts, fold))
+    return firsts.with_values(rows.values, _reduced(rows, starts, fold, one_by_one))
 
 
-def _reduced(rows: Rows, starts: Indices, fold: AnyFold) -> pa.Array:
+def _reduced(rows: Rows, starts: Indices, fold: AnyFold, one_by_one: bool) -> pa.Array:
     """A value for each run of rows."""
     if fold is Fold.LAST:
         ends = np.append(starts[1:], len(rows)) - 1
         return rows.batch.columns[-1].take(vector_column(ends))
     if fold.has_partials:
-        return partials.reduced(rows, starts, fold)
+        return partials.reduced(rows, starts, fold, one_by_one)
     values = _values(rows.batch.columns[-1])
     if fold is Fold.SUM:
         return vector_column(sums_of_runs(values, starts))

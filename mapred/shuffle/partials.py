@@ -8,9 +8,10 @@ which are structs; lists are in listed.py.
 
 Partials are the tuples of mapred/reducers/moments.py, so that Python can go on from any point.
 
-Moments of a key merge all at once (the formula of Chan, Golub and LeVeque for any number of parts):
-the mean from distances to the first mean, then M2 from distances to that mean. It rounds otherwise
-than a merge one by one, but cancels no more.
+In maps moments of a key merge all at once (the formula of Chan, Golub and LeVeque for any number of
+parts): the mean from distances to the first mean, then M2 from distances to that mean. It rounds
+otherwise than a merge one by one, but cancels no more. Reduces merge one by one, as Python does:
+there a key has few partials, and where batches end must not be seen in the last digits.
 """
 
 from typing import Any, Final
@@ -76,12 +77,13 @@ def foldable(rows: Rows, fold: AnyFold) -> bool:
     return rows.values is MEAN_FLOAT
 
 
-def reduced(rows: Rows, starts: Vector, fold: AnyFold) -> pa.Array:
+def reduced(rows: Rows, starts: Vector, fold: AnyFold, one_by_one: bool = False) -> pa.Array:
     """The partials of sorted rows: one from each start to the next."""
     if fold.has_lists:
         return listed.reduced(rows, starts, fold)
     if rows.values is MOMENTS:
-        return _struct(MOMENTS, *_merged_moments(_fields(rows), starts))
+        merged = _merged_one_by_one if one_by_one else _merged_moments
+        return _struct(MOMENTS, *merged(_fields(rows), starts))
     counts, totals = _fields(rows)
     return _struct(rows.values, sums_of_runs(counts, starts), sums_of_runs(totals, starts))
 
@@ -108,6 +110,21 @@ def _merged_moments(fields: list[Vector], starts: Vector) -> tuple[Vector, Vecto
     merged = firsts + np.add.reduceat(counts * distances, starts) / together
     distances = means - np.repeat(merged, sizes)
     return together, merged, np.add.reduceat(squares + counts * distances * distances, starts)
+
+
+def _merged_one_by_one(fields: list[Vector], starts: Vector) -> tuple[Vector, Vector, Vector]:
+    """The second partial of every key into its first, then the third, …"""
+    sizes = np.diff(np.append(starts, len(fields[0])))
+    counts, means, squares = (field[starts] for field in fields)
+    for step in range(1, sizes.max()):
+        keys = np.flatnonzero(sizes > step)
+        count, mean, its_squares = (field[starts[keys] + step] for field in fields)
+        together = counts[keys] + count
+        distance = mean - means[keys]
+        squares[keys] += its_squares + distance * distance * (counts[keys] * count / together)
+        means[keys] += distance * (count / together)
+        counts[keys] = together
+    return counts, means, squares
 
 
 def _variances(rows: Rows) -> Rows:

@@ -49,7 +49,8 @@ class FoldedGroups:
             if held.bytes > _HELD_BYTES_MAX:
                 return None
             rows = joined([held, rows])
-        return folded_sorted(rows, self._fold, floats=self._floats)
+        # Where a merge's batches end depends on what was in memory when.
+        return folded_sorted(rows, self._fold, floats=self._floats, one_by_one=True)
 
     def _given(self, rows: Rows) -> Iterator[Rows]:
         self.groups += len(rows)
