@@ -213,7 +213,11 @@ class Fetcher:
         )
 
     def _find_local(self, block: Block, candidates: list[Node]) -> tuple[Node, LocalReplica] | None:
-        return self._opened_before(block, candidates) or self._open_local(block, candidates)
+        found = self._opened_before(block, candidates) or self._open_local(block, candidates)
+        if found is None:
+            # Asking the local node again at each place of the block would cost more than the wire.
+            self._wire_only.add(block.id)
+        return found
 
     def _opened_before(
         self, block: Block, candidates: list[Node]

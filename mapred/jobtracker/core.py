@@ -32,6 +32,7 @@ from mapred.jobtracker.entries import (
     PriorityChanged,
     TrackerDuty,
 )
+from mapred.jobtracker.fitness import why_none_fits
 from mapred.jobtracker.flow import Flow
 from mapred.jobtracker.invariants import check
 from mapred.jobtracker.jobs import Job, Phase
@@ -229,21 +230,8 @@ class JobTracker:
                 )
 
     def _refuse_unfit(self, spec: JobSpec) -> None:
-        if self.trackers.live and not any(tracker.fits(spec) for tracker in self.trackers):
-            infos = [tracker.info for tracker in self.trackers]
-            most = max(info.memory_bytes for info in infos)
-            if spec.task_memory_bytes > most > 0:
-                raise RefusedError(
-                    f"a task of {spec.name} wants {spec.task_memory_bytes:,} bytes of memory "
-                    f"(task_memory_bytes); the largest TaskTracker has {most:,}"
-                )
-            versions = sorted(
-                {f"Python {i.python_version}, mapred {i.engine_version}" for i in infos}
-            )
-            raise RefusedError(
-                f"this client has Python {spec.python_version}, mapred {spec.engine_version}; "
-                f"the TaskTrackers have Python {'; '.join(versions)}: install the same versions"
-            )
+        if why := why_none_fits(spec, [tracker.info for tracker in self.trackers]):
+            raise RefusedError(why)
 
     def preparing(self, job_id: str) -> bool:
         """Whether the output directory is still being made."""

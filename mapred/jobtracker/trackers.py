@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from blockstore.runtime.liveness import Liveness, State
 from blockstore.runtime.mailbox import Inbox, Outbox
+from mapred.jobtracker.fitness import fits
 from mapred.model import (
     AttemptId,
     JobSpec,
@@ -83,16 +84,7 @@ class Tracker:
         return not self.info.memory_bytes or wanted_bytes <= spare
 
     def fits(self, spec: JobSpec) -> bool:
-        """Whether a task process here can import what the client packed, and has the memory."""
-        if spec.task_memory_bytes > self.info.memory_bytes > 0:
-            return False
-        return all(
-            not ours or not theirs or ours == theirs
-            for ours, theirs in (
-                (self.info.python_version, spec.python_version),
-                (self.info.engine_version, spec.engine_version),
-            )
-        )
+        return fits(spec, self.info)
 
 
 class Trackers:

@@ -1,6 +1,6 @@
 """Whose turn it is: the jobs that have something to run, neediest first (rules: pools.py)."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from mapred.jobtracker.jobs import Job, Phase
@@ -14,9 +14,8 @@ class Wanting:
 
     def __init__(self) -> None:
         self._jobs: dict[TaskKind, dict[str, dict[str, Job]]] = {kind: {} for kind in TaskKind}
-        self._running: dict[TaskKind, defaultdict[str, int]] = {
-            kind: defaultdict(int) for kind in TaskKind
-        }
+        # Only of pools in which something runs: their names come from clients.
+        self._running: dict[TaskKind, Counter[str]] = {kind: Counter() for kind in TaskKind}
         # What was counted of a job so far.
         self._counted: dict[tuple[str, TaskKind], int] = {}
 
@@ -25,7 +24,7 @@ class Wanting:
         pool = job.spec.pool
         for kind in TaskKind:
             running = job.running_of(kind)
-            self._running[kind][pool] += running - self._counted.get((job.id, kind), 0)
+            self._add(kind, pool, running - self._counted.get((job.id, kind), 0))
             self._counted[job.id, kind] = running
             if wants(job, kind):
                 self._jobs[kind].setdefault(pool, {})[job.id] = job
@@ -34,8 +33,14 @@ class Wanting:
 
     def forget(self, job: Job) -> None:
         for kind in TaskKind:
-            self._running[kind][job.spec.pool] -= self._counted.pop((job.id, kind), 0)
+            self._add(kind, job.spec.pool, -self._counted.pop((job.id, kind), 0))
             self._drop(job, kind)
+
+    def _add(self, kind: TaskKind, pool: str, more: int) -> None:
+        running = self._running[kind]
+        running[pool] += more
+        if not running[pool]:
+            del running[pool]
 
     def _drop(self, job: Job, kind: TaskKind) -> None:
         jobs = self._jobs[kind].get(job.spec.pool)

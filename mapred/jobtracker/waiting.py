@@ -1,5 +1,6 @@
 """Why nothing of a job runs just now, in words for its user; empty when something does."""
 
+from mapred.jobtracker.fitness import why_none_fits
 from mapred.jobtracker.jobs import Job, Phase
 from mapred.jobtracker.scheduler import Field
 from mapred.jobtracker.trackers import Trackers
@@ -16,10 +17,8 @@ def why_waiting(job: Job, field: Field, trackers: Trackers, left_s: float) -> st
     if not field.trackers:
         return f"no TaskTracker is registered (given up in {max(left_s, 0):.0f} s)"
     if not field.usable(job):
-        return (
-            f"no TaskTracker has Python {job.spec.python_version} and "
-            f"mapred {job.spec.engine_version} (given up in {max(left_s, 0):.0f} s)"
-        )
+        why = why_none_fits(job.spec, [tracker.info for tracker in field.trackers])
+        return f"{why} (given up in {max(left_s, 0):.0f} s)"
     if job.live:
         return ""
     if not any(trackers.free.values()):

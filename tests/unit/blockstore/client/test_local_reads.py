@@ -129,3 +129,12 @@ def test_no_damaged_byte_of_a_local_file_is_handed_out(local, tmp_path, damage):
     assert fetcher.read_into(0, target) == 0
     assert local.asked == [1]
     fetcher.close()
+
+
+def test_a_local_node_that_has_nothing_to_show_is_asked_once(local):
+    local.open = lambda block, node: local.asked.append(block.id)
+    fetcher = Fetcher(Map(), None, None, local, DEFAULT, FakeClock())
+    for offset in (0, 3 * CHUNK, CHUNK):
+        assert fetcher.read_into(offset, memoryview(bytearray(CHUNK))) == 0
+    assert local.asked == [1]
+    fetcher.close()

@@ -126,3 +126,19 @@ def test_a_second_attempt_starts_where_its_memory_is_free() -> None:
     master.after(0.1)
 
     assert (b.beat().said, c.beat().said) == ([], ["launch m0.1"])
+
+
+def test_a_job_that_no_tracker_can_hold_any_more_is_told_of_memory_not_of_versions(
+    master: Master,
+) -> None:
+    large = _tracker(master, "large", 8)
+    job = master.submit(1, task_memory_bytes=6 * GIB)
+    large.info = replace(large.info, memory_bytes=4 * GIB)
+    large.register()
+    master.after(0.1)
+
+    waiting_for = master.status(job).waiting_for
+    assert waiting_for.startswith(
+        "a task of wc wants 6,442,450,944 bytes of memory (task_memory_bytes); "
+        "the largest TaskTracker has 4,294,967,296 (given up in "
+    )
