@@ -57,7 +57,9 @@ def test_a_volume_that_fills_up_in_mid_block_fails_over_and_resumes(
             file.write(bytes(4096))
 
     def state():
-        return volumes(store, 0, cluster)[str(small_volume)].state
+        # A node that has just registered tells of its volumes with its first heartbeat.
+        volume = volumes(store, 0, cluster).get(str(small_volume))
+        return volume and volume.state
 
     eventually(lambda: state() == "full", "the full volume told")
     cluster.datanodes[0].kill()
