@@ -1,13 +1,22 @@
 """`mapred job history|events|list-attempt-ids`: how an ended job went, from its kept story."""
 
+import itertools
 import json
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 import click
 
 from ..addresses import jobtracker_option
 from ..errors import CommandError
 from ..jobengine import job_engine
+
+# Hadoop's words for how an attempt ended, and ours; it knows no lost ones.
+OUTCOMES: Final = {
+    "completed": ["succeeded"],
+    "failed": ["failed"],
+    "killed": ["killed"],
+    "lost": ["lost", "output lost"],
+}
 
 if TYPE_CHECKING:
     from mapred.jobhistory import AttemptStory, JobStory, PhaseStory
@@ -111,31 +120,34 @@ def _attempt_line(one: "AttemptStory") -> str:
 @click.command()
 @click.argument("job_id", metavar="ID")
 @click.argument("first", type=click.IntRange(0), default=0)
-@click.argument("count", type=click.IntRange(1), default=1_000_000)
+@click.argument("count", type=click.IntRange(1), required=False)
 @jobtracker_option
-def events(job_id: str, first: int, count: int, jobtracker: str | None) -> None:
-    """List what happened to an ended job, event by event: COUNT of them from number FIRST.
+def events(job_id: str, first: int, count: int | None, jobtracker: str | None) -> None:
+    """List what happened to an ended job, event by event: COUNT of them (all) from number FIRST.
 
     \b
     mapred job events job_20261123_0001 0 100
     """
-    for number, entry in enumerate(_entries(job_id, jobtracker)):
-        if first <= number < first + count:
-            click.echo(f"{number}  {_event_line(entry)}")
+    last = None if count is None else first + count
+    numbered = enumerate(_entries(job_id, jobtracker))
+    for number, entry in itertools.islice(numbered, first, last):
+        click.echo(f"{number}  {_event_line(entry)}")
 
 
 def _event_line(entry: "Entry") -> str:
+    # Not all have a time; they follow from those before.
     at_s = getattr(entry, "at_s", 0.0)
+    at = f"{at_s:.3f}" if at_s else "-"
     attempt = getattr(entry, "attempt", "")
     event = getattr(entry, "event", None)
     what = event.value if event else type(entry).__name__
-    return f"{at_s:.3f}  {what}  {attempt}".rstrip()
+    return f"{at}  {what}  {attempt}".rstrip()
 
 
 @click.command("list-attempt-ids")
 @click.argument("job_id", metavar="ID")
 @click.argument("kind", type=click.Choice(["map", "reduce"], case_sensitive=False))
-@click.argument("state", type=click.Choice(["completed", "failed", "killed", "all"]), default="all")
+@click.argument("state", type=click.Choice([*OUTCOMES, "all"], case_sensitive=False), default="all")
 @jobtracker_option
 def list_attempt_ids(job_id: str, kind: str, state: str, jobtracker: str | None) -> None:
     """List the attempts of an ended job.
@@ -143,7 +155,8 @@ def list_attempt_ids(job_id: str, kind: str, state: str, jobtracker: str | None)
     \b
     mapred job list-attempt-ids job_20261123_0001 map completed
     """
-    wanted = {"completed": "succeeded"}.get(state, state)
+    wanted = OUTCOMES.get(state)
     for one in _story(job_id, jobtracker).attempts:
-        if one.id.kind.value == kind[0].lower() and wanted in ("all", one.outcome):
+        is_wanted = wanted is None or one.outcome in wanted
+        if is_wanted and one.id.kind.value == kind[0].lower():
             click.echo(str(one.id))

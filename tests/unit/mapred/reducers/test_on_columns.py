@@ -184,6 +184,18 @@ def test_numbers_never_go_through_python(tmp_path, monkeypatch, builtin, values)
     assert len(outcome(builtin, ([pairs, pairs], 2, 2, 0), tmp_path / "run")) == 7
 
 
+@pytest.mark.parametrize("builtin", [First, Last, Distinct, CountDistinct], ids=named)
+@pytest.mark.parametrize("kind", [int, str])
+def test_what_is_told_apart_never_goes_through_python(tmp_path, monkeypatch, builtin, kind):
+    def never(*_):
+        raise AssertionError("Python was asked")
+
+    for name in ("lift", "merged", "result"):
+        monkeypatch.setattr(builtin, name, never)
+    pairs = [(f"k{at % 7}", kind(at % 21)) for at in range(100)]
+    assert len(outcome(builtin, ([pairs, pairs], 2, 2, 0), tmp_path / "run")) == 7
+
+
 def test_a_mean_of_ints_is_the_exact_quotient():
     large = (1 << 60) + 1
     rows = lifted(rows_of(["a", "a", "b"], [large, large + 1, -3]), Fold.MEAN)
@@ -233,4 +245,5 @@ def test_values_at_the_ends_of_64_bits_are_counted_and_chosen_exactly(tmp_path):
     pairs = [("a", value) for value in values]
     for at, builtin in enumerate([TopK(9), Histogram([float(1 << 53)]), Histogram([INT64])]):
         found = outcome(builtin, ([pairs], 1, 1, 0), tmp_path / f"columns{at}")
+        assert isinstance(found, list)
         assert found == outcome(in_python(builtin), ([pairs], 1, 1, 0), tmp_path / f"python{at}")

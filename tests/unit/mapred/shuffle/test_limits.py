@@ -5,6 +5,7 @@ import resource
 import tracemalloc
 from itertools import groupby
 
+import pyarrow as pa
 import pytest
 from test_fetch import Trackers, output, shuffle_of
 from test_sorter import map_output, reduced
@@ -83,15 +84,23 @@ def test_a_key_with_half_of_all_records_streams(tmp_path):
         map_output([record(at) for at in range(start, 60_000, 2 if start else 3)], folder)[0]
         for start, folder in ((1, tmp_path / "1"), (0, tmp_path / "0"))
     ]
+    counts = []
     for partition in (0, 1):
         for key, values in _streamed(paths, partition, tmp_path):
             if key == "hot":
+                before = in_columns = pa.total_allocated_bytes()
                 tracemalloc.start()
-                assert sum(1 for _ in values) == 40_000
-                peak = tracemalloc.get_traced_memory()[1]
+                count = 0
+                for _ in values:
+                    count += 1
+                    if count % 100 == 0:
+                        in_columns = max(in_columns, pa.total_allocated_bytes())
+                peak = tracemalloc.get_traced_memory()[1] + in_columns - before
                 tracemalloc.stop()
+                counts.append(count)
                 # The values have four times the budget.
                 assert peak < 2 * TINY.memory_bytes
+    assert counts == [40_000]
 
 
 def test_one_record_larger_than_all_budgets_goes_through(tmp_path):

@@ -44,7 +44,8 @@ def test_keys_are_in_the_order_of_sort(keys: list[str], options: str) -> None:
     assert [encode(one) for one in components] == sorted(
         encode(sort_key(key.encode(), b"|", fields)[:-1]) for key in keys
     )
-    assert sorted(keys, key=place) == sorted(expected, key=place)
+    if not options.startswith("-nr"):
+        assert sorted(keys, key=place) == expected
 
 
 def test_a_field_may_begin_and_end_inside_of_others() -> None:
