@@ -13,7 +13,7 @@ import numpy.typing as npt
 from mapred.formats.csr import Csr
 from mapred.ml.estimator import Estimator, Fit
 from mapred.ml.lloyd import RANDOM, Lloyd, nearest
-from mapred.ml.parameters import number, whole_number
+from mapred.ml.parameters import number, seed, whole_number
 from mapred.ml.rows import Matrix, Rows, as_matrix
 from mapred.ml.seeding import DRAWS, PARALLEL, Seeding, beginning_at, chosen_centres, first_row
 
@@ -127,7 +127,7 @@ class KMeans(Estimator):
     def _check_parameters(self) -> None:
         whole_number("n_clusters", self.n_clusters)
         whole_number("max_iter", self.max_iter)
-        whole_number("random_state", self.random_state, 0)
+        seed(self.random_state)
         number("tol", self.tol)
         if isinstance(self.init, str) and self.init not in (RANDOM, PARALLEL):
             raise ValueError(

@@ -83,7 +83,7 @@ class LogisticRegression(Classifier):
         return self
 
     def _check(self) -> None:
-        number("C", self.C, above=True)
+        number("C", self.C, above=True, finite=False)
         number("tol", self.tol)
         whole_number("max_iter", self.max_iter)
         choice("solver", self.solver, "lbfgs", "newton")

@@ -14,8 +14,9 @@ from mapred import Mapper, Param
 from mapred.formats.csr import Csr
 from mapred.iterative import Round
 from mapred.ml.classifier import log_sum_exp
-from mapred.ml.estimator import Estimator
-from mapred.ml.parameters import choice, number, whole_number
+from mapred.ml.comoments import Comoments
+from mapred.ml.estimator import Estimator, Fit
+from mapred.ml.parameters import choice, number, seed, whole_number
 from mapred.ml.rows import Matrix, Rows, as_matrix
 from mapred.ml.summation import Rounds, Summing, Sums
 
@@ -188,7 +189,7 @@ class GaussianMixture(Estimator):
         kind = choice("covariance_type", self.covariance_type, *KINDS)
         whole_number("n_components", self.n_components)
         whole_number("max_iter", self.max_iter)
-        whole_number("random_state", self.random_state, 0)
+        seed(self.random_state)
         number("tol", self.tol)
         number("reg_covar", self.reg_covar)
         with self._fitting(X) as fit:
@@ -239,7 +240,7 @@ class GaussianMixture(Estimator):
             )
         return weights
 
-    def _means(self, fit: Any) -> Matrix:
+    def _means(self, fit: Fit) -> Matrix:
         if self.means_init is not None:
             return as_matrix(self.means_init, "means_init")
         random = np.random.Generator(np.random.Philox(key=self.random_state))
@@ -251,29 +252,42 @@ class GaussianMixture(Estimator):
             before += len(rows)
         return np.concatenate(found)
 
-    def _precisions(self, fit: Any) -> Any:
-        kind, count, columns = self.covariance_type, self.n_components, fit.columns
+    def _precisions(self, fit: Fit) -> Any:
+        kind, count = self.covariance_type, self.n_components
         if self.precisions_init is not None:
-            given = np.asarray(self.precisions_init, np.float64)
-            if kind in ("diag", "spherical"):
-                roots = np.sqrt(given)
-                return roots[:, None] if kind == "spherical" else roots
-            return factors(np.linalg.inv(given), kind)
-        total, squares, rows = np.zeros(columns), np.zeros(columns), 0
-        for block, _ in fit.blocks():
-            dense = block.toarray() if isinstance(block, Csr) else block
-            if not rows:
-                first = dense[0].copy()
-            total += (dense - first).sum(axis=0)
-            squares += ((dense - first) ** 2).sum(axis=0)
-            rows += len(dense)
-        variances = squares / rows - (total / rows) ** 2 + self.reg_covar
+            return self._given_precisions(fit.columns)
+        about = self._loop(fit, Comoments).state
+        variances = np.diagonal(about["products"]) / about["rows"] + self.reg_covar
         roots = 1.0 / np.sqrt(np.maximum(variances, np.finfo(float).tiny))
         if kind == "diag":
             return np.tile(roots, (count, 1))
         if kind == "spherical":
             return np.full((count, 1), 1.0 / np.sqrt(variances.mean()))
         return np.diag(roots) if kind == "tied" else np.tile(np.diag(roots), (count, 1, 1))
+
+    def _given_precisions(self, columns: int) -> Any:
+        kind, count = self.covariance_type, self.n_components
+        shape = {
+            "full": (count, columns, columns),
+            "tied": (columns, columns),
+            "diag": (count, columns),
+            "spherical": (count,),
+        }[kind]
+        given = np.asarray(self.precisions_init, np.float64)
+        if given.shape != shape:
+            raise ValueError(f"precisions_init has the shape {given.shape}, and {shape} is needed")
+        if kind in ("diag", "spherical"):
+            if not ((given > 0) & np.isfinite(given)).all():
+                raise ValueError("precisions_init: numbers above 0 are needed")
+            roots = np.sqrt(given)
+            return roots[:, None] if kind == "spherical" else roots
+        try:
+            np.linalg.cholesky(given)
+        except np.linalg.LinAlgError:
+            raise ValueError(
+                "precisions_init: symmetric, positive definite matrices are needed"
+            ) from None
+        return factors(np.linalg.inv(given), kind)
 
     # --- the model
 

@@ -1,8 +1,11 @@
 """Checks of estimators' parameters, in words that name the parameter and what it may be."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+
+# What tasks' parameters hold.
+SEED_MAX: Final = 2**63 - 1
 
 
 def whole_number(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
@@ -14,12 +17,24 @@ def whole_number(name: str, value: Any, least: int = 1, most: int | None = None)
     return int(value)
 
 
+def seed(value: Any) -> int:
+    """`random_state`. Raises ValueError."""
+    return whole_number("random_state", value, 0, SEED_MAX)
+
+
 def number(
-    name: str, value: Any, least: float = 0.0, most: float = np.inf, *, above: bool = False
+    name: str,
+    value: Any,
+    least: float = 0.0,
+    most: float = np.inf,
+    *,
+    above: bool = False,
+    finite: bool = True,
 ) -> float:
-    """`above`: the least itself isn't allowed. Raises ValueError."""
+    """`above`: the least itself isn't allowed; `finite`: nor is infinity. Raises ValueError."""
     kind = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not kind or not (least < value if above else least <= value) or not value <= most:
+    fits = kind and (least < value if above else least <= value) and value <= most
+    if not fits or (finite and np.isinf(value)):
         words = f"above {least:g}" if above else f"of {_range(least, most)}"
         raise ValueError(f"{name}={value!r}: a number {words} is needed")
     return float(value)

@@ -7,7 +7,7 @@ import numpy as np
 from mapred.ml.averaging import Averaging
 from mapred.ml.classifier import Classifier
 from mapred.ml.network import Network
-from mapred.ml.parameters import choice, number, whole_number
+from mapred.ml.parameters import choice, number, seed, whole_number
 from mapred.ml.rows import Matrix, Rows
 
 
@@ -138,7 +138,7 @@ class MLPClassifier(Classifier):
                 whole_number(name, getattr(self, name))
         whole_number("shards", self.shards)
         whole_number("max_iter", self.max_iter)
-        whole_number("random_state", self.random_state, 0)
+        seed(self.random_state)
 
     def _start(self) -> Matrix:
         if self.init is None:

@@ -15,7 +15,7 @@ from mapred.formats.csr import Csr
 from mapred.iterative import Round
 from mapred.ml.comoments import Comoments
 from mapred.ml.estimator import Estimator
-from mapred.ml.parameters import number, whole_number
+from mapred.ml.parameters import seed, whole_number
 from mapred.ml.rows import Matrix, Rows
 from mapred.ml.summation import Rounds, Summing, Sums
 
@@ -70,7 +70,7 @@ class PCA(Estimator):
         self.mean_, self.n_components_ = found["means"], count
         self.components_ = _signed(vectors[:, ::-1].T[:count])
         self.explained_variance_ = variances[:count]
-        self.explained_variance_ratio_ = variances[:count] / variances.sum()
+        self.explained_variance_ratio_ = _shares(variances[:count], variances.sum())
         self.singular_values_ = np.sqrt(values[:count])
         self.noise_variance_ = float(variances[count:most].mean()) if count < most else 0.0
         return self
@@ -79,7 +79,9 @@ class PCA(Estimator):
         """Each row's place along the components."""
         parts = [rows @ self.components_.T for rows in self._blocks(X)]
         found: Matrix = np.concatenate(parts) - self.mean_ @ self.components_.T
-        return found / np.sqrt(self.explained_variance_) if self.whiten else found
+        # Along a direction without spread all are at 0, and stay there.
+        spread = np.sqrt(self.explained_variance_)
+        return found / np.where(spread > 0, spread, 1.0) if self.whiten else found
 
     def fit_transform(self, X: Rows, y: object = None) -> Matrix:  # noqa: N803
         return self.fit(X).transform(X)
@@ -163,7 +165,7 @@ class TruncatedSVD(Estimator):
         """Raises ValueError: X or a parameter is impossible; says which and why."""
         whole_number("n_iter", self.n_iter, 0)
         whole_number("n_oversamples", self.n_oversamples, 0)
-        number("random_state", self.random_state)
+        seed(self.random_state)
         with self._fitting(X) as fit:
             most = min(fit.rows, fit.columns)
             count = whole_number("n_components", self.n_components, 1, most)
@@ -182,7 +184,7 @@ class TruncatedSVD(Estimator):
         means = self.components_ @ sums / rows
         self.explained_variance_ = values / rows - means**2
         variance = total["squares"] / rows - float((sums / rows) @ (sums / rows))
-        self.explained_variance_ratio_ = self.explained_variance_ / variance
+        self.explained_variance_ratio_ = _shares(self.explained_variance_, variance)
         return self
 
     def transform(self, X: Rows) -> Matrix:  # noqa: N803
@@ -192,6 +194,11 @@ class TruncatedSVD(Estimator):
 
     def fit_transform(self, X: Rows, y: object = None) -> Matrix:  # noqa: N803
         return self.fit(X).transform(X)
+
+
+def _shares(variances: Matrix, whole: float) -> Matrix:
+    """Rows that are all alike have no variance to share."""
+    return variances / whole if whole > 0 else np.zeros(len(variances))
 
 
 def _signed(components: Matrix) -> Matrix:

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from mapred.errors import JobFailedError
-from mapred.ml import LinearRegression, LogisticRegression, MultinomialNB, PageRank
+from mapred.ml import (
+    PCA,
+    GaussianMixture,
+    KMeans,
+    LinearRegression,
+    LogisticRegression,
+    MultinomialNB,
+    PageRank,
+    TruncatedSVD,
+)
 
 ROWS = np.array([[3.0, 0.0], [2.0, 1.0], [0.0, 4.0], [1.0, 3.0]])
 WORDS = np.array(["bad", "bad", "good", "good"])
@@ -44,3 +53,36 @@ def test_targets_that_are_all_alike_have_no_variance_to_predict():
 def test_vertices_whose_names_floats_can_not_tell_apart_are_refused():
     with pytest.raises(ValueError, match="number the vertices anew"):
         PageRank().fit([[2.0**53, 2.0**53 + 1], [1.0, 2.0]])
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (KMeans(2, random_state=2**64), "random_state=18446744073709551616: a whole number"),
+        (TruncatedSVD(1, random_state=1.5), "random_state=1.5: a whole number"),
+        (MultinomialNB(alpha=np.inf), "alpha=inf: a number"),
+        (
+            GaussianMixture(2, covariance_type="diag", precisions_init=np.ones((3, 2))),
+            r"precisions_init has the shape \(3, 2\), and \(2, 2\) is needed",
+        ),
+        (
+            GaussianMixture(2, covariance_type="diag", precisions_init=-np.ones((2, 2))),
+            "precisions_init: numbers above 0",
+        ),
+        (
+            GaussianMixture(2, covariance_type="tied", precisions_init=np.ones((2, 2))),
+            "precisions_init: symmetric, positive definite",
+        ),
+    ],
+)
+def test_impossible_parameters_are_refused_in_words(model, words):
+    with pytest.raises(ValueError, match=words):
+        model.fit(ROWS, WORDS)
+
+
+def test_rows_that_are_all_alike_have_no_variance_to_explain():
+    same = np.full((5, 3), 2.0)
+    model = PCA(2, whiten=True).fit(same)
+    assert model.explained_variance_ratio_.tolist() == [0.0, 0.0]
+    assert model.transform(same).tolist() == [[0.0, 0.0]] * 5
+    assert TruncatedSVD(1).fit(same).explained_variance_ratio_.tolist() == [0.0]
