@@ -41,7 +41,7 @@ from mapred.ml.rows import (
     check_rows,
     paths_of,
 )
-from mapred.ml.sessions import Session, session_of, stored
+from mapred.ml.sessions import Session, filesystem_of, session_of, stored
 from mapred.ml.summation import separated
 from mapred.ml.survey import CLASSES_MAX, Survey
 from mapred.params import parameters
@@ -276,9 +276,8 @@ class Estimator:
         self._fitted()
         paths = paths_of(rows)
         columns = self.n_features_in_
-        place = self.cluster is not None and paths is not None
-        filesystem = f"bs://{_namenode(self.cluster)}" if place else "file://"
-        for block in blocks_of(paths, filesystem) if paths else [as_block(rows)]:
+        seen = 0
+        for block in blocks_of(paths, filesystem_of(self.cluster)) if paths else [as_block(rows)]:
             if isinstance(block, Csr):
                 kept: Block = block.widened(max(columns, block.columns)) if paths else block
             elif paths and self._target is not None and block.shape[1] == columns + 1:
@@ -286,7 +285,10 @@ class Estimator:
             else:
                 kept = block
             check_rows(kept, 0, columns=columns)
+            seen += len(kept)
             yield kept
+        if not seen:
+            raise ValueError(f"X has no rows: {paths}")
 
 
 def _stored(rows: Block, scratch: str, parts: int) -> list[str]:
@@ -296,13 +298,6 @@ def _stored(rows: Block, scratch: str, parts: int) -> list[str]:
     return [
         stored(rows[start:end], scratch, f"rows-{start:012d}") for start, end in pairwise(borders)
     ]
-
-
-def _namenode(cluster: str | None) -> str:
-    from mapred.client import ClusterEngine
-
-    with ClusterEngine(cluster or "") as engine:
-        return engine.namenode()
 
 
 class _Telling(Silent):

@@ -50,6 +50,8 @@ class Session:
         that runs jobs on files of this machine and is closed with the session.
         """
         self._id = f"session_{uuid.uuid4().hex[:12]}"
+        # As it was asked for.
+        self.place = workers, cluster
         self.workers: int | None = None
         self.engine: Engine
         self.filesystem = "file://"
@@ -147,12 +149,33 @@ def session(
 
 @contextmanager
 def session_of(workers: int | None, cluster: str | None) -> Iterator[Session]:
-    """The session that is open, or one for this block alone."""
+    """The session that is open, or one for this block alone.
+
+    Raises:
+        ValueError: the open one is another than what was asked for.
+    """
     if (current := _CURRENT.get()) is not None:
+        if (workers, cluster) not in ((None, None), current.place):
+            raise ValueError(
+                f"workers={workers!r}, cluster={cluster!r}: a session is open, and all that is "
+                "fitted in it runs there. Leave them out, or end the session first"
+            )
         yield current
         return
     with session(workers, cluster) as made:
         yield made
+
+
+def filesystem_of(cluster: str | None) -> str:
+    """Where paths lead that are given to an estimator of this cluster (None: this machine)."""
+    if (current := _CURRENT.get()) is not None:
+        return current.filesystem
+    if cluster is None:
+        return "file://"
+    from mapred.client import ClusterEngine
+
+    with ClusterEngine(cluster) as engine:
+        return f"bs://{engine.namenode()}"
 
 
 def _job_file(job: type[IterativeJob], folder: Path) -> str:

@@ -86,3 +86,24 @@ def test_rows_that_are_all_alike_have_no_variance_to_explain():
     assert model.explained_variance_ratio_.tolist() == [0.0, 0.0]
     assert model.transform(same).tolist() == [[0.0, 0.0]] * 5
     assert TruncatedSVD(1).fit(same).explained_variance_ratio_.tolist() == [0.0]
+
+
+def test_a_place_that_is_not_the_open_sessions_is_refused():
+    for model in (KMeans(2, workers=5), KMeans(2, cluster="nowhere:1")):
+        with pytest.raises(ValueError, match="a session is open, and all that is fitted in it"):
+            model.fit(ROWS)
+
+
+def test_files_are_predicted_from_where_they_were_fitted(tmp_path):
+    path = tmp_path / "rows.npy"
+    np.save(path, ROWS)
+    # Only where no session is open this would be asked where the files are.
+    model = KMeans(2).fit(path)
+    model.cluster = "nowhere:1"
+    assert model.predict(path).tolist() == KMeans(2).fit(ROWS).labels_.tolist()
+
+
+def test_a_file_without_rows_has_nothing_to_predict(tmp_path):
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(ValueError, match=r"X has no rows: .*empty\.csv"):
+        MultinomialNB().fit(ROWS, WORDS).predict(tmp_path / "empty.csv")
