@@ -48,7 +48,7 @@ class _Counted(Classifier):
         return {}
 
     def _weigh(self, alpha: float) -> None:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no _weigh(self, alpha)")
 
     def _prior(self, fit: Fit, rows: Matrix) -> None:
         if self.class_prior is not None:

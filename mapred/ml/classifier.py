@@ -15,7 +15,7 @@ class Classifier(Estimator):
     targets: ClassVar[str] = "classes"
 
     def _scores(self, rows: Any) -> Matrix:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no _scores(self, rows)")
 
     def predict(self, X: Rows) -> npt.NDArray[Any]:  # noqa: N803
         """The likeliest class of each row."""

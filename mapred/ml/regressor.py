@@ -15,7 +15,7 @@ class Regressor(Estimator):
     targets: ClassVar[str] = "numbers"
 
     def _predicted(self, rows: Any) -> Matrix:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no _predicted(self, rows)")
 
     def predict(self, X: Rows) -> Matrix:  # noqa: N803
         return np.concatenate([self._predicted(rows) for rows in self._blocks(X)])

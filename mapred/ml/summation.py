@@ -56,7 +56,7 @@ class Summing(Mapper):
 
     def part(self, rows: Any, targets: Any) -> Sums:
         """The statistic of some rows: an array or Csr; `targets` is None where there are none."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no part(self, rows, targets)")
 
     # What the reducer adds with, too.
     plus = staticmethod(plus)
@@ -98,7 +98,7 @@ class Rounds(IterativeJob):
         return {}
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no advanced(self, state, total)")
 
     def step(self, state: Any, output: Output) -> dict[str, Any]:
         for _, total in output:
