@@ -16,8 +16,10 @@ _SILENCES: Final = (
     ("has taken no byte", "from"),
 )
 
-# By then a server that died has been started again, or the NameNode misses its heartbeats.
+# By then a server that died has been started again, or the NameNode misses its heartbeats. Who only
+# can't be reached from here stays alive for the NameNode: twice as long at each further failure.
 EXCLUDED_S: Final = 10.0
+EXCLUDED_S_MAX: Final = 600.0
 
 
 class Exclusions(dict[str, Excluded]):
@@ -27,15 +29,19 @@ class Exclusions(dict[str, Excluded]):
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self._clock = clock
-        self._since: dict[str, float] = {}
+        self._until: dict[str, float] = {}
+        self._spans_s: dict[str, float] = {}
 
     def __setitem__(self, node_id: str, why: Excluded) -> None:
-        self._since[node_id] = self._clock.monotonic()
+        if node_id not in self:
+            span_s = min(EXCLUDED_S_MAX, 2 * self._spans_s.get(node_id, EXCLUDED_S / 2))
+            self._spans_s[node_id] = span_s
+        self._until[node_id] = self._clock.monotonic() + self._spans_s[node_id]
         super().__setitem__(node_id, why)
 
     def forget_old(self) -> None:
-        until = self._clock.monotonic() - EXCLUDED_S
-        for node_id in [node_id for node_id in self if self._since[node_id] <= until]:
+        now = self._clock.monotonic()
+        for node_id in [node_id for node_id in self if self._until[node_id] <= now]:
             del self[node_id]
 
 

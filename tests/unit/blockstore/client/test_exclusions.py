@@ -3,10 +3,11 @@ import socket
 import grpc
 import pytest
 
-from blockstore.client.exclusions import excluded
+from blockstore.client.exclusions import Exclusions, excluded
 from blockstore.errors import StoreError
-from blockstore.model import Node
+from blockstore.model import Excluded, Node
 from blockstore.runtime import rpc
+from blockstore.runtime.clock import FakeClock
 from blockstore.runtime.retry import NO_RETRY
 from blockstore.wire import datanode_pb2, datanode_pb2_grpc
 
@@ -47,3 +48,18 @@ def test_what_grpc_says_of_a_closed_port_is_a_refused_connection(free_port):
                 policy=NO_RETRY,
             )
     assert excluded(NODE, str(caught.value)).reason == "connection refused from client"
+
+
+def test_who_fails_again_and_again_is_left_alone_for_longer_and_longer():
+    clock = FakeClock()
+    exclusions = Exclusions(clock)
+    for span_s in (10, 20, 40, 80, 160, 320, 600, 600):
+        exclusions["dn1"] = Excluded(NODE, "fails in this test")
+        # Told twice of one failure, it's one.
+        exclusions["dn1"] = Excluded(NODE, "fails in this test")
+        clock.advance(span_s - 1)
+        exclusions.forget_old()
+        assert "dn1" in exclusions
+        clock.advance(1)
+        exclusions.forget_old()
+        assert "dn1" not in exclusions
