@@ -16,7 +16,7 @@ from blockstore.runtime.identity import this_user
 from mapred.archive import digest, packed
 from mapred.codefiles import code_files
 from mapred.errors import JobDefinitionError, OutputExistsError, ParamError
-from mapred.formats import check_input, check_output
+from mapred.formats import Format, check_input, check_output
 from mapred.inputs import InputPlan, input_files, shown, splits_of_all
 from mapred.job import SETTINGS, Job, check
 from mapred.jobfile import find_job, loaded_job_file
@@ -52,6 +52,7 @@ def plan(
     default_filesystem: str = "file://",
     code_base: str | None = None,
     workers: int | None = None,
+    input_format: str | Format | None = None,
 ) -> JobSpec:
     """A job ready to be submitted; its code is where `code_uri` says.
 
@@ -64,6 +65,7 @@ def plan(
         default_filesystem: "file://" or "bs://host:port", for paths without a scheme.
         code_base: a directory's URI for code archives; None: the default file system's.
         workers: how many processes work, on the embedded engine; None: as many as processors.
+        input_format: instead of the job's own, where it has one input.
 
     Raises:
         RefusedError: what is wrong, and what to do.
@@ -75,7 +77,7 @@ def plan(
         check(job)
         settings, words = _settings(job, params)
         values = set_parameters(job, words)
-        plans = _input_plans(job, inputs)
+        plans = _input_plans(job, inputs, input_format)
         output_format = check_output(job.output_format)
         further = task_settings(job, settings)
         archive = packed(code_files(job, path))
@@ -128,8 +130,11 @@ def _split_job_word(word: str) -> tuple[Path, str | None]:
     return Path(path).resolve(), name
 
 
-def _input_plans(job: type[Job], words: Sequence[str]) -> list[InputPlan]:
-    formats = {one.name: one.format for one in job.inputs} or {"": job.input_format}
+def _input_plans(
+    job: type[Job], words: Sequence[str], input_format: str | Format | None
+) -> list[InputPlan]:
+    own = {"": input_format or job.input_format}
+    formats = {one.name: one.format for one in job.inputs} or own
     return [
         InputPlan(name, check_input(formats[name]), meant)
         for name, meant in bound(job, words).items()

@@ -20,6 +20,8 @@ model.cluster_centers_
     mixture      Gaussian mixtures
     graphs       PageRank and others                  rounds in vertices
     principal    PCA and truncated SVD
+    tfidf        texts as weighted terms              rounds in occurrences, terms in terms
+    retrieval    inverted index, BM25                 likewise; documents: their input
 """
 
 from importlib import import_module
@@ -45,9 +47,15 @@ if TYPE_CHECKING:
     from mapred.ml.perceptron import SGDClassifier as SGDClassifier
     from mapred.ml.principal import PCA as PCA
     from mapred.ml.principal import TruncatedSVD as TruncatedSVD
+    from mapred.ml.retrieval import BM25 as BM25
+    from mapred.ml.retrieval import InvertedIndex as InvertedIndex
     from mapred.ml.sessions import session as session
+    from mapred.ml.tfidf import TfidfVectorizer as TfidfVectorizer
 
 _HOME: Final = {
+    "BM25": "retrieval",
+    "InvertedIndex": "retrieval",
+    "TfidfVectorizer": "tfidf",
     "TriangleCount": "graphs",
     "ShortestPaths": "graphs",
     "ConnectedComponents": "graphs",
@@ -71,6 +79,7 @@ _HOME: Final = {
 }
 
 __all__ = [
+    "BM25",
     "PCA",
     "BernoulliNB",
     "ComplementNB",
@@ -78,6 +87,7 @@ __all__ = [
     "ConvergenceWarning",
     "GaussianMixture",
     "GaussianNB",
+    "InvertedIndex",
     "KMeans",
     "LinearRegression",
     "LocallyWeightedRegression",
@@ -88,6 +98,7 @@ __all__ = [
     "Ridge",
     "SGDClassifier",
     "ShortestPaths",
+    "TfidfVectorizer",
     "TriangleCount",
     "TruncatedSVD",
     "session",

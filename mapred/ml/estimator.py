@@ -27,6 +27,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from mapred.formats import Format
 from mapred.formats.csr import Csr
 from mapred.iterative import IterativeJob
 from mapred.iterative.checkpoint import RoundRecord
@@ -237,7 +238,13 @@ class Estimator:
         )
 
     def _loop(
-        self, fit: Fit, job: type[IterativeJob], *, begin: Any = None, **params: Any
+        self,
+        fit: Fit,
+        job: type[IterativeJob],
+        *,
+        begin: Any = None,
+        input_format: str | Format | None = None,
+        **params: Any,
     ) -> LoopResult:
         """Runs the rounds, and keeps what they tell of themselves."""
         known = parameters(job)
@@ -248,6 +255,7 @@ class Estimator:
             scratch=fit.scratch,
             params={name: value for name, value in about.items() if name in known} | params,
             begin=begin,
+            input_format=input_format,
             listener=_Telling() if self.verbose else None,
         )
         self.n_iter_ = len(result.rounds)

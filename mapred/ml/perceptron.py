@@ -1,6 +1,6 @@
 """Classifiers by averaged SGD (averaging.py): softmax regression and multilayer perceptrons."""
 
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
@@ -9,6 +9,9 @@ from mapred.ml.classifier import Classifier
 from mapred.ml.network import Network
 from mapred.ml.parameters import choice, number, seed, whole_number
 from mapred.ml.rows import Matrix, Rows
+
+# Each file is a shard.
+_SHARDS: Final[dict[str, Any]] = {"job.combine_files": False}
 
 
 class MLPClassifier(Classifier):
@@ -110,7 +113,7 @@ class MLPClassifier(Classifier):
                 seed=self.random_state,
                 tol=float(self.tol),
                 max_iter=self.max_iter,
-                **{"job.combine_files": False},
+                **_SHARDS,
             ).state
         self.loss_, self.weights_ = float(found["loss"]), found["weights"]
         layers = self._network.layers(self.weights_)

@@ -23,6 +23,7 @@ from blockstore.runtime.identity import this_user
 from mapred.client import ClusterEngine
 from mapred.embedded import EmbeddedEngine
 from mapred.engine import Engine
+from mapred.formats import Format
 from mapred.formats.csr import Csr, write_block
 from mapred.iterative import IterativeJob
 from mapred.iterative.rounds import Listener, Loop, LoopResult
@@ -96,9 +97,11 @@ class Session:
         scratch: str,
         params: Mapping[str, Any],
         begin: Any = None,
+        input_format: str | Format | None = None,
         listener: Listener | None = None,
     ) -> LoopResult:
         """One loop to its end; `begin` is its first state, if the job isn't to make one.
+        `input_format`: if it isn't the job's own.
 
         Raises:
             RefusedError: before it began.
@@ -113,6 +116,7 @@ class Session:
                 default_filesystem=self.filesystem,
                 code_base=join(scratch, "code"),
                 workers=self.workers,
+                input_format=input_format,
             )
         loop = Loop(
             self.engine,
@@ -190,18 +194,19 @@ def stored(rows: Block, folder: str, name: str) -> str:
     """Writes rows where tasks can read them; the path to read."""
     if not isinstance(rows, Csr):
         uri = join(folder, f"{name}.npy")
-        _written(uri, lambda file: np.lib.format.write_array(file, rows, allow_pickle=False))
+        written(uri, lambda file: np.lib.format.write_array(file, rows, allow_pickle=False))
         return uri
     uri = join(folder, name)
     step = max(1, CSR_FILE_BYTES * len(rows) // max(1, rows.nbytes))
     for first in range(0, len(rows), step):
         block = rows[first : first + step]
         part = join(uri, f"rows-{first:012d}.csr")
-        _written(part, lambda file, block=block: write_block(file, block))
+        written(part, lambda file, block=block: write_block(file, block))
     return uri
 
 
-def _written(uri: str, write: Any) -> None:
+def written(uri: str, write: Any) -> None:
+    """A whole file, or none."""
     file = storage_for(uri).open_write(uri)
     try:
         write(file)

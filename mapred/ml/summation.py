@@ -91,7 +91,7 @@ class Rounds(IterativeJob):
     tol: float = Param(0.0, help="when a round has arrived; what it means is the algorithm's")
 
     mapper: ClassVar[type[Mapper]] = Summing
-    reducer = Adding
+    reducer: ClassVar[type[Reducer] | None] = Adding
     input_format: ClassVar[str | Format] = "matrix"
 
     def initial_state(self) -> dict[str, Any]:
