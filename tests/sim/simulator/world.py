@@ -74,6 +74,19 @@ class Future(Generic[Result]):
         return self.result()
 
 
+class _Deadline:
+    """Fails a future that is late. Most are not: then it's no event at all."""
+
+    __slots__ = ("_error", "future")
+
+    def __init__(self, future: Future[Any], error: Exception) -> None:
+        self.future = future
+        self._error = error
+
+    def __call__(self) -> None:
+        self.future.fail(self._error)
+
+
 class Lock:
     """One holder at a time, first come first served."""
 
@@ -213,7 +226,8 @@ class World:
     async def within(self, future: Future[Result], seconds: float, error: Exception) -> Result:
         """The future's value; raises `error` when it takes longer."""
         if not future.done:
-            self.later(seconds, lambda: future.fail(error))
+            at = self.now + seconds
+            heapq.heappush(self._events, (at, next(self.numbers), _Deadline(future, error), None))
         return await future
 
     # --- the run
@@ -221,24 +235,30 @@ class World:
     def run(self, until_s: float, stop: Callable[[], bool] = lambda: False) -> None:
         """Runs events up to a time, or until `stop` says so after one of them."""
         self._drain()
-        while self._events and self._events[0][0] <= until_s:
+        events, checks = self._events, self.after_step
+        while events and events[0][0] <= until_s:
             if stop():
                 return
-            at, _, action, life = heapq.heappop(self._events)
+            at, _, action, life = heapq.heappop(events)
             if life is not None and not life.alive:
+                continue
+            if type(action) is _Deadline and action.future.done:
                 continue
             self.now = at
             self.steps += 1
             self._ready.append(action)
             self._drain()
-            for check in self.after_step:
+            for check in checks:
                 check()
         self.now = max(self.now, until_s)
 
     def _drain(self) -> None:
-        while self._ready:
+        ready = self._ready
+        while ready:
+            # One context for all that runs now: entering one costs as much as what it guards.
             with contextlib.suppress(Died):
-                self._ready.popleft()()
+                while ready:
+                    ready.popleft()()
 
     # --- what happened
 
