@@ -30,7 +30,7 @@ from mapred.formats import input_format
 from mapred.iterative.conditions import Condition
 from mapred.iterative.status import LOOP_SETTING
 from mapred.job import Job
-from mapred.model import JobSpec
+from mapred.model import JobSpec, Split
 from mapred.params import Params
 from mapred.storage import storage_for
 
@@ -85,6 +85,10 @@ class IterativeJob(Job):
     def step(self, state: Any, output: Output) -> Any:
         """The next state; it must be a new value, and may return early without reading all."""
         raise NotImplementedError(f"{type(self).__name__} has no step(self, state, output)")
+
+    def reads(self, state: Any, split: Split) -> bool:
+        """Whether the round that begins with `state` reads a split; at least one it must."""
+        return True
 
     def distance(self, old: Any, new: Any) -> float:
         """How far a round has moved the state: the largest change of any number in it."""

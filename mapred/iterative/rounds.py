@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from mapred.engine import Engine
-from mapred.errors import JobFailedError, JobKilledError
+from mapred.errors import JobDefinitionError, JobFailedError, JobKilledError
 from mapred.formats import output_format
 from mapred.formats.packed import read_pairs
 from mapred.iterative.broadcast import RoundSettings, send
@@ -196,8 +196,12 @@ class Loop:
         loop = RoundSettings(sent, number, self._lineage, self._job.pinned_bytes, self._family)
         output_uri = self._place(f"round-{number:06d}")
         settings = {k: v for k, v in self._spec.settings.items() if k != LOOP_SETTING}
+        splits = tuple(one for one in self._spec.splits if self._job.reads(state, one))
+        if not splits:
+            raise JobDefinitionError(f"{self._spec.name} reads no split in round {number}")
         spec = replace(
             self._spec,
+            splits=splits,
             name=f"{self._spec.name} round {number}",
             output_uri=output_uri,
             output_format=PACKED,

@@ -13,6 +13,7 @@ model.cluster_centers_
 
     bayes        naive Bayes                          rounds in classcounts
     kmeans       KMeans                               rounds in lloyd
+    minibatch    MiniBatchKMeans                      rounds in batches
     leastsquares linear and ridge regression          rounds in comoments
     localsquares locally weighted regression
     logistic     logistic and softmax regression      rounds in slopes, steps in descent
@@ -20,6 +21,7 @@ model.cluster_centers_
     mixture      Gaussian mixtures
     graphs       PageRank and others                  rounds in vertices
     principal    PCA and truncated SVD
+    recommendation ALS                                rounds in factors
     tfidf        texts as weighted terms              rounds in occurrences, terms in terms
     retrieval    inverted index, BM25                 likewise; documents: their input
 """
@@ -42,17 +44,21 @@ if TYPE_CHECKING:
     from mapred.ml.leastsquares import Ridge as Ridge
     from mapred.ml.localsquares import LocallyWeightedRegression as LocallyWeightedRegression
     from mapred.ml.logistic import LogisticRegression as LogisticRegression
+    from mapred.ml.minibatch import MiniBatchKMeans as MiniBatchKMeans
     from mapred.ml.mixture import GaussianMixture as GaussianMixture
     from mapred.ml.perceptron import MLPClassifier as MLPClassifier
     from mapred.ml.perceptron import SGDClassifier as SGDClassifier
     from mapred.ml.principal import PCA as PCA
     from mapred.ml.principal import TruncatedSVD as TruncatedSVD
+    from mapred.ml.recommendation import ALS as ALS
     from mapred.ml.retrieval import BM25 as BM25
     from mapred.ml.retrieval import InvertedIndex as InvertedIndex
     from mapred.ml.sessions import session as session
     from mapred.ml.tfidf import TfidfVectorizer as TfidfVectorizer
 
 _HOME: Final = {
+    "MiniBatchKMeans": "minibatch",
+    "ALS": "recommendation",
     "BM25": "retrieval",
     "InvertedIndex": "retrieval",
     "TfidfVectorizer": "tfidf",
@@ -79,6 +85,7 @@ _HOME: Final = {
 }
 
 __all__ = [
+    "ALS",
     "BM25",
     "PCA",
     "BernoulliNB",
@@ -93,6 +100,7 @@ __all__ = [
     "LocallyWeightedRegression",
     "LogisticRegression",
     "MLPClassifier",
+    "MiniBatchKMeans",
     "MultinomialNB",
     "PageRank",
     "Ridge",

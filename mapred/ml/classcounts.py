@@ -14,7 +14,7 @@ import numpy as np
 
 from mapred import Mapper, Param
 from mapred.formats.csr import Csr
-from mapred.ml.summation import Adding, OnePass, Summing, Sums, one_hot
+from mapred.ml.summation import OnePass, Summing, Sums, one_hot
 
 
 class Counting(Summing):
@@ -87,15 +87,10 @@ class Spreading(Summing):
         return {"rows": count, "means": means, "squares": squares}
 
 
-class Joining(Adding):
-    plus = staticmethod(joined)
-
-
 class Spreads(OnePass):
     """Means and squared deviations by class."""
 
     mapper: ClassVar[type[Mapper]] = Spreading
-    reducer = Joining
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
         return {**state, **total}

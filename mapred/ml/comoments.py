@@ -10,7 +10,7 @@ import numpy as np
 
 from mapred import Mapper, Param
 from mapred.formats.csr import Csr
-from mapred.ml.summation import Adding, OnePass, Summing, Sums
+from mapred.ml.summation import OnePass, Summing, Sums
 
 
 def joined(left: Sums | None, right: Sums) -> Sums:
@@ -39,17 +39,12 @@ class Spreading(Summing):
         return {"rows": len(dense), "means": means, "products": apart.T @ apart}
 
 
-class Joining(Adding):
-    plus = staticmethod(joined)
-
-
 class Comoments(OnePass):
     """Rows, means and products of deviations."""
 
     centred: bool = Param(True, help="whether deviations are from the means, else from 0")
 
     mapper: ClassVar[type[Mapper]] = Spreading
-    reducer = Joining
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
         return total

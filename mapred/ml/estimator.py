@@ -243,15 +243,19 @@ class Estimator:
         job: type[IterativeJob],
         *,
         begin: Any = None,
+        inputs: list[str] | None = None,
         input_format: str | Format | None = None,
         **params: Any,
     ) -> LoopResult:
-        """Runs the rounds, and keeps what they tell of themselves."""
+        """Runs the rounds, and keeps what they tell of themselves.
+
+        `inputs`, `input_format`: instead of the fit's and the job's own.
+        """
         known = parameters(job)
         about = {"target": fit.target, "columns": fit.columns}
         result = fit.session.run(
             job,
-            fit.inputs,
+            fit.inputs if inputs is None else inputs,
             scratch=fit.scratch,
             params={name: value for name, value in about.items() if name in known} | params,
             begin=begin,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mapred.formats.csr import Csr
 from mapred.ml.estimator import Estimator, Fit
-from mapred.ml.lloyd import RANDOM, Lloyd, nearest
+from mapred.ml.lloyd import RANDOM, Lloyd, beginning, drawn, nearest
 from mapred.ml.parameters import number, seed, whole_number
 from mapred.ml.rows import Matrix, Rows, as_matrix
 from mapred.ml.seeding import DRAWS, PARALLEL, Seeding, beginning_at, chosen_centres, first_row
@@ -74,20 +74,28 @@ class KMeans(Estimator):
             raise ValueError(f"init has {len(centres)} rows, and n_clusters={self.n_clusters}")
         with self._fitting(X) as fit:
             self._check_against(fit, centres)
-            if isinstance(self.init, str) and self.init == PARALLEL:
-                centres = self._spread(fit)
-            result = self._loop(
-                fit,
-                Lloyd,
-                begin=None if centres is None else beginning(centres),
-                clusters=self.n_clusters,
-                seed=self.random_state,
-                max_iter=self.max_iter,
-                tol=float(self.tol),
-            )
-            self.cluster_centers_ = result.state["centres"]
+            if centres is None:
+                centres = self._spread(fit) if self.init == PARALLEL else self._drawn(fit)
+            self.cluster_centers_ = self._moved(fit, centres)
             self._evaluate(fit)
         return self
+
+    def _moved(self, fit: Fit, centres: Matrix) -> Matrix:
+        """The rounds."""
+        found: Matrix = self._loop(
+            fit,
+            Lloyd,
+            begin=beginning(centres),
+            max_iter=self.max_iter,
+            tol=float(self.tol),
+        ).state["centres"]
+        return found
+
+    def _drawn(self, fit: Fit) -> Matrix:
+        """A start of rows drawn by the seed."""
+        random = np.random.Generator(np.random.Philox(key=self.random_state))
+        blocks = ((0, rows) for rows, _ in fit.blocks())
+        return drawn(blocks, self.n_clusters, random, fit.columns)
 
     def predict(self, X: Rows) -> npt.NDArray[np.intp]:  # noqa: N803
         """The number of each row's nearest centre."""
@@ -173,8 +181,3 @@ def ways(rows: Any, centre: Matrix) -> Matrix:
         return found
     apart = rows - centre
     return np.asarray(np.einsum("ij,ij->i", apart, apart))
-
-
-def beginning(centres: Matrix) -> dict[str, Any]:
-    """The first state of the rounds."""
-    return {"centres": centres, "inertia": float("inf"), "squares": 0.0, "variance": 0.0}

@@ -1,13 +1,9 @@
 """k-means after Lloyd: a map finds each row's nearest centre, a round moves the centres.
 
-A map emits one array per split, whatever the number of rows (the packed statistics):
+    sums       of the rows nearest to each centre; counts: how many; scores: the sum of theirs
+    squares    in the first round: of all rows, by column
 
-    row j < k    sum of the rows nearest to centre j; their number; their scores
-    row k        in the first round: sum of the squares of all rows, by column; 0; 0
-
-so a round shuffles a few kilobytes. Sums of splits are added in the order of the splits. A
-score is the squared distance less the row's own square, which is the same for all centres.
-
+A score is the squared distance less the row's own square, which is the same for all centres.
 A centre that no row is nearest to stays where it is.
 """
 
@@ -17,14 +13,14 @@ from typing import Any, ClassVar, Final
 import numpy as np
 import numpy.typing as npt
 
-from mapred import Format, Mapper, Param, Reducer
+from mapred import Mapper, Param
 from mapred.errors import ParamError
 from mapred.formats.csr import Csr
-from mapred.iterative import IterativeJob, Round, Stop
+from mapred.iterative import Round
 from mapred.iterative.loop import Output
-from mapred.ml.rows import Block, blocks_of, check_rows
+from mapred.ml.rows import Matrix, blocks_of, check_rows
+from mapred.ml.summation import Rounds, Summing, Sums
 
-Matrix = npt.NDArray[Any]
 Labels = npt.NDArray[np.intp]
 
 RANDOM: Final = "random"
@@ -46,46 +42,29 @@ def squares_of(rows: Any) -> Matrix:
     return squares
 
 
-class Assign(Mapper):
+def gathered(rows: Any, centres: Matrix) -> Sums:
+    """What the rows add to the centres nearest to them."""
+    if isinstance(rows, Csr) and rows.columns < centres.shape[1]:
+        rows = rows.widened(centres.shape[1])
+    labels, scores = nearest(rows, centres)
+    members = np.zeros((len(centres), len(rows)))
+    members[labels, np.arange(len(rows))] = 1.0
+    sums = (rows.T @ members.T).T if isinstance(rows, Csr) else members @ rows
+    return {"sums": sums, "counts": members.sum(axis=1), "scores": members @ scores}
+
+
+class Assign(Summing):
     """Adds up the rows of a split by their nearest centre."""
 
-    def setup(self) -> None:
-        self.centres: Matrix = self.ctx.state["centres"]
-        clusters, columns = self.centres.shape
-        self.statistics = np.zeros((clusters + 1, columns + 2))
-
-    def map(self, first: int, block: Block) -> None:
-        clusters, columns = self.centres.shape
-        part = self.statistics
-        rows: Any = block.widened(columns) if isinstance(block, Csr) else block
-        # The input is the same in every round: once is enough.
-        if self.ctx.round == 1:
-            check_rows(block if block.shape[1] > columns else rows, first, columns=columns)
-            part[clusters, :columns] += squares_of(rows)
-        labels, scores = nearest(rows, self.centres)
-        members = np.zeros((clusters, len(rows)))
-        members[labels, np.arange(len(rows))] = 1.0
-        part[:clusters, :columns] += (
-            (rows.T @ members.T).T if isinstance(rows, Csr) else members @ rows
-        )
-        part[:clusters, columns] += members.sum(axis=1)
-        part[:clusters, columns + 1] += members @ scores
-
-    def cleanup(self) -> Iterator[tuple[str, Matrix]]:
-        yield "statistics", self.statistics
+    def part(self, rows: Any, targets: Any) -> Sums:
+        centres: Matrix = self.ctx.state["centres"]
+        if self.ctx.round > 1:
+            return gathered(rows, centres)
+        found = gathered(rows, centres)
+        return {**found, "squares": squares_of(rows)}
 
 
-class Add(Reducer):
-    """The sum of arrays, in their order."""
-
-    def reduce(self, key: Any, values: Iterator[Matrix]) -> Iterator[tuple[Any, Matrix]]:
-        total = next(values).copy()
-        for value in values:
-            total += value
-        yield key, total
-
-
-class Lloyd(IterativeJob):
+class Lloyd(Rounds):
     """Centres of clusters: of text or .npy tables, one row a point.
 
     The state has the centres, the inertia (the sum of squared distances) of those before them,
@@ -95,13 +74,10 @@ class Lloyd(IterativeJob):
     clusters: int = Param(8, help="how many centres")
     init: str = Param(RANDOM, help="'random', or a table with the first centres")
     seed: int = Param(0, help="of the random start")
-    target: int | None = Param(None, help="isn't used: rows have no targets here")
-    columns: int = Param(0, help="how many columns there must be; 0: any")
     max_iter: int = Param(300, help="rounds at most")
     tol: float = Param(1e-4, help="stop when centres move less, relative to the variance")
 
-    mapper, reducer = Assign, Add
-    input_format: ClassVar[str | Format] = "matrix"
+    mapper: ClassVar[type[Mapper]] = Assign
     checkpoint_every: ClassVar[int] = 10
 
     def initial_state(self) -> dict[str, Any]:
@@ -109,40 +85,37 @@ class Lloyd(IterativeJob):
         _check(params.clusters >= 1, f"clusters={params.clusters}: at least one is needed")
         _check(params.max_iter >= 1, f"max_iter={params.max_iter}: at least one round is needed")
         _check(params.tol >= 0, f"tol={params.tol}: it can't be below 0")
-        centres = self._drawn() if params.init == RANDOM else self._given()
-        return {"centres": centres, "inertia": float("inf"), "squares": 0.0, "variance": 0.0}
+        return beginning(self._drawn() if params.init == RANDOM else self._given())
 
-    def step(self, state: dict[str, Any], output: Output) -> dict[str, Any]:
-        ((_, statistics),) = output
-        clusters, columns = state["centres"].shape
-        sums, counts = statistics[:clusters, :columns], statistics[:clusters, columns]
+    def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
+        sums, counts = total["sums"], total["counts"]
         centres = state["centres"].copy()
         filled = counts > 0
         centres[filled] = sums[filled] / counts[filled, None]
         squares, variance = state["squares"], state["variance"]
-        if self.ctx.round == 0:
-            by_column = statistics[clusters, :columns]
-            spread = by_column / counts.sum() - (sums.sum(axis=0) / counts.sum()) ** 2
-            squares, variance = float(by_column.sum()), float(spread.clip(0.0).mean())
-        inertia = max(0.0, float(statistics[:clusters, columns + 1].sum()) + squares)
-        return {"centres": centres, "inertia": inertia, "squares": squares, "variance": variance}
+        if "squares" in total:
+            rows = counts.sum()
+            spread = total["squares"] / rows - (sums.sum(axis=0) / rows) ** 2
+            squares = float(total["squares"].sum())
+            variance = float(spread.clip(0.0).mean())
+        inertia = max(0.0, float(total["scores"].sum()) + squares)
+        moved = float(((centres - state["centres"]) ** 2).sum())
+        return {
+            "centres": centres,
+            "inertia": inertia,
+            "squares": squares,
+            "variance": variance,
+            "moved": moved,
+            "metrics": {"inertia": inertia, "moved": moved},
+        }
 
-    def distance(self, old: dict[str, Any], new: dict[str, Any]) -> float:
-        """The sum of the squared ways of the centres."""
-        return float(((new["centres"] - old["centres"]) ** 2).sum())
-
-    def until(self, turn: Round) -> Stop | None:
-        params = self.ctx.params
-        if turn.distance == 0:
-            return Stop("no centre moved")
-        if turn.distance <= params.tol * turn.state["variance"]:
-            return Stop(f"the centres moved by {turn.distance:.3g} (squared)")
-        if turn.number >= params.max_iter:
-            return Stop(f"max_iter={params.max_iter} rounds are done", converged=False)
-        return None
-
-    def metrics(self, turn: Round) -> dict[str, float]:
-        return {"inertia": turn.state["inertia"], "moved": turn.distance}
+    def arrived(self, turn: Round) -> str:
+        moved = turn.state["moved"]
+        if moved == 0:
+            return "no centre moved"
+        if moved <= self.ctx.params.tol * turn.state["variance"]:
+            return f"the centres moved by {moved:.3g} (squared)"
+        return ""
 
     def result(self, state: dict[str, Any]) -> Output:
         return ((number, tuple(row)) for number, row in enumerate(state["centres"].tolist()))
@@ -164,21 +137,32 @@ class Lloyd(IterativeJob):
         return centres
 
     def _drawn(self) -> Matrix:
-        """Rows drawn without repetition: those with the smallest of random numbers, one a row."""
-        clusters = self.ctx.params.clusters
-        random = self.ctx.random(self.ctx.params.seed)
-        tickets, chosen = np.empty(0), np.empty((0, 0))
-        seen = 0
-        for first, rows in self.ctx.records():
-            check_rows(rows, first, columns=self.ctx.params.columns or None)
-            seen += len(rows)
-            tickets = np.concatenate([tickets, random.random(len(rows))])
-            dense = rows.toarray() if isinstance(rows, Csr) else rows
-            chosen = np.concatenate([chosen.reshape(-1, dense.shape[1]), dense])
-            best = np.sort(np.argsort(tickets, kind="stable")[:clusters])
-            tickets, chosen = tickets[best], chosen[best]
-        _check(seen >= clusters, f"clusters={clusters}, and the input has {seen} rows")
-        return chosen
+        params = self.ctx.params
+        random = self.ctx.random(params.seed)
+        return drawn(self.ctx.records(), params.clusters, random, params.columns)
+
+
+def beginning(centres: Matrix) -> dict[str, Any]:
+    """The first state of the rounds."""
+    return {"centres": centres, "inertia": float("inf"), "squares": 0.0, "variance": 0.0}
+
+
+def drawn(
+    records: Iterator[tuple[Any, Any]], clusters: int, random: np.random.Generator, columns: int
+) -> Matrix:
+    """Rows drawn without repetition: those with the smallest of random numbers, one a row."""
+    tickets, chosen = np.empty(0), np.empty((0, 0))
+    seen = 0
+    for first, rows in records:
+        check_rows(rows, first, columns=columns or None)
+        seen += len(rows)
+        tickets = np.concatenate([tickets, random.random(len(rows))])
+        dense = rows.toarray() if isinstance(rows, Csr) else rows
+        chosen = np.concatenate([chosen.reshape(-1, dense.shape[1]), dense])
+        best = np.sort(np.argsort(tickets, kind="stable")[:clusters])
+        tickets, chosen = tickets[best], chosen[best]
+    _check(seen >= clusters, f"clusters={clusters}, and the input has {seen} rows")
+    return chosen
 
 
 def _check(right: bool, words: str) -> None:

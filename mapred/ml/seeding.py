@@ -18,7 +18,7 @@ from mapred.formats.csr import Csr
 from mapred.iterative import Round
 from mapred.ml.lloyd import nearest, squares_of
 from mapred.ml.rows import Matrix
-from mapred.ml.summation import Adding, Rounds, Summing, Sums
+from mapred.ml.summation import Rounds, Summing, Sums
 
 PARALLEL: Final = "k-means||"
 # Rounds that draw, and candidates a round for each centre (the authors' 5 and 2).
@@ -71,10 +71,6 @@ def _squares_by_row(rows: Any) -> Matrix:
     return np.asarray(np.einsum("ij,ij->i", rows, rows))
 
 
-class Together(Adding):
-    plus = staticmethod(together)
-
-
 class Seeding(Rounds):
     """Candidates, and how many rows each has."""
 
@@ -82,7 +78,6 @@ class Seeding(Rounds):
     seed: int = Param(0, help="of the draws")
 
     mapper: ClassVar[type[Mapper]] = Drawing
-    reducer = Together
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
         candidates = np.concatenate([state["candidates"], total["drawn"]])

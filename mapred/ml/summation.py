@@ -58,7 +58,7 @@ class Summing(Mapper):
         """The statistic of some rows: an array or Csr; `targets` is None where there are none."""
         raise NotImplementedError(f"{type(self).__name__} has no part(self, rows, targets)")
 
-    # What the reducer adds with, too.
+    # Of two parts, the left of which is used up; the round's reducer has the same (Rounds).
     plus = staticmethod(plus)
 
     def cleanup(self) -> Iterator[tuple[str, Sums]]:
@@ -91,8 +91,17 @@ class Rounds(IterativeJob):
     tol: float = Param(0.0, help="when a round has arrived; what it means is the algorithm's")
 
     mapper: ClassVar[type[Mapper]] = Summing
+    # Unless a subclass names one, it adds as its mapper does.
     reducer: ClassVar[type[Reducer] | None] = Adding
     input_format: ClassVar[str | Format] = "matrix"
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        own = vars(cls)
+        mapper = own.get("mapper")
+        if isinstance(mapper, type) and issubclass(mapper, Summing) and "reducer" not in own:
+            name = f"{mapper.__name__}Added"
+            cls.reducer = type(name, (Adding,), {"plus": staticmethod(mapper.plus)})
 
     def initial_state(self) -> dict[str, Any]:
         return {}

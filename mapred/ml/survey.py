@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 from mapred import Mapper, Param
-from mapred.ml.summation import Adding, OnePass, Summing, Sums
+from mapred.ml.summation import OnePass, Summing, Sums
 
 # More kinds of targets are no classes, but numbers to be predicted.
 CLASSES_MAX: Final = 10_000
@@ -43,17 +43,12 @@ class Looking(Summing):
         }
 
 
-class Together(Adding):
-    plus = staticmethod(together)
-
-
 class Survey(OnePass):
     """Counts rows, columns and classes."""
 
     classify: bool = Param(False, help="whether the targets are classes")
 
     mapper: ClassVar[type[Mapper]] = Looking
-    reducer = Together
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
         return total

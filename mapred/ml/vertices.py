@@ -18,7 +18,7 @@ import numpy as np
 from mapred import Mapper, Param
 from mapred.iterative import Round
 from mapred.ml.rows import Matrix
-from mapred.ml.summation import Adding, OnePass, Rounds, Summing, Sums
+from mapred.ml.summation import OnePass, Rounds, Summing, Sums
 
 # What is looked up at once when triangles are closed.
 _WEDGES_AT_ONCE = 1 << 20
@@ -48,10 +48,6 @@ def smallest(left: Sums | None, right: Sums) -> Sums:
     return {name: np.minimum(left[name], right[name]) for name in left}
 
 
-class Smallest(Adding):
-    plus = staticmethod(smallest)
-
-
 def united(left: Sums | None, right: Sums) -> Sums:
     if left is None:
         return right
@@ -66,15 +62,10 @@ class Naming(Summing):
         return {"vertices": np.unique(rows[:, :2])}
 
 
-class Uniting(Adding):
-    plus = staticmethod(united)
-
-
 class Names(OnePass):
     """The vertices that edges have, in order."""
 
     mapper: ClassVar[type[Mapper]] = Naming
-    reducer = Uniting
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
         return total
@@ -153,7 +144,6 @@ class Joining(Rounds):
     """Of each vertex the smallest vertex that it is connected with, whatever the directions."""
 
     mapper: ClassVar[type[Mapper]] = Hooking
-    reducer = Smallest
     checkpoint_every: ClassVar[int] = 10
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
@@ -193,7 +183,6 @@ class Relaxing(Rounds):
     directed: bool = Param(True, help="whether edges lead one way only")
 
     mapper: ClassVar[type[Mapper]] = Reaching
-    reducer = Smallest
     checkpoint_every: ClassVar[int] = 10
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
@@ -263,15 +252,10 @@ class Closed(Summing):
         return {"triangles": found}
 
 
-class Gathering(Adding):
-    plus = staticmethod(gathered)
-
-
 class Closing(Rounds):
     """Of each vertex in how many triangles it is; edges have no direction here."""
 
     mapper: ClassVar[type[Mapper]] = Closed
-    reducer = Gathering
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
         count = state["count"]
