@@ -12,7 +12,7 @@ from blockstore.runtime import rpc
 from blockstore.runtime.config import cluster_secret
 from blockstore.runtime.retry import INTERACTIVE, MASTER_RESTART, RetryPolicy
 from mapred import codec, wireerrors
-from mapred.model import JobSpec, JobStatus, PoolStatus, Priority, TrackerStatus
+from mapred.model import AttemptId, JobSpec, JobStatus, PoolStatus, Priority, TrackerStatus
 from mapred.wire import jobtracker_pb2 as pb
 from mapred.wire import jobtracker_pb2_grpc
 
@@ -67,6 +67,16 @@ class ClusterEngine:
     def kill(self, job_id: str, reason: str) -> bool:
         reply = self._call(self._stub.Kill, pb.KillRequest(job_id=job_id, reason=reason))
         return bool(reply.killed)
+
+    def end_attempt(self, attempt: AttemptId, reason: str, *, fail: bool) -> bool:
+        """False when it had ended before.
+
+        Raises:
+            NoSuchJobError, NoSuchAttemptError: no such thing there.
+        """
+        wire = codec.attempt_to_wire(attempt)
+        request = pb.EndAttemptRequest(attempt=wire, reason=reason, fail=fail)
+        return bool(self._call(self._stub.EndAttempt, request).ended)
 
     def set_priority(self, job_id: str, priority: Priority) -> bool:
         """False when the job had ended.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mapred.tasktracker.nurserylink import Nursery
 
 if TYPE_CHECKING:
+    from mapred.keptlogs import AttemptLogs
     from mapred.model import AttemptId, JobSpec, JobStatus, TrackerStatus
 
 
@@ -51,8 +52,8 @@ class EmbeddedEngine:
     def trackers(self) -> "list[TrackerStatus]":
         return self._program.trackers()
 
-    def logs(self, attempt: "AttemptId", tail_bytes: int = 65536) -> tuple[str, str]:
-        """The end of an attempt's stdout and stderr, while its job isn't forgotten."""
+    def logs(self, attempt: "AttemptId", tail_bytes: int = 65536) -> "AttemptLogs":
+        """The end of what an attempt said, while its job isn't forgotten."""
         return self._program.workdirs.logs(attempt, tail_bytes)
 
     def close(self) -> None:

@@ -11,6 +11,7 @@
     │   └── JobKilledError       somebody killed it
     └── the cluster
         ├── NoSuchJobError       the JobTracker doesn't know this id
+        ├── NoSuchAttemptError   nor this attempt
         ├── NoSuchTrackerError   nor this tracker
         ├── TrackerStaleError    a tracker or epoch from before a restart
         └── FetchError           a map output can't be had
@@ -53,6 +54,10 @@ class JobKilledError(MapredError):
 
 class NoSuchJobError(MapredError):
     """No job of this id."""
+
+
+class NoSuchAttemptError(MapredError):
+    """The job has made no attempt of this id."""
 
 
 class NoSuchTrackerError(MapredError):

@@ -19,6 +19,7 @@ def register() -> None:
             errors.JobFailedError: StatusCode.ABORTED,
             errors.JobKilledError: StatusCode.ABORTED,
             errors.NoSuchJobError: StatusCode.NOT_FOUND,
+            errors.NoSuchAttemptError: StatusCode.NOT_FOUND,
             errors.NoSuchTrackerError: StatusCode.NOT_FOUND,
             errors.TrackerStaleError: StatusCode.FAILED_PRECONDITION,
             errors.FetchError: StatusCode.UNAVAILABLE,

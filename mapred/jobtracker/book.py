@@ -37,7 +37,8 @@ class Book:
         self.drained: set[str] = set()
         # Not journaled: the time of the news at hand, as whoever keeps stories tells it.
         self.wall_s = 0.0
-        # Not journaled, and only where somebody takes them: all entries of jobs that ended.
+        # Only where somebody takes them: all entries of ended jobs whose story isn't kept yet.
+        # A snapshot has them, so no death loses one.
         self.keeps_stories = False
         self.stories: dict[str, list[Entry]] = {}
         # Not journaled: rises with every change of `drained`.
@@ -93,10 +94,13 @@ class Book:
 
     def snapshot(self) -> list[Entry]:
         """The shortest story that leads here."""
-        running = len(self.jobs)
-        entries: list[Entry] = [EpochBegan(self.epoch, self.jobs_made - running)]
+        made_below = len(self.jobs) + len(self.stories)
+        entries: list[Entry] = [EpochBegan(self.epoch, self.jobs_made - made_below)]
         entries += [TrackerDuty(tracker_id, True) for tracker_id in sorted(self.drained)]
         for job_id, ended in self.ended.items():
+            if job_id in self.stories:
+                entries += self.stories[job_id]
+                continue
             counters = counter_list(dict(ended.status.counters))
             status = replace(ended.status, counters={})
             entries.append(JobArchived(job_id, ended.request_id, status, counters))

@@ -16,11 +16,11 @@ from typing import Final
 from mapred.errors import (
     MapredError,
     NoSuchJobError,
-    NoSuchTrackerError,
     OutputExistsError,
     RefusedError,
     TrackerStaleError,
 )
+from mapred.jobtracker.askedends import end_attempt
 from mapred.jobtracker.assigning import Assigning
 from mapred.jobtracker.book import Book
 from mapred.jobtracker.endings import Endings
@@ -49,7 +49,7 @@ from mapred.jobtracker.ready import (
     RemoveOutput,
 )
 from mapred.jobtracker.settings import JobTrackerSettings
-from mapred.jobtracker.standing import tracker_statuses
+from mapred.jobtracker.standing import tracker_called, tracker_statuses
 from mapred.jobtracker.trackers import Tracker, Trackers
 from mapred.jobtracker.turns import pool_statuses
 from mapred.jobtracker.waiting import why_waiting
@@ -254,6 +254,19 @@ class JobTracker:
         killed = self._endings.kill(job, reason, now)
         return killed, self._ready(now)
 
+    def end_attempt(
+        self, attempt: AttemptId, reason: str, now: float, *, fail: bool
+    ) -> tuple[bool, Ready]:
+        """False when it had ended before.
+
+        Raises:
+            NoSuchJobError, NoSuchAttemptError: no such thing here.
+        """
+        if attempt.job_id in self.book.ended:
+            return False, Ready()
+        ended = end_attempt(self._flow, self._job(attempt.job_id), attempt, reason, fail=fail)
+        return ended, self._ready(now)
+
     def set_priority(self, job_id: str, priority: Priority, now: float) -> tuple[bool, Ready]:
         """False when the job had ended, or all its tasks had.
 
@@ -272,12 +285,7 @@ class JobTracker:
         Raises:
             NoSuchTrackerError: none is called so, or it left long ago.
         """
-        tracker_id = self.trackers.find(tracker) or (
-            tracker if tracker in self.book.drained else None
-        )
-        if tracker_id is None:
-            known = ", ".join(sorted(self.trackers.live)) or "none"
-            raise NoSuchTrackerError(f"no TaskTracker '{tracker}' here. There are: {known}")
+        tracker_id = tracker_called(tracker, self.book, self.trackers)
         changed = (tracker_id in self.book.drained) is not drained
         if changed:
             self._flow.record(TrackerDuty(tracker_id, drained))

@@ -23,6 +23,7 @@ from mapred.jobtracker.servicer import JobTrackerServicer, TrackerServicer
 from mapred.jobtracker.settings import JobTrackerSettings
 from mapred.jobtracker.storedstories import StoredStories
 from mapred.jobtracker.storefolder import StoreFolder
+from mapred.keptlogs import LOGS_DIRECTORY
 from mapred.storage import storage_for
 from mapred.storage.uris import USERS_DIRECTORY
 from mapred.wire import jobtracker_pb2_grpc
@@ -131,6 +132,8 @@ def _history(namenode: str) -> History:
     with BlockStore(namenode) as store:
         # As /tmp is: every user makes his own directory there.
         store.mkdir(f"/{USERS_DIRECTORY}", mode=0o1777)
+        # Trackers make one for each job, in its submitter's name.
+        store.mkdir(LOGS_DIRECTORY, mode=0o1777)
     return SegmentedHistory(StoreFolder(namenode))
 
 

@@ -23,7 +23,7 @@ from mapred.jobtracker.history import History
 from mapred.jobtracker.ready import Action, Ready
 from mapred.jobtracker.segments import ReplacedError
 from mapred.jobtracker.stories import StoryArchive
-from mapred.model import JobSpec, JobStatus, PoolStatus, Priority, TrackerStatus
+from mapred.model import AttemptId, JobSpec, JobStatus, PoolStatus, Priority, TrackerStatus
 from mapred.tracking import Heartbeat, HeartbeatReply, Registered, Registration
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,8 @@ class Desk:
         # Where stories of ended jobs are kept; None: nowhere.
         self._archive = archive
         core.book.keeps_stories = archive is not None
+        # Jobs whose stories are on their way there.
+        self._archiving: set[str] = set()
         self._committer = committer
         # None: nothing is kept, and everything counts as durable at once.
         self._history = history
@@ -87,6 +89,10 @@ class Desk:
         self._take(Ready((), ready.actions, ready.wakes, ready.changed))
         self._spawn(self._tick())
         self._keep_stories()
+        if self._archive is not None and len(self.core.book.ended) >= self.core.settings.jobs_kept:
+            # What a death left of jobs that were forgotten: they are older than all that are kept.
+            oldest = min((*self.core.book.ended, *self.core.book.jobs))
+            self._pool.submit(self._archive.sweep, oldest)
 
     async def _replay(self) -> Ready:
         loop = asyncio.get_running_loop()
@@ -205,6 +211,13 @@ class Desk:
         await self._settled()
         return killed
 
+    async def end_attempt(self, attempt: AttemptId, reason: str, *, fail: bool) -> bool:
+        """Raises NoSuchJobError, NoSuchAttemptError."""
+        ended, ready = self.core.end_attempt(attempt, reason, self._now(), fail=fail)
+        self._take(ready)
+        await self._settled()
+        return ended
+
     async def set_priority(self, job_id: str, priority: Priority) -> bool:
         """Raises NoSuchJobError."""
         changed, ready = self.core.set_priority(job_id, priority, self._now())
@@ -262,7 +275,12 @@ class Desk:
         """Of jobs that have ended; those that were forgotten go."""
         if self._archive is None:
             return
-        told, self.core.book.stories = self.core.book.stories, {}
+        told = {
+            job_id: story
+            for job_id, story in self.core.book.stories.items()
+            if job_id not in self._archiving
+        }
+        self._archiving |= told.keys()
         forgotten = [entry.job_id for entry in entries if isinstance(entry, JobForgotten)]
         if told or forgotten:
             self._spawn(self._archived(self._archive, told, forgotten))
@@ -274,6 +292,8 @@ class Desk:
         loop = asyncio.get_running_loop()
         for job_id, entries in told.items():
             await loop.run_in_executor(self._pool, archive.keep, job_id, entries)
+            self._archiving.discard(job_id)
+            self.core.book.stories.pop(job_id, None)
         for job_id in forgotten:
             await loop.run_in_executor(self._pool, archive.remove, job_id)
 

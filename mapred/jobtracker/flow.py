@@ -247,17 +247,15 @@ class Flow:
                 reason = f"reduces can't fetch it: {event.reason}"
                 self.output_lost(job, event.map_index, reason, blame=True)
             case Verdict.REDUCE_CUT_OFF:
-                self._cut_off(job, reduce, event.reason)
+                why = "this reduce alone can't fetch from several maps; the last reason: "
+                self.fail(job, reduce, why + event.reason)
 
-    def _cut_off(self, job: Job, reduce: Attempt, reason: str) -> None:
-        failure = Failure(
-            FailureKind.FAILED,
-            f"this reduce alone can't fetch from several maps; the last reason: {reason}",
-            host=reduce.host,
-        )
-        self.record(AttemptMoved(reduce.id, Event.FAILED, failure=failure))
-        job.fetch_reports.forget_reduce(reduce.id)
-        self._order_kill(reduce, failure.reason)
+    def fail(self, job: Job, attempt: Attempt, reason: str) -> None:
+        """A running attempt has failed, whatever it thinks itself: it counts against the limit."""
+        failure = Failure(FailureKind.FAILED, reason, host=attempt.host)
+        self.record(AttemptMoved(attempt.id, Event.FAILED, failure=failure))
+        job.fetch_reports.forget_reduce(attempt.id)
+        self._order_kill(attempt, reason)
 
     def reannounce(self, now: float) -> None:
         """Sends outputs again to the reduces that complained and should now try again."""

@@ -36,6 +36,11 @@ class JobTrackerServicer(jobtracker_pb2_grpc.JobTrackerServicer):
     async def Kill(self, request: pb.KillRequest, _: Any) -> pb.KillReply:
         return pb.KillReply(killed=await self._desk.kill(request.job_id, request.reason))
 
+    async def EndAttempt(self, request: pb.EndAttemptRequest, _: Any) -> pb.EndAttemptReply:
+        attempt = codec.attempt_from_wire(request.attempt)
+        ended = await self._desk.end_attempt(attempt, request.reason, fail=request.fail)
+        return pb.EndAttemptReply(ended=ended)
+
     async def ClusterStatus(
         self, request: pb.ClusterStatusRequest, _: Any
     ) -> pb.ClusterStatusReply:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from mapred.errors import NoSuchTrackerError
 from mapred.jobtracker.book import Book
 from mapred.jobtracker.quarantine import Quarantine
 from mapred.jobtracker.trackers import Trackers
@@ -42,3 +43,16 @@ def _still_needed(status: TrackerStatus, book: Book) -> str:
     if outputs:
         needs.append(f"{outputs} map output{'s' if outputs > 1 else ''} that reduces still need")
     return ", ".join(needs)
+
+
+def tracker_called(word: str, book: Book, trackers: Trackers) -> str:
+    """A tracker's id, of its id or host:port.
+
+    Raises:
+        NoSuchTrackerError: none is called so, or it left long ago.
+    """
+    tracker_id = trackers.find(word) or (word if word in book.drained else None)
+    if tracker_id is None:
+        known = ", ".join(sorted(trackers.live)) or "none"
+        raise NoSuchTrackerError(f"no TaskTracker '{word}' here. There are: {known}")
+    return tracker_id

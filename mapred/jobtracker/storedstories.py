@@ -8,6 +8,7 @@ from blockstore import BlockStore
 from blockstore.errors import StoreError
 from mapred.jobtracker.entries import Entry
 from mapred.jobtracker.stories import STORIES_DIRECTORY, encode_story, story_path
+from mapred.keptlogs import LOGS_DIRECTORY, job_directory
 
 log = logging.getLogger(__name__)
 
@@ -41,5 +42,25 @@ class StoredStories:
     def remove(self, job_id: str) -> None:
         try:
             self._store.delete(story_path(job_id), skip_trash=True)
+            self._remove_logs(job_directory(job_id))
         except (StoreError, OSError) as error:
             log.warning("the story of %s isn't removed: %s", job_id, error)
+
+    def sweep(self, oldest: str) -> None:
+        for directory in (STORIES_DIRECTORY, LOGS_DIRECTORY):
+            try:
+                names = [entry.name for entry in self._store.list(directory)]
+            except (StoreError, OSError) as error:
+                log.warning("old stories aren't looked for: %s", error)
+                continue
+            for job_id in {name.partition(".")[0] for name in names}:
+                if job_id < oldest:
+                    self.remove(job_id)
+
+    def _remove_logs(self, directory: str) -> None:
+        """In its owner's name: the JobTracker's user needn't be the superuser."""
+        if self._store.exists(directory):
+            with BlockStore(
+                self._store.address, user=self._store.stat(directory).permission.owner
+            ) as theirs:
+                theirs.delete(directory, recursive=True, skip_trash=True)

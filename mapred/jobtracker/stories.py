@@ -20,7 +20,13 @@ class StoryArchive(Protocol):
         """Changes nothing where the job has one."""
         ...
 
-    def remove(self, job_id: str) -> None: ...
+    def remove(self, job_id: str) -> None:
+        """And the logs of its attempts."""
+        ...
+
+    def sweep(self, oldest: str) -> None:
+        """Removes what there is of jobs before this one: ids begin with the time of the submit."""
+        ...
 
 
 def story_path(job_id: str) -> str:

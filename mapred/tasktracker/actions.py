@@ -31,6 +31,15 @@ class EndTask:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepLogs:
+    """The attempt has ended: what it said is kept beyond its job and this tracker."""
+
+    attempt: AttemptId
+    user: str
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveWork:
     """The attempt has left nothing that anybody needs; its logs stay."""
 
@@ -44,4 +53,4 @@ class RemoveJob:
     job_id: str
 
 
-Action: TypeAlias = StartTask | SendOutputs | EndTask | RemoveWork | RemoveJob
+Action: TypeAlias = StartTask | SendOutputs | EndTask | KeepLogs | RemoveWork | RemoveJob

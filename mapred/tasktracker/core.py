@@ -38,6 +38,7 @@ from mapred.task.messages import OutputLost, RunTask, TaskDone, TaskFailed, Task
 from mapred.tasktracker.actions import (
     Action,
     EndTask,
+    KeepLogs,
     RemoveJob,
     RemoveWork,
     SendOutputs,
@@ -292,9 +293,11 @@ class TaskTracker:
     def _report(
         self, attempt: AttemptId, event: AttemptDone | AttemptFailed, *, keep_files: bool = False
     ) -> None:
-        del self.work[attempt]
+        user = self.work.pop(attempt).launch.spec.user
         self._unsent_progress.discard(attempt)
         self._outbox.put(event)
+        failed = isinstance(event, AttemptFailed) and event.failure.kind is not FailureKind.KILLED
+        self._actions.append(KeepLogs(attempt, user, failed))
         if not keep_files:
             self._actions.append(RemoveWork(attempt))
         self._remove_forgotten()

@@ -17,6 +17,7 @@ from blockstore.runtime.clock import SYSTEM_CLOCK
 from mapred.model import TrackerInfo
 from mapred.tasktracker.core import TaskTracker
 from mapred.tasktracker.heartbeat import HeartbeatLoop
+from mapred.tasktracker.logkeeper import LogKeeper
 from mapred.tasktracker.memory import for_tasks
 from mapred.tasktracker.processes import Processes
 from mapred.tasktracker.settings import TaskTrackerSettings
@@ -64,7 +65,17 @@ def run(
     processes = Processes(chosen, spares=slots, preload=PRELOAD)
     processes.start()
     try:
-        _serve(jobtracker, workdirs, processes, host, port, slots, advertise, secret, chosen, stop)
+        _serve(
+            (jobtracker, namenode),
+            workdirs,
+            processes,
+            (host, port),
+            slots,
+            advertise,
+            secret,
+            chosen,
+            stop,
+        )
     finally:
         processes.stop()
         workdirs.close()
@@ -72,11 +83,10 @@ def run(
 
 
 def _serve(
-    jobtracker: str,
+    masters: tuple[str, str],
     workdirs: WorkDirs,
     processes: Processes,
-    host: str,
-    port: int,
+    bind: tuple[str, int],
     slots: int,
     advertise: str | None,
     secret: str | None,
@@ -87,7 +97,9 @@ def _serve(
     from blockstore.runtime import rpc
     from mapred.tasktracker.remote import RemoteJobTracker
     from mapred.tasktracker.servicer import serve
+    from mapred.tasktracker.storedlogs import StoredLogs
 
+    (jobtracker, namenode), (host, port) = masters, bind
     server = rpc.threaded_server(threads=SERVER_THREADS, secret=secret)
     real_port = rpc.bind(server, host, port)
     serve(server, workdirs)
@@ -107,7 +119,10 @@ def _serve(
         memory_bytes=for_tasks(settings.memory_bytes),
     )
     remote = RemoteJobTracker(jobtracker, secret=secret)
-    loop = HeartbeatLoop(TaskTracker(info, workdirs.root, settings), remote, workdirs)
+    # Lives of a tracker don't write into each other's files.
+    logs = LogKeeper(workdirs.logs, StoredLogs(namenode, f"{tracker_id}.{incarnation}"))
+    core = TaskTracker(info, workdirs.root, settings)
+    loop = HeartbeatLoop(core, remote, workdirs, logs=logs)
     loop.start(processes)
     announcer = threading.Thread(
         target=_announce, args=(loop.registered, host, real_port), daemon=True

@@ -11,6 +11,7 @@ import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeAlias
 
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
@@ -20,12 +21,14 @@ from mapred.task.messages import MoreOutputs, OutputLost, TaskDone, TaskFailed, 
 from mapred.tasktracker.actions import (
     Action,
     EndTask,
+    KeepLogs,
     RemoveJob,
     RemoveWork,
     SendOutputs,
     StartTask,
 )
 from mapred.tasktracker.core import TaskTracker
+from mapred.tasktracker.logkeeper import LogKeeper
 from mapred.tasktracker.processes import Gone, Processes, Said
 from mapred.tasktracker.workdirs import WorkDirs
 from mapred.tracking import HeartbeatReply, JobTrackerPort, Registered
@@ -71,12 +74,15 @@ class HeartbeatLoop:
         jobtracker: JobTrackerPort,
         workdirs: WorkDirs,
         clock: Clock = SYSTEM_CLOCK,
+        logs: LogKeeper | None = None,
     ) -> None:
         self.registered = threading.Event()
         self._core = core
         self._jobtracker = jobtracker
         self._workdirs = workdirs
         self._clock = clock
+        # None: logs go with their job.
+        self._logs = logs
         self._processes: Processes | None = None
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="tracker", daemon=True)
@@ -93,6 +99,8 @@ class HeartbeatLoop:
     def start(self, processes: Processes) -> None:
         self._processes = processes
         processes.report_to(self.said)
+        if self._logs:
+            self._logs.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -100,6 +108,8 @@ class HeartbeatLoop:
         self._news.put(StopLoop())
         if self._thread.is_alive():
             self._thread.join(timeout=10.0)
+        if self._logs:
+            self._logs.stop()
         self._sweeper.shutdown(wait=False, cancel_futures=True)
 
     def said(self, attempt: AttemptId, said: Said) -> None:
@@ -233,11 +243,18 @@ class HeartbeatLoop:
                     self._processes.send_outputs(attempt, MoreOutputs(outputs))
                 case EndTask(attempt, dump_stack):
                     self._processes.end(attempt, dump_stack=dump_stack)
+                case KeepLogs(attempt, user, failed):
+                    if self._logs:
+                        self._logs.ended(attempt, user, failed=failed)
                 case RemoveWork(attempt):
                     self._sweeper.submit(self._workdirs.remove_attempt, attempt)
                 case RemoveJob(job_id):
                     self._processes.dismiss_job(job_id, self._now())
-                    self._sweeper.submit(self._workdirs.remove_job, job_id)
+                    remove = partial(self._workdirs.remove_job, job_id)
+                    if self._logs:
+                        self._logs.job_over(job_id, remove)
+                    else:
+                        self._sweeper.submit(remove)
 
     def _watch_memory(self) -> None:
         assert self._processes is not None

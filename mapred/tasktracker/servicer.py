@@ -29,10 +29,10 @@ class TaskTrackerServicer(tasktracker_pb2_grpc.TaskTrackerServicer):
     def __init__(self, workdirs: WorkDirs) -> None:
         self._workdirs = workdirs
 
-    def Logs(self, request: pb.LogsRequest, _: Any) -> pb.LogsReply:
+    def Logs(self, request: pb.LogsRequest, _: Any) -> Iterator[pb.AttemptLogs]:
         size = min(request.tail_bytes or LOG_BYTES_DEFAULT, LOG_BYTES_MAX)
-        stdout, stderr = self._workdirs.logs(_safe(codec.attempt_from_wire(request.attempt)), size)
-        return pb.LogsReply(stdout=stdout, stderr=stderr)
+        for logs in self._workdirs.job_logs(_job_id(request.job_id), size):
+            yield pb.AttemptLogs(attempt=codec.attempt_to_wire(logs.attempt), texts=logs.texts)
 
 
 class SegmentServicer:
@@ -77,9 +77,14 @@ def _safe(attempt: AttemptId) -> AttemptId:
     Raises:
         FetchError: the job id isn't one.
     """
-    if not attempt.job_id.replace("_", "").isalnum():
-        raise FetchError(f"'{attempt.job_id}' is no job id")
+    _job_id(attempt.job_id)
     return attempt
+
+
+def _job_id(word: str) -> str:
+    if not word.replace("_", "").isalnum():
+        raise FetchError(f"'{word}' is no job id")
+    return word
 
 
 def serve(server: grpc.Server, workdirs: WorkDirs) -> None:

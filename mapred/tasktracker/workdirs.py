@@ -1,7 +1,7 @@
 """A tracker's files on local disk. All names are made here.
 
     <root>/<job id>/<attempt>/        work directory of an attempt; map outputs stay there
-    <root>/<job id>/logs/<attempt>/   stdout and stderr of the attempt
+    <root>/<job id>/logs/<attempt>/   stdout, stderr and log of the attempt
     <root>/<job id>/code/             the job's code; of a job in a family:
     <root>/family_<hash>/             the family's, for as long as it has processes
     <root>/lock                       held by the one tracker that uses the root
@@ -11,6 +11,7 @@ Job and family directories of an earlier life are of no use: nobody knows what i
 them. They are removed at start.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -20,10 +21,13 @@ import re
 import shutil
 import socket
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from blockstore.errors import ConfigException
+from mapred.idwords import attempt_in
+from mapred.keptlogs import STREAMS, AttemptLogs
 from mapred.model import PROCESS_FAMILY, AttemptId, JobSpec
 from mapred.tasktracker.endwords import tail
 
@@ -108,10 +112,19 @@ class WorkDirs:
     def remove_family(self, family: str) -> None:
         shutil.rmtree(family_dir(self.root, family), ignore_errors=True)
 
-    def logs(self, attempt: AttemptId, tail_bytes: int) -> tuple[str, str]:
-        """The end of stdout and stderr; empty when there is none (any more)."""
+    def logs(self, attempt: AttemptId, tail_bytes: int) -> AttemptLogs:
+        """The end of what it said; without those streams that have (or had) nothing."""
         folder = log_dir(self.root, attempt)
-        return tail(f"{folder}/stdout", tail_bytes), tail(f"{folder}/stderr", tail_bytes)
+        texts = {name: tail(f"{folder}/{name}", tail_bytes) for name in STREAMS}
+        return AttemptLogs(attempt, {name: text for name, text in texts.items() if text})
+
+    def job_logs(self, job_id: str, tail_bytes: int) -> Iterator[AttemptLogs]:
+        """Of all its attempts that have said anything here, by id."""
+        with contextlib.suppress(FileNotFoundError):
+            for name in sorted(os.listdir(f"{self.root}/{job_id}/logs")):
+                attempt = attempt_in(name, job_id)
+                if attempt and (logs := self.logs(attempt, tail_bytes)).texts:
+                    yield logs
 
     def close(self) -> None:
         if self._lock is not None:

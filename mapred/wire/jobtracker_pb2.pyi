@@ -190,6 +190,53 @@ class KillReply(_message.Message):
 Global___KillReply: _TypeAlias = KillReply  # noqa: Y015
 
 @_typing.final
+class EndAttemptRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    FAIL_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    fail: _builtins.bool
+    """It counts as a failure of the task; else as killed, which doesn't."""
+    reason: _builtins.str
+    @_builtins.property
+    def attempt(self) -> _types_pb2.AttemptId: ...
+    def __init__(
+        self,
+        *,
+        attempt: _types_pb2.AttemptId | None = ...,
+        fail: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "fail", b"fail", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndAttemptRequest: _TypeAlias = EndAttemptRequest  # noqa: Y015
+
+@_typing.final
+class EndAttemptReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDED_FIELD_NUMBER: _builtins.int
+    ended: _builtins.bool
+    """False when it had ended before."""
+    def __init__(
+        self,
+        *,
+        ended: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndAttemptReply: _TypeAlias = EndAttemptReply  # noqa: Y015
+
+@_typing.final
 class SetPriorityRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -59,6 +59,11 @@ class JobTrackerStub(object):
                 request_serializer=mapred_dot_wire_dot_jobtracker__pb2.ClusterStatusRequest.SerializeToString,
                 response_deserializer=mapred_dot_wire_dot_jobtracker__pb2.ClusterStatusReply.FromString,
                 _registered_method=True)
+        self.EndAttempt = channel.unary_unary(
+                '/mapred.JobTracker/EndAttempt',
+                request_serializer=mapred_dot_wire_dot_jobtracker__pb2.EndAttemptRequest.SerializeToString,
+                response_deserializer=mapred_dot_wire_dot_jobtracker__pb2.EndAttemptReply.FromString,
+                _registered_method=True)
         self.SetPriority = channel.unary_unary(
                 '/mapred.JobTracker/SetPriority',
                 request_serializer=mapred_dot_wire_dot_jobtracker__pb2.SetPriorityRequest.SerializeToString,
@@ -111,6 +116,13 @@ class JobTrackerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EndAttempt(self, request, context):
+        """Ends one attempt; the task is tried again as long as it may be.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SetPriority(self, request, context):
         """Of a running job; what already runs goes on.
         """
@@ -159,6 +171,11 @@ def add_JobTrackerServicer_to_server(servicer, server):
                     servicer.ClusterStatus,
                     request_deserializer=mapred_dot_wire_dot_jobtracker__pb2.ClusterStatusRequest.FromString,
                     response_serializer=mapred_dot_wire_dot_jobtracker__pb2.ClusterStatusReply.SerializeToString,
+            ),
+            'EndAttempt': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndAttempt,
+                    request_deserializer=mapred_dot_wire_dot_jobtracker__pb2.EndAttemptRequest.FromString,
+                    response_serializer=mapred_dot_wire_dot_jobtracker__pb2.EndAttemptReply.SerializeToString,
             ),
             'SetPriority': grpc.unary_unary_rpc_method_handler(
                     servicer.SetPriority,
@@ -311,6 +328,33 @@ class JobTracker(object):
             '/mapred.JobTracker/ClusterStatus',
             mapred_dot_wire_dot_jobtracker__pb2.ClusterStatusRequest.SerializeToString,
             mapred_dot_wire_dot_jobtracker__pb2.ClusterStatusReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndAttempt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mapred.JobTracker/EndAttempt',
+            mapred_dot_wire_dot_jobtracker__pb2.EndAttemptRequest.SerializeToString,
+            mapred_dot_wire_dot_jobtracker__pb2.EndAttemptReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,6 +38,8 @@ class JobTrackerStub:
     Kill: _grpc.UnaryUnaryMultiCallable[_jobtracker_pb2.KillRequest, _jobtracker_pb2.KillReply]
     """`killed` is false when the job had ended before."""
     ClusterStatus: _grpc.UnaryUnaryMultiCallable[_jobtracker_pb2.ClusterStatusRequest, _jobtracker_pb2.ClusterStatusReply]
+    EndAttempt: _grpc.UnaryUnaryMultiCallable[_jobtracker_pb2.EndAttemptRequest, _jobtracker_pb2.EndAttemptReply]
+    """Ends one attempt; the task is tried again as long as it may be."""
     SetPriority: _grpc.UnaryUnaryMultiCallable[_jobtracker_pb2.SetPriorityRequest, _jobtracker_pb2.SetPriorityReply]
     """Of a running job; what already runs goes on."""
     Pools: _grpc.UnaryUnaryMultiCallable[_jobtracker_pb2.PoolsRequest, _jobtracker_pb2.PoolsReply]
@@ -55,6 +57,8 @@ class JobTrackerAsyncStub(JobTrackerStub):
     Kill: _aio.UnaryUnaryMultiCallable[_jobtracker_pb2.KillRequest, _jobtracker_pb2.KillReply]  # type: ignore[assignment]
     """`killed` is false when the job had ended before."""
     ClusterStatus: _aio.UnaryUnaryMultiCallable[_jobtracker_pb2.ClusterStatusRequest, _jobtracker_pb2.ClusterStatusReply]  # type: ignore[assignment]
+    EndAttempt: _aio.UnaryUnaryMultiCallable[_jobtracker_pb2.EndAttemptRequest, _jobtracker_pb2.EndAttemptReply]  # type: ignore[assignment]
+    """Ends one attempt; the task is tried again as long as it may be."""
     SetPriority: _aio.UnaryUnaryMultiCallable[_jobtracker_pb2.SetPriorityRequest, _jobtracker_pb2.SetPriorityReply]  # type: ignore[assignment]
     """Of a running job; what already runs goes on."""
     Pools: _aio.UnaryUnaryMultiCallable[_jobtracker_pb2.PoolsRequest, _jobtracker_pb2.PoolsReply]  # type: ignore[assignment]
@@ -99,6 +103,14 @@ class JobTrackerServicer(metaclass=_abc_1.ABCMeta):
         request: _jobtracker_pb2.ClusterStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_jobtracker_pb2.ClusterStatusReply, _abc.Awaitable[_jobtracker_pb2.ClusterStatusReply]]: ...
+
+    @_abc_1.abstractmethod
+    def EndAttempt(
+        self,
+        request: _jobtracker_pb2.EndAttemptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_jobtracker_pb2.EndAttemptReply, _abc.Awaitable[_jobtracker_pb2.EndAttemptReply]]:
+        """Ends one attempt; the task is tried again as long as it may be."""
 
     @_abc_1.abstractmethod
     def SetPriority(

@@ -34,10 +34,10 @@ class TaskTrackerStub(object):
         Args:
             channel: A grpc.Channel.
         """
-        self.Logs = channel.unary_unary(
+        self.Logs = channel.unary_stream(
                 '/mapred.TaskTracker/Logs',
                 request_serializer=mapred_dot_wire_dot_tasktracker__pb2.LogsRequest.SerializeToString,
-                response_deserializer=mapred_dot_wire_dot_tasktracker__pb2.LogsReply.FromString,
+                response_deserializer=mapred_dot_wire_dot_tasktracker__pb2.AttemptLogs.FromString,
                 _registered_method=True)
 
 
@@ -45,7 +45,7 @@ class TaskTrackerServicer(object):
     """Missing associated documentation comment in .proto file."""
 
     def Logs(self, request, context):
-        """The end of an attempt's stdout and stderr.
+        """What all attempts of a job that are or were here have said, as long as their files are.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -54,10 +54,10 @@ class TaskTrackerServicer(object):
 
 def add_TaskTrackerServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'Logs': grpc.unary_unary_rpc_method_handler(
+            'Logs': grpc.unary_stream_rpc_method_handler(
                     servicer.Logs,
                     request_deserializer=mapred_dot_wire_dot_tasktracker__pb2.LogsRequest.FromString,
-                    response_serializer=mapred_dot_wire_dot_tasktracker__pb2.LogsReply.SerializeToString,
+                    response_serializer=mapred_dot_wire_dot_tasktracker__pb2.AttemptLogs.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -81,12 +81,12 @@ class TaskTracker(object):
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(
+        return grpc.experimental.unary_stream(
             request,
             target,
             '/mapred.TaskTracker/Logs',
             mapred_dot_wire_dot_tasktracker__pb2.LogsRequest.SerializeToString,
-            mapred_dot_wire_dot_tasktracker__pb2.LogsReply.FromString,
+            mapred_dot_wire_dot_tasktracker__pb2.AttemptLogs.FromString,
             options,
             channel_credentials,
             insecure,

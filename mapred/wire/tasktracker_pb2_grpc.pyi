@@ -36,14 +36,14 @@ class TaskTrackerStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TaskTrackerAsyncStub: ...
-    Logs: _grpc.UnaryUnaryMultiCallable[_tasktracker_pb2.LogsRequest, _tasktracker_pb2.LogsReply]
-    """The end of an attempt's stdout and stderr."""
+    Logs: _grpc.UnaryStreamMultiCallable[_tasktracker_pb2.LogsRequest, _tasktracker_pb2.AttemptLogs]
+    """What all attempts of a job that are or were here have said, as long as their files are."""
 
 @_typing.type_check_only
 class TaskTrackerAsyncStub(TaskTrackerStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
-    Logs: _aio.UnaryUnaryMultiCallable[_tasktracker_pb2.LogsRequest, _tasktracker_pb2.LogsReply]  # type: ignore[assignment]
-    """The end of an attempt's stdout and stderr."""
+    Logs: _aio.UnaryStreamMultiCallable[_tasktracker_pb2.LogsRequest, _tasktracker_pb2.AttemptLogs]  # type: ignore[assignment]
+    """What all attempts of a job that are or were here have said, as long as their files are."""
 
 class TaskTrackerServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -51,7 +51,7 @@ class TaskTrackerServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _tasktracker_pb2.LogsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_tasktracker_pb2.LogsReply, _abc.Awaitable[_tasktracker_pb2.LogsReply]]:
-        """The end of an attempt's stdout and stderr."""
+    ) -> _typing.Union[_abc.Iterator[_tasktracker_pb2.AttemptLogs], _abc.AsyncIterator[_tasktracker_pb2.AttemptLogs]]:
+        """What all attempts of a job that are or were here have said, as long as their files are."""
 
 def add_TaskTrackerServicer_to_server(servicer: TaskTrackerServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

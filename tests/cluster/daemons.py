@@ -176,9 +176,10 @@ class StoreCluster:
         current = self.directory(number) / "current"
         return sorted(path for path in current.iterdir() if path.suffix != ".crc")
 
-    def client(self, **settings: Any) -> BlockStore:
+    def client(self, user: str | None = None, **settings: Any) -> BlockStore:
         """A client that is closed with the test."""
-        store = BlockStore(self.address, settings=ClientSettings(**CLIENT_SETTINGS | settings))
+        chosen = ClientSettings(**CLIENT_SETTINGS | settings)
+        store = BlockStore(self.address, user=user, settings=chosen)
         self._stores.append(store)
         return store
 

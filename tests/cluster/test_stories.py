@@ -5,6 +5,7 @@ import pytest
 from mapred.jobtracker.entries import EpochBegan
 from mapred.jobtracker.storedstories import StoredStories
 from mapred.jobtracker.stories import STORIES_DIRECTORY, decode_story, story_path
+from mapred.keptlogs import LOGS_DIRECTORY, job_directory
 
 pytestmark = pytest.mark.cluster
 
@@ -29,6 +30,12 @@ def test_a_story_that_was_torn_by_a_death_is_written_again(cluster):
     with store.open(story_path(JOB)) as file:
         assert decode_story(file.read(), JOB) == STORY, "the first one stays"
     assert [entry.name for entry in store.list(STORIES_DIRECTORY)] == [f"{JOB}.jsonl"]
-    archive.remove(JOB)
+    logs = cluster.client(user="ana")
+    store.mkdir(LOGS_DIRECTORY, mode=0o1777)
+    logs.mkdir(job_directory(JOB), mode=0o750)
+    archive.sweep(JOB)
+    assert store.exists(job_directory(JOB))
+    archive.sweep("job_20261129000000_0002")
+    assert list(store.list(LOGS_DIRECTORY)) == []
     assert list(store.list(STORIES_DIRECTORY)) == []
     torn.discard()

@@ -24,6 +24,7 @@ class KeptStories:
     def __init__(self) -> None:
         self.kept: dict[str, Sequence[Entry]] = {}
         self.news = threading.Event()
+        self.swept = threading.Event()
 
     def keep(self, job_id: str, entries: Sequence[Entry]) -> None:
         self.kept.setdefault(job_id, entries)
@@ -32,9 +33,13 @@ class KeptStories:
     def remove(self, job_id: str) -> None:
         self.kept.pop(job_id, None)
 
+    def sweep(self, oldest: str) -> None:
+        self.kept = {job_id: story for job_id, story in self.kept.items() if job_id >= oldest}
+        self.swept.set()
 
-async def _desk(history: MemoryHistory, archive: KeptStories | None) -> Desk:
-    settings = JobTrackerSettings(heartbeat_interval_s=WAIT_S, drain_s=0.0, tick_s=0.01)
+
+async def _desk(history: MemoryHistory, archive: KeptStories | None, **more: int) -> Desk:
+    settings = JobTrackerSettings(heartbeat_interval_s=WAIT_S, drain_s=0.0, tick_s=0.01, **more)
     committer = Committer(lambda _, __: LocalStorage())
     desk = Desk(JobTracker(settings), committer, history, archive=archive)
     await desk.start()
@@ -67,8 +72,63 @@ def test_a_jobs_story_is_kept_with_its_times_when_it_has_ended(tmp_path: Path) -
         assert isinstance(story[-1], JobEnded)
         (launched,) = [one for one in story if isinstance(one, AttemptLaunched)]
         assert story[0].at_s <= launched.at_s <= story[-1].at_s
-        assert not desk.core.book.stories
+        while desk.core.book.stories:  # noqa: ASYNC110  (nobody tells)
+            await asyncio.sleep(0.01)
         await desk.stop()
+
+    asyncio.run(scenario())
+
+
+class NeverAnswers(KeptStories):
+    """A store that is away until the JobTracker has died."""
+
+    def keep(self, job_id: str, entries: Sequence[Entry]) -> None:
+        self.news.wait(WAIT_S)
+
+
+def test_a_death_before_a_story_is_kept_loses_nothing_though_the_history_began_anew(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        history, away, archive = MemoryHistory(), NeverAnswers(), KeptStories()
+        desk = await _desk(history, away)
+        job_id = await _killed_job(desk, tmp_path)
+        # What every start, and a history that has grown long, does.
+        history.begin(desk.core.snapshot())
+        again = JobTracker()
+        again.book.keeps_stories = True
+        again.replay(history.load())
+        assert again.snapshot()[1:] == desk.core.snapshot()[1:]
+        assert again.book.jobs_made == 1
+        history.crash()
+        away.news.set()
+        await desk.stop()
+
+        restarted = await _desk(history, archive)
+        assert await asyncio.to_thread(archive.news.wait, WAIT_S)
+        assert isinstance(archive.kept[job_id][0], JobSubmitted)
+        assert isinstance(archive.kept[job_id][-1], JobEnded)
+        await restarted.stop()
+
+    asyncio.run(scenario())
+
+
+def test_what_a_death_left_of_forgotten_jobs_is_swept_at_the_next_start(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        history, archive = MemoryHistory(), KeptStories()
+        desk = await _desk(history, archive)
+        job_id = await _killed_job(desk, tmp_path)
+        await desk.stop()
+        archive.kept["job_20000101000000_0001"] = archive.kept["job_20990101000000_0001"] = []
+
+        roomy = await _desk(history, archive)
+        await roomy.stop()
+        assert len(archive.kept) == 3, "no job was ever forgotten"
+
+        full = await _desk(history, archive, jobs_kept=1)
+        assert await asyncio.to_thread(archive.swept.wait, WAIT_S)
+        await full.stop()
+        assert sorted(archive.kept) == [job_id, "job_20990101000000_0001"]
 
     asyncio.run(scenario())
 

@@ -73,8 +73,10 @@ def test_logs_are_the_end_of_the_attempts_files(channel: grpc.Channel, tmp_path:
     logs.mkdir(parents=True)
     (logs / "stdout").write_text("a\nb\n")
     stub = tasktracker_pb2_grpc.TaskTrackerStub(channel)
-    wire = types_pb2.AttemptId(job_id="job_1_1", kind=types_pb2.MAP, index=3, number=1)
 
-    reply = stub.Logs(pb.LogsRequest(attempt=wire, tail_bytes=2), timeout=30)
+    (found,) = stub.Logs(pb.LogsRequest(job_id="job_1_1", tail_bytes=2), timeout=30)
 
-    assert (reply.stdout, reply.stderr) == ("b\n", "")
+    assert dict(found.texts) == {"stdout": "b\n"}
+    assert (found.attempt.index, found.attempt.number) == (3, 1)
+    with pytest.raises(grpc.RpcError, match="is no job id"):
+        list(stub.Logs(pb.LogsRequest(job_id="../x"), timeout=30))

@@ -24,6 +24,7 @@ from mapred.task.messages import OutputLost, TaskDone, TaskFailed, TaskProgress
 from mapred.tasktracker.actions import (
     Action,
     EndTask,
+    KeepLogs,
     RemoveJob,
     RemoveWork,
     SendOutputs,
@@ -94,7 +95,9 @@ def test_a_repeated_launch_starts_nothing(played: Played) -> None:
 def test_a_finished_map_holds_its_output_and_tells_where_it_is(played: Played) -> None:
     played.launch(M0)
 
-    assert played.core.finished(M0, TaskDone({("g", "n"): 1}, "/root/data", 9)) == []
+    assert played.core.finished(M0, TaskDone({("g", "n"): 1}, "/root/data", 9)) == [
+        KeepLogs(M0, "me", failed=False)
+    ]
 
     output = MapOutput(0, 0, "t", "host", 7, "/root/data", 9)
     assert played.events == [AttemptDone(M0, {("g", "n"): 1}, output)]
@@ -105,7 +108,7 @@ def test_a_finished_reduce_leaves_no_work_directory(played: Played) -> None:
     played.launch(R0)
 
     done = TaskDone({}, temporary_uri="file:///out/_temporary/x", final_name="part-r-00000")
-    assert played.core.finished(R0, done) == [RemoveWork(R0)]
+    assert played.core.finished(R0, done) == [KeepLogs(R0, "me", failed=False), RemoveWork(R0)]
     assert played.events == [AttemptDone(R0, {}, None, "file:///out/_temporary/x", "part-r-00000")]
 
 
@@ -164,7 +167,10 @@ def test_a_kill_is_reported_when_the_process_is_gone(played: Played) -> None:
 
     assert played.told(KillAttempt(M0, "not needed")) == [EndTask(M0)]
     assert played.events == []
-    assert played.core.process_gone(M0, "killed by SIGTERM", "words") == [RemoveWork(M0)]
+    assert played.core.process_gone(M0, "killed by SIGTERM", "words") == [
+        KeepLogs(M0, "me", failed=False),
+        RemoveWork(M0),
+    ]
     (event,) = played.events
     assert isinstance(event, AttemptFailed)
     assert (event.failure.kind, event.failure.reason) == (FailureKind.KILLED, "not needed")
@@ -275,7 +281,11 @@ def test_a_forgotten_job_goes_when_its_last_attempt_is_gone(played: Played) -> N
 
     assert played.told(ForgetJob("job_1")) == [EndTask(R0)]
     assert played.core.held == {}
-    assert played.core.process_gone(R0, "killed", "") == [RemoveWork(R0), RemoveJob("job_1")]
+    assert played.core.process_gone(R0, "killed", "") == [
+        KeepLogs(R0, "me", failed=False),
+        RemoveWork(R0),
+        RemoveJob("job_1"),
+    ]
 
 
 def test_a_job_that_nobody_tells_to_forget_goes_by_itself(played: Played) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from blockstore.errors import ConfigException
+from mapred.keptlogs import AttemptLogs
 from mapred.model import TaskId
 from mapred.tasktracker.endwords import how_ended, tail
 from mapred.tasktracker.workdirs import WorkDirs, log_dir, work_dir
@@ -48,9 +49,12 @@ def test_logs_outlive_the_attempts_work_directory(tmp_path: Path) -> None:
 
     workdirs.remove_attempt(ATTEMPT)
 
-    assert workdirs.logs(ATTEMPT, 100) == ("", "one\ntwo\n")
+    kept = AttemptLogs(ATTEMPT, {"stderr": "one\ntwo\n"})
+    assert workdirs.logs(ATTEMPT, 100) == kept
+    assert list(workdirs.job_logs(ATTEMPT.job_id, 100)) == [kept]
     workdirs.remove_job(ATTEMPT.job_id)
-    assert workdirs.logs(ATTEMPT, 100) == ("", "")
+    assert workdirs.logs(ATTEMPT, 100) == AttemptLogs(ATTEMPT, {})
+    assert list(workdirs.job_logs(ATTEMPT.job_id, 100)) == []
 
 
 @pytest.mark.parametrize(
