@@ -51,9 +51,12 @@ SYNC: Final = 1
 LAST: Final = 2
 KEEPALIVE: Final = 4
 
-# Large enough that Python's cost per packet vanishes, small enough that a pipeline of
-# three nodes overlaps within one block.
+# A packet of a Read: large enough that Python's cost for each is small, small enough that the
+# reader's verifying overlaps with what comes behind.
 PACKET_DATA_BYTES: Final = 1024 * 1024
+# A packet of a Write: each costs every node of the pipeline several changes of thread. Four times
+# larger took a third off the nodes' CPU time; eight times is too large for the allocator to keep.
+WRITE_PACKET_DATA_BYTES: Final = 4 * 1024 * 1024
 
 _PACKET = struct.Struct("<QIIB")
 _ACK = struct.Struct("<Ib")

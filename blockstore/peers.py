@@ -20,7 +20,7 @@ class Peers:
         with self._lock:
             channel = self._channels.get(node.address)
             if channel is None:
-                channel = rpc.channel(node.address, secret=self._secret)
+                channel = rpc.channel(node.address, secret=self._secret, data=True)
                 self._channels[node.address] = channel
             return channel
 

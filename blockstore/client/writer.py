@@ -1,6 +1,6 @@
 """A file being written: `with store.open(path, "wb") as file: file.write(...)`.
 
-Bytes gather in packets of a MiB; a packet goes down the pipeline with its checksums.
+Bytes gather in packets of 4 MiB; a packet goes down the pipeline with its checksums.
 The tail of a packet that ended inside a chunk (after a flush) is kept and sent again as
 the beginning of the next, so that packets always start at chunk borders.
 """
@@ -20,7 +20,7 @@ from blockstore.client.exclusions import Exclusions
 from blockstore.client.namenode import NameNodeClient
 from blockstore.client.pipelines import Pipelines
 from blockstore.client.settings import ClientSettings
-from blockstore.datastream import PACKET_DATA_BYTES
+from blockstore.datastream import WRITE_PACKET_DATA_BYTES
 from blockstore.errors import (
     NotReadyException,
     StoreError,
@@ -82,7 +82,7 @@ class BlockWriter(io.BufferedIOBase):
         self._last: Block | None = None
         self._blocks_bytes = 0
         chunk = settings.chunk_bytes
-        self._packet_bytes = max(chunk, PACKET_DATA_BYTES // chunk * chunk)
+        self._packet_bytes = max(chunk, WRITE_PACKET_DATA_BYTES // chunk * chunk)
         # Grows to a packet with the first bytes that don't fill one: small files stay small.
         self._buffer = bytearray()
         # Where the buffer starts in the block, how much is in it, and how much of that was sent.
