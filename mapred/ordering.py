@@ -36,17 +36,19 @@ from mapred.jobinputs import mapper_of
 from mapred.model import TOTAL_ORDER, JobSpec, Split, TaskId
 from mapred.params import values_of
 from mapred.records import Mapper, Partitioner
+from mapred.shuffle.boundaries import choose
 from mapred.shuffle.keys import Descending as Descending
 from mapred.shuffle.keys import encode, head_of
-from mapred.shuffle.ranges import choose
 from mapred.storage import storage_for
 from mapred.task.context import TaskContext
 from mapred.usercode import one_line, user_traceback
 
 _SPLITS_SAMPLED: Final = 16
-_RECORDS_READ: Final = 20_000
-# Of a split: enough that parts differ by a few percent.
-_KEYS_KEPT: Final = 2_000
+# For a reducer: enough that parts differ by a few percent.
+_KEYS_WANTED: Final = 1_000
+_KEYS_MAX: Final = 32_000
+# They are chosen from so many times as many records, the first of their splits.
+_RECORDS_READ: Final = 10
 _SEED: Final = 20260101
 
 desc = Descending
@@ -92,13 +94,15 @@ def _sample(job: type[Job], spec: JobSpec, folder: Path) -> list[bytes]:
     sample: list[bytes] = []
     files = [file for split in spec.splits for file in split.files]
     step = max(1, len(files) // _SPLITS_SAMPLED)
-    for split in files[::step][:_SPLITS_SAMPLED]:
-        keys = list(islice(_keys(job, spec, split, folder), _RECORDS_READ))
-        sample += rng.sample(keys, min(len(keys), _KEYS_KEPT))
+    chosen = files[::step][:_SPLITS_SAMPLED]
+    kept = -(-min(_KEYS_WANTED * spec.reducers, _KEYS_MAX) // max(1, len(chosen)))
+    for split in chosen:
+        keys = list(islice(_keys(job, spec, split, folder), _RECORDS_READ * kept))
+        sample += map(encode, rng.sample(keys, min(len(keys), kept)))
     return sample
 
 
-def _keys(job: type[Job], spec: JobSpec, split: Split, folder: Path) -> Iterator[bytes]:
+def _keys(job: type[Job], spec: JobSpec, split: Split, folder: Path) -> Iterator[Any]:
     """The keys that the mapper makes of a split's first records."""
     kind = mapper_of(job, split.input)
     assert kind is not None
@@ -118,15 +122,15 @@ def _keys(job: type[Job], spec: JobSpec, split: Split, folder: Path) -> Iterator
     for batch in reader.batches():
         for key, value in zip(*batch, strict=True):
             for pair in mapper.map(key, value) or ():
-                yield encode(head_of(pair[0], job.group_by))
+                yield head_of(pair[0], job.group_by)
 
 
 def _keys_of_columns(
     job: type[Job], mapper: BatchMapper | BlockMapper, split: Split
-) -> Iterator[bytes]:
+) -> Iterator[Any]:
     from mapred.task.blocks import ColumnReader, as_rows
 
     for items in ColumnReader(mapper, split).yielded():
         for item in items:
             for key in as_rows(item, type(mapper).__name__).key_list():
-                yield encode(head_of(key, job.group_by))
+                yield head_of(key, job.group_by)

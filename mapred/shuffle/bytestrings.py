@@ -1,10 +1,13 @@
 """A string or binary column as numpy sees it: eight bytes of every row at a time."""
 
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+
+from mapred.shuffle.cells import cells_of, words_at
 
 _WORD: Final = 8
 # Which bits of a word count when only n of its bytes belong to the row.
@@ -18,21 +21,28 @@ class ByteStrings:
     """Read-only view of a column without nulls."""
 
     def __init__(self, column: pa.Array) -> None:
-        _, offsets, data = column.buffers()
-        ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
-        first, last = (int(ends[0]), int(ends[-1])) if len(column) else (0, 0)
-        self.starts: NDArray[np.int64] = (ends[:-1] - first).astype(np.int64)
-        self.lengths: NDArray[np.int64] = np.diff(ends).astype(np.int64)
-        # A row's last word may reach past the end: padded so that it reads zeros.
-        self._data = np.zeros(last - first + _WORD, np.uint8)
-        if data is not None:
-            self._data[: last - first] = np.frombuffer(data, np.uint8)[first:last]
+        self._column = column
+        self._cells = cells_of(column)
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.diff(self._ends).astype(np.int64)
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        return (self._ends[:-1] - self._ends[:1]).astype(np.int64)
+
+    def words_at(self, at: int, order: str) -> NDArray[np.uint64]:
+        """Bytes `at` to `at + 8` of every row, zero past its end; order "<u8" or ">u8"."""
+        if self._cells is not None:
+            return words_at(self._cells, at, order)
+        words = np.zeros(len(self), np.uint64)
+        longer = np.flatnonzero(self.lengths > at)
+        words[longer] = self.words(longer, at, order)
+        return words
 
     def words(self, rows: NDArray[np.int64], at: int, order: str) -> NDArray[np.uint64]:
-        """Bytes `at` to `at + 8` of the rows, zero past their ends; order "<u8" or ">u8".
-
-        Every row must be longer than `at`.
-        """
+        """The same of some rows, each of which must be longer than `at`."""
         unaligned: NDArray[Any] = np.ndarray(
             (len(self._data) - _WORD + 1,), order, buffer=self._data, strides=(1,)
         )
@@ -45,4 +55,19 @@ class ByteStrings:
         return self._data[start : start + int(self.lengths[row])].tobytes()
 
     def __len__(self) -> int:
-        return len(self.lengths)
+        return len(self._column)
+
+    @cached_property
+    def _ends(self) -> NDArray[np.int32]:
+        offsets = np.frombuffer(self._column.buffers()[1], np.int32)
+        return offsets[self._column.offset :][: len(self._column) + 1]
+
+    @cached_property
+    def _data(self) -> NDArray[np.uint8]:
+        first, last = (int(self._ends[0]), int(self._ends[-1])) if len(self) else (0, 0)
+        # A row's last word may reach past the end: padded so that it reads zeros.
+        padded = np.zeros(last - first + _WORD, np.uint8)
+        data = self._column.buffers()[2]
+        if data is not None:
+            padded[: last - first] = np.frombuffer(data, np.uint8)[first:last]
+        return padded

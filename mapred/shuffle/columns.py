@@ -27,6 +27,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from mapred.shuffle.cells import Cells, cells_of, column_of, taken
 from mapred.shuffle.keys import encode
 
 
@@ -119,7 +120,17 @@ class Rows:
         return Rows(self.keys, self.values, self.batch.slice(start, length))
 
     def take(self, rows: Any) -> "Rows":
-        return Rows(self.keys, self.values, self.batch.take(vector_column(rows)))
+        tables = [_cells(column) for column in self.batch.columns]
+        if all(cells is None for cells in tables):
+            return Rows(self.keys, self.values, self.batch.take(vector_column(rows)))
+        at = np.asarray(rows, np.int64)
+        columns = [
+            column.take(vector_column(at))
+            if cells is None or len(at) * cells.shape[1] > COLUMN_BYTES_MAX
+            else column_of(taken(cells, at), column.type)
+            for column, cells in zip(self.batch.columns, tables, strict=True)
+        ]
+        return _rows(self.keys, self.values, columns)
 
     def key_list(self) -> list[Any]:
         if self.keys is ENCODED:
@@ -221,6 +232,11 @@ def _encoded(keys: Sequence[Any]) -> tuple[pa.Array, pa.Array]:
 def _pickled(items: Sequence[Any]) -> pa.Array:
     dumps = pickle.dumps
     return _array([dumps(item, 5) for item in items], pa.binary())
+
+
+def _cells(column: pa.Array) -> Cells | None:
+    kind = column.type
+    return cells_of(column) if pa.types.is_binary(kind) or pa.types.is_string(kind) else None
 
 
 def vector_column(vector: Any) -> pa.Array:

@@ -8,27 +8,38 @@ from typing import Any, BinaryIO, Final, Protocol
 import pyarrow as pa
 
 from mapred.shuffle.columns import SCHEMAS, Kind, Rows, joined
-from mapred.shuffle.segments import FRAME_HEAD, frame_bytes, pack_frame, unpack_frame
+from mapred.shuffle.segments import FRAME_HEAD, frame_bytes, frame_head, unpack_frame
 
 _LZ4: Final = pa.Codec("lz4_raw")
 # Below this LZ4 gains less than its call costs.
 _COMPRESS_BYTES_MIN: Final = 512
+# A frame that LZ4 makes smaller by less than a third costs more than it saves, also over a network
+# of 10 Gb/s. So many frames after it are stored as they are before one is tried again.
+_PLAIN_AFTER: Final = 15
 
 
 def to_frame(rows: Rows) -> bytes:
+    return b"".join(_pieces(rows, compress=True)[:2])
+
+
+def _pieces(rows: Rows, *, compress: bool) -> tuple[bytes, Any, bool]:
+    """Head and payload of a frame, and whether compressing pays."""
     raw = rows.batch.serialize()
-    packed = _LZ4.compress(raw, asbytes=True) if raw.size >= _COMPRESS_BYTES_MIN else None
-    payload = packed if packed is not None and len(packed) < raw.size else raw.to_pybytes()
-    return pack_frame(
+    payload = raw
+    if compress and raw.size >= _COMPRESS_BYTES_MIN:
+        packed = _LZ4.compress(raw)
+        compress = 3 * packed.size <= 2 * raw.size
+        payload = packed if compress else raw
+    head = frame_head(
         payload, rows=len(rows), raw_bytes=raw.size, keys=rows.keys, values=rows.values
     )
+    return head, payload, compress
 
 
-def from_frame(data: bytes | memoryview, *, what: str) -> Rows:
+def from_frame(head: bytes, payload: pa.Buffer, *, what: str) -> Rows:
     """Raises FetchError, naming `what`, when the bytes aren't what was written."""
-    frame = unpack_frame(data, what=what)
-    payload = pa.py_buffer(frame.payload)
-    if len(frame.payload) != frame.raw_bytes:
+    frame = unpack_frame(head, payload, what=what)
+    if payload.size != frame.raw_bytes:
         payload = _LZ4.decompress(payload, decompressed_size=frame.raw_bytes)
     keys, values = Kind(frame.keys), Kind(frame.values)
     return Rows(keys, values, pa.ipc.read_record_batch(payload, SCHEMAS[keys, values]))
@@ -59,10 +70,14 @@ class MemorySegment:
         return len(self.data)
 
     def frames(self) -> Iterator[Rows]:
-        view, at = memoryview(self.data), 0
-        while at < len(view):
-            yield from_frame(view[at:], what=self.what)
-            at += frame_bytes(view[at:])
+        data, at = pa.py_buffer(self.data), 0
+        while at < data.size:
+            head = data.slice(at, min(FRAME_HEAD.size, data.size - at)).to_pybytes()
+            size = frame_bytes(head) if len(head) == FRAME_HEAD.size else len(head)
+            size = min(size, data.size - at)
+            payload = data.slice(at + len(head), size - len(head))
+            yield from_frame(head, payload, what=self.what)
+            at += size
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +93,9 @@ class FileSegment:
         while at < end:
             with open(self.path, "rb", buffering=0) as file:
                 head = os.pread(file.fileno(), FRAME_HEAD.size, at)
-                size = frame_bytes(head) if len(head) == FRAME_HEAD.size else 0
-                data = _pread_all(file, size, at)
-            yield from_frame(data, what=f"{self.path} at {at}")
+                size = frame_bytes(head) if len(head) == FRAME_HEAD.size else len(head)
+                payload = _pread_all(file, size - len(head), at + len(head))
+            yield from_frame(head, pa.py_buffer(payload), what=f"{self.path} at {at}")
             at += size
 
 
@@ -104,6 +119,8 @@ class FrameWriter:
         self._frame_bytes = frame_bytes
         self._waiting: list[Rows] = []
         self._waiting_bytes = 0
+        # How many frames are still stored as they are.
+        self._plain = 0
         self.position = 0
         self.rows = 0
 
@@ -131,6 +148,11 @@ class FrameWriter:
             self._waiting, self._waiting_bytes = [], 0
 
     def _append(self, rows: Rows) -> None:
-        frame = to_frame(rows)
-        self._file.write(frame)
-        self.position += len(frame)
+        head, payload, pays = _pieces(rows, compress=not self._plain)
+        if self._plain:
+            self._plain -= 1
+        elif not pays:
+            self._plain = _PLAIN_AFTER
+        self._file.write(head)
+        self._file.write(payload)
+        self.position += len(head) + len(payload)

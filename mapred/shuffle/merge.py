@@ -5,14 +5,14 @@ order: with segments in order of their maps that is (key, map, emission), whoeve
 what when. When there are more segments than the budget has room for, runs of neighbours
 are merged to disk first, so that the order holds.
 
-One step: of every segment one frame is open. The least of the last keys of all frames that
-have a successor is the bound; what lies below it can't be overtaken by anything unread and
-is sorted out at once, as columns. Rows that equal the bound follow up to the first segment
-whose next frame may have more of them: a key with more rows than memory goes through frame
-by frame.
+One step: of every segment some frames are open, together as many bytes as the budget has for
+them. The least of their last keys is the bound; what lies below it can't be overtaken by anything
+unread and is sorted out at once, as columns. Rows that equal the bound follow up to the first
+segment that may have more of them: a key with more rows than memory goes through frame by frame.
 """
 
 import tempfile
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -37,7 +37,7 @@ def merged(segments: Sequence[Segment], budget: Budget, folder: Path) -> Iterato
         ]
         runs = _without_the_merged(runs, level)
     for group in groups:
-        yield from _merge(group)
+        yield from _merge(group, budget)
     _without_the_merged(runs, [])
 
 
@@ -63,7 +63,7 @@ class _Run(FileSegment):
 def _to_disk(segments: list[Segment], budget: Budget, folder: Path) -> Segment:
     with tempfile.NamedTemporaryFile(dir=folder, prefix="run-", delete=False) as file:
         writer = FrameWriter(file, budget.frame_bytes)  # type: ignore[arg-type]
-        for rows in _merge(segments):
+        for rows in _merge(segments, budget):
             writer.write(rows)
         writer.end_segment()
     return _Run(Path(file.name), 0, writer.position)
@@ -78,52 +78,93 @@ def _without_the_merged(runs: set[Path], level: Sequence[Segment]) -> set[Path]:
 
 
 class _Cursor:
-    """One segment's open frame, and the one after it."""
+    """One segment's open frames."""
 
-    def __init__(self, frames: Iterator[Rows]) -> None:
+    def __init__(self, frames: Iterator[Rows], window_bytes: int) -> None:
         self._frames = frames
-        self.rows = next(frames, None)
-        self._next = next(frames, None) if self.rows is not None else None
+        self._window_bytes = window_bytes
+        self._held: deque[Rows] = deque()
+        self._held_bytes = 0
+        # Whether further frames may follow.
+        self.has_more = True
+        self._recast: tuple[Kind, Kind] | None = None
+        self.fill()
+
+    def fill(self) -> None:
+        """Opens frames, if there are any, while there's room; at least one."""
+        while self.has_more and (not self._held or self._held_bytes < self._window_bytes):
+            rows = next(self._frames, None)
+            if rows is None:
+                self.has_more = False
+            else:
+                self._hold(rows.recast(*self._recast) if self._recast else rows)
+
+    def _hold(self, rows: Rows) -> None:
+        self._held.append(rows)
+        self._held_bytes += rows.bytes
 
     def recast(self, keys: Kind, values: Kind) -> None:
         """From now on in these kinds."""
-        frames = self._frames
-        self._frames = (rows.recast(keys, values) for rows in frames)
-        self.rows = self.rows and self.rows.recast(keys, values)
-        self._next = self._next and self._next.recast(keys, values)
+        self._recast = keys, values
+        held, self._held, self._held_bytes = self._held, deque(), 0
+        for rows in held:
+            self._hold(rows.recast(keys, values))
+
+    def __len__(self) -> int:
+        return len(self._held)
 
     @property
-    def has_more(self) -> bool:
-        return self._next is not None
+    def first(self) -> Rows:
+        return self._held[0]
 
     @property
     def last_key(self) -> Any:
-        assert self.rows is not None
-        return self.rows.order[-1].as_py()
+        return self._held[-1].order[-1].as_py()
 
-    def take(self, count: int) -> Rows:
-        """The first rows of the frame; opens the next frame when this one is used up."""
-        assert self.rows is not None
-        taken = self.rows.slice(0, count)
-        if count == len(self.rows):
-            self.rows, self._next = self._next, next(self._frames, None)
-        else:
-            self.rows = self.rows.slice(count, len(self.rows) - count)
+    def take_all(self) -> list[Rows]:
+        held, self._held, self._held_bytes = self._held, deque(), 0
+        return list(held)
+
+    def take(self, bound: "_Rank", *, equal: bool) -> list[Rows]:
+        """The rows below the bound, or also those that equal it."""
+        taken = []
+        while self._held:
+            rows = self._held[0]
+            last = _Rank(rows.order[-1].as_py())
+            if last < bound or (equal and last == bound):
+                taken.append(rows)
+                self._drop_first()
+                continue
+            count = (rows_up_to if equal else rows_below)(rows.order, bound.key)
+            if count:
+                taken.append(rows.slice(0, count))
+                rest = rows.slice(count, len(rows) - count)
+                self._drop_first()
+                self._held.appendleft(rest)
+                self._held_bytes += rest.bytes
+            break
         return taken
 
+    def _drop_first(self) -> None:
+        self._held_bytes -= self._held.popleft().bytes
 
-def _merge(segments: Sequence[Segment]) -> Iterator[Rows]:
-    cursors = [_Cursor(segment.frames()) for segment in segments]
-    cursors = [cursor for cursor in cursors if cursor.rows is not None]
-    kinds = common_kinds([cursor.rows for cursor in cursors if cursor.rows])
+
+def _merge(segments: Sequence[Segment], budget: Budget) -> Iterator[Rows]:
+    window_bytes = budget.merge_bytes // max(1, len(segments))
+    cursors = [_Cursor(segment.frames(), window_bytes) for segment in segments]
+    cursors = [cursor for cursor in cursors if cursor]
+    kinds = common_kinds([cursor.first for cursor in cursors])
     for cursor in cursors:
         cursor.recast(*kinds)
     while len(cursors) > 1:
         yield from _in_order(_step(cursors))
-        cursors = [cursor for cursor in cursors if cursor.rows is not None]
+        for cursor in cursors:
+            cursor.fill()
+        cursors = [cursor for cursor in cursors if cursor]
     for cursor in cursors:
-        while cursor.rows is not None:
-            yield cursor.take(len(cursor.rows))
+        while cursor:
+            yield from cursor.take_all()
+            cursor.fill()
 
 
 def _in_order(parts: list[Rows]) -> Iterator[Rows]:
@@ -149,16 +190,11 @@ def _step(cursors: list[_Cursor]) -> list[Rows]:
     """The next rows of every segment that nothing unread can overtake, in their order."""
     growing = [(_Rank(cursor.last_key), at) for at, cursor in enumerate(cursors) if cursor.has_more]
     if not growing:
-        return [cursor.take(len(cursor.rows)) for cursor in cursors if cursor.rows]
+        return [rows for cursor in cursors for rows in cursor.take_all()]
     bound, first = min(growing)
-    parts = []
-    for at, cursor in enumerate(cursors):
-        assert cursor.rows is not None
-        find = rows_up_to if at <= first else rows_below
-        count = find(cursor.rows.order, bound.key)
-        if count:
-            parts.append(cursor.take(count))
-    return parts
+    return [
+        rows for at, cursor in enumerate(cursors) for rows in cursor.take(bound, equal=at <= first)
+    ]
 
 
 class _Rank:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mapred.shuffle.bytestrings import ByteStrings
+from mapred.shuffle.cells import Cells, cells_of, words_at
 from mapred.shuffle.packing import packed_order
 
 # Rows that tie for this many words are sorted as whole strings: long equal beginnings
@@ -30,29 +31,26 @@ def sort_order(column: pa.Array, groups: NDArray[np.uint32] | None = None) -> In
     strings = ByteStrings(column)
     at, first = _first_words(strings)
     order = _lexsort(first, groups)
-    same = first[order][1:] == first[order][:-1]
+    first = first[order]
+    same = first[1:] == first[:-1]
+    if not same.any():
+        return order
     if groups is not None:
-        same &= groups[order][1:] == groups[order][:-1]
+        groups = groups[order]
+        same &= groups[1:] == groups[:-1]
     _break_ties(strings, order, same, at)
     return order
 
 
 def _first_words(strings: ByteStrings) -> tuple[int, NDArray[np.uint64]]:
     """Where strings begin to differ, and the eight bytes of each from there on."""
-    at, first = 0, _words_at(strings, 0)
+    at, first = 0, strings.words_at(0, ">u8")
     while len(first) and (shared := _shared_bytes(first, strings.lengths, at)):
         at += shared
-        first = _words_at(strings, at)
+        first = strings.words_at(at, ">u8")
         if at >= 8 * _WORDS_MAX:
             break
     return at, first
-
-
-def _words_at(strings: ByteStrings, at: int) -> NDArray[np.uint64]:
-    words = np.zeros(len(strings), np.uint64)
-    longer = np.flatnonzero(strings.lengths > at)
-    words[longer] = strings.words(longer, at, ">u8")
-    return words
 
 
 def _shared_bytes(words: NDArray[np.uint64], lengths: Indices, at: int) -> int:
@@ -137,11 +135,22 @@ def group_starts(column: pa.Array) -> Indices:
         new = values[1:] != values[:-1]
         if pa.types.is_floating(column.type):
             new &= ~(np.isnan(values[1:]) & np.isnan(values[:-1]))
+    elif (cells := cells_of(column)) is not None:
+        new = _lines_differ(cells)
     else:
         new = pc.not_equal(column.slice(1), column.slice(0, len(column) - 1)).to_numpy(
             zero_copy_only=False
         )
     return np.concatenate(([0], np.flatnonzero(new) + 1))
+
+
+def _lines_differ(cells: Cells) -> NDArray[np.bool_]:
+    """Of each line but the first: whether it differs from the one before."""
+    words = words_at(cells, 0, "<u8")
+    new: NDArray[np.bool_] = words[1:] != words[:-1]
+    alike = np.flatnonzero(~new)
+    new[alike] = (cells[alike + 1] != cells[alike]).any(axis=1)
+    return new
 
 
 def rows_below(column: pa.Array, bound: Any) -> int:

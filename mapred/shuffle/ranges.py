@@ -1,16 +1,13 @@
 """Ranges of keys: which reducer gets a key when the whole output is to be in order.
 
 Reducer i gets the keys from boundary i - 1 up to, not including, boundary i. Boundaries are
-keys as keys.encode has them; numbers and strings are found column by column, without that.
-
-    choose(sample, partitions)    boundaries that give each reducer about as many records
-    ranges(boundaries)            what the sorter asks for the reducers of keys
+keys as keys.encode has them (boundaries.py chooses them); numbers and strings are found column by
+column, without that.
 """
 
 import struct
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -34,25 +31,6 @@ _LEAST_FLOAT: Final = -(0x7FF << 52) - 1
 _NAN: Final = (0x7FF << 52) + (1 << 51)
 
 Targets = NDArray[np.uint32]
-
-
-def choose(sample: Iterable[bytes], partitions: int) -> list[bytes]:
-    """Boundaries between reducers, at most `partitions` - 1; `sample` has encoded keys.
-
-    A key that is itself a fair share or more has a reducer of its own, and the others share
-    what is left: a hot key doesn't take its neighbours along.
-    """
-    counts = sorted(Counter(sample).items())
-    left, held = sum(number for _, number in counts), 0
-    boundaries: list[bytes] = []
-    for key, number in counts:
-        share = left / (partitions - len(boundaries))
-        # Ended here, it is nearer to its share than with this key.
-        if held and len(boundaries) < partitions - 1 and held + number / 2 > share:
-            boundaries.append(key)
-            left, held = left - held, 0
-        held += number
-    return boundaries
 
 
 def ranges(boundaries: Sequence[bytes]) -> PartitionFunction:
@@ -117,12 +95,10 @@ class _Strings:
 
     def targets(self, column: pa.Array) -> Targets:
         strings = ByteStrings(column)
-        first = np.zeros(len(strings), np.uint64)
-        filled = np.flatnonzero(strings.lengths > 0)
-        first[filled] = strings.words(filled, 0, ">u8")
+        first = strings.words_at(0, ">u8")
         found = np.searchsorted(self._words, first, side="right")
         # The same first bytes as a boundary's don't say on which side of it a key is.
-        tied = np.flatnonzero(np.searchsorted(self._words, first, side="left") != found)
+        tied = np.flatnonzero(self._words[found - 1] == first) if len(self._words) else found[:0]
         for row in tied.tolist():
             found[row] = bisect_right(self._plain, strings.at(row))
         return (found + self._before).astype(np.uint32)

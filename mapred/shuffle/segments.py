@@ -29,7 +29,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import google_crc32c
 
@@ -45,6 +45,10 @@ _ENTRY: Final = struct.Struct("<QQQ")
 
 FRAME_HEAD: Final = struct.Struct("<IIIIBBH")
 _CRC_AT: Final = 12
+
+
+# Bytes, or what the checksum's C code takes for them without a copy: a buffer of pyarrow's.
+Payload: TypeAlias = Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class Frame:
     raw_bytes: int
     keys: int
     values: int
-    payload: memoryview
+    payload: Payload
 
 
 def index_path(data_path: str | os.PathLike[str]) -> Path:
@@ -113,10 +117,11 @@ def read_range(path: str | os.PathLike[str], partition: int) -> SegmentRange:
     return SegmentRange(*_ENTRY.unpack_from(entries, partition * _ENTRY.size))
 
 
-def pack_frame(payload: bytes, *, rows: int, raw_bytes: int, keys: int, values: int) -> bytes:
+def frame_head(payload: Payload, *, rows: int, raw_bytes: int, keys: int, values: int) -> bytes:
+    """What stands before the payload in its frame."""
     head = FRAME_HEAD.pack(len(payload), raw_bytes, rows, 0, keys, values, 0)
     crc = google_crc32c.extend(_head_crc(head), payload)
-    return b"".join((head[:_CRC_AT], struct.pack("<I", crc), head[_CRC_AT + 4 :], payload))
+    return b"".join((head[:_CRC_AT], struct.pack("<I", crc), head[_CRC_AT + 4 :]))
 
 
 def frame_bytes(head: bytes | memoryview) -> int:
@@ -124,19 +129,16 @@ def frame_bytes(head: bytes | memoryview) -> int:
     return FRAME_HEAD.size + int(FRAME_HEAD.unpack_from(head)[0])
 
 
-def unpack_frame(data: bytes | memoryview, *, what: str) -> Frame:
-    """The frame at the start of `data`, checked.
+def unpack_frame(head: bytes, payload: Payload, *, what: str) -> Frame:
+    """The frame of these, checked.
 
     Raises:
         FetchError: names `what`: cut off, or a checksum doesn't match.
     """
-    view = memoryview(data)
-    if len(view) < FRAME_HEAD.size or len(view) < frame_bytes(view):
-        raise FetchError(f"{what}: a frame is cut off after {len(view)} bytes")
-    payload_bytes, raw_bytes, rows, crc, keys, values, _ = FRAME_HEAD.unpack_from(view)
-    payload = view[FRAME_HEAD.size : FRAME_HEAD.size + payload_bytes]
-    head = bytes(view[: FRAME_HEAD.size])
-    if google_crc32c.extend(_head_crc(head), bytes(payload)) != crc:
+    if len(head) < FRAME_HEAD.size or len(payload) < frame_bytes(head) - FRAME_HEAD.size:
+        raise FetchError(f"{what}: a frame is cut off after {len(head) + len(payload)} bytes")
+    _, raw_bytes, rows, crc, keys, values, _ = FRAME_HEAD.unpack(head)
+    if google_crc32c.extend(_head_crc(head), payload) != crc:
         raise FetchError(f"{what}: a frame's bytes don't match their checksum")
     return Frame(rows, raw_bytes, keys, values, payload)
 
@@ -153,8 +155,11 @@ def verify(segment: bytes | memoryview, *, what: str) -> int:
     """
     view, at, rows = memoryview(segment), 0, 0
     while at < len(view):
-        rows += unpack_frame(view[at:], what=what).rows
-        at += frame_bytes(view[at:])
+        head = bytes(view[at : at + FRAME_HEAD.size])
+        end = at + (frame_bytes(head) if len(head) == FRAME_HEAD.size else FRAME_HEAD.size)
+        payload = bytes(view[at + FRAME_HEAD.size : end])
+        rows += unpack_frame(head, payload, what=what).rows
+        at = end
     return rows
 
 
@@ -171,8 +176,8 @@ def verify_file(path: str | os.PathLike[str], start: int, length: int) -> int:
             while at < end:
                 head = file.read(FRAME_HEAD.size)
                 size = frame_bytes(head) if len(head) == FRAME_HEAD.size else FRAME_HEAD.size
-                frame = head + file.read(size - len(head))
-                rows += unpack_frame(frame, what=f"{path} at {at}").rows
+                payload = file.read(size - len(head))
+                rows += unpack_frame(head, payload, what=f"{path} at {at}").rows
                 at += size
     except OSError as error:
         raise FetchError(f"map output {path} can't be read: {error.strerror or error}") from None

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from orders import key_lists, same, scalars, texts
 
 from mapred.shuffle.columns import BYTES, ENCODED, FLOAT, INT, PICKLED, STR, joined, rows_of
-from mapred.shuffle.frames import from_frame, to_frame
+from mapred.shuffle.frames import MemorySegment, to_frame
 
 values = st.one_of(
     st.lists(scalars, min_size=60, max_size=60),
@@ -22,7 +22,7 @@ values = st.one_of(
 def test_records_come_back_as_they_went_in_through_columns_and_frames(keys, values):
     values = values[: len(keys)]
     rows = rows_of(keys, values)
-    for one in (rows, from_frame(to_frame(rows), what="frame")):
+    for one in (rows, next(MemorySegment(to_frame(rows), "frame").frames())):
         assert all(map(same, one.key_list(), keys))
         assert len(one) == len(one.key_list()) == len(keys)
         assert [pickle.dumps(value) for value in one.value_list()] == [

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mapred.shuffle.boundaries import choose
 from mapred.shuffle.columns import key_column
 from mapred.shuffle.keys import Descending, encode, head_of
 from mapred.shuffle.prefixes import by_prefix
-from mapred.shuffle.ranges import choose, ranges
+from mapred.shuffle.ranges import ranges
 
 INTS = st.integers(-(2**63), 2**63 - 1) | st.integers(-5, 5)
 FLOATS = st.floats() | st.sampled_from([0.0, -0.0, 1.0, 2.5])

@@ -1,11 +1,14 @@
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapred.errors import FetchError
 from mapred.shuffle.columns import rows_of
-from mapred.shuffle.frames import FileSegment, MemorySegment, to_frame
+from mapred.shuffle.frames import FileSegment, FrameWriter, MemorySegment, to_frame
 from mapred.shuffle.segments import (
+    FRAME_HEAD,
     SegmentRange,
     index_path,
     read_range,
@@ -81,3 +84,26 @@ def test_a_segment_in_a_file_is_checked_frame_by_frame(tmp_path):
         verify_file(path, 6, len(FRAMES) + 5)
     with pytest.raises(FetchError, match="can't be read"):
         verify_file(tmp_path / "none", 0, 10)
+
+
+def test_frames_that_compressing_makes_hardly_smaller_are_stored_as_they_are(tmp_path):
+    noise, text = random.Random(4).randbytes(20_000), b"the same again " * 1_000
+    path = tmp_path / "frames"
+    with open(path, "wb") as file:
+        writer = FrameWriter(file, 16 * 1024)
+        for value in [text, noise, *[text] * 20, b"too short to tell", noise, text]:
+            writer.write(rows_of([1], [value]))
+            writer.end_segment()
+    data, smaller = path.read_bytes(), []
+    while data:
+        payload_bytes, raw_bytes, *_ = FRAME_HEAD.unpack_from(data)
+        smaller.append(payload_bytes < raw_bytes)
+        data = data[FRAME_HEAD.size + payload_bytes :]
+    # After noise fifteen aren't tried, whatever they are.
+    assert smaller == [True] + [False] * 16 + [True] * 5 + [False] * 3
+    read = [
+        value
+        for rows in FileSegment(path, 0, writer.position).frames()
+        for _, value in rows.pairs()
+    ]
+    assert read == [text, noise, *[text] * 20, b"too short to tell", noise, text]
