@@ -125,6 +125,7 @@ class Connection:
 
     def close(self) -> None:
         self._leases.end()
+        self.namenode.close()
         self._channel.close()
         self._peers.close()
 

@@ -1,9 +1,6 @@
-"""The NameNode's calls in model nouns, with the patience each of them deserves.
+"""The NameNode's requests in model nouns; how they get there is asking.py.
 
-- First contact: seconds, so that a wrong address is told at once. After it a NameNode that
-  doesn't answer is restarting: it is waited for (MASTER_RESTART).
-- Safe mode of a start is waited out, for a while; an administrator's is told at once.
-- Requests that change something carry an id, so that asking again can't do it twice.
+Those that change something carry an id, so that asking again can't do it twice.
 """
 
 import itertools
@@ -14,6 +11,7 @@ from typing import Any, Final
 
 import grpc
 
+from blockstore.client.asking import Asking
 from blockstore.client.identity import Identity
 from blockstore.codec import (
     block_to_wire,
@@ -23,13 +21,7 @@ from blockstore.codec import (
     node_from_wire,
     status_from_wire,
 )
-from blockstore.errors import (
-    AccessControlException,
-    ManualSafeModeException,
-    SafeModeException,
-    StoreError,
-    UnreachableException,
-)
+from blockstore.errors import AccessControlException
 from blockstore.model import (
     Block,
     Excluded,
@@ -41,17 +33,11 @@ from blockstore.model import (
     Summary,
 )
 from blockstore.runtime import rpc
-from blockstore.runtime.identity import words_of
-from blockstore.runtime.retry import INTERACTIVE, MASTER_RESTART, NO_RETRY, RetryPolicy, retry
-from blockstore.wire import namenode_pb2, namenode_pb2_grpc
+from blockstore.runtime.retry import INTERACTIVE, RetryPolicy
+from blockstore.wire import namenode_pb2
 
-# Long enough for DataNodes to report after a restart.
-SAFE_MODE: Final = RetryPolicy(deadline_s=30.0, cap_s=0.5)
 # Walking a whole namespace, for summaries; looking at all blocks of a node.
 _TREE_TIMEOUT_S: Final = 120.0
-
-# What the NameNode takes in one call.
-BATCH_CALLS: Final = 256
 
 
 class NameNodeClient:
@@ -67,11 +53,8 @@ class NameNodeClient:
     ) -> None:
         self.address = address
         self.client_id = client_id
-        self._stub = namenode_pb2_grpc.NameNodeStub(channel)
-        self._first_contact = first_contact
         self.identity = identity
-        self._metadata = words_of(identity.user)
-        self._reached = False
+        self._asking = Asking(channel, address, first_contact, identity.user)
         self._openings = itertools.count(1)
 
     def __repr__(self) -> str:
@@ -80,13 +63,15 @@ class NameNodeClient:
     # --- names -------------------------------------------------------------------------
 
     def stat(self, path: str) -> FileStatus:
-        reply = self._call("Stat", namenode_pb2.PathRequest(path=path))
+        reply = self._asking.call("Stat", namenode_pb2.PathRequest(path=path))
         return status_from_wire(reply.status)
 
     def may(self, path: str, *, read: bool, write: bool) -> bool:
         wanted = 0o4 * read + 0o2 * write
         try:
-            self._call("CheckAccess", namenode_pb2.CheckAccessRequest(path=path, wanted=wanted))
+            self._asking.call(
+                "CheckAccess", namenode_pb2.CheckAccessRequest(path=path, wanted=wanted)
+            )
         except AccessControlException:
             return False
         return True
@@ -94,7 +79,7 @@ class NameNodeClient:
     def page(self, path: str, start_after: str) -> tuple[list[FileStatus], bool]:
         """Entries after a name, and whether there are more."""
         request = namenode_pb2.ListRequest(path=path, start_after=start_after)
-        reply = self._call("List", request)
+        reply = self._asking.call("List", request)
         return [status_from_wire(entry) for entry in reply.entries], bool(reply.has_more)
 
     def mkdir(self, path: str, parents: bool, mode: int | None) -> None:
@@ -106,41 +91,41 @@ class NameNodeClient:
             mode_above=self.identity.directory_mode,
             request_id=_request_id(),
         )
-        self._call("Mkdirs", request)
+        self._asking.call("Mkdirs", request)
 
     def rename(self, source: str, target: str, overwrite: bool) -> None:
         request = namenode_pb2.RenameRequest(
             source=source, target=target, overwrite=overwrite, request_id=_request_id()
         )
-        self._call("Rename", request)
+        self._asking.call("Rename", request)
 
     def delete(self, path: str, recursive: bool, skip_trash: bool) -> Removal:
         request = namenode_pb2.DeleteRequest(
             path=path, recursive=recursive, request_id=_request_id(), skip_trash=skip_trash
         )
-        reply = self._call("Delete", request)
+        reply = self._asking.call("Delete", request)
         return Removal(reply.deleted, reply.trash_path)
 
     def expunge(self, immediate: bool) -> None:
         request = namenode_pb2.ExpungeRequest(immediate=immediate, request_id=_request_id())
-        self._call("Expunge", request)
+        self._asking.call("Expunge", request)
 
     def set_replication(self, path: str, replication: int) -> None:
         request = namenode_pb2.SetReplicationRequest(
             path=path, replication=replication, request_id=_request_id()
         )
-        self._call("SetReplication", request)
+        self._asking.call("SetReplication", request)
 
     def set_mode(self, path: str, mode: int) -> None:
         request = namenode_pb2.SetModeRequest(path=path, mode=mode, request_id=_request_id())
-        self._call("SetMode", request)
+        self._asking.call("SetMode", request)
 
     def set_owner(self, path: str, owner: str, group: str) -> None:
         """Empty: stays."""
         request = namenode_pb2.SetOwnerRequest(
             path=path, owner=owner, group=group, request_id=_request_id()
         )
-        self._call("SetOwner", request)
+        self._asking.call("SetOwner", request)
 
     def set_times(
         self, path: str, modified_at_s: float | None, accessed_at_s: float | None
@@ -151,11 +136,11 @@ class NameNodeClient:
             accessed_at_s=accessed_at_s,
             request_id=_request_id(),
         )
-        self._call("SetTimes", request)
+        self._asking.call("SetTimes", request)
 
     def summarise(self, path: str) -> Summary:
         request = namenode_pb2.PathRequest(path=path)
-        reply = self._call("Summarise", request, timeout_s=_TREE_TIMEOUT_S)
+        reply = self._asking.call("Summarise", request, timeout_s=_TREE_TIMEOUT_S)
         return Summary(reply.directories, reply.files, reply.bytes, reply.replicated_bytes)
 
     # --- reading -----------------------------------------------------------------------
@@ -167,7 +152,7 @@ class NameNodeClient:
         request = namenode_pb2.LocateRequest(
             path=path, offset=offset, length=length, client_host=client_host
         )
-        reply = self._call("Locate", request)
+        reply = self._asking.call("Locate", request)
         return status_from_wire(reply.status), [located_from_wire(b) for b in reply.blocks]
 
     def report_bad_replica(self, block: Block, node_id: str, reason: str) -> None:
@@ -175,7 +160,7 @@ class NameNodeClient:
         request = namenode_pb2.ReportBadReplicaRequest(
             block=block_to_wire(block), node_id=node_id, reason=reason
         )
-        self._once("ReportBadReplica", request)
+        self._asking.once("ReportBadReplica", request)
 
     # --- writing -----------------------------------------------------------------------
 
@@ -205,13 +190,13 @@ class NameNodeClient:
             mode_above=self.identity.directory_mode,
             request_id=_request_id(),
         )
-        return replace(status_from_wire(self._call("Create", request).status), writer=writer)
+        return replace(status_from_wire(self._asking.call("Create", request).status), writer=writer)
 
     def append(self, path: str) -> tuple[FileStatus, LocatedBlock | None]:
         """The file, and its last block: under construction if it is to be written further."""
         writer = self.new_writer()
         request = namenode_pb2.AppendRequest(path=path, client_id=writer, request_id=_request_id())
-        reply = self._call("Append", request)
+        reply = self._asking.call("Append", request)
         last = located_from_wire(reply.last) if reply.HasField("last") else None
         return replace(status_from_wire(reply.status), writer=writer), last
 
@@ -223,18 +208,18 @@ class NameNodeClient:
         request = namenode_pb2.ReleaseLeaseRequest(
             inode_id=file.inode_id, client_id=file.writer, discard=discard
         )
-        self._reach("ReleaseLease", request, rpc.CALL_TIMEOUT_S, INTERACTIVE)
+        self._asking.reach("ReleaseLease", request, rpc.CALL_TIMEOUT_S, INTERACTIVE)
 
     def truncation(self, path: str, length: int) -> Callable[[], str]:
         """Truncates; each call asks how far it is: empty when it's done, else what it waits for."""
         request = namenode_pb2.TruncateRequest(path=path, length=length, request_id=_request_id())
-        return lambda: _waiting_for(self._call("Truncate", request))
+        return lambda: _waiting_for(self._asking.call("Truncate", request))
 
     def concat(self, target: str, sources: Sequence[str]) -> None:
         request = namenode_pb2.ConcatRequest(
             target=target, sources=sources, request_id=_request_id()
         )
-        self._call("Concat", request)
+        self._asking.call("Concat", request)
 
     def add_block(
         self,
@@ -251,13 +236,13 @@ class NameNodeClient:
             client_host=client_host,
             request_id=_request_id(),
         )
-        return located_from_wire(self._call("AddBlock", request))
+        return located_from_wire(self._asking.call("AddBlock", request))
 
     def abandon_block(self, file: FileStatus, block: Block) -> None:
         request = namenode_pb2.AbandonBlockRequest(
             inode_id=file.inode_id, client_id=file.writer, block=block_to_wire(block)
         )
-        self._call("AbandonBlock", request)
+        self._asking.call("AbandonBlock", request)
 
     def recover_pipeline(
         self,
@@ -277,7 +262,7 @@ class NameNodeClient:
             excluded=excluded_to_wire(excluded),
             want_replacement=want_replacement,
         )
-        reply = self._call("RecoverPipeline", request)
+        reply = self._asking.call("RecoverPipeline", request)
         replacement = node_from_wire(reply.replacement) if reply.HasField("replacement") else None
         return int(reply.new_generation), replacement
 
@@ -291,13 +276,13 @@ class NameNodeClient:
             new=block_to_wire(new),
             nodes=nodes,
         )
-        self._call("UpdatePipeline", request)
+        self._asking.call("UpdatePipeline", request)
 
     def sync(self, file: FileStatus, block: Block) -> None:
         request = namenode_pb2.SyncRequest(
             inode_id=file.inode_id, client_id=file.writer, block=block_to_wire(block)
         )
-        self._call("Sync", request)
+        self._asking.call("Sync", request)
 
     def complete(self, file: FileStatus, last: Block | None) -> str:
         """Empty when the file is closed, else what is waited for."""
@@ -306,89 +291,35 @@ class NameNodeClient:
             client_id=file.writer,
             last=block_to_wire(last) if last else None,
         )
-        return _waiting_for(self._call("Complete", request))
+        return _waiting_for(self._asking.call("Complete", request))
 
     def renew_lease(self) -> None:
         """One try: the next renewal is soon."""
-        self._once("RenewLease", namenode_pb2.RenewLeaseRequest(client_id=self.client_id))
+        self._asking.once("RenewLease", namenode_pb2.RenewLeaseRequest(client_id=self.client_id))
 
     def recover_lease(self, path: str) -> str:
         """Empty when the file is closed, else what is waited for."""
-        return _waiting_for(self._call("RecoverLease", namenode_pb2.PathRequest(path=path)))
+        return _waiting_for(self._asking.call("RecoverLease", namenode_pb2.PathRequest(path=path)))
 
     def leases(self, path: str, start_after: int) -> tuple[list[Lease], bool]:
         """Open files after an inode id, and whether there are more."""
         request = namenode_pb2.LeasesRequest(path=path, start_after=start_after)
-        reply = self._call("Leases", request)
+        reply = self._asking.call("Leases", request)
         return [lease_from_wire(lease) for lease in reply.leases], bool(reply.has_more)
 
     def batch(self, calls: Sequence[Any]) -> list[Any]:
         """An outcome (a BatchOutcome, or what it was refused with) for each BatchCall."""
-        outcomes: list[Any] = []
-        for start in range(0, len(calls), BATCH_CALLS):
-            outcomes += self._batch(calls[start : start + BATCH_CALLS])
-        return outcomes
-
-    def _batch(self, calls: Sequence[Any]) -> list[Any]:
-        request = namenode_pb2.BatchRequest(calls=calls)
-
-        def attempt(_: float) -> list[Any]:
-            outcomes = [
-                rpc.named(outcome.refusal.kind, outcome.refusal.message)
-                if outcome.HasField("refusal")
-                else outcome
-                for outcome in self._call("Batch", request).outcomes
-            ]
-            for outcome in outcomes:
-                # Repeated with the same ids, so that what was done isn't done again.
-                if isinstance(outcome, SafeModeException):
-                    raise outcome
-            return outcomes
-
-        return retry(attempt, policy=SAFE_MODE, again=_is_safe_mode)
+        return self._asking.batch(calls)
 
     # --- administration (administration.py) ----------------------------------------------
 
     def ask(self, name: str, request: Any) -> Any:
         """One call by its name, with a command's patience."""
-        return self._call(name, request, timeout_s=_TREE_TIMEOUT_S)
+        return self._asking.call(name, request, timeout_s=_TREE_TIMEOUT_S)
 
-    # --- inside ------------------------------------------------------------------------
-
-    def _call(self, name: str, request: Any, timeout_s: float = rpc.CALL_TIMEOUT_S) -> Any:
-        def attempt(_: float) -> Any:
-            policy = MASTER_RESTART if self._reached else self._first_contact
-            return self._reach(name, request, timeout_s, policy)
-
-        return retry(attempt, policy=SAFE_MODE, again=_is_safe_mode)
-
-    def _once(self, name: str, request: Any) -> Any:
-        return self._reach(name, request, rpc.CALL_TIMEOUT_S, NO_RETRY)
-
-    def _reach(self, name: str, request: Any, timeout_s: float, policy: RetryPolicy) -> Any:
-        method: Callable[..., Any] = getattr(self._stub, name)
-        try:
-            reply = rpc.call(
-                method,
-                request,
-                to=f"the NameNode at {self.address}",
-                timeout_s=timeout_s,
-                policy=policy,
-                metadata=self._metadata,
-            )
-        except UnreachableException:
-            raise
-        except StoreError:
-            # A refusal is an answer.
-            self._reached = True
-            raise
-        self._reached = True
-        return reply
-
-
-def _is_safe_mode(error: Exception) -> bool:
-    """Of a start: it ends by itself."""
-    return isinstance(error, SafeModeException) and not isinstance(error, ManualSafeModeException)
+    def close(self) -> None:
+        """Ends its streams; the channel is its maker's."""
+        self._asking.close()
 
 
 def _request_id() -> str:

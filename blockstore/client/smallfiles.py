@@ -1,6 +1,6 @@
 """Many small files written at once: a few round trips for hundreds of them.
 
-    Create, for all           one call of the NameNode
+    Create, for all           one call of the NameNode; empty files are closed by it
     AddBlock, for all         one
     the bytes                 one bundle for all blocks that go to the same nodes
     Complete, for all         one, or another when replicas are still being reported
@@ -22,7 +22,8 @@ from typing import Any, Final
 
 from blockstore import bundles, checksum
 from blockstore.bundles import BUNDLE_BYTES_MAX
-from blockstore.client.namenode import BATCH_CALLS, NameNodeClient
+from blockstore.client.asking import BATCH_CALLS
+from blockstore.client.namenode import NameNodeClient
 from blockstore.client.settings import ClientSettings
 from blockstore.client.writer import BlockWriter
 from blockstore.codec import (
@@ -120,7 +121,7 @@ class SmallFiles:
                     self._give_up(file, NotReadyException(f"no bundle has brought {file.path}"))
                 else:
                     self._write_alone(file)
-        self._complete([file for file in _going(group) if file.stored or not file.data])
+        self._complete([file for file in _going(group) if file.stored])
 
     def _groups(self, files: Iterable[tuple[str, bytes]]) -> Iterator[list[_File]]:
         """As many as one call and one bundle take."""
@@ -151,6 +152,7 @@ class SmallFiles:
                     client_id=file.writer,
                     mode=self._namenode.identity.file_mode,
                     mode_above=self._namenode.identity.directory_mode,
+                    close=not file.data,
                     request_id=secrets.token_hex(16),
                 )
             )

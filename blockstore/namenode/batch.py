@@ -9,7 +9,6 @@ Rules
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from blockstore.errors import InvalidRequestException
@@ -39,24 +38,32 @@ async def perform(servicer: object, request: pb.BatchRequest, context: Any) -> p
     calls = request.calls
     if len(calls) > CALLS_MAX:
         raise InvalidRequestException(f"{len(calls)} calls in a batch, the limit is {CALLS_MAX}")
-    kinds = [call.WhichOneof("request") or "" for call in calls]
-    if not all(kinds):
-        raise InvalidRequestException("a call of a kind that this NameNode doesn't know")
-    begun = [
-        _outcome(getattr(servicer, _METHODS[kind][0]), getattr(call, kind), context, kind)
-        for kind, call in zip(kinds, calls, strict=True)
-    ]
+    for call in calls:
+        _kind(call)
+    begun = [outcome(servicer, call, context) for call in calls]
     return pb.BatchReply(outcomes=await asyncio.gather(*begun))
 
 
-async def _outcome(
-    method: Callable[[Any, Any], Awaitable[Any]], request: Any, context: Any, kind: str
-) -> pb.BatchOutcome:
+def _kind(call: pb.BatchCall) -> str:
+    kind = call.WhichOneof("request")
+    if kind is None:
+        raise InvalidRequestException("a call of a kind that this NameNode doesn't know")
+    return kind
+
+
+async def outcome(servicer: object, call: pb.BatchCall, context: Any) -> pb.BatchOutcome:
+    """What one request of the batch has come to.
+
+    Raises:
+        InvalidRequestException: it is of a kind that isn't known.
+    """
+    kind = _kind(call)
+    method, answer = _METHODS[kind]
     try:
-        reply = await method(request, context)
+        reply = await getattr(servicer, method)(getattr(call, kind), context)
     except Exception as error:
         name = rpc.name_of(error)
         if name is None:
             raise
         return pb.BatchOutcome(refusal=pb.BatchRefusal(kind=name, message=str(error)))
-    return pb.BatchOutcome(**{_METHODS[kind][1]: reply})
+    return pb.BatchOutcome(**{answer: reply})

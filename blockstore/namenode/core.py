@@ -72,9 +72,9 @@ class NameNode:
     applied, for a fresh namespace), then call `start` first: it begins a new epoch. Arguments
     and replies are the model's nouns and replies.py's.
 
-    A simulator drives it as the daemon does: append `ready.entries` to its journal, and after
-    they are durable deliver `ready.orders` and use `ready.reply`. After a crash, make a new
-    one from the state that the durable entries give.
+    A simulator drives it as the daemon does: append `ready.entries` to its journal, and after they
+    are durable deliver `ready.orders` and use `ready.reply`. After a crash, make a new one from the
+    state that the durable entries give.
     """
 
     def __init__(
@@ -211,10 +211,12 @@ class NameNode:
         overwrite: bool = False,
         parents: bool = True,
         modes: Modes = DEFAULT_MODES,
+        close: bool = False,
         request_id: str = "",
         now: float,
         wall: float,
     ) -> Ready[FileStatus]:
+        """`close`: it stays empty."""
         self._parts.safe_mode.check(f"creating '{path}'")
         status = self._writing.create(
             path,
@@ -224,6 +226,7 @@ class NameNode:
             overwrite=overwrite,
             parents=parents,
             modes=modes,
+            close=close,
             request_id=request_id,
             now=now,
             wall=wall,
@@ -304,8 +307,7 @@ class NameNode:
         self, inode_id: int, *, client_id: str, last: Block | None, now: float, wall: float
     ) -> Ready[Completion]:
         self._parts.safe_mode.check(f"closing file {inode_id}")
-        completion = self._writing.complete(inode_id, client_id, last, now=now, wall=wall)
-        return self._parts.ready(completion)
+        return self._parts.ready(self._writing.complete(inode_id, client_id, last, now, wall))
 
     # --- readers --------------------------------------------------------------
 

@@ -130,7 +130,8 @@ async def _serve(
     await shell.commit.durable()
     checkpointer = Checkpointer(shell, disk, journal)
     server = rpc.aio_server(secret=secret)
-    services.add_NameNodeServicer_to_server(ClientServicer(shell), server)
+    clients = ClientServicer(shell)
+    services.add_NameNodeServicer_to_server(clients, server)
     services.add_DataNodeProtocolServicer_to_server(
         DataNodeServicer(shell, Topology(topology_script)), server
     )
@@ -148,6 +149,7 @@ async def _serve(
         loop.cancel()
     await asyncio.gather(*loops, return_exceptions=True)
     shell.desk.close()
+    clients.streams.close()
     await server.stop(_DRAIN_S)
     await shell.commit.close()
     _try_to_mark(journal)

@@ -12,6 +12,7 @@ from blockstore.codec import (
 from blockstore.model import Block
 from blockstore.namenode import batch
 from blockstore.namenode.adminservicer import AdminServicer
+from blockstore.namenode.callstream import CallStreams
 from blockstore.namenode.changeservicer import FileChangeServicer
 from blockstore.namenode.ownership import Modes
 from blockstore.namenode.shell import Shell
@@ -36,6 +37,7 @@ class ClientServicer(AdminServicer, FileChangeServicer):
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
+        self.streams = CallStreams()
 
     async def Create(self, request: pb.CreateRequest, _: Any) -> pb.FileReply:
         status = await self._shell.perform(
@@ -47,6 +49,7 @@ class ClientServicer(AdminServicer, FileChangeServicer):
                 overwrite=request.overwrite,
                 parents=request.parents,
                 modes=_modes(request),
+                close=request.close,
                 request_id=request.request_id,
                 now=self._shell.now,
                 wall=self._shell.wall,
@@ -243,6 +246,10 @@ class ClientServicer(AdminServicer, FileChangeServicer):
         # Known before the first request begins, so that none of them waits for it.
         await self._shell.caller()
         return await batch.perform(self, request, context)
+
+    async def Calls(self, request_iterator: Any, context: Any) -> Any:
+        async for outcome in self.streams.answer(self, request_iterator, context):
+            yield outcome
 
     async def SetReplication(self, request: pb.SetReplicationRequest, _: Any) -> pb.Empty:
         await self._shell.perform(

@@ -25,6 +25,7 @@ from blockstore.namenode.entries import (
     BlockAbandoned,
     BlockAdded,
     BlockSynced,
+    FileClosed,
     FileCreated,
 )
 from blockstore.namenode.namespace import Directory, File, StoredBlock
@@ -54,13 +55,14 @@ class Writing:
         overwrite: bool,
         parents: bool,
         modes: Modes,
+        close: bool,
         request_id: str,
         now: float,
         wall: float,
     ) -> FileStatus:
         before = self._parts.state.requests.get(request_id)
         if isinstance(before, FileCreated):
-            return _status_at_creation(before, path)
+            return _status_at_creation(before, path, close)
         if not client_id:
             raise InvalidRequestException("a writer needs a client id for its lease")
         replication = replication or self._parts.config.replication
@@ -92,8 +94,11 @@ class Writing:
             request_id,
         )
         self._parts.record(entry)
-        self._parts.leases.grant(client_id, now)
-        return _status_at_creation(entry, path)
+        if close:
+            self._parts.record(FileClosed(entry.inode_id, wall))
+        else:
+            self._parts.leases.grant(client_id, now)
+        return _status_at_creation(entry, path, close)
 
     def _check_block_bytes(self, block_bytes: int) -> None:
         least, most = self._parts.config.block_bytes_min, self._parts.config.block_bytes_max
@@ -213,7 +218,7 @@ class Writing:
     # --- close ----------------------------------------------------------------
 
     def complete(
-        self, inode_id: int, client_id: str, last: Block | None, *, now: float, wall: float
+        self, inode_id: int, client_id: str, last: Block | None, now: float, wall: float
     ) -> Completion:
         standing = self._parts.names.inodes.get(inode_id)
         is_closed = isinstance(standing, File) and _was_closed_with(standing, last)
@@ -236,7 +241,7 @@ class Writing:
         return Completion(not waiting_for, waiting_for)
 
 
-def _status_at_creation(entry: FileCreated, path: str) -> FileStatus:
+def _status_at_creation(entry: FileCreated, path: str, closed: bool) -> FileStatus:
     return FileStatus(
         path,
         False,
@@ -245,7 +250,7 @@ def _status_at_creation(entry: FileCreated, path: str) -> FileStatus:
         entry.block_bytes,
         entry.at_s,
         entry.inode_id,
-        under_construction=True,
+        under_construction=not closed,
         permission=entry.permission,
         accessed_at_s=entry.at_s,
     )

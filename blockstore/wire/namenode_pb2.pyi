@@ -67,6 +67,7 @@ class CreateRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
     MODE_ABOVE_FIELD_NUMBER: _builtins.int
+    CLOSE_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     replication: _builtins.int
     """0: the NameNode's default."""
@@ -87,6 +88,8 @@ class CreateRequest(_message.Message):
     """Of missing directories above the file, whose owner may write and enter them in any case.
     Absent: 0755.
     """
+    close: _builtins.bool
+    """The file stays empty: it is closed in the same step."""
     def __init__(
         self,
         *,
@@ -99,10 +102,11 @@ class CreateRequest(_message.Message):
         request_id: _builtins.str = ...,
         mode: _builtins.int | None = ...,
         mode_above: _builtins.int | None = ...,
+        close: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "_mode_above", b"_mode_above", "mode", b"mode", "mode_above", b"mode_above"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "_mode_above", b"_mode_above", "block_bytes", b"block_bytes", "client_id", b"client_id", "mode", b"mode", "mode_above", b"mode_above", "overwrite", b"overwrite", "parents", b"parents", "path", b"path", "replication", b"replication", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "_mode_above", b"_mode_above", "block_bytes", b"block_bytes", "client_id", b"client_id", "close", b"close", "mode", b"mode", "mode_above", b"mode_above", "overwrite", b"overwrite", "parents", b"parents", "path", b"path", "replication", b"replication", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
     _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015

@@ -160,7 +160,7 @@ def touch(
                 if status_or_none(store, path) is None:
                     if keep_absent:
                         continue
-                    store.open(path, "xb").close()
+                    store.put_many([(path, b"")], overwrite=False)
                 store.set_times(
                     path,
                     modified_at_s=at_s if modified or both else None,

@@ -144,5 +144,5 @@ def touchz(paths: tuple[str, ...], namenode: str | None) -> int:
                 there = status_or_none(store, path)
                 if there is not None and (there.is_directory or there.length):
                     raise CommandError("is no empty file; take another name, or rm it first")
-                store.open(path, "wb").close()
+                store.put_many([(path, b"")])
     return complaints.code

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 import grpc
 import pytest
 
+from blockstore import BlockStore
+from blockstore.client.callstreams import CALLS_BEFORE
 from blockstore.errors import (
     ConfigException,
     FileNotFoundException,
@@ -254,3 +256,26 @@ def test_a_disk_that_refuses_to_write_stops_it_with_a_message_and_acknowledges_n
         assert "nothing is acknowledged that isn't on disk" in errors
     with daemon(tmp_path) as again:
         assert len(again.paths()) >= acknowledged > 0
+
+
+def test_a_client_that_asks_in_a_stream_goes_on_after_a_restart(tmp_path):
+    with daemon(tmp_path / "name") as running, BlockStore(running.address) as store:
+        for number in range(2 * CALLS_BEFORE):
+            store.mkdir(f"/{number}")
+        port = running.address.rpartition(":")[2]
+        assert running.end()[0] == 0
+        command_line = [
+            sys.executable,
+            "-c",
+            RUN.replace("host, 0,", f"host, {port},"),
+            str(tmp_path / "name"),
+            "127.0.0.1",
+        ]
+        again = subprocess.Popen(command_line, stdout=subprocess.PIPE, text=True)
+        try:
+            assert again.stdout.readline().startswith("namenode ready on ")
+            for number in range(2 * CALLS_BEFORE):
+                assert store.stat(f"/{number}").is_directory
+        finally:
+            again.kill()
+            again.communicate(timeout=WAIT_S)

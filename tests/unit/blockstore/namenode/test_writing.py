@@ -317,3 +317,31 @@ def test_a_node_that_is_given_many_open_blocks_runs_out_of_promises(make_cluster
         cluster.add_block(cluster.create("/f2"))
     cluster.delete("/f0")
     cluster.add_block(cluster.create("/f3"))
+
+
+# --- create and close in one step ----------------------------------------------------------
+
+
+def test_a_file_that_stays_empty_is_closed_as_it_is_created_and_nobody_has_a_lease(cluster):
+    inode = cluster.create("/a/f", "ana", close=True, request_id="r")
+    assert [type(entry).__name__ for entry in cluster.entries[-3:]] == [
+        "DirectoryMade",
+        "FileCreated",
+        "FileClosed",
+    ]
+    status = cluster.core.stat("/a/f").reply
+    assert (status.inode_id, status.length, status.under_construction) == (inode, 0, False)
+    with pytest.raises(LeaseExpiredException, match="is closed"):
+        cluster.add_block(inode, client="ana")
+    with pytest.raises(FileAlreadyExistsException):
+        cluster.create("/a/f", "ben", close=True, request_id="s")
+
+
+def test_a_repeat_of_such_a_request_is_told_the_same_and_does_nothing(cluster):
+    first = cluster.create("/f", "ana", close=True, request_id="r")
+    before = len(cluster.entries)
+    again = cluster.core.create(
+        "/f", client_id="ana", close=True, request_id="r", now=cluster.now, wall=1.0
+    ).reply
+    assert (again.inode_id, again.under_construction) == (first, False)
+    assert len(cluster.entries) == before
