@@ -379,6 +379,8 @@ class AttemptDone:
     temporary_uri: str = ""
     final_name: str = ""
     further: tuple[str, ...] = ()
+    # From its start on the tracker. None: it isn't known there.
+    took_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

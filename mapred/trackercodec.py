@@ -1,5 +1,8 @@
 """Between the wire's messages of trackers and the nouns of mapred/tracking.py."""
 
+from collections import OrderedDict
+from typing import Final
+
 from mapred.codec import (
     attempt_from_wire,
     attempt_to_wire,
@@ -21,6 +24,7 @@ from mapred.model import (
     AttemptFailed,
     FetchFailed,
     ForgetJob,
+    JobSpec,
     KillAttempt,
     Launch,
     OutputsReady,
@@ -29,7 +33,10 @@ from mapred.model import (
     TrackerOrder,
 )
 from mapred.tracking import Heartbeat, HeartbeatReply, HeldOutput, Registered, Registration
-from mapred.wire import jobtracker_pb2
+from mapred.wire import jobtracker_pb2, types_pb2
+
+# Jobs that launch at the same time; a spec without its splits has some hundred bytes.
+SPECS_KEPT: Final = 64
 
 
 def registration_to_wire(registration: Registration) -> jobtracker_pb2.RegisterTrackerRequest:
@@ -120,6 +127,8 @@ def event_to_wire(seq: int, event: TrackerEvent) -> jobtracker_pb2.TrackerEvent:
             wire.done.temporary_uri = event.temporary_uri
             wire.done.final_name = event.final_name
             wire.done.further.extend(event.further)
+            if event.took_s is not None:
+                wire.done.took_s = event.took_s
         case AttemptFailed(attempt, failure):
             wire.failed.attempt.CopyFrom(attempt_to_wire(attempt))
             wire.failed.failure.CopyFrom(failure_to_wire(failure))
@@ -142,6 +151,7 @@ def event_from_wire(wire: jobtracker_pb2.TrackerEvent) -> tuple[int, TrackerEven
                 wire.done.temporary_uri,
                 wire.done.final_name,
                 tuple(wire.done.further),
+                wire.done.took_s if wire.done.HasField("took_s") else None,
             )
         case "failed":
             event = AttemptFailed(
@@ -177,12 +187,39 @@ def reply_from_wire(wire: jobtracker_pb2.TrackerOrders) -> HeartbeatReply:
     )
 
 
+class _Specs:
+    """The last ones that were translated: every launch carries its job's."""
+
+    def __init__(self) -> None:
+        # By identity: a job has one object that goes out with all its launches.
+        self._written: OrderedDict[int, tuple[JobSpec, types_pb2.JobSpec]] = OrderedDict()
+        self._read: OrderedDict[bytes, JobSpec] = OrderedDict()
+
+    def on_wire(self, spec: JobSpec) -> types_pb2.JobSpec:
+        if id(spec) not in self._written:
+            self._written[id(spec)] = spec, spec_to_wire(spec)
+            if len(self._written) > SPECS_KEPT:
+                self._written.popitem(last=False)
+        return self._written[id(spec)][1]
+
+    def read(self, wire: types_pb2.JobSpec) -> JobSpec:
+        data = wire.SerializeToString(deterministic=True)
+        if data not in self._read:
+            self._read[data] = spec_from_wire(wire)
+            if len(self._read) > SPECS_KEPT:
+                self._read.popitem(last=False)
+        return self._read[data]
+
+
+_SPECS = _Specs()
+
+
 def order_to_wire(seq: int, order: TrackerOrder) -> jobtracker_pb2.TrackerOrder:
     wire = jobtracker_pb2.TrackerOrder(seq=seq)
     match order:
         case Launch():
             wire.launch.attempt.CopyFrom(attempt_to_wire(order.attempt))
-            wire.launch.spec.CopyFrom(spec_to_wire(order.spec))
+            wire.launch.spec.CopyFrom(_SPECS.on_wire(order.spec))
             if order.split is not None:
                 wire.launch.split.CopyFrom(split_to_wire(order.split))
             wire.launch.maps = order.maps
@@ -206,7 +243,7 @@ def order_from_wire(wire: jobtracker_pb2.TrackerOrder) -> tuple[int, TrackerOrde
             launch = wire.launch
             order = Launch(
                 attempt_from_wire(launch.attempt),
-                spec_from_wire(launch.spec),
+                _SPECS.read(launch.spec),
                 split_from_wire(launch.split) if launch.HasField("split") else None,
                 launch.maps,
                 tuple(output_from_wire(output) for output in launch.outputs),

@@ -1,15 +1,34 @@
 """Fills free slots: whose turn (turns.py), which task (scheduler.py), second attempts
-(speculation.py)."""
+(speculation.py).
+
+A tracker that reports an end gets one more task for each of its slots, to be started there
+without a round trip, if the job whose turn it is has short tasks: of a long one the way there is
+nothing, and it would wait behind others while a slot elsewhere comes free. Of very short ones
+it gets as many as last for `QUEUED_WORK_S`, the time of a round trip or two. What has waited for
+longer than `QUEUED_MAX_S` is taken back when another tracker could start it at once.
+"""
+
+from math import ceil
+from typing import Final
 
 from mapred.jobtracker.book import Book
 from mapred.jobtracker.flow import Flow
-from mapred.jobtracker.jobs import Phase
+from mapred.jobtracker.jobs import Job, Phase
+from mapred.jobtracker.memory import promised_bytes
 from mapred.jobtracker.pools import Pools
 from mapred.jobtracker.quarantine import Quarantine
+from mapred.jobtracker.ready import Draft
 from mapred.jobtracker.scheduler import Field, choose
 from mapred.jobtracker.speculation import Stragglers
 from mapred.jobtracker.trackers import Tracker, Trackers
-from mapred.model import TaskKind
+from mapred.model import AttemptId, TaskKind
+
+# Of a task that takes a second, the way to its tracker is less than a hundredth.
+SHORT_TASK_S: Final = 1.0
+QUEUED_WORK_S: Final = 0.02
+QUEUED_A_SLOT_MAX: Final = 16
+# A queued task of these that hasn't started by then stands behind something slow.
+QUEUED_MAX_S: Final = 0.2
 
 
 class Assigning:
@@ -56,6 +75,40 @@ class Assigning:
                     break
         return launched
 
+    def prefetch(self, draft: Draft, now: float) -> None:
+        """Behind the slots of trackers that have just reported, where it's worth it."""
+        for tracker in draft.reported.values():
+            for kind in TaskKind:
+                while tracker.free(kind) == 0 and self._book.wanting.any(kind):
+                    # Nobody goes before the job whose turn it is.
+                    job = next(self._book.wanting.in_turn(kind, self._pools))
+                    if not tracker.may_queue(kind, _queued_a_slot(job, kind)):
+                        break
+                    task = choose(job, kind, tracker, self.field(), now, behind=True)
+                    if task is None:
+                        break
+                    self._flow.launch(job, task, tracker, now)
+
+    def take_back(self, now: float) -> None:
+        """What waits behind something slow, while it could start elsewhere."""
+        for tracker in list(self._trackers.queueing.values()):
+            for kind in TaskKind:
+                if self._trackers.free[kind]:
+                    for attempt_id in list(tracker.queued[kind]):
+                        self._take_back(attempt_id, now)
+
+    def _take_back(self, attempt_id: AttemptId, now: float) -> None:
+        job = self._book.jobs.get(attempt_id.job_id)
+        attempt = job.live.get(attempt_id) if job else None
+        if job is None or attempt is None or now - attempt.launched_at < QUEUED_MAX_S:
+            return
+        task, usable = job.tasks[attempt_id.kind][attempt_id.index], self.field().usable(job)
+        for other in self._trackers.free[attempt_id.kind].values():
+            wanted = promised_bytes(job.spec, task, other.info)
+            if other.id in usable and other.has_memory(wanted):
+                self._flow.kill(job, attempt, "it waited, and another tracker has a free slot")
+                return
+
     def _by_room(self, kind: TaskKind) -> list[Tracker]:
         return sorted(self._trackers.free[kind].values(), key=lambda t: (-t.free(kind), t.id))
 
@@ -75,3 +128,10 @@ class Assigning:
                         self._flow.launch(job, task, tracker, now)
                         stragglers.launched(task)
                         break
+
+
+def _queued_a_slot(job: Job, kind: TaskKind) -> int:
+    mean_s = job.durations[kind].mean_s
+    if mean_s is None or mean_s >= SHORT_TASK_S:
+        return 0
+    return min(QUEUED_A_SLOT_MAX, max(1, ceil(QUEUED_WORK_S / max(mean_s, 1e-3))))

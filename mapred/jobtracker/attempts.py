@@ -96,8 +96,10 @@ class Attempt:
     final_name: str = ""
     further: tuple[str, ...] = ()
     failure: Failure | None = None
-    # Not journaled: when it was launched (monotonic), and how far it is.
+    # Not journaled: when it was launched (monotonic), whether it waits behind another there
+    # (then `launched_at` is when it began to), and how far it is.
     launched_at: float = 0.0
+    queued: bool = False
     fraction: float = 0.0
     phase: str = ""
 

@@ -3,8 +3,8 @@
 It holds no clock, socket, disk or thread: `now` (monotonic seconds) is an argument, storage is
 touched by whoever performs the actions. After a restart `replay` the journal, then `begin`.
 
-- Everything a method returns is already part of the state; nobody may be told of it before
-  the entries are durable.
+- Everything a method returns is already part of the state. No client may be told of it, no
+  event acknowledged and no action performed before the entries are durable; orders may go out.
 - `check_invariants` may be called after every method.
 """
 
@@ -150,8 +150,11 @@ class JobTracker:
             tracker.jobs.add(output.attempt.job_id)
             self._flow.output_found(output)
         for attempt_id in registration.attempts:
-            if self._flow.running(attempt_id, tracker.id) is None:
+            found = self._flow.running(attempt_id, tracker.id)
+            if found is None:
                 self._flow.order(tracker, KillAttempt(attempt_id, "not wanted any more"))
+            else:
+                found[2].queued = attempt_id in tracker.queued[attempt_id.kind]
         self._flow.announce_all(tracker)
         for job_id in sorted(tracker.jobs - self.book.jobs.keys()):
             self._flow.order(tracker, ForgetJob(job_id))
@@ -376,8 +379,11 @@ class JobTracker:
     def _ready(self, now: float, *, at_tick: bool = False) -> Ready:
         self._endings.look(now, self._wall_ahead_s + now)
         self._flow.announce_outputs()
+        if at_tick:
+            self._assigning.take_back(now)
         if self._draft.entries or self._draft.slots_freed or at_tick:
             self._assigning.assign(now)
+            self._assigning.prefetch(self._draft, now)
             if at_tick and self.settings.speculation:
                 self._assigning.speculate(now)
         self._forget_old()

@@ -2,7 +2,8 @@
 
     news ──> core ──> Ready: entries ──> journal thread (one sync for all that wait)
                              actions ──> thread pool, once the entries are durable
-                             wakes   ──> held heartbeats are answered, once durable
+                             wakes   ──> held heartbeats are answered with orders at once; events
+                                         are acknowledged once durable (receipts.py)
                              changed ──> waiting status calls are answered, once durable
 
 The daemon serves it over gRPC, the embedded engine calls it in its own process.
@@ -12,6 +13,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Final
 
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
@@ -21,6 +23,7 @@ from mapred.jobtracker.core import JobTracker
 from mapred.jobtracker.entries import Entry, JobForgotten, needs_sync
 from mapred.jobtracker.history import History
 from mapred.jobtracker.ready import Action, Ready
+from mapred.jobtracker.receipts import Receipts
 from mapred.jobtracker.segments import ReplacedError
 from mapred.jobtracker.stories import StoryArchive
 from mapred.model import AttemptId, JobSpec, JobStatus, PoolStatus, Priority, TrackerStatus
@@ -35,6 +38,12 @@ STATUS_WAIT_MAX_S: Final = 30.0
 # The journal can't be written: pauses between tries, and when the JobTracker gives up.
 JOURNAL_RETRY_S: Final = 1.0
 JOURNAL_OUTAGE_MAX_S: Final = 600.0
+# Entries that aren't durable yet: with more, orders wait as well. A second's worth.
+UNSAVED_MAX: Final = 5000
+# Entries for which nobody waits are synced together.
+JOURNAL_GATHER_S: Final = 0.01
+# Of a job that goes on, a client that waits for news hears at most so often.
+STATUS_GAP_S: Final = 0.05
 
 
 class Desk:
@@ -63,8 +72,11 @@ class Desk:
         self._unsaved: list[Entry] = []
         # Entries so far, those that must be durable before anybody hears, those that are.
         self._appended = self._required = self._durable = 0
+        self._receipts = Receipts()
         self._saved = asyncio.Event()
         self._to_save = asyncio.Event()
+        # Somebody waits until something is durable.
+        self._hurry = asyncio.Event()
         self._held: dict[str, asyncio.Event] = {}
         self._watched: dict[str, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -157,21 +169,28 @@ class Desk:
         info = registration.info
         log.info("tracker %s registers from %s:%d", info.tracker_id, info.host, info.port)
         self._take(ready)
+        # What an older session of it had open is nobody's any more.
+        self._answer(info.tracker_id)
         await self._settled()
         return registered
 
     async def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
         """Held until there are orders, a newer heartbeat comes, or the interval is over."""
-        session = (heartbeat.tracker_id, heartbeat.incarnation, heartbeat.epoch)
+        tracker_id, incarnation = heartbeat.tracker_id, heartbeat.incarnation
+        session = (tracker_id, incarnation, heartbeat.epoch)
+        older = self._held.pop(tracker_id, None)
         self._take(self.core.heartbeat(heartbeat, self._now()))
-        self._answer(heartbeat.tracker_id)
+        if older is not None:
+            # It brings what there is; this one waits for what comes next.
+            older.set()
         reply = self.core.reply(*session)
-        if not reply.orders and not reply.register_again:
-            await self._hold(heartbeat.tracker_id)
+        self._receipts.took(tracker_id, incarnation, reply.events_seen, self._required)
+        if (older is not None or not reply.orders) and not reply.register_again:
+            await self._hold(tracker_id)
             reply = self.core.reply(*session)
-        # What comes in while this waits isn't durable yet: it's for the next reply.
-        await self._settled()
-        return reply
+        if self._appended - self._durable > UNSAVED_MAX:
+            await self._settled()
+        return replace(reply, events_seen=self._receipts.of(tracker_id, incarnation))
 
     async def _hold(self, tracker_id: str) -> None:
         event = self._held[tracker_id] = asyncio.Event()
@@ -237,10 +256,11 @@ class Desk:
 
     async def status(self, job_id: str, known_version: int, wait_s: float) -> tuple[JobStatus, int]:
         """Raises NoSuchJobError."""
-        deadline = self._now() + min(wait_s, STATUS_WAIT_MAX_S)
+        began = self._now()
         status, version = self.core.status(job_id)
-        while version <= known_version and not status.state.ended:
-            left_s = deadline - self._now()
+        while not status.state.ended:
+            patience_s = STATUS_WAIT_MAX_S if version <= known_version else STATUS_GAP_S
+            left_s = began + min(wait_s, patience_s) - self._now()
             if left_s <= 0:
                 break
             await _within(self._watch(job_id), left_s)
@@ -322,6 +342,7 @@ class Desk:
         position = self._required
         while self._durable < position:
             self._saved.clear()
+            self._hurry.set()
             await self._saved.wait()
 
     async def _keep_journal(self) -> None:
@@ -329,7 +350,9 @@ class Desk:
         loop = asyncio.get_running_loop()
         while True:
             await self._to_save.wait()
+            await _within(self._hurry, JOURNAL_GATHER_S)
             self._to_save.clear()
+            self._hurry.clear()
             batch, self._unsaved = self._unsaved, []
             position = self._appended
             try:
@@ -337,12 +360,15 @@ class Desk:
             except (OSError, MapredError) as error:
                 log.warning("the history can't be written, beginning a new segment: %s", error)
                 position = await self._begin_again()
-            self._durable = position
-            self._saved.set()
+            self._are_durable(position)
             if self._history.overgrown:
                 log.info("the history is long: a new segment begins with a snapshot")
-                self._durable = await self._begin_again()
-                self._saved.set()
+                self._are_durable(await self._begin_again())
+
+    def _are_durable(self, position: int) -> None:
+        self._durable = position
+        self._receipts.durable(position)
+        self._saved.set()
 
     def _save(self, batch: list[Entry]) -> None:
         assert self._history is not None

@@ -92,8 +92,10 @@ class Flow:
     def launch(self, job: Job, task: Task, tracker: Tracker, now: float) -> None:
         attempt_id = task.id.attempt(job.next_number(task, self._book.epoch))
         self.record(AttemptLaunched(attempt_id, tracker.id, tracker.info.host))
-        task.attempts[attempt_id.number].launched_at = now
-        tracker.occupy(attempt_id, promised_bytes(job.spec, task, tracker.info))
+        attempt = task.attempts[attempt_id.number]
+        attempt.launched_at = now
+        promised = promised_bytes(job.spec, task, tracker.info)
+        attempt.queued = not tracker.occupy(attempt_id, promised)
         limit = limit_bytes(job.spec, task, tracker.info)
         tracker.jobs.add(job.id)
         if task.id.kind is TaskKind.MAP:
@@ -110,17 +112,22 @@ class Flow:
     def event(self, tracker: Tracker, event: TrackerEvent, now: float) -> None:
         match event:
             case AttemptDone():
-                self._vacate(tracker, event.attempt)
+                self._vacate(tracker, event.attempt, now)
                 self._done(tracker, event, now)
             case AttemptFailed():
-                self._vacate(tracker, event.attempt)
+                self._vacate(tracker, event.attempt, now)
                 self._failed(tracker, event, now)
             case FetchFailed():
                 self._fetch_failed(tracker, event, now)
 
-    def _vacate(self, tracker: Tracker, attempt_id: AttemptId) -> None:
-        tracker.vacate(attempt_id)
+    def _vacate(self, tracker: Tracker, attempt_id: AttemptId, now: float) -> None:
+        started = tracker.vacate(attempt_id)
         self._draft.slots_freed = True
+        self._draft.reported[tracker.id] = tracker
+        job = self._book.jobs.get(started.job_id) if started else None
+        attempt = job.attempt(started) if job and started else None
+        if attempt is not None:
+            attempt.queued, attempt.launched_at = False, now
 
     def running(self, attempt_id: AttemptId, tracker_id: str) -> tuple[Job, Task, Attempt] | None:
         """The attempt, if its job is known and it runs on that tracker."""
@@ -140,7 +147,9 @@ class Flow:
         if job.phase is not Phase.RUNNING or task.done or task.committing is not None:
             self.record(AttemptMoved(attempt.id, Event.KILLED))
             return
-        job.durations[attempt.id.kind].add(now - attempt.launched_at)
+        # Ends that come together tell nothing of how long each took.
+        took_s = event.took_s if event.took_s is not None else now - attempt.launched_at
+        job.durations[attempt.id.kind].add(took_s)
         counters = counter_list(dict(event.counters))
         if event.output is not None and not event.further:
             self.record(

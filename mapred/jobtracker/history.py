@@ -105,17 +105,20 @@ def segment_number(name: str) -> int | None:
 
 
 def encode(entries: Iterable[Entry]) -> bytes:
-    return b"".join(
-        _line({"entry": type(entry).__name__, **msgspec.to_builtins(entry)}) for entry in entries
-    )
+    return b"".join(map(_entry_line, entries))
+
+
+def _entry_line(entry: Entry) -> bytes:
+    fields = msgspec.json.encode(entry)
+    kind = b'{"entry":"%s"' % type(entry).__name__.encode()
+    return _line(kind + (b"," if len(fields) > 2 else b"") + fields[1:])
 
 
 def encode_segment_start(snapshot: Iterable[Entry]) -> bytes:
-    return encode(snapshot) + _line({"entry": _END_OF_SNAPSHOT})
+    return encode(snapshot) + _line(json.dumps({"entry": _END_OF_SNAPSHOT}).encode())
 
 
-def _line(fields: dict[str, Any]) -> bytes:
-    text = json.dumps(fields, separators=(",", ":")).encode()
+def _line(text: bytes) -> bytes:
     return b"%08x %s\n" % (google_crc32c.value(text), text)
 
 

@@ -19,6 +19,8 @@ def check(book: Book, trackers: Trackers) -> None:
     for tracker in trackers:
         for kind in TaskKind:
             assert tracker.free(kind) >= 0, f"{tracker}: more {kind.name} attempts than slots"
+            queued = tracker.queued[kind]
+            assert not queued or not tracker.free(kind), f"{tracker}: {queued} wait for nothing"
     _check_slots_are_accounted(book, trackers)
     _check_turns(book)
 
@@ -72,3 +74,5 @@ def _check_slots_are_accounted(book: Book, trackers: Trackers) -> None:
             tracker = trackers.live.get(attempt.tracker_id)
             if attempt.state is State.RUNNING and tracker is not None:
                 assert attempt.id in tracker.occupied, f"{attempt.id} runs without a slot"
+                queued = attempt.id in tracker.queued[attempt.id.kind]
+                assert queued is attempt.queued, f"{attempt.id}: queued is {attempt.queued}"

@@ -1,5 +1,6 @@
 """What the core asks of its shell, in this order: make `entries` durable, then perform
-`actions`, answer the heartbeats of `wakes`, and tell those who watch `changed` jobs.
+`actions` and tell those who watch `changed` jobs. The heartbeats of `wakes` are answered at
+once: orders may go out before, acknowledgements may not.
 
 Actions touch storage and are performed outside; each comes back once, as an `Outcome`.
 Repeating one is safe: every action first looks whether it has been done. Actions are done in
@@ -12,6 +13,7 @@ from typing import TypeAlias
 
 from mapred.errors import MapredError
 from mapred.jobtracker.entries import Entry
+from mapred.jobtracker.trackers import Tracker
 from mapred.model import AttemptId, MapOutput
 
 
@@ -93,6 +95,8 @@ class Draft:
         self.changed: set[str] = set()
         # Without an entry: a tracker registered, or a killed attempt is gone.
         self.slots_freed = False
+        # Trackers that have told of an end.
+        self.reported: dict[str, Tracker] = {}
         # Map outputs to tell the reduces of each job, together.
         self.outputs: defaultdict[str, list[MapOutput]] = defaultdict(list)
 
@@ -106,4 +110,5 @@ class Draft:
         self.entries, self.actions = [], []
         self.wakes, self.changed = set(), set()
         self.slots_freed = False
+        self.reported = {}
         return ready

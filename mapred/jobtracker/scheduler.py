@@ -73,30 +73,38 @@ class Field:
         return trusted or fitting
 
 
-def choose(job: Job, kind: TaskKind, tracker: Tracker, field: Field, now: float) -> Task | None:
-    """The task of this job that the tracker's free slot should run, if any."""
+def choose(
+    job: Job, kind: TaskKind, tracker: Tracker, field: Field, now: float, *, behind: bool = False
+) -> Task | None:
+    """The task of this job that the tracker's free slot should run, if any; `behind`: that should
+    follow what runs there, in a place of its queue."""
     usable = field.usable(job)
     if tracker.id not in usable:
         return None
-    if not tracker.has_memory(promised_bytes(job.spec, None, tracker.info)):
+    spare = tracker.following_bytes(kind) if behind else tracker.spare_bytes
+    if promised_bytes(job.spec, None, tracker.info) > spare:
         return None
     if kind is TaskKind.MAP:
-        return _choose_map(job, tracker, usable, field, now)
-    return next(_allowed(job, kind, job.pending[kind], tracker, usable), None)
+        return _choose_map(job, tracker, usable, field, now, spare)
+    return next(_allowed(job, kind, job.pending[kind], tracker, usable, spare), None)
 
 
 def _choose_map(
-    job: Job, tracker: Tracker, usable: Collection[str], field: Field, now: float
+    job: Job, tracker: Tracker, usable: Collection[str], field: Field, now: float, spare: float
 ) -> Task | None:
     pending = job.pending[TaskKind.MAP]
-    again = next(_allowed(job, TaskKind.MAP, pending.again(), tracker, usable), None)
+
+    def first(indexes: Iterable[int]) -> Task | None:
+        return next(_allowed(job, TaskKind.MAP, indexes, tracker, usable, spare), None)
+
+    again = first(pending.again())
     if again is not None:
         return again
-    local = next(_allowed(job, TaskKind.MAP, pending.at(tracker.names), tracker, usable), None)
+    local = first(pending.at(tracker.names))
     if local is not None:
         job.locality_skipped_at = None
         return local
-    for task in _allowed(job, TaskKind.MAP, pending, tracker, usable):
+    for task in _allowed(job, TaskKind.MAP, pending, tracker, usable, spare):
         if field.names.isdisjoint(pending.hosts_of(task.id.index)):
             return task
         if job.locality_skipped_at is None:
@@ -106,12 +114,17 @@ def _choose_map(
 
 
 def _allowed(
-    job: Job, kind: TaskKind, indexes: Iterable[int], tracker: Tracker, usable: Collection[str]
+    job: Job,
+    kind: TaskKind,
+    indexes: Iterable[int],
+    tracker: Tracker,
+    usable: Collection[str],
+    spare: float,
 ) -> Iterator[Task]:
     """The tasks that this tracker may take: not where they failed, if another may."""
     for index in indexes:
         task = job.tasks[kind][index]
-        if not tracker.has_memory(promised_bytes(job.spec, task, tracker.info)):
+        if promised_bytes(job.spec, task, tracker.info) > spare:
             continue
         if tracker.id not in task.failed_on or all(name in task.failed_on for name in usable):
             yield task

@@ -90,7 +90,7 @@ def _rates(job: Job, kind: TaskKind, now: float) -> list[tuple[Attempt, float]]:
     return [
         (attempt, attempt.fraction / max(now - attempt.launched_at, 1e-3))
         for attempt_id, attempt in job.live.items()
-        if attempt_id.kind is kind and attempt.state is State.RUNNING
+        if attempt_id.kind is kind and attempt.state is State.RUNNING and not attempt.queued
     ]
 
 

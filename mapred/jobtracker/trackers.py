@@ -5,10 +5,14 @@ Rules
   register before anything it says counts.
 - An attempt takes a slot from its launch until the tracker has said that it ended: a kill
   order alone frees nothing.
+- Behind the slots there is a queue, for short tasks (assigning.py). The tracker starts what is
+  queued in the order in which it came, so what runs is known here without being told. What is
+  queued is promised its memory when it starts.
 - Trackers that the replayed history knows are expected: they get `dead_after_s` to register.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from math import inf
 
 from blockstore.runtime.liveness import Liveness, State
 from blockstore.runtime.mailbox import Inbox, Outbox
@@ -40,6 +44,8 @@ class Tracker:
         self.occupied: dict[AttemptId, int] = {}
         self._promised_bytes = 0
         self._running = dict.fromkeys(TaskKind, 0)
+        # Of what is occupied, what hasn't started: with the memory that it will be promised.
+        self.queued: dict[TaskKind, dict[AttemptId, int]] = {kind: {} for kind in TaskKind}
         # Who is told when a slot is taken or freed.
         self.on_slots: Callable[[Tracker], None] = lambda _: None
         for attempt in attempts:
@@ -59,18 +65,37 @@ class Tracker:
     def slots(self, kind: TaskKind) -> int:
         return self.info.map_slots if kind is TaskKind.MAP else self.info.reduce_slots
 
-    def occupy(self, attempt: AttemptId, memory_bytes: int = 0) -> None:
+    def occupy(self, attempt: AttemptId, memory_bytes: int = 0) -> bool:
+        """Whether it has a slot; else it is queued."""
         if attempt not in self.occupied:
-            self.occupied[attempt] = memory_bytes
-            self._promised_bytes += memory_bytes
-            self._running[attempt.kind] += 1
+            starts = self.free(attempt.kind) > 0
+            self.occupied[attempt] = 0
+            if starts:
+                self._start(attempt, memory_bytes)
+            else:
+                self.queued[attempt.kind][attempt] = memory_bytes
             self.on_slots(self)
+        return attempt not in self.queued[attempt.kind]
 
-    def vacate(self, attempt: AttemptId) -> None:
-        if attempt in self.occupied:
-            self._promised_bytes -= self.occupied.pop(attempt)
+    def _start(self, attempt: AttemptId, memory_bytes: int) -> None:
+        self.occupied[attempt] = memory_bytes
+        self._promised_bytes += memory_bytes
+        self._running[attempt.kind] += 1
+
+    def vacate(self, attempt: AttemptId) -> AttemptId | None:
+        """The queued attempt that has its slot now, if any."""
+        if attempt not in self.occupied:
+            return None
+        queue = self.queued[attempt.kind]
+        self._promised_bytes -= self.occupied.pop(attempt)
+        following = None
+        if queue.pop(attempt, None) is None:
             self._running[attempt.kind] -= 1
-            self.on_slots(self)
+            following = next(iter(queue), None)
+            if following is not None:
+                self._start(following, queue.pop(following))
+        self.on_slots(self)
+        return following
 
     def running(self, kind: TaskKind) -> int:
         return self._running[kind]
@@ -78,10 +103,26 @@ class Tracker:
     def free(self, kind: TaskKind) -> int:
         return self.slots(kind) - self.running(kind)
 
+    def may_queue(self, kind: TaskKind, depth: int) -> bool:
+        """Whether its slots are all taken, and fewer than so many a slot wait behind them."""
+        return self.free(kind) == 0 and len(self.queued[kind]) < depth * self.slots(kind)
+
+    @property
+    def spare_bytes(self) -> float:
+        """Promised to nobody."""
+        return self.info.memory_bytes - self._promised_bytes if self.info.memory_bytes else inf
+
+    def following_bytes(self, kind: TaskKind) -> float:
+        """What an attempt that follows any that runs is sure to find."""
+        running = [
+            memory
+            for attempt, memory in self.occupied.items()
+            if attempt.kind is kind and attempt not in self.queued[kind]
+        ]
+        return min(running, default=0) if self.info.memory_bytes else inf
+
     def has_memory(self, wanted_bytes: int) -> bool:
-        """Whether so much is promised to nobody else."""
-        spare = self.info.memory_bytes - self._promised_bytes
-        return not self.info.memory_bytes or wanted_bytes <= spare
+        return wanted_bytes <= self.spare_bytes
 
     def fits(self, spec: JobSpec) -> bool:
         return fits(spec, self.info)
@@ -94,6 +135,8 @@ class Trackers:
         self.live: dict[str, Tracker] = {}
         # Those with a free slot: an event finds them without a look at all others.
         self.free: dict[TaskKind, dict[str, Tracker]] = {kind: {} for kind in TaskKind}
+        # Those with something queued.
+        self.queueing: dict[str, Tracker] = {}
         # Rises when a session begins or ends.
         self.version = 0
         self._gone: dict[str, TrackerInfo] = {}
@@ -134,6 +177,10 @@ class Trackers:
                     free[tracker.id] = tracker
                 else:
                     free.pop(tracker.id, None)
+            if any(tracker.queued.values()):
+                self.queueing[tracker.id] = tracker
+            else:
+                self.queueing.pop(tracker.id, None)
 
     def find(self, name: str) -> str | None:
         """The id of a tracker, live or not, that is called so: by id or host:port."""
@@ -153,8 +200,8 @@ class Trackers:
             if tracker := self.live.pop(tracker_id, None):
                 self._gone[tracker_id] = tracker.info
                 self.version += 1
-                for free in self.free.values():
-                    free.pop(tracker_id, None)
+                for listed in (*self.free.values(), self.queueing):
+                    listed.pop(tracker_id, None)
         return dead
 
     def status(self, now: float) -> list[TrackerStatus]:

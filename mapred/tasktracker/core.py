@@ -1,6 +1,7 @@
 """The TaskTracker as a pure machine: orders and what task processes say go in, actions come out.
 
 Rules
+- What has no free slot waits for one (work.py).
 - Every accepted attempt ends in exactly one AttemptDone or AttemptFailed, whatever happens to
   its process. It is in hand until then.
 - Events go into an outbox and are sent again until the JobTracker has them durable. A new
@@ -13,7 +14,7 @@ No clock, process, socket or disk: `now` is an argument, actions are performed b
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from blockstore.runtime.mailbox import Inbox, Outbox
 from mapred.model import (
@@ -34,7 +35,7 @@ from mapred.model import (
     TrackerInfo,
     TrackerOrder,
 )
-from mapred.task.messages import OutputLost, RunTask, TaskDone, TaskFailed, TaskProgress
+from mapred.task.messages import OutputLost, TaskDone, TaskFailed, TaskProgress
 from mapred.tasktracker.actions import (
     Action,
     EndTask,
@@ -47,23 +48,8 @@ from mapred.tasktracker.actions import (
 from mapred.tasktracker.appetite import in_mib, too_large
 from mapred.tasktracker.settings import TaskTrackerSettings
 from mapred.tasktracker.stacks import stuck_stack
-from mapred.tasktracker.workdirs import code_dir, log_dir, work_dir
+from mapred.tasktracker.work import Work, next_to_start, run_task, waits
 from mapred.tracking import Heartbeat, HeartbeatReply, HeldOutput, Registered, Registration
-
-
-@dataclass(slots=True)
-class Work:
-    """One attempt in hand."""
-
-    launch: Launch
-    # The last time that it showed a sign of life, or that it couldn't.
-    moved_at: float
-    stall_s: float
-    progress: TaskProgress = field(default_factory=lambda: TaskProgress(0.0, ""))
-    # Reduces: maps whose output it can't have yet.
-    missing: set[int] = field(default_factory=set)
-    # Why it is being ended: what will be reported when its process is gone.
-    ending: Failure | None = None
 
 
 class TaskTracker:
@@ -86,6 +72,8 @@ class TaskTracker:
         self._inbox: Inbox[TrackerOrder] = Inbox()
         self._outbox: Outbox[TrackerEvent] = Outbox()
         self._actions: list[Action] = []
+        # A slot is or will soon be idle, or something went wrong: events don't wait for others.
+        self.urgent = False
 
     def __repr__(self) -> str:
         return (
@@ -126,6 +114,7 @@ class TaskTracker:
             if attempt in self.work
         )
         self._unsent_progress.clear()
+        self.urgent = False
         return Heartbeat(
             self.info.tracker_id,
             self.info.incarnation,
@@ -154,11 +143,11 @@ class TaskTracker:
                 self._launch(order, now)
             case KillAttempt(attempt, reason):
                 if attempt in self.work:
-                    self._end(attempt, Failure(FailureKind.KILLED, reason, host=self.info.host))
+                    self._kill(attempt, reason, now)
             case OutputsReady():
                 self._outputs(order, now)
             case ForgetJob(job_id):
-                self._forget(job_id)
+                self._forget(job_id, now)
 
     def _launch(self, order: Launch, now: float) -> None:
         attempt = order.attempt
@@ -170,25 +159,32 @@ class TaskTracker:
         if attempt.kind is TaskKind.REDUCE:
             work.missing = set(range(order.maps)) - {o.map_index for o in order.outputs}
         self.work[attempt] = work
-        task = RunTask(
-            attempt,
-            order.spec,
-            work_dir=work_dir(self._work_root, attempt),
-            log_dir=log_dir(self._work_root, attempt),
-            code_dir=code_dir(self._work_root, attempt.job_id, order.spec),
-            tracker_id=self.info.tracker_id,
-            split=order.split,
-            maps=order.maps,
-            outputs=order.outputs,
-        )
-        self._actions.append(StartTask(task))
+        self._start_next(attempt.kind, now)
+
+    def _start_next(self, kind: TaskKind, now: float) -> None:
+        for attempt in next_to_start(self.work, kind, self.info):
+            work = self.work[attempt]
+            work.started_at = work.moved_at = now
+            task = run_task(work.launch, self._work_root, self.info.tracker_id)
+            self._actions.append(StartTask(task))
 
     def _outputs(self, order: OutputsReady, now: float) -> None:
         for attempt, work in self.work.items():
             if attempt.job_id == order.job_id and attempt.kind is TaskKind.REDUCE:
                 work.missing -= {output.map_index for output in order.outputs}
                 work.moved_at = now
-                self._actions.append(SendOutputs(attempt, order.outputs))
+                if work.started:
+                    self._actions.append(SendOutputs(attempt, order.outputs))
+                else:
+                    outputs = (*work.launch.outputs, *order.outputs)
+                    work.launch = replace(work.launch, outputs=outputs)
+
+    def _kill(self, attempt: AttemptId, reason: str, now: float) -> None:
+        failure = Failure(FailureKind.KILLED, reason, host=self.info.host)
+        if self.work[attempt].started:
+            self._end(attempt, failure)
+        else:
+            self._report(attempt, AttemptFailed(attempt, failure), now)
 
     def _end(self, attempt: AttemptId, why: Failure, *, dump_stack: bool = False) -> None:
         """Asks for the end of its process; the report follows when it is gone."""
@@ -197,9 +193,9 @@ class TaskTracker:
             work.ending = why
             self._actions.append(EndTask(attempt, dump_stack))
 
-    def _forget(self, job_id: str) -> None:
+    def _forget(self, job_id: str, now: float) -> None:
         for attempt in [a for a in self.work if a.job_id == job_id]:
-            self._end(attempt, Failure(FailureKind.KILLED, "the job is over", host=self.info.host))
+            self._kill(attempt, "the job is over", now)
         for attempt in [a for a in self.held if a.job_id == job_id]:
             del self.held[attempt]
         self._forgetting.add(job_id)
@@ -230,16 +226,17 @@ class TaskTracker:
         if work is not None and work.ending is None:
             work.missing.add(lost.map_index)
             work.moved_at = now
+            self.urgent = True
             self._outbox.put(FetchFailed(attempt, lost.map_index, lost.attempt_number, lost.reason))
 
-    def finished(self, attempt: AttemptId, done: TaskDone) -> list[Action]:
+    def finished(self, attempt: AttemptId, done: TaskDone, now: float) -> list[Action]:
         """The attempt has done its work; its process is idle."""
         work = self.work.get(attempt)
         if work is None:
             return []
         if work.ending is not None:
             # Too late: it is reported as what it is being ended for.
-            self._report(attempt, AttemptFailed(attempt, work.ending))
+            self._report(attempt, AttemptFailed(attempt, work.ending), now)
             return self._take_actions()
         output = None
         if done.output_path:
@@ -254,12 +251,18 @@ class TaskTracker:
             )
             self.held[attempt] = output
         event = AttemptDone(
-            attempt, done.counters, output, done.temporary_uri, done.final_name, done.further
+            attempt,
+            done.counters,
+            output,
+            done.temporary_uri,
+            done.final_name,
+            done.further,
+            took_s=now - work.started_at if work.started_at is not None else None,
         )
-        self._report(attempt, event, keep_files=output is not None)
+        self._report(attempt, event, now, keep_files=output is not None)
         return self._take_actions()
 
-    def failed(self, attempt: AttemptId, failed: TaskFailed) -> list[Action]:
+    def failed(self, attempt: AttemptId, failed: TaskFailed, now: float) -> list[Action]:
         """The attempt says why it failed; its process ends."""
         work = self.work.get(attempt)
         if work is None:
@@ -273,10 +276,12 @@ class TaskTracker:
             failed.sample,
             self.info.host,
         )
-        self._report(attempt, AttemptFailed(attempt, failure))
+        self._report(attempt, AttemptFailed(attempt, failure), now)
         return self._take_actions()
 
-    def process_gone(self, attempt: AttemptId, how: str, last_words: str) -> list[Action]:
+    def process_gone(
+        self, attempt: AttemptId, how: str, last_words: str, now: float
+    ) -> list[Action]:
         """Its process has ended without a report. `last_words`: the end of its stderr."""
         work = self.work.get(attempt)
         if work is None:
@@ -287,19 +292,28 @@ class TaskTracker:
         if failure.kind is not FailureKind.KILLED:
             words = stuck_stack(last_words) if work.ending else last_words
             failure = replace(failure, traceback=failure.traceback or words)
-        self._report(attempt, AttemptFailed(attempt, failure))
+        self._report(attempt, AttemptFailed(attempt, failure), now)
         return self._take_actions()
 
     def _report(
-        self, attempt: AttemptId, event: AttemptDone | AttemptFailed, *, keep_files: bool = False
+        self,
+        attempt: AttemptId,
+        event: AttemptDone | AttemptFailed,
+        now: float,
+        *,
+        keep_files: bool = False,
     ) -> None:
-        user = self.work.pop(attempt).launch.spec.user
+        work = self.work.pop(attempt)
         self._unsent_progress.discard(attempt)
         self._outbox.put(event)
         failed = isinstance(event, AttemptFailed) and event.failure.kind is not FailureKind.KILLED
-        self._actions.append(KeepLogs(attempt, user, failed))
-        if not keep_files:
+        if work.started:
+            self._actions.append(KeepLogs(attempt, work.launch.spec.user, failed))
+        if work.started and not keep_files:
             self._actions.append(RemoveWork(attempt))
+        self._start_next(attempt.kind, now)
+        alone = not waits(self.work, attempt.kind)
+        self.urgent = self.urgent or alone or isinstance(event, AttemptFailed)
         self._remove_forgotten()
 
     def memory(self, used: Mapping[AttemptId, int]) -> list[Action]:
@@ -323,7 +337,7 @@ class TaskTracker:
         """Ends attempts that stand still; drops jobs that nobody will tell to forget."""
         self._drop_unused(now)
         for attempt, work in list(self.work.items()):
-            if work.missing:
+            if work.missing or not work.started:
                 work.moved_at = now
             elif now - work.moved_at >= work.stall_s:
                 where = f" in phase '{work.progress.phase}'" if work.progress.phase else ""
@@ -343,7 +357,7 @@ class TaskTracker:
             if job_id in used:
                 self._used_at[job_id] = now
             elif now - since >= self.settings.unused_job_s:
-                self._forget(job_id)
+                self._forget(job_id, now)
 
     def _progress_of(self, attempt: AttemptId, work: Work) -> Progress:
         news = work.progress
@@ -355,8 +369,9 @@ class TaskTracker:
 
     def check_invariants(self) -> None:
         """Raises AssertionError when the state contradicts itself."""
-        for attempt in self.work:
+        for attempt, work in self.work.items():
             assert attempt not in self.held, f"{attempt} runs and is held"
+            assert work.started or work.ending is None, f"{attempt} ends and hasn't begun"
         ended = [e.attempt for _, e in self._outbox.pending() if not isinstance(e, FetchFailed)]
         assert len(ended) == len(set(ended)), f"an attempt ended twice: {ended}"
         assert not set(ended) & self.work.keys(), "an ended attempt is still in hand"

@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 # One is held by the JobTracker, a second brings an event; more would tell nothing new.
 OPEN_HEARTBEATS_MAX: Final = 2
+# Events that needn't hurry are told together: a message costs more than what is in it.
+GATHER_S: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class HeartbeatLoop:
         self._registering = False
         self._open = 0
         self._something_new = False
+        # Since when there is something to tell that waits for more.
+        self._gathering_since: float | None = None
         self._next_try_at = 0.0
         self._delays = MASTER_RESTART.delays(random.Random())
         self._unreached_since: float | None = None
@@ -127,7 +131,8 @@ class HeartbeatLoop:
                 self._watch_memory()
                 self._end_families(now)
                 next_tick = now + self._core.settings.tick_s
-            pause = max(0.0, min(next_tick, self._next_try_at or next_tick) - now)
+            wake_at = min(next_tick, self._next_try_at or next_tick, self._gathered_at(next_tick))
+            pause = max(0.0, wake_at - now)
             try:
                 news = self._news.get(timeout=pause) if pause else self._news.get_nowait()
             except queue.Empty:
@@ -156,11 +161,11 @@ class HeartbeatLoop:
             case OutputLost():
                 self._core.output_lost(attempt, said, self._now())
             case TaskDone():
-                self._perform(self._core.finished(attempt, said))
+                self._perform(self._core.finished(attempt, said, self._now()))
             case TaskFailed():
-                self._perform(self._core.failed(attempt, said))
+                self._perform(self._core.failed(attempt, said, self._now()))
             case Gone(how, last_words):
-                self._perform(self._core.process_gone(attempt, how, last_words))
+                self._perform(self._core.process_gone(attempt, how, last_words, self._now()))
         self._something_new = True
 
     # --- talking
@@ -171,8 +176,21 @@ class HeartbeatLoop:
         self._next_try_at = 0.0
         if not self._core.in_session:
             self._register()
-        elif self._open == 0 or (self._something_new and self._open < OPEN_HEARTBEATS_MAX):
+        elif self._open == 0 or (self._must_tell() and self._open < OPEN_HEARTBEATS_MAX):
             self._beat()
+
+    def _must_tell(self) -> bool:
+        if not self._something_new:
+            return False
+        now = self._now()
+        if self._gathering_since is None:
+            self._gathering_since = now
+        return self._core.urgent or now >= self._gathering_since + GATHER_S
+
+    def _gathered_at(self, otherwise: float) -> float:
+        if self._gathering_since is None or self._open >= OPEN_HEARTBEATS_MAX:
+            return otherwise
+        return self._gathering_since + GATHER_S
 
     def _register(self) -> None:
         registration = self._core.registration()
@@ -184,7 +202,7 @@ class HeartbeatLoop:
         )
 
     def _beat(self) -> None:
-        self._something_new = False
+        self._something_new, self._gathering_since = False, None
         self._open += 1
         heartbeat = self._core.heartbeat()
         incarnation = heartbeat.incarnation

@@ -16,9 +16,11 @@ import logging
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, Final, TypeAlias
 
 from mapred.model import PROCESS_FAMILY, AttemptId, TaskKind
@@ -42,6 +44,10 @@ log = logging.getLogger(__name__)
 DRAIN_S: Final = 2.0
 # An idle process ends within milliseconds when told to, unless user code keeps it.
 STOP_S: Final = 1.0
+# Reading /proc costs as much as a task that does nothing.
+WEIGHED_EVERY_S: Final = 0.5
+# Of the pipe to an idle process, which has read all before: so much fits in without a wait.
+FITS_BYTES: Final = 32 * 1024
 # What of stderr goes into a failure.
 LAST_WORDS_BYTES: Final = 4096
 
@@ -75,6 +81,10 @@ class TaskProcess:
     ending: bool = False
     pid: int = 0
     outgoing: "queue.SimpleQueue[Any]" = field(default_factory=queue.SimpleQueue)
+    # When its memory was last looked at, idle.
+    weighed_at: float = 0.0
+    # Held while something goes through the pipe.
+    sending: threading.Lock = field(default_factory=threading.Lock)
     reader: threading.Thread | None = None
 
 
@@ -132,7 +142,7 @@ class Processes:
     def run(self, task: RunTask) -> None:
         """Gives the task to an idle process of its job, or a spare one, or a new one."""
         for folder in (task.work_dir, task.log_dir):
-            os.makedirs(folder, exist_ok=True)
+            _make(folder)
         with self._lock:
             family = task.spec.settings.get(PROCESS_FAMILY, "")
             serves = family or task.attempt.job_id
@@ -142,7 +152,7 @@ class Processes:
                 process.maps_run.add(task.attempt.index)
             process.task = task
             process.idle_since = 0.0
-            process.outgoing.put(task)
+            _hand_over(process, task)
             self._fill_spares()
 
     def send_outputs(self, attempt: AttemptId, more: MoreOutputs) -> None:
@@ -251,7 +261,8 @@ class Processes:
         """Of its own, since a process that doesn't read must not stop the tracker."""
         while (message := process.outgoing.get()) is not None:
             try:
-                process.pipe.send(message)
+                with process.sending:
+                    process.pipe.send(message)
             except OSError:
                 return
             if isinstance(message, Stop):
@@ -280,8 +291,13 @@ class Processes:
 
     def _used_up(self, process: TaskProcess) -> bool:
         # What a family's processes keep is worth more than the leaks of user code cost.
-        used_up = process.tasks_done >= self._settings.tasks_per_process and not process.in_family
-        return used_up or used_bytes(process.pid) > self._settings.idle_process_bytes_max
+        if process.tasks_done >= self._settings.tasks_per_process and not process.in_family:
+            return True
+        now = time.monotonic()
+        if now < process.weighed_at + WEIGHED_EVERY_S:
+            return False
+        process.weighed_at = now
+        return used_bytes(process.pid) > self._settings.idle_process_bytes_max
 
     # --- the nursery's news (nurserylink.Listener)
 
@@ -320,3 +336,28 @@ class Processes:
                 self._link = NurseryLink(self, Nursery(self._child, self._preload))
         for process_id in orphans:
             self.exited(process_id, "the server of task processes died")
+
+
+def _hand_over(process: TaskProcess, task: RunTask) -> None:
+    """Here and now if it surely fits into the pipe: another thread costs more than the message."""
+    data = bytes(ForkingPickler.dumps(task))
+    if len(data) > FITS_BYTES or not process.sending.acquire(blocking=False):
+        process.outgoing.put(task)
+        return
+    try:
+        if process.outgoing.empty():
+            # One that died meanwhile is reported when its end is noticed.
+            with contextlib.suppress(OSError):
+                process.pipe.send_bytes(data)
+        else:
+            process.outgoing.put(task)
+    finally:
+        process.sending.release()
+
+
+def _make(folder: str) -> None:
+    with contextlib.suppress(FileExistsError):
+        try:
+            os.mkdir(folder)
+        except FileNotFoundError:
+            os.makedirs(folder, exist_ok=True)

@@ -104,7 +104,11 @@ class WorkDirs:
                 shutil.rmtree(entry.path, ignore_errors=True)
 
     def remove_attempt(self, attempt: AttemptId) -> None:
-        shutil.rmtree(work_dir(self.root, attempt), ignore_errors=True)
+        try:
+            # Of a short task it is often empty.
+            os.rmdir(work_dir(self.root, attempt))
+        except OSError:
+            shutil.rmtree(work_dir(self.root, attempt), ignore_errors=True)
 
     def remove_job(self, job_id: str) -> None:
         shutil.rmtree(f"{self.root}/{job_id}", ignore_errors=True)

@@ -708,9 +708,12 @@ class AttemptDone(_message.Message):
     TEMPORARY_URI_FIELD_NUMBER: _builtins.int
     FINAL_NAME_FIELD_NUMBER: _builtins.int
     FURTHER_FIELD_NUMBER: _builtins.int
+    TOOK_S_FIELD_NUMBER: _builtins.int
     temporary_uri: _builtins.str
     """URI under _temporary/<attempt>, and the name it gets in the output directory."""
     final_name: _builtins.str
+    took_s: _builtins.float
+    """From its start on the tracker, seconds; absent when it isn't known there."""
     @_builtins.property
     def attempt(self) -> _types_pb2.AttemptId: ...
     @_builtins.property
@@ -732,12 +735,15 @@ class AttemptDone(_message.Message):
         temporary_uri: _builtins.str = ...,
         final_name: _builtins.str = ...,
         further: _abc.Iterable[_builtins.str] | None = ...,
+        took_s: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "output", b"output"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_took_s", b"_took_s", "attempt", b"attempt", "output", b"output", "took_s", b"took_s"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "counters", b"counters", "final_name", b"final_name", "further", b"further", "output", b"output", "temporary_uri", b"temporary_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_took_s", b"_took_s", "attempt", b"attempt", "counters", b"counters", "final_name", b"final_name", "further", b"further", "output", b"output", "temporary_uri", b"temporary_uri", "took_s", b"took_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__took_s: _TypeAlias = _typing.Literal["took_s"]  # noqa: Y015
+    _WhichOneofArgType__took_s: _TypeAlias = _typing.Literal["_took_s", b"_took_s"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__took_s) -> _WhichOneofReturnType__took_s | None: ...
 
 Global___AttemptDone: _TypeAlias = AttemptDone  # noqa: Y015
 

@@ -5,6 +5,7 @@ forgets what wasn't synced.
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from blockstore.runtime.retry import RetryPolicy
@@ -13,6 +14,7 @@ from mapred.jobtracker.committer import Committer
 from mapred.jobtracker.core import JobTracker
 from mapred.jobtracker.entries import Entry, needs_sync
 from mapred.jobtracker.ready import Action, Outcome, Ready
+from mapred.jobtracker.receipts import Receipts
 from mapred.jobtracker.segments import SegmentedHistory
 from mapred.jobtracker.settings import JobTrackerSettings
 from mapred.model import JobSpec, JobStatus
@@ -132,6 +134,7 @@ class JobTrackerHost(Host):
         self._saving = False
         self._bells: dict[str, Future[None]] = {}
         self._watched: dict[str, Future[None]] = {}
+        self._receipts = Receipts()
         core = self._make_core(SETTINGS)
         self.replayed = self._history.load()
         core.replay(self.replayed)
@@ -143,6 +146,7 @@ class JobTrackerHost(Host):
         self._history.begin(core.snapshot())
         self._note_entries(ready.entries)
         self.durable = self._required = self._appended
+        self._receipts.durable(self.durable)
         self.core = core
         self.world.note("jobtracker up", core.epoch)
         self._take(Ready((), ready.actions, ready.wakes, ready.changed))
@@ -211,6 +215,7 @@ class JobTrackerHost(Host):
             await self.world.sleep(self._rng.uniform(0.0005, 0.02))
             self._history.sync()
             self.durable = position
+            self._receipts.durable(position)
             waiting, self._waiting = self._waiting, []
             for at, future in waiting:
                 if at <= position:
@@ -260,20 +265,25 @@ class JobTrackerHost(Host):
     async def serve_register(self, registration: Registration) -> Registered:
         registered, ready = self._running.register(registration, self.world.now)
         self._take(ready)
+        self._ring(registration.info.tracker_id)
         await self._settled()
         return registered
 
     async def serve_heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
-        session = (heartbeat.tracker_id, heartbeat.incarnation, heartbeat.epoch)
+        tracker_id, incarnation = heartbeat.tracker_id, heartbeat.incarnation
+        session = (tracker_id, incarnation, heartbeat.epoch)
+        older = self._bells.pop(tracker_id, None)
         self._take(self._running.heartbeat(heartbeat, self.world.now))
-        self._ring(heartbeat.tracker_id)
+        if older is not None:
+            older.set(None)
         reply = self._running.reply(*session)
-        if not reply.orders and not reply.register_again:
-            bell = self._bells[heartbeat.tracker_id] = Future()
+        self._receipts.took(tracker_id, incarnation, reply.events_seen, self._required)
+        if (older is not None or not reply.orders) and not reply.register_again:
+            bell = self._bells[tracker_id] = Future()
             self.world.later(SETTINGS.heartbeat_interval_s, lambda: bell.set(None))
             await bell
-        await self._settled()
-        return self._running.reply(*session)
+            reply = self._running.reply(*session)
+        return replace(reply, events_seen=self._receipts.of(tracker_id, incarnation))
 
     async def serve_submit(self, spec: JobSpec, request_id: str) -> str:
         core = self._running

@@ -221,7 +221,7 @@ class TaskTrackerHost(Host):
         self.processes.pop(attempt)
         if done.output_path:
             self.outputs[attempt] = output
-        self._perform(self.core.finished(attempt, done))
+        self._perform(self.core.finished(attempt, done, self.world.now))
         if attempt in self.core.work:
             # It was to be ended, and came to its end by itself.
             self.gone(attempt, "exit code 0")
@@ -230,7 +230,7 @@ class TaskTrackerHost(Host):
     def failed(self, attempt: AttemptId, failed: TaskFailed) -> None:
         assert self.core is not None
         self.processes.pop(attempt)
-        self._perform(self.core.failed(attempt, failed))
+        self._perform(self.core.failed(attempt, failed, self.world.now))
         if attempt in self.core.work:
             self.gone(attempt, "exit code 1")
         self.news()
@@ -238,7 +238,7 @@ class TaskTrackerHost(Host):
     def gone(self, attempt: AttemptId, how: str) -> None:
         assert self.core is not None
         self.processes.pop(attempt, None)
-        self._perform(self.core.process_gone(attempt, how, ""))
+        self._perform(self.core.process_gone(attempt, how, "", self.world.now))
         self.news()
 
     # --- what reduces ask

@@ -155,7 +155,7 @@ class Machine:
 
     def gone(self, attempt: AttemptId) -> None:
         if self.tasks.pop(attempt, None):
-            self.act(self.core.process_gone(attempt, "killed by SIGTERM", ""))
+            self.act(self.core.process_gone(attempt, "killed by SIGTERM", "", self.world.now))
 
     def work(self, task: RunTask) -> None:
         attempt = task.attempt
@@ -165,7 +165,7 @@ class Machine:
         if self.world.faults and self.world.rng.random() < 0.06:
             del self.tasks[attempt]
             kind = FailureKind.FAILED
-            self.act(self.core.failed(attempt, TaskFailed(kind, "bad luck")))
+            self.act(self.core.failed(attempt, TaskFailed(kind, "bad luck"), self.world.now))
         elif attempt.kind is TaskKind.MAP:
             path = f"{task.work_dir}/map.data"
             self.disk[path] = attempt
@@ -181,7 +181,7 @@ class Machine:
 
     def finish(self, task: RunTask, done: TaskDone) -> None:
         del self.tasks[task.attempt]
-        self.act(self.core.finished(task.attempt, done))
+        self.act(self.core.finished(task.attempt, done, self.world.now))
 
     def fetch(self, task: RunTask) -> bool:
         """Whether everything is here; complains of what can't be had."""

@@ -15,7 +15,7 @@ from mapred.jobtracker.entries import Entry, JobSubmitted
 from mapred.jobtracker.history import MemoryHistory
 from mapred.jobtracker.segments import ReplacedError
 from mapred.jobtracker.settings import JobTrackerSettings
-from mapred.model import JobSpec, JobState, Launch, Split, TrackerInfo
+from mapred.model import AttemptDone, JobSpec, JobState, Launch, Split, TrackerInfo
 from mapred.storage.local import LocalStorage
 from mapred.tracking import Heartbeat, HeartbeatReply, Registration
 
@@ -134,6 +134,59 @@ def test_nobody_hears_of_a_job_before_it_is_durable(tmp_path: Path) -> None:
 
         await asyncio.wait_for(submitted, WAIT_S)
         assert any(isinstance(entry, JobSubmitted) for entry in history.load())
+        await desk.stop()
+
+    asyncio.run(scenario())
+
+
+def test_orders_do_not_wait_for_the_journal_and_acknowledgements_do(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        history = GatedHistory()
+        desk = await _desk(history, interval_s=0.02)
+        await desk.register(Registration(INFO))
+        await desk.submit(_spec(tmp_path, maps=2), "r")
+        reply = await asyncio.wait_for(_beat(desk), WAIT_S)
+        (_, launch) = reply.orders[0]
+        assert isinstance(launch, Launch)
+        history.gate.clear()
+
+        done = ((1, AttemptDone(launch.attempt)),)
+        reply = await asyncio.wait_for(_beat(desk, orders_seen=1, events=done), WAIT_S)
+
+        assert [type(order) for _, order in reply.orders] == [Launch]
+        assert reply.events_seen == 0, "a crash now would forget it"
+        history.gate.set()
+        while reply.events_seen == 0:
+            reply = await asyncio.wait_for(_beat(desk, orders_seen=2, events=done), WAIT_S)
+        again = JobTracker()
+        again.replay(history.load())
+        (job,) = again.book.jobs.values()
+        assert job.task(launch.attempt.task).winner is not None  # type: ignore[union-attr]
+        await desk.stop()
+
+    asyncio.run(scenario())
+
+
+def test_orders_wait_when_far_too_much_is_not_durable_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mapred.jobtracker.desk.UNSAVED_MAX", 0)
+
+    async def scenario() -> None:
+        history = GatedHistory()
+        desk = await _desk(history, interval_s=0.02)
+        await desk.register(Registration(INFO))
+        await desk.submit(_spec(tmp_path, maps=2), "r")
+        reply = await asyncio.wait_for(_beat(desk), WAIT_S)
+        (_, launch) = reply.orders[0]
+        assert isinstance(launch, Launch)
+        history.gate.clear()
+
+        beat = _beat(desk, orders_seen=1, events=((1, AttemptDone(launch.attempt)),))
+        await asyncio.sleep(0.1)
+        assert not beat.done()
+        history.gate.set()
+        await asyncio.wait_for(beat, WAIT_S)
         await desk.stop()
 
     asyncio.run(scenario())

@@ -28,7 +28,7 @@ def test_a_drained_tracker_ends_what_it_has_and_gets_no_more(master: Master) -> 
     assert a.done("m0.0").said == []
     assert _standing(master)["a"] == ("drained", "")
     b.beat().done("m1.0")
-    assert b.said == ["launch m1.0", "launch m2.0"]
+    assert b.said == ["launch m1.0", "launch m2.0", "launch m3.0"]
 
 
 def test_a_tracker_drains_until_no_reduce_needs_its_map_outputs(master: Master) -> None:

@@ -85,6 +85,56 @@ def test_a_launch_starts_a_task_with_directories_of_its_own(played: Played) -> N
     assert played.core.heartbeat().running == (M0,)
 
 
+def test_what_has_no_slot_starts_when_one_is_free_in_the_order_in_which_it_came(
+    played: Played,
+) -> None:
+    maps = [TaskId("job_1", "m", index).attempt(0) for index in range(4)]
+    started = played.told(*(Launch(attempt, SPEC, Split("file:///in", 0, 1)) for attempt in maps))
+    assert _started(started) == maps[:2]
+
+    played.now = 3.0
+    assert _started(played.core.finished(maps[1], TaskDone({}), 3.0)) == [maps[2]]
+    assert _started(played.core.failed(maps[0], TaskFailed(FailureKind.FAILED, "b"), 4.0)) == [
+        maps[3]
+    ]
+    assert _started(played.core.finished(maps[2], TaskDone({}), 4.5)) == []
+    took = [event.took_s for event in played.events if isinstance(event, AttemptDone)]
+    assert took == [3.0, 1.5]
+
+
+def test_a_queued_attempt_that_is_killed_never_starts_and_waiting_is_no_standing_still(
+    played: Played,
+) -> None:
+    reduces = [TaskId("job_1", "r", index).attempt(0) for index in range(4)]
+    played.told(*(Launch(attempt, SPEC, maps=1) for attempt in reduces))
+    played.told(OutputsReady("job_1", (OUTPUT,)), KillAttempt(reduces[2], "taken back"))
+    (event,) = played.events
+    assert isinstance(event, AttemptFailed)
+    assert (event.attempt, event.failure.kind) == (reduces[2], FailureKind.KILLED)
+
+    ended = {action.attempt for action in played.core.tick(11.0) if isinstance(action, EndTask)}
+    assert ended == set(reduces[:2]), "those that run stand still, and what waits does not"
+    starts = played.core.process_gone(reduces[0], "killed", "", 12.0)
+    (start,) = [action for action in starts if isinstance(action, StartTask)]
+    assert start.task.attempt == reduces[3]
+    assert start.task.outputs == (OUTPUT,), "it came while the attempt waited"
+
+
+def test_an_end_is_told_at_once_when_nothing_waits_for_its_slot(played: Played) -> None:
+    maps = [TaskId("job_1", "m", index).attempt(0) for index in range(4)]
+    played.told(*(Launch(attempt, SPEC, Split("file:///in", 0, 1)) for attempt in maps))
+    urgent = []
+    for attempt in maps:
+        played.core.finished(attempt, TaskDone({}), 1.0)
+        urgent.append(played.core.urgent)
+        played.core.heartbeat()
+    assert urgent == [False, True, True, True]
+
+
+def _started(actions: list[Action]) -> list[AttemptId]:
+    return [action.task.attempt for action in actions if isinstance(action, StartTask)]
+
+
 def test_a_repeated_launch_starts_nothing(played: Played) -> None:
     played.launch(M0)
     again = HeartbeatReply(1, False, 0, ((1, Launch(M0, SPEC)),))
@@ -95,12 +145,12 @@ def test_a_repeated_launch_starts_nothing(played: Played) -> None:
 def test_a_finished_map_holds_its_output_and_tells_where_it_is(played: Played) -> None:
     played.launch(M0)
 
-    assert played.core.finished(M0, TaskDone({("g", "n"): 1}, "/root/data", 9)) == [
+    assert played.core.finished(M0, TaskDone({("g", "n"): 1}, "/root/data", 9), 0.0) == [
         KeepLogs(M0, "me", failed=False)
     ]
 
     output = MapOutput(0, 0, "t", "host", 7, "/root/data", 9)
-    assert played.events == [AttemptDone(M0, {("g", "n"): 1}, output)]
+    assert played.events == [AttemptDone(M0, {("g", "n"): 1}, output, took_s=0.0)]
     assert played.core.registration().held[0].output == output
 
 
@@ -108,13 +158,17 @@ def test_a_finished_reduce_leaves_no_work_directory(played: Played) -> None:
     played.launch(R0)
 
     done = TaskDone({}, temporary_uri="file:///out/_temporary/x", final_name="part-r-00000")
-    assert played.core.finished(R0, done) == [KeepLogs(R0, "me", failed=False), RemoveWork(R0)]
-    assert played.events == [AttemptDone(R0, {}, None, "file:///out/_temporary/x", "part-r-00000")]
+    assert played.core.finished(R0, done, 0.0) == [
+        KeepLogs(R0, "me", failed=False),
+        RemoveWork(R0),
+    ]
+    uri = "file:///out/_temporary/x"
+    assert played.events == [AttemptDone(R0, {}, None, uri, "part-r-00000", took_s=0.0)]
 
 
 def test_events_are_sent_again_until_they_are_acknowledged(played: Played) -> None:
     played.launch(M0)
-    played.core.failed(M0, TaskFailed(FailureKind.FAILED, "bad", "trace"))
+    played.core.failed(M0, TaskFailed(FailureKind.FAILED, "bad", "trace"), 0.0)
     assert len(played.events) == 1
     assert len(played.events) == 1
 
@@ -128,9 +182,9 @@ def test_a_new_session_takes_unacknowledged_events_along_and_numbers_them_anew(
 ) -> None:
     played.launch(M0)
     played.launch(R0)
-    played.core.failed(M0, TaskFailed(FailureKind.FAILED, "bad"))
+    played.core.failed(M0, TaskFailed(FailureKind.FAILED, "bad"), 0.0)
     played.told(events_seen=1)
-    played.core.failed(R0, TaskFailed(FailureKind.FAILED, "worse"))
+    played.core.failed(R0, TaskFailed(FailureKind.FAILED, "worse"), 0.0)
     before = played.core.info.incarnation
 
     played.register()
@@ -167,7 +221,7 @@ def test_a_kill_is_reported_when_the_process_is_gone(played: Played) -> None:
 
     assert played.told(KillAttempt(M0, "not needed")) == [EndTask(M0)]
     assert played.events == []
-    assert played.core.process_gone(M0, "killed by SIGTERM", "words") == [
+    assert played.core.process_gone(M0, "killed by SIGTERM", "words", 0.0) == [
         KeepLogs(M0, "me", failed=False),
         RemoveWork(M0),
     ]
@@ -180,8 +234,8 @@ def test_a_result_that_comes_after_the_kill_is_a_kill(played: Played) -> None:
     played.launch(M0)
     played.told(KillAttempt(M0, "not needed"))
 
-    played.core.finished(M0, TaskDone({}, "/root/data", 9))
-    played.core.process_gone(M0, "killed by SIGTERM", "")
+    played.core.finished(M0, TaskDone({}, "/root/data", 9), 0.0)
+    played.core.process_gone(M0, "killed by SIGTERM", "", 0.0)
 
     (event,) = played.events
     assert isinstance(event, AttemptFailed)
@@ -192,7 +246,7 @@ def test_a_result_that_comes_after_the_kill_is_a_kill(played: Played) -> None:
 def test_a_process_that_dies_fails_its_attempt_with_its_last_words(played: Played) -> None:
     played.launch(M0)
 
-    played.core.process_gone(M0, "killed by SIGSEGV", "Fatal Python error")
+    played.core.process_gone(M0, "killed by SIGSEGV", "Fatal Python error", 0.0)
 
     (event,) = played.events
     assert isinstance(event, AttemptFailed)
@@ -230,7 +284,7 @@ def test_an_attempt_without_progress_is_ended_with_its_stack(played: Played) -> 
         "Thread 0x7 (most recent call first):\n  File y, line 1\n\n"
         "Current thread 0x8 (most recent call first):\n  File x, line 3\n"
     )
-    played.core.process_gone(M0, "killed by SIGTERM", dump)
+    played.core.process_gone(M0, "killed by SIGTERM", dump, 0.0)
     (event,) = played.events
     assert isinstance(event, AttemptFailed)
     assert event.failure.kind is FailureKind.FAILED
@@ -277,11 +331,11 @@ def test_a_reduce_waits_again_after_it_lost_an_output(played: Played) -> None:
 def test_a_forgotten_job_goes_when_its_last_attempt_is_gone(played: Played) -> None:
     played.launch(M0)
     played.launch(R0)
-    played.core.finished(M0, TaskDone({}, "/root/data", 9))
+    played.core.finished(M0, TaskDone({}, "/root/data", 9), 0.0)
 
     assert played.told(ForgetJob("job_1")) == [EndTask(R0)]
     assert played.core.held == {}
-    assert played.core.process_gone(R0, "killed", "") == [
+    assert played.core.process_gone(R0, "killed", "", 0.0) == [
         KeepLogs(R0, "me", failed=False),
         RemoveWork(R0),
         RemoveJob("job_1"),
@@ -290,7 +344,7 @@ def test_a_forgotten_job_goes_when_its_last_attempt_is_gone(played: Played) -> N
 
 def test_a_job_that_nobody_tells_to_forget_goes_by_itself(played: Played) -> None:
     played.launch(R0)
-    played.core.finished(R0, TaskDone({}, temporary_uri="u", final_name="p"))
+    played.core.finished(R0, TaskDone({}, temporary_uri="u", final_name="p"), 0.0)
 
     assert played.core.tick(800.0) == []
     assert played.core.tick(1000.0) == [RemoveJob("job_1")]

@@ -1,0 +1,62 @@
+"""The attempts that a tracker has in hand, and which of them have a slot.
+
+What has none waits, and starts in the order in which it came.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mapred.model import AttemptId, Failure, Launch, TaskKind, TrackerInfo
+from mapred.task.messages import RunTask, TaskProgress
+from mapred.tasktracker.workdirs import code_dir, log_dir, work_dir
+
+
+@dataclass(slots=True)
+class Work:
+    """One attempt in hand."""
+
+    launch: Launch
+    # The last time that it showed a sign of life, or that it couldn't.
+    moved_at: float
+    stall_s: float
+    # When it got a slot; None: it waits for one.
+    started_at: float | None = None
+    progress: TaskProgress = field(default_factory=lambda: TaskProgress(0.0, ""))
+    # Reduces: maps whose output it can't have yet.
+    missing: set[int] = field(default_factory=set)
+    # Why it is being ended: what will be reported when its process is gone.
+    ending: Failure | None = None
+
+    @property
+    def started(self) -> bool:
+        return self.started_at is not None
+
+
+def next_to_start(
+    works: Mapping[AttemptId, Work], kind: TaskKind, info: TrackerInfo
+) -> list[AttemptId]:
+    """As many as there are slots for; `works` in the order in which they came."""
+    slots = info.map_slots if kind is TaskKind.MAP else info.reduce_slots
+    ours = [(attempt, work) for attempt, work in works.items() if attempt.kind is kind]
+    free = slots - sum(work.started for _, work in ours)
+    return [attempt for attempt, work in ours if not work.started][: max(0, free)]
+
+
+def waits(works: Mapping[AttemptId, Work], kind: TaskKind) -> bool:
+    """Whether something has no slot."""
+    return any(not work.started for attempt, work in works.items() if attempt.kind is kind)
+
+
+def run_task(order: Launch, work_root: str, tracker_id: str) -> RunTask:
+    attempt = order.attempt
+    return RunTask(
+        attempt,
+        order.spec,
+        work_dir=work_dir(work_root, attempt),
+        log_dir=log_dir(work_root, attempt),
+        code_dir=code_dir(work_root, attempt.job_id, order.spec),
+        tracker_id=tracker_id,
+        split=order.split,
+        maps=order.maps,
+        outputs=order.outputs,
+    )
