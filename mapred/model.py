@@ -369,9 +369,9 @@ TrackerOrder: TypeAlias = Launch | KillAttempt | OutputsReady | ForgetJob
 
 @dataclass(frozen=True, slots=True)
 class AttemptDone:
-    """A map with reducers has `output`; any other attempt has written `temporary_uri`
-    (under _temporary/<attempt>), which the JobTracker renames to `final_name`. Either may have
-    written `further` files there, whose paths stay the same in the output directory."""
+    """A map with reducers has `output`; any other attempt has written `temporary_uri` (under
+    _temporary/<attempt>), which is renamed to `final_name`. Either may have written `further` files
+    there, whose paths stay the same. `took_s`: from its start on the tracker, if it's known."""
 
     attempt: AttemptId
     counters: Counters = field(default_factory=dict)
@@ -379,7 +379,6 @@ class AttemptDone:
     temporary_uri: str = ""
     final_name: str = ""
     further: tuple[str, ...] = ()
-    # From its start on the tracker. None: it isn't known there.
     took_s: float | None = None
 
 
@@ -391,8 +390,6 @@ class AttemptFailed:
 
 @dataclass(frozen=True, slots=True)
 class FetchFailed:
-    """A reduce could not get a map's output."""
-
     reduce: AttemptId
     map_index: int
     map_attempt_number: int

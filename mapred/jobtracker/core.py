@@ -50,9 +50,9 @@ from mapred.jobtracker.ready import (
 )
 from mapred.jobtracker.settings import JobTrackerSettings
 from mapred.jobtracker.standing import tracker_called, tracker_statuses
+from mapred.jobtracker.stranded import Stranded
 from mapred.jobtracker.trackers import Tracker, Trackers
 from mapred.jobtracker.turns import pool_statuses
-from mapred.jobtracker.waiting import why_waiting
 from mapred.model import (
     AttemptId,
     ForgetJob,
@@ -92,7 +92,7 @@ class JobTracker:
         # Why a submit was refused after it had been taken up, by job id.
         self._refusals: OrderedDict[str, MapredError] = OrderedDict()
         self._wall_ahead_s = 0.0
-        self._stranded_since: dict[str, float] = {}
+        self._stranded = Stranded(self.settings.no_tracker_timeout_s)
 
     def __repr__(self) -> str:
         return (
@@ -357,22 +357,13 @@ class JobTracker:
         self._flow.record(JobForgotten(job_id))
 
     def _look_for_stranded(self, now: float) -> None:
-        field = self._assigning.field()
-        for job in list(self.book.jobs.values()):
-            since = now
-            if field.usable(job):
-                self._stranded_since.pop(job.id, None)
+        jobs, field = list(self.book.jobs.values()), self._assigning.field()
+        for job, reason, given_up in self._stranded.look(jobs, field, self.trackers, now):
+            if given_up:
+                self._endings.fail(job, reason, now)
             else:
-                since = self._stranded_since.setdefault(job.id, now)
-            left_s = self.settings.no_tracker_timeout_s - (now - since)
-            reason = why_waiting(job, field, self.trackers, left_s)
-            if left_s <= 0 and job.phase is Phase.RUNNING:
-                self._endings.fail(job, f"{reason}; waited {now - since:.0f} s", now)
-            elif reason != job.waiting_for:
                 job.waiting_for = reason
                 self._changed(job)
-        for job_id in self._stranded_since.keys() - self.book.jobs.keys():
-            del self._stranded_since[job_id]
 
     # --- every method ends here
 

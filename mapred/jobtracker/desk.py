@@ -17,14 +17,12 @@ from dataclasses import replace
 from typing import Any, Final
 
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
-from mapred.errors import JobFailedError, MapredError
 from mapred.jobtracker.committer import Committer
 from mapred.jobtracker.core import JobTracker
-from mapred.jobtracker.entries import Entry, JobForgotten, needs_sync
+from mapred.jobtracker.entries import Entry, JobForgotten
 from mapred.jobtracker.history import History
+from mapred.jobtracker.journaling import Journal, within
 from mapred.jobtracker.ready import Action, Ready
-from mapred.jobtracker.receipts import Receipts
-from mapred.jobtracker.segments import ReplacedError
 from mapred.jobtracker.stories import StoryArchive
 from mapred.model import AttemptId, JobSpec, JobStatus, PoolStatus, Priority, TrackerStatus
 from mapred.tracking import Heartbeat, HeartbeatReply, Registered, Registration
@@ -35,13 +33,6 @@ log = logging.getLogger(__name__)
 ACTIONS_AT_ONCE: Final = 8
 # A status call is held no longer, whatever the client asks: it asks again.
 STATUS_WAIT_MAX_S: Final = 30.0
-# The journal can't be written: pauses between tries, and when the JobTracker gives up.
-JOURNAL_RETRY_S: Final = 1.0
-JOURNAL_OUTAGE_MAX_S: Final = 600.0
-# Entries that aren't durable yet: with more, orders wait as well. A second's worth.
-UNSAVED_MAX: Final = 5000
-# Entries for which nobody waits are synced together.
-JOURNAL_GATHER_S: Final = 0.01
 # Of a job that goes on, a client that waits for news hears at most so often.
 STATUS_GAP_S: Final = 0.05
 
@@ -64,19 +55,9 @@ class Desk:
         # Jobs whose stories are on their way there.
         self._archiving: set[str] = set()
         self._committer = committer
-        # None: nothing is kept, and everything counts as durable at once.
-        self._history = history
         self._clock = clock
         self._pool = ThreadPoolExecutor(ACTIONS_AT_ONCE, thread_name_prefix="action")
-        self._journal_thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        self._unsaved: list[Entry] = []
-        # Entries so far, those that must be durable before anybody hears, those that are.
-        self._appended = self._required = self._durable = 0
-        self._receipts = Receipts()
-        self._saved = asyncio.Event()
-        self._to_save = asyncio.Event()
-        # Somebody waits until something is durable.
-        self._hurry = asyncio.Event()
+        self._journal = Journal(history, core.snapshot, self._now)
         self._held: dict[str, asyncio.Event] = {}
         self._watched: dict[str, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -92,12 +73,13 @@ class Desk:
             HistoryCorruptError, OSError: the history can't be read or begun.
         """
         try:
-            ready = await self._replay()
+            self.core.replay(await self._journal.load())
+            ready = self.core.begin(self._now(), self._clock.wall())
+            await self._journal.begin()
         except BaseException:
-            self._journal_thread.shutdown(wait=False)
+            self._journal.abandon()
             raise
-        if self._history is not None:
-            self._spawn(self._keep_journal())
+        self._spawn(self._journal.keep())
         self._take(Ready((), ready.actions, ready.wakes, ready.changed))
         self._spawn(self._tick())
         self._keep_stories()
@@ -106,16 +88,6 @@ class Desk:
             oldest = min((*self.core.book.ended, *self.core.book.jobs))
             self._pool.submit(self._archive.sweep, oldest)
 
-    async def _replay(self) -> Ready:
-        loop = asyncio.get_running_loop()
-        if self._history is not None:
-            self.core.replay(await loop.run_in_executor(self._journal_thread, self._history.load))
-        ready = self.core.begin(self._now(), self._clock.wall())
-        if self._history is not None:
-            snapshot = self.core.snapshot()
-            await loop.run_in_executor(self._journal_thread, self._history.begin, snapshot)
-        return ready
-
     async def stop(self) -> None:
         """Saves what is unsaved, and ends."""
         for task in self._tasks:
@@ -123,18 +95,8 @@ class Desk:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for event in (*self._held.values(), *self._watched.values()):
             event.set()
-        if self._history is not None:
-            await asyncio.get_running_loop().run_in_executor(self._journal_thread, self._close)
+        await self._journal.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._journal_thread.shutdown(wait=False)
-
-    def _close(self) -> None:
-        assert self._history is not None
-        try:
-            self._history.append(self._unsaved)
-            self._history.close()
-        except (OSError, MapredError) as error:
-            log.warning("the last entries of the history may be missing: %s", error)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -171,7 +133,7 @@ class Desk:
         self._take(ready)
         # What an older session of it had open is nobody's any more.
         self._answer(info.tracker_id)
-        await self._settled()
+        await self._journal.settled()
         return registered
 
     async def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
@@ -184,18 +146,20 @@ class Desk:
             # It brings what there is; this one waits for what comes next.
             older.set()
         reply = self.core.reply(*session)
-        self._receipts.took(tracker_id, incarnation, reply.events_seen, self._required)
+        self._journal.receipts.took(
+            tracker_id, incarnation, reply.events_seen, self._journal.required
+        )
         if (older is not None or not reply.orders) and not reply.register_again:
             await self._hold(tracker_id)
             reply = self.core.reply(*session)
-        if self._appended - self._durable > UNSAVED_MAX:
-            await self._settled()
-        return replace(reply, events_seen=self._receipts.of(tracker_id, incarnation))
+        if self._journal.lags:
+            await self._journal.settled()
+        return replace(reply, events_seen=self._journal.receipts.of(tracker_id, incarnation))
 
     async def _hold(self, tracker_id: str) -> None:
         event = self._held[tracker_id] = asyncio.Event()
         try:
-            await _within(event, self.core.settings.heartbeat_interval_s)
+            await within(event, self.core.settings.heartbeat_interval_s)
         finally:
             if self._held.get(tracker_id) is event:
                 del self._held[tracker_id]
@@ -216,7 +180,7 @@ class Desk:
         self._take(ready)
         while self.core.preparing(job_id):
             await self._watch(job_id).wait()
-        await self._settled()
+        await self._journal.settled()
         refusal = self.core.refusal(job_id)
         if refusal is not None:
             raise refusal
@@ -227,28 +191,28 @@ class Desk:
         """Raises NoSuchJobError."""
         killed, ready = self.core.kill(job_id, reason, self._now())
         self._take(ready)
-        await self._settled()
+        await self._journal.settled()
         return killed
 
     async def end_attempt(self, attempt: AttemptId, reason: str, *, fail: bool) -> bool:
         """Raises NoSuchJobError, NoSuchAttemptError."""
         ended, ready = self.core.end_attempt(attempt, reason, self._now(), fail=fail)
         self._take(ready)
-        await self._settled()
+        await self._journal.settled()
         return ended
 
     async def set_priority(self, job_id: str, priority: Priority) -> bool:
         """Raises NoSuchJobError."""
         changed, ready = self.core.set_priority(job_id, priority, self._now())
         self._take(ready)
-        await self._settled()
+        await self._journal.settled()
         return changed
 
     async def drain(self, tracker: str, *, drained: bool) -> tuple[str, bool]:
         """The tracker's id, and whether that was new. Raises NoSuchTrackerError."""
         tracker_id, changed, ready = self.core.drain(tracker, self._now(), drained=drained)
         self._take(ready)
-        await self._settled()
+        await self._journal.settled()
         return tracker_id, changed
 
     async def pools(self) -> list[PoolStatus]:
@@ -263,9 +227,9 @@ class Desk:
             left_s = began + min(wait_s, patience_s) - self._now()
             if left_s <= 0:
                 break
-            await _within(self._watch(job_id), left_s)
+            await within(self._watch(job_id), left_s)
             status, version = self.core.status(job_id)
-        await self._settled()
+        await self._journal.settled()
         return status, version
 
     async def jobs(self) -> list[JobStatus]:
@@ -281,7 +245,7 @@ class Desk:
 
     def _take(self, ready: Ready) -> None:
         if ready.entries:
-            self._append(ready.entries)
+            self._journal.append(ready.entries)
             self._keep_stories(ready.entries)
         for action in ready.actions:
             self._spawn(self._perform(action))
@@ -308,7 +272,7 @@ class Desk:
     async def _archived(
         self, archive: StoryArchive, told: dict[str, list[Entry]], forgotten: list[str]
     ) -> None:
-        await self._settled()
+        await self._journal.settled()
         loop = asyncio.get_running_loop()
         for job_id, entries in told.items():
             await loop.run_in_executor(self._pool, archive.keep, job_id, entries)
@@ -318,89 +282,9 @@ class Desk:
             await loop.run_in_executor(self._pool, archive.remove, job_id)
 
     async def _perform(self, action: Action) -> None:
-        await self._settled()
+        await self._journal.settled()
         loop = asyncio.get_running_loop()
         outcome = await loop.run_in_executor(self._pool, self._committer.perform, action)
         if outcome.error is not None:
             log.warning("%s: %s", action, outcome.error)
         self._take(self.core.performed(outcome, self._now()))
-
-    # --- the journal
-
-    def _append(self, entries: tuple[Entry, ...]) -> None:
-        if self._history is None:
-            return
-        self._unsaved += entries
-        for entry in entries:
-            self._appended += 1
-            if needs_sync(entry):
-                self._required = self._appended
-        self._to_save.set()
-
-    async def _settled(self) -> None:
-        """Returns when everything that was said so far and has to be is durable."""
-        position = self._required
-        while self._durable < position:
-            self._saved.clear()
-            self._hurry.set()
-            await self._saved.wait()
-
-    async def _keep_journal(self) -> None:
-        assert self._history is not None
-        loop = asyncio.get_running_loop()
-        while True:
-            await self._to_save.wait()
-            await _within(self._hurry, JOURNAL_GATHER_S)
-            self._to_save.clear()
-            self._hurry.clear()
-            batch, self._unsaved = self._unsaved, []
-            position = self._appended
-            try:
-                await loop.run_in_executor(self._journal_thread, self._save, batch)
-            except (OSError, MapredError) as error:
-                log.warning("the history can't be written, beginning a new segment: %s", error)
-                position = await self._begin_again()
-            self._are_durable(position)
-            if self._history.overgrown:
-                log.info("the history is long: a new segment begins with a snapshot")
-                self._are_durable(await self._begin_again())
-
-    def _are_durable(self, position: int) -> None:
-        self._durable = position
-        self._receipts.durable(position)
-        self._saved.set()
-
-    def _save(self, batch: list[Entry]) -> None:
-        assert self._history is not None
-        self._history.append(batch)
-        self._history.sync()
-
-    async def _begin_again(self) -> int:
-        """A new segment with the state as it is then; the position that it covers."""
-        assert self._history is not None
-        loop = asyncio.get_running_loop()
-        give_up_at = self._now() + JOURNAL_OUTAGE_MAX_S
-        while True:
-            position, snapshot = self._appended, self.core.snapshot()
-            self._unsaved = []
-            try:
-                await loop.run_in_executor(self._journal_thread, self._history.begin, snapshot)
-            except (OSError, MapredError) as error:
-                log.warning("the history still can't be written: %s", error)
-                if isinstance(error, ReplacedError):
-                    # Fenced: whatever this one would still say, the other has not heard.
-                    raise
-                if self._now() >= give_up_at:
-                    raise JobFailedError(f"the history can't be written: {error}") from error
-                await asyncio.sleep(JOURNAL_RETRY_S)
-            else:
-                return position
-
-
-async def _within(event: asyncio.Event, seconds: float) -> None:
-    """Waits for the event, or until the time is over."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass

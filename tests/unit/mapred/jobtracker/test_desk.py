@@ -170,7 +170,7 @@ def test_orders_do_not_wait_for_the_journal_and_acknowledgements_do(tmp_path: Pa
 def test_orders_wait_when_far_too_much_is_not_durable_yet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mapred.jobtracker.desk.UNSAVED_MAX", 0)
+    monkeypatch.setattr("mapred.jobtracker.journaling.UNSAVED_MAX", 0)
 
     async def scenario() -> None:
         history = GatedHistory()
@@ -195,7 +195,7 @@ def test_orders_wait_when_far_too_much_is_not_durable_yet(
 def test_a_history_that_fails_is_begun_again_with_everything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mapred.jobtracker.desk.JOURNAL_RETRY_S", 0.01)
+    monkeypatch.setattr("mapred.jobtracker.journaling.RETRY_S", 0.01)
 
     async def scenario() -> None:
         history = GatedHistory()
