@@ -33,6 +33,7 @@ _FAILURES = {
     FailureKind.KILLED: types_pb2.Failure.KILLED,
     FailureKind.LOST: types_pb2.Failure.LOST,
     FailureKind.FATAL: types_pb2.Failure.FATAL,
+    FailureKind.UNFIT: types_pb2.Failure.UNFIT,
 }
 _FAILURE_KINDS = {number: kind for kind, number in _FAILURES.items()}
 _STATES = {

@@ -45,6 +45,9 @@ class Job:
     # found at run time through `self.ctx.file(path)`.
     files: ClassVar[Sequence[str]] = ()
 
+    # Packages that must be installed where its tasks run, as pip takes them: "pandas>=2".
+    requirements: ClassVar[Sequence[str]] = ()
+
     # What the engine is to know of this kind of job: becomes JobSpec.settings.
     settings: ClassVar[Mapping[str, str]] = {}
 

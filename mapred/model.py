@@ -12,8 +12,7 @@ class TaskKind(Enum):
     MAP = "m"
     REDUCE = "r"
 
-    # Dictionaries are asked by it all the time; there is one object a kind.
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # asked all the time, and there is one object a kind
 
 
 class Priority(Enum):
@@ -41,7 +40,7 @@ _PRIORITY_WEIGHTS: Final = {
 # Of jobs that name none.
 DEFAULT_POOL: Final = "default"
 
-# Schedulers ask for kinds by the million: a look-up costs a tenth of TaskKind(letter).
+# Schedulers ask by the million: a look-up costs a tenth of TaskKind(letter).
 _KIND_OF: Final = {kind.value: kind for kind in TaskKind}
 
 
@@ -190,6 +189,7 @@ class FailureKind(Enum):
     KILLED = "killed"
     LOST = "lost"
     FATAL = "fatal"
+    UNFIT = "unfit"  # the tracker lacks what the job needs
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from mapred.errors import JobDefinitionError, ParamError
 from mapred.formats import check_output
 from mapred.job import Job
 from mapred.model import LAZY_OUTPUT, OUTPUT_PREFIX, SKIPPING
+from mapred.requirements import REQUIREMENTS, check_requirements
 
 _WISHES: Final = ("fail", "skip")
 
@@ -28,6 +29,8 @@ def task_settings(job: type[Job], settings: Mapping[str, Any]) -> dict[str, str]
                 "Take a word other than part"
             )
         found[OUTPUT_PREFIX + name] = check_output(form)
+    if requirements := check_requirements(job.requirements):
+        found[REQUIREMENTS] = requirements
     if skipping := _skipping(settings):
         found[SKIPPING] = skipping
     return found

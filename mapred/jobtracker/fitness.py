@@ -1,8 +1,8 @@
 """Which trackers can run a job at all, and why none can. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
-from mapred.model import JobSpec, TrackerInfo
+from mapred.model import Failure, JobSpec, TrackerInfo
 
 
 def fits(spec: JobSpec, info: TrackerInfo) -> bool:
@@ -26,6 +26,15 @@ def why_none_fits(spec: JobSpec, infos: Collection[TrackerInfo]) -> str:
         f"this client has Python {spec.python_version}, mapred {spec.engine_version}; "
         f"the TaskTrackers have {'; '.join(sorted(versions))}: install the same versions"
     )
+
+
+def unfit_words(failures: Iterable[Failure]) -> str:
+    """What trackers said that lack what a job needs, each of its machine."""
+    hosts: dict[str, set[str]] = {}
+    for failure in failures:
+        hosts.setdefault(failure.reason, set()).add(failure.host)
+    each = [f"{reason}, on {', '.join(sorted(where))}" for reason, where in hosts.items()]
+    return f"no TaskTracker has what the job needs: {'; '.join(each)}. Install it there"
 
 
 def _same_versions(spec: JobSpec, info: TrackerInfo) -> bool:

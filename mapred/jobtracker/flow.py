@@ -18,6 +18,7 @@ from mapred.jobtracker.entries import (
     counter_list,
 )
 from mapred.jobtracker.fetchreports import SILENT_AFTER_S, Verdict
+from mapred.jobtracker.fitness import unfit_words
 from mapred.jobtracker.jobs import Job, Phase
 from mapred.jobtracker.memory import limit_bytes, promised_bytes
 from mapred.jobtracker.quarantine import Quarantine
@@ -212,14 +213,25 @@ class Flow:
         if found is None:
             return
         job, _, attempt = found
+        failure = event.failure
+        if failure.kind is FailureKind.UNFIT:
+            failure = self._unfit(job, tracker, failure)
         move = {
             FailureKind.KILLED: Event.KILLED,
+            FailureKind.UNFIT: Event.KILLED,
             FailureKind.LOST: Event.NODE_LOST,
-        }.get(event.failure.kind, Event.FAILED)
-        self.record(AttemptMoved(attempt.id, move, failure=event.failure))
+        }.get(failure.kind, Event.FAILED)
+        self.record(AttemptMoved(attempt.id, move, failure=failure))
         job.fetch_reports.forget_reduce(attempt.id)
         if move is Event.FAILED:
             self._quarantine.failed(job, tracker.id, self._trackers.live, now)
+
+    def _unfit(self, job: Job, tracker: Tracker, failure: Failure) -> Failure:
+        """Fatal when no tracker is left that may have what the job needs."""
+        unfit = job.unfit | {tracker.id: failure}
+        if any(other.fits(job.spec) and other.id not in unfit for other in self._trackers):
+            return failure
+        return replace(failure, kind=FailureKind.FATAL, reason=unfit_words(unfit.values()))
 
     # --- map outputs get lost and found
 

@@ -110,6 +110,8 @@ class Job:
         self.failures_on: Counter[str] = Counter()
         # Trackers that it is kept away from, if there are others.
         self.avoids: set[str] = set()
+        # Those that lack what it needs, with the reason: they get none of it, whatever else.
+        self.unfit: dict[str, Failure] = {}
         self.ended_attempts: Counter[State] = Counter()
         # All entries so far: a later epoch begins with them.
         self.entries: list[Entry] = [entry]
@@ -217,6 +219,9 @@ class Job:
                     self.avoids.add(attempt.tracker_id)
                 if task.failures >= self.spec.attempts_max:
                     self._exhausted = entry.failure
+            case Event.KILLED if entry.failure and entry.failure.kind is FailureKind.UNFIT:
+                self.unfit[attempt.tracker_id] = entry.failure
+                self.avoids.add(attempt.tracker_id)
             case Event.OUTPUT_LOST if entry.failure is not None:
                 if task.outputs_unfetchable >= OUTPUTS_UNFETCHABLE_MAX:
                     self.failures.append(entry.failure)

@@ -65,8 +65,14 @@ class Field:
         return found[1]
 
     def _best(self, job: Job) -> list[Tracker]:
-        fitting = [tracker for tracker in self.trackers if tracker.fits(job.spec)]
-        trusted = [tracker for tracker in self._trusted if tracker.fits(job.spec)]
+        fitting, trusted = (
+            [
+                tracker
+                for tracker in trackers
+                if tracker.fits(job.spec) and tracker.id not in job.unfit
+            ]
+            for trackers in (self.trackers, self._trusted)
+        )
         for trackers in (trusted, fitting):
             if good := [tracker for tracker in trackers if tracker.id not in job.avoids]:
                 return good

@@ -1,6 +1,6 @@
 """Why nothing of a job runs just now, in words for its user; empty when something does."""
 
-from mapred.jobtracker.fitness import why_none_fits
+from mapred.jobtracker.fitness import unfit_words, why_none_fits
 from mapred.jobtracker.jobs import Job, Phase
 from mapred.jobtracker.scheduler import Field
 from mapred.jobtracker.trackers import Trackers
@@ -17,7 +17,8 @@ def why_waiting(job: Job, field: Field, trackers: Trackers, left_s: float) -> st
     if not field.trackers:
         return f"no TaskTracker is registered (given up in {max(left_s, 0):.0f} s)"
     if not field.usable(job):
-        why = why_none_fits(job.spec, [tracker.info for tracker in field.trackers])
+        infos = [tracker.info for tracker in field.trackers]
+        why = why_none_fits(job.spec, infos) or unfit_words(job.unfit.values())
         return f"{why} (given up in {max(left_s, 0):.0f} s)"
     if job.live:
         return ""

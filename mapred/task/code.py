@@ -7,8 +7,9 @@ from mapred.archive import unpacked
 from mapred.job import Job
 from mapred.jobfile import import_job_file
 from mapred.model import JobSpec
+from mapred.requirements import missing_here
 from mapred.storage import storage_for
-from mapred.task.failure import CodeError
+from mapred.task.failure import CodeError, UnfitError
 
 
 def load_job(spec: JobSpec, parent: Path) -> tuple[type[Job], Path]:
@@ -16,7 +17,10 @@ def load_job(spec: JobSpec, parent: Path) -> tuple[type[Job], Path]:
 
     Raises:
         CodeError: the archive can't be had, or its code fails; the cause is attached.
+        UnfitError: a package that the job requires isn't installed here.
     """
+    if lacks := missing_here(spec.settings):
+        raise UnfitError(f"{spec.job_class} {lacks}")
     try:
         with storage_for(spec.code_uri).open_read(spec.code_uri) as file:
             data = file.read()

@@ -26,6 +26,10 @@ class CodeError(Exception):
     """The job's code can't be had or imported: no other attempt can do better."""
 
 
+class UnfitError(Exception):
+    """This machine lacks what the job needs; another may have it."""
+
+
 class RecordError(Exception):
     """A record that the engine can't take; the message tells the user what to change."""
 
@@ -56,6 +60,8 @@ def failure_of(error: BaseException, place: Place, folder: Path) -> TaskFailed:
         reason = f"{error}: {one_line(cause)}" if cause else str(error)
         trace = user_traceback(cause, folder) if cause else ""
         return TaskFailed(FailureKind.FATAL, reason, trace[:_TRACEBACK_LETTERS])
+    if isinstance(error, UnfitError):
+        return TaskFailed(FailureKind.UNFIT, str(error))
     if isinstance(error, RecordError):
         details = error.details if isinstance(error, ProgramError) else ""
         return TaskFailed(

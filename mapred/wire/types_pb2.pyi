@@ -361,6 +361,8 @@ class Failure(_message.Message):
         """The node is gone: doesn't count."""
         FATAL: Failure._Kind.ValueType  # 3
         """No other attempt can do better (code can't be imported): ends the job."""
+        UNFIT: Failure._Kind.ValueType  # 4
+        """The machine lacks what the job needs: doesn't count, and the job goes elsewhere."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
     FAILED: Failure.Kind.ValueType  # 0
@@ -371,6 +373,8 @@ class Failure(_message.Message):
     """The node is gone: doesn't count."""
     FATAL: Failure.Kind.ValueType  # 3
     """No other attempt can do better (code can't be imported): ends the job."""
+    UNFIT: Failure.Kind.ValueType  # 4
+    """The machine lacks what the job needs: doesn't count, and the job goes elsewhere."""
 
     KIND_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int

@@ -109,7 +109,9 @@ class FakeTracker:
     def failed(
         self, name: str, reason: str = "bad", kind: FailureKind = FailureKind.FAILED
     ) -> "FakeTracker":
-        return self.beat(AttemptFailed(self.running.pop(name), Failure(kind, reason)))
+        return self.beat(
+            AttemptFailed(self.running.pop(name), Failure(kind, reason, host=self.info.host))
+        )
 
     def cannot_fetch(self, reduce: str, map_name: str) -> "FakeTracker":
         index, _, number = map_name[1:].partition(".")
