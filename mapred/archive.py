@@ -9,13 +9,15 @@ import io
 import os
 import shutil
 import stat
+import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from mapred.errors import JobDefinitionError
+from mapred.errors import InputError, JobDefinitionError
 
 # Zip's epoch: the archive must not know when it was made.
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
@@ -81,6 +83,24 @@ def unpacked(data: bytes, sha256: str, parent: Path) -> Path:
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return folder
+
+
+def extracted(archive: Path, target: Path) -> None:
+    """Unpacks what a user sends along, a zip or a tar of any compression, into a new folder.
+
+    Raises:
+        InputError: it is neither, or a path leads out of the folder.
+    """
+    target.mkdir(parents=True)
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as zipped:
+                zipped.extractall(target)
+        else:
+            with tarfile.open(archive) as tarred:
+                tarred.extractall(target, filter="data")
+    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, zlib.error) as error:
+        raise InputError(f"archive {archive} can't be unpacked: {error}") from None
 
 
 def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> None:

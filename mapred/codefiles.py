@@ -3,19 +3,23 @@
 import ast
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from mapred.archive import extracted
 from mapred.errors import JobDefinitionError
 from mapred.job import Job
 from mapred.jobfile import own_modules
 from mapred.usercode import is_engine_module
 
 
-def code_files(job: type[Job], path: Path) -> dict[str, Path]:
-    """The job file, modules of its folder that it imports, and declared files, by name.
+def code_files(job: type[Job], path: Path, scratch: Path) -> dict[str, Path]:
+    """The job file, modules of its folder that it imports, and declared files, by name; archives
+    are unpacked into `scratch`.
 
     Raises:
-        JobDefinitionError: a declared file is missing or outside of the folder.
+        JobDefinitionError: a declared file is missing or outside of the folder, or two have one
+            name.
+        InputError: an archive that isn't one.
     """
     folder = path.parent
     files = {path.name: path}
@@ -33,6 +37,8 @@ def code_files(job: type[Job], path: Path) -> dict[str, Path]:
         files[str(package_file.relative_to(folder))] = package_file
     for declared in job.files:
         files |= _declared(job, declared, folder)
+    for declared in job.archives:
+        files |= _unpacked(job, declared, folder, files, scratch)
     return files
 
 
@@ -79,15 +85,35 @@ def _package_files(files: Mapping[str, Path], folder: Path) -> Iterator[Path]:
                 yield parent / "__init__.py"
 
 
-def _declared(job: type[Job], declared: str, folder: Path) -> dict[str, Path]:
+def _unpacked(
+    job: type[Job], declared: str, folder: Path, others: Mapping[str, Path], scratch: Path
+) -> dict[str, Path]:
+    word, _, alias = declared.partition("#")
+    name = alias or word
+    (archive,) = _declared(job, word, folder, what="archives", a_file=True).values()
+    taken = any(other == name or other.startswith(f"{name}/") for other in others)
+    if taken or not name.replace("/", "") or ".." in PurePosixPath(name).parts:
+        raise JobDefinitionError(
+            f"{job.__name__}.archives: '{declared}' would be unpacked into '{name}', which is no "
+            f"name, or taken. Give it another:  {word}#NAME"
+        )
+    target = scratch / name
+    extracted(archive, target)
+    inside = [file for file in sorted(target.rglob("*")) if file.is_file()]
+    return {f"{name}/{file.relative_to(target)}": file for file in inside}
+
+
+def _declared(
+    job: type[Job], declared: str, folder: Path, *, what: str = "files", a_file: bool = False
+) -> dict[str, Path]:
     path = (folder / declared).resolve()
     if not path.is_relative_to(folder):
         raise JobDefinitionError(
-            f"{job.__name__}.files: '{declared}' is outside of the job file's folder {folder}"
+            f"{job.__name__}.{what}: '{declared}' is outside of the job file's folder {folder}"
         )
-    if path.is_dir():
+    if path.is_dir() and not a_file:
         inside = [file for file in sorted(path.rglob("*")) if file.is_file()]
         return {str(file.relative_to(folder)): file for file in inside}
     if not path.is_file():
-        raise JobDefinitionError(f"{job.__name__}.files: there is no {path}")
+        raise JobDefinitionError(f"{job.__name__}.{what}: there is no {path}")
     return {str(path.relative_to(folder)): path}

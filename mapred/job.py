@@ -45,6 +45,9 @@ class Job:
     # found at run time through `self.ctx.file(path)`.
     files: ClassVar[Sequence[str]] = ()
 
+    # Zips and tars beside the job file, unpacked for its code: self.ctx.file("words.zip/a.txt"),
+    # and of "words.zip#words" self.ctx.file("words/a.txt").
+    archives: ClassVar[Sequence[str]] = ()
     # Packages that must be installed where its tasks run, as pip takes them: "pandas>=2".
     requirements: ClassVar[Sequence[str]] = ()
 

@@ -80,7 +80,8 @@ def plan(
         plans = _input_plans(job, inputs, input_format)
         output_format = check_output(job.output_format)
         further = task_settings(job, settings)
-        archive = packed(code_files(job, path))
+        with tempfile.TemporaryDirectory(prefix="mapred-archives-") as scratch:
+            archive = packed(code_files(job, path, Path(scratch)))
     files = [(input_files(plan.words, default_filesystem), plan) for plan in plans]
     output_uri = _output(output, default_filesystem, code_base)
     splits = splits_of_all(

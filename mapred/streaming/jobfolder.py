@@ -7,15 +7,14 @@
 
 import pprint
 import shutil
-import tarfile
 import tempfile
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from mapred.archive import extracted
 from mapred.errors import InputError
 from mapred.storage import storage_for
 from mapred.storage.uris import scheme_of
@@ -24,7 +23,6 @@ from mapred.streaming.request import Meaning
 
 JOB_FILE: Final = "mapred_streaming_job.py"
 JOB_CLASS: Final = "StreamingJob"
-_ZIPS: Final = (".zip", ".jar")
 
 _TEXT: Final = '''"""Written by `mapred streaming`."""
 
@@ -113,16 +111,7 @@ def _unpacked(word: str, folder: Path) -> None:
             _downloaded(path, local)
         if not local.is_file():
             raise InputError(f"there is no archive {local} to send along")
-        target.mkdir()
-        try:
-            if path.endswith(_ZIPS):
-                with zipfile.ZipFile(local) as archive:
-                    archive.extractall(target)
-            else:
-                with tarfile.open(local) as archive:
-                    archive.extractall(target, filter="data")
-        except (tarfile.TarError, zipfile.BadZipFile, OSError) as error:
-            raise InputError(f"archive {path} can't be unpacked: {error}") from None
+        extracted(local, target)
 
 
 def _parts(word: str) -> tuple[str, str]:

@@ -53,6 +53,8 @@ class Daemon:
 
     def __init__(self, module: str, arguments: list[Any], options: dict[str, Any], log: Path):
         self.log = log
+        # When it is ready.
+        self.address = ""
         words = json.dumps([module, arguments, options])
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
@@ -71,7 +73,8 @@ class Daemon:
         line = stdout.readline() if readable else ""
         if " ready on " not in line:
             raise AssertionError(f"no ready line but {line!r}:\n{self.log.read_text()[-4000:]}")
-        return line.strip().rpartition(" ")[2]
+        self.address = line.strip().rpartition(" ")[2]
+        return self.address
 
     def kill(self) -> None:
         """As a machine dies."""

@@ -141,6 +141,21 @@ def test_a_cluster_that_is_not_there_is_told_soon(loner):
     assert "mapred cluster up" in err
 
 
+@pytest.mark.parametrize("by_option", [False, True])
+def test_there_is_no_silent_fall_back_to_local_mode(loner, by_option):
+    nobody = f"127.0.0.1:{free_port()}"
+    if not by_option:
+        loner.environment["MAPRED_JOBTRACKER"] = nobody
+    options = ["--jobtracker", nobody] if by_option else []
+
+    out, err = loner.mapred("submit", *options, "wordcount.py", "text.txt", "-o", "out", code=1)
+
+    assert f"no JobTracker at {nobody}" in err
+    assert "running on this machine" not in err
+    assert out == ""
+    assert not (loner.home / "out").exists()
+
+
 @pytest.mark.parametrize(
     "words", [["fs", "--namenode", "{}", "ls", "/"], ["job", "--jobtracker", "{}", "list"]]
 )

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -104,6 +105,41 @@ def test_declared_files_travel_and_must_be_inside(here):
         planned()
     Path("count_lines.py").write_text(SOURCE + "    files = ['../..']\n")
     with pytest.raises(JobDefinitionError, match=r"'../..' is outside of the job file's folder"):
+        planned()
+
+
+def test_archives_travel_unpacked_under_their_name_or_another(here):
+    with zipfile.ZipFile("words.zip", "w") as archive:
+        archive.writestr("deep/a.txt", "a")
+    with tarfile.open("model.tar.gz", "w:gz") as archive:
+        archive.add("in.txt")
+    Path("count_lines.py").write_text(
+        SOURCE + "    archives = ['words.zip', 'model.tar.gz#model/v1']\n"
+    )
+    assert names_in_archive(planned()) == [
+        "count_lines.py",
+        "model/v1/in.txt",
+        "words.zip/deep/a.txt",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("archives", "why"),
+    [
+        ("['none.zip']", r"Count.archives: there is no .*/none.zip"),
+        ("['in.txt']", "in.txt can't be unpacked"),
+        ("['bad.zip#count_lines.py']", "'count_lines.py', which is no name, or taken"),
+        ("['bad.zip#..']", r"'\.\.', which is no name"),
+        ("['climbs.tar']", "can't be unpacked.*outside"),
+    ],
+)
+def test_archives_that_can_not_be_sent_are_refused(here, archives, why):
+    with zipfile.ZipFile("bad.zip", "w") as archive:
+        archive.writestr("a", "a")
+    with tarfile.open("climbs.tar", "w") as archive:
+        archive.add("in.txt", arcname="../in.txt")
+    Path("count_lines.py").write_text(f"{SOURCE}    archives = {archives}\n")
+    with pytest.raises(RefusedError, match=why):
         planned()
 
 

@@ -60,20 +60,18 @@ def _streamed(outputs, partition, folder):
     return Groups(merged(segments, TINY, folder))
 
 
-def test_two_thousand_maps_of_five_hundred_partitions_need_few_descriptors(
-    tmp_path, few_descriptors
-):
+def test_5000_by_1000_tiny_partitions_do_not_exhaust_descriptors(tmp_path, few_descriptors):
     frame = to_frame(rows_of(["a", "b"], [1, 2]))
     path = tmp_path / "map.data"
-    path.write_bytes(frame * 500)
-    write_index(path, [SegmentRange(at * len(frame), len(frame), 2) for at in range(500)])
-    here = [output(at, tracker="here", path=str(path)) for at in range(1000)]
-    there = Trackers({(at, 0): frame for at in range(1000, 2000)})
+    path.write_bytes(frame * 1000)
+    write_index(path, [SegmentRange(at * len(frame), len(frame), 2) for at in range(1000)])
+    here = [output(at, tracker="here", path=str(path)) for at in range(2500)]
+    there = Trackers({(at, 0): frame for at in range(2500, 5000)})
     # Room for a few: the others lie on disk until they are merged.
-    shuffle = shuffle_of(tmp_path, there, 2000, budget_bytes=10 * len(frame))
-    shuffle.announce((*here, *(output(at) for at in range(1000, 2000))))
+    shuffle = shuffle_of(tmp_path, there, 5000, budget_bytes=10 * len(frame))
+    shuffle.announce((*here, *(output(at) for at in range(2500, 5000))))
     groups = Groups(merged(shuffle.fetched(), TINY, tmp_path))
-    assert {key: sum(values) for key, values in groups} == {"a": 2000, "b": 4000}
+    assert {key: sum(values) for key, values in groups} == {"a": 5000, "b": 10000}
 
 
 def test_a_key_with_half_of_all_records_streams(tmp_path):
