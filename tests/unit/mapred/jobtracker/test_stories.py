@@ -118,6 +118,7 @@ def test_what_a_death_left_of_forgotten_jobs_is_swept_at_the_next_start(tmp_path
         history, archive = MemoryHistory(), KeptStories()
         desk = await _desk(history, archive)
         job_id = await _killed_job(desk, tmp_path)
+        assert await asyncio.to_thread(archive.news.wait, WAIT_S)
         await desk.stop()
         archive.kept["job_20000101000000_0001"] = archive.kept["job_20990101000000_0001"] = []
 
