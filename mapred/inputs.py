@@ -131,7 +131,7 @@ def splits_of_all(
     for files, plan in inputs:
         found, sizes = [], []
         for file in files:
-            cuts = list(_cut(file, plan, split_bytes or split_bytes_for(total), not split_bytes))
+            cuts = list(_cut(file, plan, split_bytes or split_bytes_for(total)))
             found += cuts
             sizes += [file.length] * len(cuts)
         if combine and may_be_combined(plan.format):
@@ -143,7 +143,7 @@ def splits_of_all(
     return (Split(files[0].uri, 0, 0, format=plan.format, input=plan.name),)
 
 
-def _cut(file: InputFile, plan: InputPlan, split_bytes: int, blocks: bool) -> Iterator[Split]:
+def _cut(file: InputFile, plan: InputPlan, split_bytes: int) -> Iterator[Split]:
     if not file.length:
         return
     storage = storage_for(file.uri)
@@ -151,7 +151,6 @@ def _cut(file: InputFile, plan: InputPlan, split_bytes: int, blocks: bool) -> It
         file.uri,
         storage,
         split_bytes=split_bytes,
-        block_splits=blocks,
         input_format=plan.format,
     ):
         yield replace(split, input=plan.name)

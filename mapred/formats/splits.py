@@ -1,8 +1,7 @@
 """How files are cut into splits.
 
-- A file with known places of its bytes (the block store) is cut at block borders, so that
-  each split has hosts where it is local; a block larger than a size asked for is cut evenly.
-- A file without places is cut evenly into splits of at most the wanted size.
+- A file is cut at the borders of its blocks, so that each split has hosts where it is local, and
+  blocks evenly into splits of at most the wanted size. A file without places is one block.
 - A format that can't be cut anywhere says itself where (`pieces`); a split's hosts are those
   of the block that has most of it.
 - A compressed file is one split: its middle can't be read without its beginning.
@@ -20,14 +19,18 @@ from mapred.storage.port import Extent, Storage
 
 # Without another wish: as many splits as keep a dozen workers busy, none so small that
 # starting its task costs more than its work, none so large that it doesn't fit a map's buffers.
+# A store's block is larger: as one split it would be spilled in parts, and written twice.
 SPLITS_WANTED: Final = 16
+# From here on splits grow: what a JobTracker keeps of a task must not become the job's size.
+_SPLITS_MAX: Final = 4096
 _SPLIT_BYTES_MIN: Final = 2 * 1024 * 1024
 _SPLIT_BYTES_MAX: Final = 32 * 1024 * 1024
 
 
 def split_bytes_for(total_bytes: int) -> int:
     """A size that depends on the input alone, so that a job's splits are the same anywhere."""
-    return max(_SPLIT_BYTES_MIN, min(_SPLIT_BYTES_MAX, -(-total_bytes // SPLITS_WANTED)))
+    even = -(-total_bytes // SPLITS_WANTED)
+    return max(_SPLIT_BYTES_MIN, min(_SPLIT_BYTES_MAX, even), -(-total_bytes // _SPLITS_MAX))
 
 
 def even_pieces(length: int, piece_bytes: int) -> list[tuple[int, int]]:
@@ -39,12 +42,8 @@ def even_pieces(length: int, piece_bytes: int) -> list[tuple[int, int]]:
     return [(start, end - start) for start, end in pairwise(places)]
 
 
-def cut(
-    uri: str, storage: Storage, *, split_bytes: int, block_splits: bool, input_format: str
-) -> Iterator[Split]:
+def cut(uri: str, storage: Storage, *, split_bytes: int, input_format: str) -> Iterator[Split]:
     """The splits of one file, none of them empty.
-
-    With `block_splits` a block whose hosts are known is one split, whatever its size.
 
     Raises:
         InputError: the format says where to cut, and can't read the file.
@@ -54,16 +53,11 @@ def cut(
     if is_compressed(uri):
         yield Split(uri, 0, length, _hosts(extents, 0, length), input_format)
     elif own := _cut_by_format(input_format):
-        # As large as the blocks where those have places.
-        block = max((one.length for one in extents if one.hosts), default=0)
-        wanted = block if block_splits and block else split_bytes
-        for start, size in own.pieces(uri, length, storage, wanted):
+        for start, size in own.pieces(uri, length, storage, split_bytes):
             yield Split(uri, start, size, _hosts(extents, start, size), input_format)
     else:
         for extent in extents:
-            whole = block_splits and extent.hosts
-            size = extent.length if whole else split_bytes
-            for start, part in even_pieces(extent.length, size):
+            for start, part in even_pieces(extent.length, split_bytes):
                 yield Split(uri, extent.start + start, part, extent.hosts, input_format)
 
 

@@ -9,11 +9,7 @@ STORAGE = LocalStorage()
 
 def splits_of(path, word, split_bytes):
     uri = f"file://{path}"
-    return list(
-        cut(
-            uri, STORAGE, split_bytes=split_bytes, block_splits=True, input_format=check_input(word)
-        )
-    )
+    return list(cut(uri, STORAGE, split_bytes=split_bytes, input_format=check_input(word)))
 
 
 def records_by_split(path, word, split_bytes=1 << 30):

@@ -19,26 +19,25 @@ class Placed:
         return self._extents
 
 
-def splits(extents, split_bytes, *, uri="bs://n:1/f", block_splits=True):
+def splits(extents, split_bytes, *, uri="bs://n:1/f"):
     return list(
         cut(
             uri,
             Placed(extents),
             split_bytes=split_bytes,
-            block_splits=block_splits,
             input_format="text",
         )
     )
 
 
-def test_a_block_with_hosts_is_one_split():
-    assert splits(BLOCKS, 10) == [
+def test_a_block_no_larger_than_a_split_is_one():
+    assert splits(BLOCKS, 100) == [
         Split("bs://n:1/f", extent.start, extent.length, extent.hosts) for extent in BLOCKS
     ]
 
 
 def test_a_split_never_crosses_a_block_border():
-    assert [(split.start, split.length) for split in splits(BLOCKS, 60, block_splits=False)] == [
+    assert [(split.start, split.length) for split in splits(BLOCKS, 60)] == [
         (0, 50),
         (50, 50),
         (100, 50),
@@ -61,7 +60,7 @@ def test_splits_of_a_file_are_even_and_join_up(length, split_bytes):
 
 
 def test_a_compressed_file_is_one_split():
-    [split] = splits(BLOCKS, 10, uri="bs://n:1/f.gz", block_splits=False)
+    [split] = splits(BLOCKS, 10, uri="bs://n:1/f.gz")
     assert (split.start, split.length, split.hosts) == (0, 230, ("a", "b"))
 
 
@@ -69,3 +68,5 @@ def test_the_size_of_splits_follows_the_input_between_two_limits():
     assert split_bytes_for(1000) == 2 * MIB
     assert split_bytes_for(160 * MIB) == 10 * MIB
     assert split_bytes_for(10_000 * MIB) == 32 * MIB
+    # No more than 4,096 of them.
+    assert split_bytes_for(1_000_000 * MIB) == 1_000_000 * MIB // 4096
