@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from mapred.errors import ParamError
 from mapred.model import (
     DEFAULT_POOL,
     AttemptId,
@@ -64,6 +65,17 @@ def priority_to_wire(priority: Priority) -> types_pb2.Priority.ValueType:
 def priority_from_wire(wire: types_pb2.Priority.ValueType) -> Priority:
     """One that isn't known here comes from a newer client: normal."""
     return _PRIORITIES_BY_NUMBER.get(wire, Priority.NORMAL)
+
+
+def priority_wished(wire: types_pb2.Priority.ValueType) -> Priority:
+    """Of who wants to change one.
+
+    Raises:
+        ParamError: it isn't known here, and another would be wrong.
+    """
+    if wire not in _PRIORITIES_BY_NUMBER:
+        raise ParamError(f"priority {wire} isn't known to this JobTracker: update it first")
+    return _PRIORITIES_BY_NUMBER[wire]
 
 
 def attempt_to_wire(attempt: AttemptId) -> types_pb2.AttemptId:

@@ -2,9 +2,12 @@
 
 The driver writes a state once and only when it changed; a task process reads it once and
 keeps the last one, since its next task most likely wants the same. Both know it by its
-SHA-256: a task that reads other bytes fails instead of computing with them.
+SHA-256: a task that reads other bytes fails instead of computing with them. A small state
+travels in the settings themselves, and no file is written or read for it.
 """
 
+import base64
+import binascii
 import hashlib
 import threading
 from collections.abc import Mapping
@@ -12,11 +15,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mapred.iterative.packed import pack, unpack
-from mapred.model import PROCESS_FAMILY
+from mapred.model import PROCESS_FAMILY, TRANSIENT_OUTPUT
 from mapred.storage import storage_for
 from mapred.storage.port import Storage
 
 _PREFIX: Final = "loop."
+# The JobTracker writes settings into its journal and keeps those of jobs that have ended.
+INLINE_BYTES_MAX: Final = 8 * 1024
 
 
 class StateError(OSError):
@@ -25,10 +30,11 @@ class StateError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A state that tasks can read."""
+    """A state that tasks can read: in a file, or right here as base64."""
 
     uri: str
     sha256: str
+    inline: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,8 @@ class RoundSettings:
 
     def settings(self) -> dict[str, str]:
         return {
+            TRANSIENT_OUTPUT: "true",
+            f"{_PREFIX}state_inline": self.state.inline,
             f"{_PREFIX}state_uri": self.state.uri,
             f"{_PREFIX}state_sha256": self.state.sha256,
             f"{_PREFIX}round": str(self.number),
@@ -62,21 +70,24 @@ def round_settings(settings: Mapping[str, str]) -> RoundSettings | None:
     if uri is None:
         return None
     return RoundSettings(
-        Sent(uri, settings[f"{_PREFIX}state_sha256"]),
+        Sent(uri, settings[f"{_PREFIX}state_sha256"], settings[f"{_PREFIX}state_inline"]),
         int(settings[f"{_PREFIX}round"]),
         settings[f"{_PREFIX}lineage"],
         int(settings[f"{_PREFIX}pinned_bytes"]),
     )
 
 
-def send(state: Any, directory: str, storage: Storage) -> Sent:
-    """Makes the state readable below `directory`; costs nothing when it is there already.
+def send(state: Any, directory: str, storage: Storage, *, inline_max: int = 0) -> Sent:
+    """Makes the state readable: inline if it's so small, else below `directory`, which costs
+    nothing when it is there already.
 
     Raises:
         PackedError: the state has a part that can't be packed.
     """
     data = pack(state)
     digest = hashlib.sha256(data).hexdigest()
+    if len(data) <= inline_max:
+        return Sent("", digest, base64.b64encode(data).decode())
     uri = f"{directory}/state-{digest}"
     try:
         if storage.stat(uri).length == len(data):
@@ -100,10 +111,15 @@ def read(sent: Sent, storage: Storage, *, copy: bool = False) -> Any:
         StateError: the file has other bytes.
     """
     with storage.open_read(sent.uri) as file:
-        data = file.read()
+        return _unpacked(sent, file.read(), copy=copy)
+
+
+def _unpacked(sent: Sent, data: bytes, *, copy: bool) -> Any:
     digest = hashlib.sha256(data).hexdigest()
     if digest != sent.sha256:
-        raise StateError(f"{sent.uri} has {len(data)} bytes of another hash: {digest}")
+        raise StateError(
+            f"{sent.uri or 'the state'} has {len(data)} bytes of another hash: {digest}"
+        )
     return unpack(data, copy=copy)
 
 
@@ -118,9 +134,19 @@ class Receiver:
     def receive(self, sent: Sent) -> Any:
         with self._lock:
             if sent.sha256 != self._sha256:
-                self._state = read(sent, storage_for(sent.uri))
+                self._state = _received(sent)
                 self._sha256 = sent.sha256
             return self._state
+
+
+def _received(sent: Sent) -> Any:
+    if not sent.inline:
+        return read(sent, storage_for(sent.uri))
+    try:
+        data = base64.b64decode(sent.inline, validate=True)
+    except binascii.Error as error:
+        raise StateError(f"the state in the settings is damaged: {error}") from None
+    return _unpacked(sent, data, copy=False)
 
 
 # One a task process: what it keeps is for the next task of the same round.

@@ -1,6 +1,6 @@
 """The driver of a loop: one submitted job a round, on whatever engine there is.
 
-    OUTPUT/_loop/<lineage>/state-<sha256>    the state that this round's tasks see
+    OUTPUT/_loop/<lineage>/state-<sha256>    the state that this round's tasks see, if it's large
     OUTPUT/_loop/<lineage>/round-000003/     this round's output, removed when it was used
     OUTPUT/_checkpoints/                     checkpoint.py; the last state stays there
     OUTPUT/part-r-00000                      the result, in the job's output format
@@ -14,8 +14,9 @@ The round of a driver that died may still run then; it has a lineage, and so a p
 import json
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
@@ -23,7 +24,7 @@ from mapred.engine import Engine
 from mapred.errors import JobDefinitionError, JobFailedError, JobKilledError
 from mapred.formats import output_format
 from mapred.formats.packed import read_pairs
-from mapred.iterative.broadcast import RoundSettings, send
+from mapred.iterative.broadcast import INLINE_BYTES_MAX, RoundSettings, Sent, send
 from mapred.iterative.checkpoint import Checkpoint, Checkpoints, RoundRecord, origin_of, stored
 from mapred.iterative.conditions import Stop, verdict
 from mapred.iterative.loop import IterativeJob, LoopContext, Round, check_loop
@@ -38,6 +39,8 @@ SUCCESS: Final = "_SUCCESS"
 PACKED: Final = "packed"
 # One call waits this long for news of a round.
 NEWS_WAIT_S: Final = 5.0
+# Removals that may lag behind the rounds.
+SWEEPING_MAX: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,10 @@ class Loop:
         self._records: list[RoundRecord] = []
         self._resumed: Checkpoint | None = None
         self._counters: Counter[tuple[str, str]] = Counter()
+        # What this round's tasks are sent, if the last round has sent it already.
+        self._sent: Sent | None = None
+        self._sweeper = ThreadPoolExecutor(1, thread_name_prefix=f"{lineage}-sweeper")
+        self._sweeping: deque[Future[bool]] = deque()
         self._lock = threading.Lock()
         # Guarded by the lock.
         self._running = ""
@@ -192,7 +199,7 @@ class Loop:
 
     def _round(self, number: int, state: Any) -> Any:
         """Submits the round, waits for its end, and makes the next state of its output."""
-        sent = send(state, self._place(), self._storage)
+        sent = self._sent or self._send(state)
         loop = RoundSettings(sent, number, self._lineage, self._job.pinned_bytes, self._family)
         output_uri = self._place(f"round-{number:06d}")
         settings = {k: v for k, v in self._spec.settings.items() if k != LOOP_SETTING}
@@ -210,10 +217,20 @@ class Loop:
         status = self._follow(number, self._submit(spec))
         self._counters.update(status.counters)
         next_state = self._job.step(state, self._pairs(status))
-        self._storage.delete(output_uri)
-        if send(next_state, self._place(), self._storage) != sent:
-            self._storage.delete(sent.uri)
+        self._sweep(output_uri)
+        self._sent = self._send(next_state)
+        if sent.uri and sent != self._sent:
+            self._sweep(sent.uri)
         return next_state
+
+    def _send(self, state: Any) -> Sent:
+        return send(state, self._place(), self._storage, inline_max=INLINE_BYTES_MAX)
+
+    def _sweep(self, uri: str) -> None:
+        """Removes what nobody needs any more, beside the next round."""
+        while len(self._sweeping) >= SWEEPING_MAX:
+            wait([self._sweeping.popleft()])
+        self._sweeping.append(self._sweeper.submit(self._storage.delete, uri))
 
     def _submit(self, spec: JobSpec) -> str:
         self._raise_if_killed()
@@ -294,6 +311,8 @@ class Loop:
 
     def _tidy_up(self) -> None:
         """Leaves only what somebody may want; an output directory with nothing in it goes, too."""
+        # Waits for what is being removed; what failed there goes with the whole.
+        self._sweeper.shutdown()
         self._storage.delete(self._scratch)
         try:
             if not self._storage.entries(self._spec.output_uri):

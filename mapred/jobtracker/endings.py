@@ -21,7 +21,14 @@ from mapred.jobtracker.jobs import Job, Phase
 from mapred.jobtracker.ready import Draft, Outcome, PrepareOutput, PublishOutput, RemoveOutput
 from mapred.jobtracker.settings import JobTrackerSettings
 from mapred.jobtracker.trackers import Trackers
-from mapred.model import Failure, FailureKind, ForgetJob, JobState, TaskKind
+from mapred.model import (
+    TRANSIENT_OUTPUT,
+    Failure,
+    FailureKind,
+    ForgetJob,
+    JobState,
+    TaskKind,
+)
 
 
 class Endings:
@@ -51,7 +58,9 @@ class Endings:
         """Asks again for what a new job, or a new epoch, must have done."""
         if job.phase is Phase.PREPARING:
             self._in_flight.add(job.id)
-            self._draft.actions.append(PrepareOutput(job.id, job.spec.output_uri, job.spec.user))
+            uri, user = job.spec.output_uri, job.spec.user
+            transient = TRANSIENT_OUTPUT in job.spec.settings
+            self._draft.actions.append(PrepareOutput(job.id, uri, user, transient))
         self._unseen[job.id] = None
         if job.phase is Phase.ENDING:
             job.ending_since = now
@@ -114,7 +123,8 @@ class Endings:
         self._in_flight.add(job.id)
         uri, user = job.spec.output_uri, job.spec.user
         if job.verdict is JobState.SUCCEEDED:
-            self._draft.actions.append(PublishOutput(job.id, uri, success_text(job, wall_s), user))
+            text = "" if TRANSIENT_OUTPUT in job.spec.settings else success_text(job, wall_s)
+            self._draft.actions.append(PublishOutput(job.id, uri, text, user))
         else:
             self._draft.actions.append(RemoveOutput(job.id, uri, user))
 

@@ -53,7 +53,7 @@ class JobTrackerServicer(jobtracker_pb2_grpc.JobTrackerServicer):
         )
 
     async def SetPriority(self, request: pb.SetPriorityRequest, _: Any) -> pb.SetPriorityReply:
-        priority = codec.priority_from_wire(request.priority)
+        priority = codec.priority_wished(request.priority)
         return pb.SetPriorityReply(changed=await self._desk.set_priority(request.job_id, priority))
 
     async def Pools(self, request: pb.PoolsRequest, _: Any) -> pb.PoolsReply:

@@ -62,3 +62,26 @@ def test_the_settings_of_a_round_come_back():
     loop = RoundSettings(Sent("file:///x", "ab"), 3, "loop_1", 100)
     assert round_settings({"other": "x", **loop.settings()}) == loop
     assert round_settings({"other": "x"}) is None
+
+
+def test_a_small_state_travels_in_the_settings_and_leaves_no_file(place, tmp_path):
+    state = {"centres": np.arange(4.0), "round": 3}
+    sent = send(state, place, STORAGE, inline_max=1000)
+    assert list(tmp_path.iterdir()) == []
+    loop = round_settings(RoundSettings(sent, 3, "loop_1", 100).settings())
+    assert loop is not None
+    received = Receiver().receive(loop.state)
+    assert received["centres"].tolist() == [0.0, 1.0, 2.0, 3.0]
+    with pytest.raises(ValueError, match="read-only"):
+        received["centres"][0] = 1.0
+    large = send({"centres": np.arange(400.0)}, place, STORAGE, inline_max=1000)
+    assert (large.inline, len(list(tmp_path.iterdir()))) == ("", 1)
+
+
+def test_a_state_that_was_damaged_in_the_settings_is_refused(place):
+    sent = send("right", place, STORAGE, inline_max=1000)
+    other = send("wrong", place, STORAGE, inline_max=1000)
+    with pytest.raises(StateError, match=r"the state has \d+ bytes of another hash"):
+        Receiver().receive(Sent("", sent.sha256, other.inline))
+    with pytest.raises(StateError, match="damaged"):
+        Receiver().receive(Sent("", sent.sha256, "!" + sent.inline))
