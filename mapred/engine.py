@@ -4,9 +4,13 @@
 command line, pipelines and loops know only this.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from mapred.model import JobSpec, JobStatus, TrackerStatus
+
+# In JobSpec.settings: who submitted the job reads its output at once and removes it, so it needs
+# no _SUCCESS, and what attempts left there may stay.
+TRANSIENT_OUTPUT: Final = "transient_output"
 
 
 class Engine(Protocol):

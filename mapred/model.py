@@ -149,10 +149,6 @@ class JobSpec:
 # each of them for a while: the rounds of a loop, whose decoded input stays there.
 PROCESS_FAMILY: Final = "process_family"
 
-# In JobSpec.settings: who submitted the job reads its output at once and removes it, so it needs
-# no _SUCCESS, and what attempts left there may stay.
-TRANSIENT_OUTPUT: Final = "transient_output"
-
 # In JobSpec.settings: tasks without output leave no part file.
 LAZY_OUTPUT: Final = "lazy_output"
 

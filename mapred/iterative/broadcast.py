@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mapred.engine import TRANSIENT_OUTPUT
 from mapred.iterative.packed import pack, unpack
-from mapred.model import PROCESS_FAMILY, TRANSIENT_OUTPUT
+from mapred.model import PROCESS_FAMILY
 from mapred.storage import storage_for
 from mapred.storage.port import Storage
 

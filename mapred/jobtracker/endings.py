@@ -12,6 +12,7 @@ Rules
 
 import json
 
+from mapred.engine import TRANSIENT_OUTPUT
 from mapred.errors import MapredError
 from mapred.jobtracker.attempts import State
 from mapred.jobtracker.book import Book
@@ -22,7 +23,6 @@ from mapred.jobtracker.ready import Draft, Outcome, PrepareOutput, PublishOutput
 from mapred.jobtracker.settings import JobTrackerSettings
 from mapred.jobtracker.trackers import Trackers
 from mapred.model import (
-    TRANSIENT_OUTPUT,
     Failure,
     FailureKind,
     ForgetJob,
