@@ -6,7 +6,9 @@ number of bytes; the key is the loop's lineage and the split. A split that is la
 of the room isn't kept: it would push out everything else and then itself.
 
 What is kept is handed to user code again: it must not change its records. Arrays are
-made read-only.
+made read-only. A mapper with `prepare(self, key, value)` is given, instead of each value, what
+that has made of it, once: it may depend on what stays the same in the loop's states. That is a
+tuple of arrays, or anything with `nbytes`.
 """
 
 import sys
@@ -51,8 +53,15 @@ class Pinned:
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self.bytes = 0
 
-    def reader(self, spec: JobSpec, split: Split, make: Callable[[], RecordReader]) -> RecordReader:
-        """A reader of the split: from memory if it is here, else `make()`'s, kept for next time."""
+    def reader(
+        self,
+        spec: JobSpec,
+        split: Split,
+        make: Callable[[], RecordReader],
+        prepare: Callable[[Any, Any], Any] | None = None,
+    ) -> RecordReader:
+        """A reader of the split: from memory if it is here, else `make()`'s, kept for next time
+        as `prepare` has made it."""
         loop = round_settings(spec.settings)
         if loop is None:
             return make()
@@ -62,7 +71,9 @@ class Pinned:
             self._kept.move_to_end(key)
             return _FromMemory(kept, split.length)
         return _Keeping(
-            make(), lambda batches, counters: self._keep(key, batches, counters, loop.pinned_bytes)
+            make(),
+            prepare,
+            lambda batches, counters: self._keep(key, batches, counters, loop.pinned_bytes),
         )
 
     def _keep(
@@ -113,9 +124,11 @@ class _Keeping:
     def __init__(
         self,
         reader: RecordReader,
+        prepare: Callable[[Any, Any], Any] | None,
         keep: Callable[[Sequence[RecordBatch], Mapping[str, int]], None],
     ) -> None:
         self._reader = reader
+        self._prepare = prepare
         self._keep = keep
 
     @property
@@ -125,6 +138,9 @@ class _Keeping:
     def batches(self) -> Iterator[RecordBatch]:
         read = []
         for batch in self._reader.batches():
+            if self._prepare:
+                keys, values = batch
+                batch = keys, list(map(self._prepare, keys, values))
             for column in batch:
                 _freeze(column)
             read.append(batch)
@@ -137,9 +153,11 @@ class _Keeping:
 
 def _freeze(column: Sequence[Any]) -> None:
     for item in column:
-        if not isinstance(item, np.ndarray):
+        parts = item if isinstance(item, tuple) else (item,)
+        if not all(isinstance(part, np.ndarray) for part in parts):
             return
-        item.flags.writeable = False
+        for part in parts:
+            part.flags.writeable = False
 
 
 def bytes_of(batch: RecordBatch) -> int:

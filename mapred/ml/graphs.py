@@ -7,7 +7,7 @@ triangles. What was learned is in order of `vertices_`.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,29 +22,46 @@ from mapred.ml.vertices import Closing, Joining, Names, Ranking, Relaxing
 NAME_MAX: Final = 2**53
 
 
+class Graph(NamedTuple):
+    """The edges as tasks can read them, and what is known of the vertices."""
+
+    fit: Fit
+    # What the edges call them; None: by their places.
+    names: Any
+    size: int
+    # Of each the sum of the weights that leave it.
+    leaving: Matrix
+    lowest_weight: float
+
+
 class _OnGraph(Estimator):
     """What the four have in common."""
 
     vertices_: npt.NDArray[np.int64]
 
     @contextmanager
-    def _edges(self, edges: Rows) -> Iterator[tuple[Fit, Any, int]]:
-        """(input, what tasks are told of the vertices, their number)."""
+    def _edges(self, edges: Rows) -> Iterator["Graph"]:
         if isinstance(edges, Csr) or hasattr(edges, "tocsr"):
             raise ValueError("X is a sparse table, and a list of edges is needed: from, to, weight")
         if paths_of(edges) is None:
             rows = as_matrix(edges)
             _check_edges(rows)
             names, places = np.unique(rows[:, :2], return_inverse=True)
-            numbered = np.column_stack([places.reshape(-1, 2), rows[:, 2:]])
+            places = places.reshape(-1, 2)
+            weights = rows[:, 2] if rows.shape[1] == 3 else np.ones(len(rows))
+            leaving = np.bincount(places[:, 0], weights, minlength=len(names))
+            # In order of their ends: vertices.py says why.
+            order = np.argsort(places[:, 1], kind="stable")
+            numbered = np.column_stack([places, rows[:, 2:]])[order]
             with self._fitting(numbered) as fit:
                 self._name(names)
-                yield fit, None, len(names)
+                yield Graph(fit, None, len(names), leaving, float(weights.min()))
             return
         with self._fitting(edges) as fit:
-            names = self._loop(fit, Names).state["vertices"]
+            found = self._loop(fit, Names).state
+            names = found["vertices"]
             self._name(names)
-            yield fit, names, len(names)
+            yield Graph(fit, names, len(names), found["leaving"], found["lowest"])
 
     def _name(self, names: Matrix) -> None:
         if not (names == np.rint(names)).all():
@@ -109,21 +126,21 @@ class PageRank(_OnGraph):
         number("alpha", self.alpha, 0.0, 1.0)
         number("tol", self.tol)
         whole_number("max_iter", self.max_iter)
-        with self._edges(X) as (fit, names, count):
+        with self._edges(X) as graph:
+            if graph.lowest_weight < 0:
+                raise ValueError(f"an edge has the weight {graph.lowest_weight:g}: below 0")
             begin = {
-                "vertices": names,
-                "ranks": np.full(count, 1.0 / count),
-                "leaving": None,
-                "shares": None,
+                "vertices": graph.names,
+                "ranks": np.full(graph.size, 1.0 / graph.size),
+                "leaving": graph.leaving,
             }
             self.ranks_ = self._loop(
-                fit,
+                graph.fit,
                 Ranking,
                 begin=begin,
                 alpha=float(self.alpha),
                 tol=float(self.tol),
-                # The first round only adds up what leaves each vertex.
-                max_iter=self.max_iter + 1,
+                max_iter=self.max_iter,
             ).state["ranks"]
         return self
 
@@ -153,9 +170,11 @@ class ConnectedComponents(_OnGraph):
     def fit(self, X: Rows, y: object = None) -> Self:  # noqa: N803
         """Raises ValueError: X or a parameter is impossible; says which and why."""
         whole_number("max_iter", self.max_iter)
-        with self._edges(X) as (fit, names, count):
-            begin = {"vertices": names, "labels": np.arange(count)}
-            found = self._loop(fit, Joining, begin=begin, max_iter=self.max_iter).state["labels"]
+        with self._edges(X) as graph:
+            begin = {"vertices": graph.names, "labels": np.arange(graph.size)}
+            found = self._loop(graph.fit, Joining, begin=begin, max_iter=self.max_iter).state[
+                "labels"
+            ]
         self.labels_ = self.vertices_[found]
         self.n_components_ = len(np.unique(found))
         return self
@@ -195,13 +214,13 @@ class ShortestPaths(_OnGraph):
     def fit(self, X: Rows, y: object = None) -> Self:  # noqa: N803
         """Raises ValueError: X or a parameter is impossible; says which and why."""
         whole_number("max_iter", self.max_iter)
-        with self._edges(X) as (fit, names, count):
-            lengths = np.full(count, np.inf)
+        with self._edges(X) as graph:
+            lengths = np.full(graph.size, np.inf)
             lengths[self._place(self.source)] = 0.0
             self.lengths_ = self._loop(
-                fit,
+                graph.fit,
                 Relaxing,
-                begin={"vertices": names, "lengths": lengths},
+                begin={"vertices": graph.names, "lengths": lengths},
                 directed=bool(self.directed),
                 max_iter=self.max_iter,
             ).state["lengths"]
@@ -228,9 +247,9 @@ class TriangleCount(_OnGraph):
 
     def fit(self, X: Rows, y: object = None) -> Self:  # noqa: N803
         """Raises ValueError: X is no list of edges; says why."""
-        with self._edges(X) as (fit, names, count):
-            begin = {"vertices": names, "count": count}
-            found = self._loop(fit, Closing, begin=begin, max_iter=2).state
+        with self._edges(X) as graph:
+            begin = {"vertices": graph.names, "count": graph.size}
+            found = self._loop(graph.fit, Closing, begin=begin, max_iter=2).state
         self.triangles_ = found["triangles"]
         self.n_triangles_ = int(self.triangles_.sum()) // 3
         degrees = found["degrees"].astype(np.float64)

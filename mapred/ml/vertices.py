@@ -1,9 +1,11 @@
 """Programs on the vertices of a graph, in the manner of Pregel: what goes along the edges in a
 round, and what a vertex makes of what it gets.
 
-Edges are rows (from, to) or (from, to, weight). They stay decoded where they are mapped; the
-values of the vertices are the state. A map gathers what goes along its edges into one array
-of a number a vertex, so a round shuffles (vertices × splits) numbers, however many edges.
+Edges are rows (from, to) or (from, to, weight). They stay where they are mapped, with their ends
+looked up once; the values of the vertices are the state. A map gathers what goes along its edges
+into one array of a number a vertex, however many edges. PageRank's has only the vertices from the
+first to the last that its edges lead to: of edges that lie in order of their ends, all splits
+together send each vertex about once.
 
     Ranking       PageRank: each vertex shares out its rank
     Joining       connected components: the smallest label, and the label's label
@@ -17,7 +19,7 @@ import numpy as np
 
 from mapred import Mapper, Param
 from mapred.iterative import Round
-from mapred.ml.rows import Matrix
+from mapred.ml.rows import Matrix, check_rows
 from mapred.ml.summation import OnePass, Rounds, Summing, Sums
 
 # What is looked up at once when triangles are closed.
@@ -51,15 +53,42 @@ def smallest(left: Sums | None, right: Sums) -> Sums:
 def united(left: Sums | None, right: Sums) -> Sums:
     if left is None:
         return right
-    return {"vertices": np.union1d(left["vertices"], right["vertices"])}
+    names = np.union1d(left["vertices"], right["vertices"])
+    leaving = np.zeros(len(names))
+    for part in (left, right):
+        leaving[np.searchsorted(names, part["vertices"])] += part["leaving"]
+    lowest = min(left["lowest"], right["lowest"])
+    return {"vertices": names, "leaving": leaving, "lowest": lowest}
+
+
+class Along(Summing):
+    """A mapper whose `along` gets the edges of a block, with places of vertices as their ends."""
+
+    def prepare(self, first: int, rows: Matrix) -> tuple[Any, Any, Any]:
+        check_rows(rows, first, columns=self.ctx.params.columns or None)
+        return edges_of(rows, self.ctx.state["vertices"])
+
+    def map(self, first: int, edges: Any) -> None:
+        self.total = self.plus(self.total, self.along(*edges))
+
+    def along(self, source: Any, target: Any, weights: Any) -> Sums:
+        raise NotImplementedError(f"{type(self).__name__} has no along(self, source, target, …)")
 
 
 class Naming(Summing):
+    """Vertices, the weights that leave each, and the lowest weight."""
+
     plus = staticmethod(united)
 
     def part(self, rows: Any, targets: Any) -> Sums:
-        edges_of(rows, None)
-        return {"vertices": np.unique(rows[:, :2])}
+        _, _, weights = edges_of(rows, None)
+        names, places = np.unique(rows[:, :2], return_inverse=True)
+        places = places.reshape(-1, 2)
+        return {
+            "vertices": names,
+            "leaving": np.bincount(places[:, 0], weights, minlength=len(names)),
+            "lowest": float(weights.min(initial=np.inf)),
+        }
 
 
 class Names(OnePass):
@@ -74,19 +103,35 @@ class Names(OnePass):
 # --- PageRank
 
 
-class Sharing(Summing):
-    """The first round adds up the weights that leave each vertex."""
+def spanned(left: Sums | None, right: Sums) -> Sums:
+    """The sum of numbers of vertices that follow one another from "first" on."""
+    if left is None:
+        return right
+    first = min(left["first"], right["first"])
+    end = max(part["first"] + len(part["ranks"]) for part in (left, right))
+    ranks = np.zeros(end - first)
+    for part in (left, right):
+        at = part["first"] - first
+        ranks[at : at + len(part["ranks"])] += part["ranks"]
+    return {"first": first, "ranks": ranks}
 
-    def part(self, rows: Any, targets: Any) -> Sums:
-        state = self.ctx.state
-        source, target, weights = edges_of(rows, state["vertices"])
-        count = len(state["ranks"])
-        if state["leaving"] is None:
-            if weights.min(initial=0.0) < 0:
-                raise ValueError(f"an edge has the weight {weights.min():g}: below 0")
-            return {"leaving": np.bincount(source, weights, minlength=count)}
-        shares = state["shares"][source] * weights
-        return {"ranks": np.bincount(target, shares, minlength=count)}
+
+class Sharing(Along):
+    """What vertices get of the ranks of those whose edges lead to them."""
+
+    plus = staticmethod(spanned)
+
+    def prepare(self, first: int, rows: Matrix) -> tuple[Any, Any, Any]:
+        """Instead of a weight the share that it is of all that leave the vertex."""
+        source, target, weights = super().prepare(first, rows)
+        leaving = self.ctx.state["leaving"][source]
+        shares = np.divide(weights, leaving, out=np.zeros(len(source)), where=leaving > 0)
+        return source, target, shares
+
+    def along(self, source: Any, target: Any, shares: Any) -> Sums:
+        lowest = int(target.min())
+        gets = np.bincount(target - lowest, self.ctx.state["ranks"][source] * shares)
+        return {"first": lowest, "ranks": gets}
 
 
 class Ranking(Rounds):
@@ -98,23 +143,13 @@ class Ranking(Rounds):
     checkpoint_every: ClassVar[int] = 10
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
-        ranks, change = state["ranks"], np.inf
-        leaving = total["leaving"] if state["leaving"] is None else state["leaving"]
-        if state["leaving"] is not None:
-            alpha, count = self.ctx.params.alpha, len(ranks)
-            # What no edge takes along is everybody's.
-            loose = float(ranks[leaving == 0].sum())
-            ranks = alpha * (total["ranks"] + loose / count) + (1.0 - alpha) / count
-            change = float(np.abs(ranks - state["ranks"]).sum())
-        shares = np.divide(ranks, leaving, out=np.zeros_like(ranks), where=leaving > 0)
-        return {
-            "vertices": state["vertices"],
-            "ranks": ranks,
-            "leaving": leaving,
-            "shares": shares,
-            "change": change,
-            "metrics": {"change": change} if np.isfinite(change) else {},
-        }
+        before, alpha, count = state["ranks"], self.ctx.params.alpha, len(state["ranks"])
+        # What no edge takes along is everybody's.
+        loose = float(before[state["leaving"] == 0].sum())
+        ranks = np.full(count, alpha * loose / count + (1.0 - alpha) / count)
+        ranks[total["first"] : total["first"] + len(total["ranks"])] += alpha * total["ranks"]
+        change = float(np.abs(ranks - before).sum())
+        return {**state, "ranks": ranks, "change": change, "metrics": {"change": change}}
 
     def arrived(self, turn: Round) -> str:
         limit = self.ctx.params.tol * len(turn.state["ranks"])
@@ -126,12 +161,11 @@ class Ranking(Rounds):
 # --- connected components
 
 
-class Hooking(Summing):
+class Hooking(Along):
     plus = staticmethod(smallest)
 
-    def part(self, rows: Any, targets: Any) -> Sums:
+    def along(self, source: Any, target: Any, weights: Any) -> Sums:
         state = self.ctx.state
-        source, target, _ = edges_of(rows, state["vertices"])
         labels = state["labels"]
         found, ends = labels.copy(), (labels[source], labels[target])
         # Onto the label's own vertex, so that whole trees move at once.
@@ -161,12 +195,11 @@ class Joining(Rounds):
 # --- shortest paths
 
 
-class Reaching(Summing):
+class Reaching(Along):
     plus = staticmethod(smallest)
 
-    def part(self, rows: Any, targets: Any) -> Sums:
+    def along(self, source: Any, target: Any, weights: Any) -> Sums:
         state = self.ctx.state
-        source, target, weights = edges_of(rows, state["vertices"])
         if self.ctx.round == 1 and weights.min(initial=0.0) < 0:
             raise ValueError(f"an edge has the length {weights.min():g}: below 0")
         lengths = state["lengths"]
@@ -209,14 +242,13 @@ def gathered(left: Sums | None, right: Sums) -> Sums:
     return {"edges": edges, "times": times}
 
 
-class Closed(Summing):
+class Closed(Along):
     """First which edges there are, and how often; then the triangles that each closes."""
 
     plus = staticmethod(gathered)
 
-    def part(self, rows: Any, targets: Any) -> Sums:
+    def along(self, source: Any, target: Any, weights: Any) -> Sums:
         state = self.ctx.state
-        source, target, _ = edges_of(rows, state["vertices"])
         apart = source != target
         source, target = source[apart], target[apart]
         count = state["count"]

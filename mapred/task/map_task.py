@@ -138,6 +138,7 @@ class MapTask:
             self._task.spec,
             self._split,
             lambda: form.reader(self._split, storage_for(self._split.uri), self._skipping),
+            getattr(mapper, "prepare", None),
         )
         call = self._skipping.guarded(mapper.map, self._split)
         for keys, values in reader.batches():

@@ -59,6 +59,23 @@ def test_user_code_can_not_change_what_is_kept():
         value += 1
 
 
+def test_what_a_mapper_prepares_is_made_once_and_can_not_be_changed():
+    pinned, made = Pinned(), []
+
+    def prepare(key, value):
+        made.append(key)
+        return value + 1.0, value.astype(np.int64)
+
+    for _ in range(2):
+        reader = pinned.reader(spec(), SPLIT, Reader, prepare)
+        values = [value for _, batch in reader.batches() for value in batch]
+        assert [more[0] for more, _ in values] == [1.0, 2.0, 3.0]
+    assert made == [0, 1, 2]
+    assert pinned.bytes > 3 * 2 * 100 * 8
+    with pytest.raises(ValueError, match="read-only"):
+        values[0][0][0] = 7.0
+
+
 def test_a_job_that_is_no_round_keeps_nothing():
     pinned, reader = Pinned(), Reader()
     for _ in range(2):

@@ -10,7 +10,9 @@ from mapred.ml import (
     PageRank,
     ShortestPaths,
     TriangleCount,
+    session,
 )
+from tests.unit.mapred.ml.inline import InlineEngine
 
 # Real graphs that networkx brings along, and one with vertices that lead nowhere.
 KARATE = nx.karate_club_graph()
@@ -114,3 +116,20 @@ def test_negative_lengths_and_a_search_that_is_cut_off_are_told():
         ShortestPaths(0).fit([[0, 1, -1]])
     with pytest.warns(ConvergenceWarning, match="reached 3"):
         ShortestPaths(0, max_iter=2).fit([[0, 1], [1, 2], [2, 3], [3, 4]])
+
+
+def test_rounds_of_ranks_send_each_vertex_about_once_however_many_edges_and_splits():
+    random = np.random.default_rng(8)
+    vertices, edges = 20_000, 260_000
+    table = random.integers(0, vertices, (edges, 2)).astype(float)
+    with session(engine=InlineEngine()) as own:
+        with pytest.warns(ConvergenceWarning, match="max_iter=3"):
+            model = PageRank(tol=0, max_iter=3).fit(table)
+        rounds = own.engine.jobs()
+    sent = [status.counters["task", "shuffle_bytes"] for status in rounds]
+    maps = rounds[0].maps
+    assert (model.n_iter_, len(sent)) == (3, 3)
+    assert maps > 1
+    # Less than a tenth of the edges, once.
+    assert max(sent) < 0.1 * table.nbytes
+    assert max(sent) < 1.1 * 8 * vertices
