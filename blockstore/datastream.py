@@ -34,6 +34,9 @@ Fetch (one message up, one down): a Read of at most PACKET_DATA_BYTES, without a
 
     request     a serialised ReadHeader
     reply       chunk_bytes u32 | one packet
+
+Ranges (stream of requests up, stream of replies down): Fetches one after the other, until the
+first that fails ends the stream
 """
 
 import struct
@@ -46,6 +49,7 @@ from blockstore.errors import ChecksumException
 WRITE_METHOD: Final = "/blockstore.DataNodeData/Write"
 READ_METHOD: Final = "/blockstore.DataNodeData/Read"
 FETCH_METHOD: Final = "/blockstore.DataNodeData/Fetch"
+RANGES_METHOD: Final = "/blockstore.DataNodeData/Ranges"
 
 SYNC: Final = 1
 LAST: Final = 2
@@ -91,7 +95,7 @@ def pack(packet: Packet) -> bytes:
     return b"".join((head, packet.crcs, packet.data))
 
 
-def unpack(frame: bytes, chunk_bytes: int) -> Packet:
+def unpack(frame: bytes | memoryview, chunk_bytes: int) -> Packet:
     """The packet in a frame; CRCs and data are views, not copies.
 
     Raises:

@@ -15,6 +15,7 @@ from blockstore.client.reader import BlockReader
 from blockstore.client.settings import ClientSettings
 from blockstore.client.shortcircuit import LocalReplicas
 from blockstore.client.smallfiles import SmallFiles
+from blockstore.client.smallrange import SmallRanges
 from blockstore.client.writer import BlockWriter
 from blockstore.model import FileChecksum, FileStatus
 from blockstore.peers import Peers
@@ -40,6 +41,7 @@ class Connection:
         self._client_host = client_host
         self._settings = settings
         self._peers = Peers(secret)
+        self._ranges = SmallRanges(self._peers, settings.hedge_after_s)
         self._local = LocalReplicas(self._peers, {client_host})
         self.namenode = NameNodeClient(self._channel, address, client_id, first_contact, who)
         self._leases = LeaseKeeper(self.namenode)
@@ -49,6 +51,7 @@ class Connection:
             self._file_map(path),
             self.namenode,
             self._peers,
+            self._ranges,
             self._local if self._settings.short_circuit else None,
             self._settings,
             SYSTEM_CLOCK,
@@ -127,6 +130,7 @@ class Connection:
         self._leases.end()
         self.namenode.close()
         self._channel.close()
+        self._ranges.close()
         self._peers.close()
 
     def _file_map(self, path: str) -> FileMap:

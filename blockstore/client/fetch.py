@@ -15,7 +15,6 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Final, Protocol
 
-from blockstore.client import smallrange
 from blockstore.client.administration import Administration
 from blockstore.client.exclusions import excluded as exclusion
 from blockstore.client.filemap import FileMap
@@ -23,7 +22,7 @@ from blockstore.client.namenode import NameNodeClient
 from blockstore.client.replicastream import ReplicaStream
 from blockstore.client.settings import ClientSettings
 from blockstore.client.shortcircuit import LocalReplica, LocalReplicas
-from blockstore.client.smallrange import FETCH_BYTES_MAX, SmallRange
+from blockstore.client.smallrange import FETCH_BYTES_MAX, SmallRange, SmallRanges
 from blockstore.errors import (
     BlockMissingException,
     ChecksumException,
@@ -78,6 +77,7 @@ class Fetcher:
         file: FileMap,
         namenode: NameNodeClient,
         peers: Peers,
+        ranges: SmallRanges,
         local: LocalReplicas | None,
         settings: ClientSettings,
         clock: Clock,
@@ -85,6 +85,7 @@ class Fetcher:
         self.file = file
         self._namenode = namenode
         self._peers = peers
+        self._ranges = ranges
         self._local = local
         self._settings = settings
         self._clock = clock
@@ -198,9 +199,8 @@ class Fetcher:
 
     def _fetched(self, block: Block, node: Node, start: int, stop: int) -> SmallRange | None:
         """None when a stream has to say what is wrong, or another node is to be raced."""
-        limit_s = self._settings.hedge_after_s
         try:
-            return smallrange.fetch(self._peers.dial(node), block, node, start, stop, limit_s)
+            return self._ranges.fetch(block, node, start, stop)
         except StoreError as error:
             log.info("%s of %s is streamed: %s", node, block, error)
             return None

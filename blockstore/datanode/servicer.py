@@ -2,8 +2,8 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import closing, contextmanager
+from typing import Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -15,12 +15,22 @@ from blockstore.datanode.bundle import Bundles
 from blockstore.datanode.fence import Fence
 from blockstore.datanode.pipeline import Pipeline, PipelineLimits
 from blockstore.datanode.store import ReplicaStore
-from blockstore.datastream import FETCH_METHOD, READ_METHOD, WRITE_METHOD, Ack, pack_ack
+from blockstore.datastream import (
+    FETCH_METHOD,
+    RANGES_METHOD,
+    READ_METHOD,
+    WRITE_METHOD,
+    Ack,
+    pack_ack,
+)
 from blockstore.errors import ChecksumException, InvalidRequestException, NotReadyException
 from blockstore.model import Node
 from blockstore.runtime import rpc
 from blockstore.runtime.clock import Clock
 from blockstore.wire import datanode_pb2, datanode_pb2_grpc
+
+# Readers keep Ranges open while they think; writers and whole reads must find room beside them.
+RANGES_SHARE: Final = 0.5
 
 
 class StreamLimit:
@@ -32,10 +42,10 @@ class StreamLimit:
         self.open = 0
 
     @contextmanager
-    def one_more(self) -> Iterator[None]:
-        """Raises NotReadyException when too many are open."""
+    def one_more(self, share: float = 1.0) -> Iterator[None]:
+        """Raises NotReadyException when too many are open; `share`: of the limit, for this kind."""
         with self._guard:
-            if self.open >= self._streams_max:
+            if self.open >= share * self._streams_max:
                 raise NotReadyException(
                     f"this DataNode serves {self.open} streams, which is its limit (streams_max)"
                 )
@@ -118,13 +128,13 @@ class DataServicer:
 
     def handler(self) -> grpc.GenericRpcHandler:
         service, _, write = WRITE_METHOD.lstrip("/").partition("/")
-        fetch = FETCH_METHOD.rpartition("/")[2]
+        fetch, ranges = FETCH_METHOD.rpartition("/")[2], RANGES_METHOD.rpartition("/")[2]
         read, bundle = READ_METHOD.rpartition("/")[2], BUNDLE_METHOD.rpartition("/")[2]
         return rpc.raw_handler(
             service,
             unary_unary={bundle: self.bundle, fetch: self.fetch},
             unary_stream={read: self.read},
-            stream_stream={write: self.write},
+            stream_stream={write: self.write, ranges: self.ranges},
         )
 
     def read(self, request: bytes, context: Any) -> Iterator[bytes]:
@@ -134,8 +144,16 @@ class DataServicer:
 
     def fetch(self, request: bytes, context: Any) -> bytes:
         header = _parsed(datanode_pb2.ReadHeader(), request)
-        with self._streams.one_more():
-            return transfer.fetch(self._store, header)
+        with self._streams.one_more(), closing(transfer.Ranges(self._store)) as ranges:
+            return ranges.fetch(header)
+
+    def ranges(self, requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
+        with (
+            self._streams.one_more(RANGES_SHARE),
+            closing(transfer.Ranges(self._store)) as ranges,
+        ):
+            for request in requests:
+                yield ranges.fetch(_parsed(datanode_pb2.ReadHeader(), request))
 
     def bundle(self, request: bytes, context: Any) -> bytes:
         with self._streams.one_more():

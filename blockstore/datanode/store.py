@@ -249,6 +249,14 @@ class ReplicaStore:
             seen = Block(block.id, held.block.generation, self._acknowledged.get(block.id, 0))
             return self._files.read(seen, self._open_checksums(seen))
 
+    def is_still(self, block: Block, files: StoredFiles) -> bool:
+        """Whether `read` would open these files again."""
+        with self._guard:
+            held = self._core.get(block.id)
+        # A new copy comes with a block of its own, though it be equal.
+        same = held.state is ReplicaState.FINALIZED and held.block is files.block
+        return same and held.block.generation >= block.generation
+
     def local_paths(self, block: Block) -> LocalPaths:
         """Raises ReplicaNotFoundException when no finalised replica of that stamp is here."""
         with self.lock(block.id):

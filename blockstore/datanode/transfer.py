@@ -83,20 +83,45 @@ def verify(store: ReplicaStore, block: Block) -> int:
         files.close()
 
 
-def fetch(store: ReplicaStore, header: datanode_pb2.ReadHeader) -> bytes:
-    """The reply of a Fetch; the reader verifies it.
+class Ranges:
+    """The replies of Fetches that come one after the other; the files of the last stay open."""
 
-    Raises:
-        ReplicaNotFoundException, NotReadyException: the replica can't be read.
-        ChecksumException: its files contradict each other.
-        InvalidRequestException: it doesn't fit into one packet.
-    """
-    if not 0 < header.length <= PACKET_DATA_BYTES:
-        raise InvalidRequestException(f"a Fetch of {header.length} bytes: use Read")
-    frames = list(read(store, header))
-    if len(frames) != 2:
-        raise InvalidRequestException("a Fetch over the border of a packet: use Read")
-    return b"".join(frames)
+    def __init__(self, store: ReplicaStore) -> None:
+        self._store = store
+        self._files: StoredFiles | None = None
+
+    def fetch(self, header: datanode_pb2.ReadHeader) -> bytes:
+        """The reader verifies it.
+
+        Raises:
+            ReplicaNotFoundException, NotReadyException: the replica can't be read.
+            ChecksumException: its files contradict each other.
+            InvalidRequestException: it doesn't fit into one packet.
+        """
+        if not 0 < header.length <= PACKET_DATA_BYTES:
+            raise InvalidRequestException(f"a Fetch of {header.length} bytes: use Read")
+        block = block_from_wire(header.block)
+        try:
+            files = self._open(block)
+            found = list(packets(files, header.offset, header.length))
+        except ChecksumException as error:
+            self._store.rotten(block, str(error))
+            raise
+        if len(found) != 1:
+            raise InvalidRequestException("a Fetch over the border of a packet: use Read")
+        return _CHUNK_BYTES.pack(files.chunk_bytes) + pack(found[0])
+
+    def close(self) -> None:
+        files, self._files = self._files, None
+        if files is not None:
+            files.close()
+
+    def _open(self, block: Block) -> StoredFiles:
+        files = self._files
+        if files is None or not self._store.is_still(block, files):
+            self.close()
+            files = self._files = self._store.read(block)
+        return files
 
 
 class _Copy:

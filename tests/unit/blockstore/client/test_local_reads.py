@@ -65,7 +65,7 @@ def local(tmp_path):
 
 @pytest.fixture
 def reader(local):
-    fetcher = Fetcher(Map(), None, None, local, DEFAULT, FakeClock())
+    fetcher = Fetcher(Map(), None, None, None, local, DEFAULT, FakeClock())
     with BlockReader(fetcher, lambda: None) as reader:
         yield reader
 
@@ -122,7 +122,7 @@ def test_no_damaged_byte_of_a_local_file_is_handed_out(local, tmp_path, damage):
             file.write(bytes([DATA[700] ^ 1]))
         else:
             file.truncate(700)
-    fetcher = Fetcher(Map(), None, None, local, DEFAULT, FakeClock())
+    fetcher = Fetcher(Map(), None, None, None, local, DEFAULT, FakeClock())
     # As if the same had been read here before: a short read must not leave it to be verified.
     target = memoryview(bytearray(DATA[:BLOCK_BYTES]))
     assert fetcher.read_into(0, target) == 0
@@ -133,7 +133,7 @@ def test_no_damaged_byte_of_a_local_file_is_handed_out(local, tmp_path, damage):
 
 def test_a_local_node_that_has_nothing_to_show_is_asked_once(local):
     local.open = lambda block, node: local.asked.append(block.id)
-    fetcher = Fetcher(Map(), None, None, local, DEFAULT, FakeClock())
+    fetcher = Fetcher(Map(), None, None, None, local, DEFAULT, FakeClock())
     for offset in (0, 3 * CHUNK, CHUNK):
         assert fetcher.read_into(offset, memoryview(bytearray(CHUNK))) == 0
     assert local.asked == [1]
