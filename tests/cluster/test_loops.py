@@ -12,6 +12,7 @@ import pytest
 
 import mapred.examples
 from blockstore import BlockStore
+from tests.cluster.daemons import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -128,3 +129,36 @@ def _has_checkpoint(store: BlockStore, output: str) -> bool:
     except FileNotFoundError:
         return False
     return any(entry.name.endswith(".json") for entry in entries)
+
+
+def test_a_loop_outlives_the_jobtracker_and_is_resumed_after_the_death_of_the_whole_cluster(loops):
+    loops.run("/whole")
+    cluster, store = loops.cluster, loops.cluster.client()
+
+    process = loops.start("/orphaned")
+    loops.wait_for_round(process, 3)
+    cluster.jobtracker.kill()
+    cluster.start_jobtracker()
+    assert loops.finish(process)["rounds"] == ROUNDS
+    assert loops.centres("/orphaned") == loops.centres("/whole")
+
+    process = loops.start("/buried")
+    eventually(lambda: _has_checkpoint(store, "/buried"), "a checkpoint", within_s=120)
+    assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    for daemons in (cluster.tasktrackers, {0: cluster.jobtracker}, cluster.datanodes):
+        for daemon in daemons.values():
+            daemon.kill()
+    cluster.namenode.kill()
+    process.communicate()
+    cluster.start_namenode()
+    for number in cluster.datanodes:
+        cluster.start_datanode(number)
+    cluster.start_jobtracker()
+    for number in cluster.tasktrackers:
+        cluster.start_tasktracker(number)
+
+    resumed = loops.run("/buried", "--resume")
+    assert resumed["rounds"] == ROUNDS
+    assert resumed["counters"]["task"]["map_input_records"] < ROUNDS * 60_000
+    assert loops.centres("/buried") == loops.centres("/whole")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.cluster import MiniBatchKMeans as Oracle
 
-from mapred.ml import ConvergenceWarning, KMeans, MiniBatchKMeans, session
+from mapred.ml import ConvergenceWarning, KMeans, MiniBatchKMeans
 from mapred.ml.batches import drawn_places
 
 HEAPS = np.random.default_rng(2).normal(size=(6, 5)) * 20
@@ -36,16 +36,6 @@ def test_few_rows_a_round_come_near_to_all_of_them():
     assert model.converged_
     assert model.inertia_ < 1.1 * whole.inertia_
     assert len(model.labels_) == len(ROWS)
-
-
-def test_every_split_gives_its_share_and_workers_change_no_bit():
-    rows = np.random.default_rng(5).normal(size=(90_000, 8))
-    found = []
-    for workers in (1, 3):
-        with session(workers=workers), pytest.warns(ConvergenceWarning):
-            model = MiniBatchKMeans(4, init=rows[:4], max_iter=3, random_state=1).fit(rows)
-        found.append(model.cluster_centers_.tobytes())
-    assert found[0] == found[1]
 
 
 def test_a_block_gives_its_share_rounded_by_lot():
