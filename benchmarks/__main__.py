@@ -11,7 +11,7 @@
     rereplication  the blocks of a dead DataNode, made anew
     shell       `mapred fs ls /`
     scheduling  tasks that do nothing, small jobs, and the core with a large cluster
-    loops       rounds of k-means, logistic regression and PageRank
+    loops       rounds of k-means, logistic regression and PageRank; `--parts`: some of its lines
 
 `ratio` is of speeds, ours over the other's, from one run; `at least` and `aim` are what we
 hold ourselves to and what we want.
@@ -61,6 +61,9 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="small inputs, one run: does it work at all?"
     )
+    parser.add_argument(
+        "--parts", default="", help="of loops: nothing,kmeans,logistic,pagerank,chained (all)"
+    )
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     if options.names == ["all"]:
@@ -89,7 +92,9 @@ def main() -> None:
             jobs=5 if quick else 200,
         ),
         "loops": lambda: loops.run(
-            rows=20_000 if quick else 1_000_000, vertices=2_000 if quick else 100_000
+            rows=20_000 if quick else 1_000_000,
+            vertices=2_000 if quick else 100_000,
+            parts=options.parts,
         ),
     }
     if unknown := set(options.names) - set(entries):
