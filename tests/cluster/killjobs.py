@@ -1,8 +1,10 @@
 """Word count while machines die: `python -m tests.cluster.killjobs --runs 20 --megabytes 100`.
 
-Each run kills a DataNode and a TaskTracker with SIGKILL at a random moment of one phase (map,
-shuffle, reduce, commit, in turn), waits for the job, and compares every count with
-collections.Counter over the same text. The killed machines come back before the next run.
+Each run kills machines with SIGKILL at a random moment of one phase (map, shuffle, reduce,
+commit, in turn) of one of its `--jobs`, waits for all of them, and compares every count with
+collections.Counter over the same text. `--roles` says who dies, in turn, all phases each:
+"workers" is a DataNode and a TaskTracker at once. Masters are started again at once, workers
+before the next run.
 The seed is printed: the same seed picks the same victims and moments of progress.
 """
 
@@ -12,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,11 +23,12 @@ from typing import Final
 from benchmarks import corpus
 from blockstore import BlockStore
 from mapred.client import ClusterEngine
-from mapred.model import JobState, JobStatus
+from mapred.model import JobSpec, JobState, JobStatus
 from mapred.submit import plan
 from tests.cluster.daemons import MapReduceCluster
 
 PHASES: Final = ("map", "shuffle", "reduce", "commit")
+ROLES: Final = ("workers", "datanode", "tasktracker", "namenode", "jobtracker")
 RUN_DEADLINE_S: Final = 300.0
 JOB: Final = Path(__file__).resolve().parents[2] / "mapred" / "examples" / "wordcount.py"
 BLOCK_BYTES: Final = 4 * 1024 * 1024
@@ -37,6 +40,7 @@ class Outcome:
     """One run: when it hit, how long it took, and what was wrong."""
 
     phase: str
+    role: str
     # Whether the job was still running when the machines died.
     hit: bool
     wall_s: float
@@ -45,7 +49,7 @@ class Outcome:
     def __str__(self) -> str:
         verdict = self.wrong or "equal to Counter"
         hit = "" if self.hit else " (the job had ended before)"
-        return f"{self.phase:8} {self.wall_s:6.1f} s  {verdict}{hit}"
+        return f"{self.role:11} {self.phase:8} {self.wall_s:6.1f} s  {verdict}{hit}"
 
 
 def due(phase: str, rng: random.Random) -> Callable[[JobStatus], bool]:
@@ -69,33 +73,78 @@ def due(phase: str, rng: random.Random) -> Callable[[JobStatus], bool]:
             )
 
 
-def run(cluster: MapReduceCluster, oracle: Counter[str], phase: str, rng: random.Random) -> Outcome:
-    """One job with one DataNode and one TaskTracker killed in it."""
-    output = f"/out/{phase}-{rng.getrandbits(48):x}"
+class Victims:
+    """Who dies in a run, and comes back."""
+
+    def __init__(self, cluster: MapReduceCluster, role: str, rng: random.Random) -> None:
+        self._cluster = cluster
+        self._role = role
+        self._datanode = rng.choice(sorted(cluster.datanodes))
+        self._tasktracker = rng.choice(sorted(cluster.tasktrackers))
+
+    def die(self) -> None:
+        """Masters come back at once: nobody else can do their work."""
+        cluster = self._cluster
+        if self._role in ("workers", "datanode"):
+            cluster.datanodes[self._datanode].kill()
+        if self._role in ("workers", "tasktracker"):
+            cluster.tasktrackers[self._tasktracker].kill()
+        if self._role == "namenode":
+            assert cluster.namenode is not None
+            cluster.namenode.kill()
+            cluster.start_namenode()
+        if self._role == "jobtracker":
+            assert cluster.jobtracker is not None
+            cluster.jobtracker.kill()
+            cluster.start_jobtracker()
+
+    def come_back(self) -> None:
+        if self._role in ("workers", "datanode"):
+            self._cluster.start_datanode(self._datanode)
+        if self._role in ("workers", "tasktracker"):
+            self._cluster.start_tasktracker(self._tasktracker)
+
+
+def run(
+    cluster: MapReduceCluster,
+    oracle: Counter[str],
+    phase: str,
+    rng: random.Random,
+    *,
+    role: str = "workers",
+    jobs: int = 1,
+) -> Outcome:
+    """Jobs side by side, and one death at a moment of the first one's."""
+    name = f"/out/{phase}-{rng.getrandbits(48):x}"
+    outputs = [f"{name}-{number}" for number in range(jobs)]
     started = time.monotonic()
     with ClusterEngine(cluster.jobtracker_address) as engine:
-        spec = plan(
-            str(JOB),
-            ["/in/text"],
-            output=output,
-            params={},
-            reducers=REDUCERS,
-            default_filesystem=f"bs://{cluster.address}",
-        )
-        job_id, moment = engine.submit(spec), due(phase, rng)
-        victims = rng.choice(sorted(cluster.datanodes)), rng.choice(sorted(cluster.tasktrackers))
+        ids = [engine.submit(planned(cluster, output)) for output in outputs]
+        moment, victims = due(phase, rng), Victims(cluster, role, rng)
         hit = False
-        for status in watch(engine, job_id, started + RUN_DEADLINE_S):
-            if not hit and not status.state.ended and moment(status):
-                cluster.datanodes[victims[0]].kill()
-                cluster.tasktrackers[victims[1]].kill()
-                hit = True
+        ends = []
+        for job_id in ids:
+            for status in watch(engine, job_id, started + RUN_DEADLINE_S):
+                if job_id == ids[0] and not hit and not status.state.ended and moment(status):
+                    victims.die()
+                    hit = True
+            ends.append(status)
     wall_s = time.monotonic() - started
-    wrong = judge(cluster, status, output, oracle)
     if hit:
-        cluster.start_datanode(victims[0])
-        cluster.start_tasktracker(victims[1])
-    return Outcome(phase, hit, wall_s, wrong)
+        victims.come_back()
+    wrong = [judge(cluster, *end, oracle) for end in zip(ends, outputs, strict=True)]
+    return Outcome(phase, role, hit, wall_s, "; ".join(filter(None, wrong)))
+
+
+def planned(cluster: MapReduceCluster, output: str) -> JobSpec:
+    return plan(
+        str(JOB),
+        ["/in/text"],
+        output=output,
+        params={},
+        reducers=REDUCERS,
+        default_filesystem=f"bs://{cluster.address}",
+    )
 
 
 def watch(engine: ClusterEngine, job_id: str, until: float) -> Iterator[JobStatus]:
@@ -154,7 +203,9 @@ def load(cluster: MapReduceCluster, text: Path) -> None:
             target.write(piece)
 
 
-def campaign(root: Path, text: Path, *, runs: int, seed: int) -> list[Outcome]:
+def campaign(
+    root: Path, text: Path, *, runs: int, seed: int, jobs: int = 1, roles: Sequence[str] = ROLES[:1]
+) -> list[Outcome]:
     """Starts three DataNodes and three TaskTrackers and does all runs."""
     rng = random.Random(seed)
     oracle = oracle_of(text)
@@ -164,7 +215,9 @@ def campaign(root: Path, text: Path, *, runs: int, seed: int) -> list[Outcome]:
         load(cluster, text)
         outcomes = []
         for number in range(runs):
-            outcomes.append(run(cluster, oracle, PHASES[number % len(PHASES)], rng))
+            phase = PHASES[number % len(PHASES)]
+            role = roles[number // len(PHASES) % len(roles)]
+            outcomes.append(run(cluster, oracle, phase, rng, role=role, jobs=jobs))
             print(f"{number + 1:3}/{runs}  {outcomes[-1]}", flush=True)
         return outcomes
     finally:
@@ -174,13 +227,21 @@ def campaign(root: Path, text: Path, *, runs: int, seed: int) -> list[Outcome]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster.killjobs", description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--jobs", type=int, default=1, help="side by side in each run")
+    parser.add_argument("--roles", nargs="+", choices=ROLES, default=ROLES[:1])
     parser.add_argument("--megabytes", type=int, default=100)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     text = corpus.english(options.megabytes * 1_000_000)
     with tempfile.TemporaryDirectory(prefix="killjobs-") as root:
-        outcomes = campaign(Path(root), text, runs=options.runs, seed=options.seed)
+        outcomes = campaign(
+            *(Path(root), text),
+            runs=options.runs,
+            seed=options.seed,
+            jobs=options.jobs,
+            roles=options.roles,
+        )
     wrong = [outcome for outcome in outcomes if outcome.wrong]
     hit = sum(outcome.hit for outcome in outcomes)
     print(f"{len(outcomes)} runs, {hit} hit while running, {len(wrong)} wrong")
