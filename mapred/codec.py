@@ -16,6 +16,7 @@ from mapred.model import (
     PoolStatus,
     Priority,
     Progress,
+    RecordAt,
     Split,
     TaskId,
     TaskKind,
@@ -35,6 +36,7 @@ _FAILURES = {
     FailureKind.LOST: types_pb2.Failure.LOST,
     FailureKind.FATAL: types_pb2.Failure.FATAL,
     FailureKind.UNFIT: types_pb2.Failure.UNFIT,
+    FailureKind.RECORD: types_pb2.Failure.RECORD,
 }
 _FAILURE_KINDS = {number: kind for kind, number in _FAILURES.items()}
 _STATES = {
@@ -212,7 +214,16 @@ def failure_to_wire(failure: Failure) -> types_pb2.Failure:
         sample=failure.sample,
         host=failure.host,
         peak_bytes=failure.peak_bytes,
+        record=record_to_wire(failure.record) if failure.record else None,
     )
+
+
+def record_to_wire(record: RecordAt) -> types_pb2.RecordAt:
+    return types_pb2.RecordAt(file=record[0], record=record[1])
+
+
+def record_from_wire(wire: types_pb2.RecordAt) -> RecordAt:
+    return wire.file, wire.record
 
 
 def failure_from_wire(wire: types_pb2.Failure) -> Failure:
@@ -225,6 +236,7 @@ def failure_from_wire(wire: types_pb2.Failure) -> Failure:
         wire.sample,
         wire.host,
         wire.peak_bytes,
+        record_from_wire(wire.record) if wire.HasField("record") else None,
     )
 
 

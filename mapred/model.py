@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeAlias
 
+from mapred.priority import Priority as Priority
+
 
 class TaskKind(Enum):
     """An open set: a `service` task, one that never ends, comes later."""
@@ -14,28 +16,6 @@ class TaskKind(Enum):
 
     __hash__ = object.__hash__  # asked all the time, and there is one object a kind
 
-
-class Priority(Enum):
-    """Which of a pool's jobs goes first; in fair pools `weight` is its part."""
-
-    VERY_LOW = "very-low"
-    LOW = "low"
-    NORMAL = "normal"
-    HIGH = "high"
-    VERY_HIGH = "very-high"
-
-    @property
-    def weight(self) -> float:
-        return _PRIORITY_WEIGHTS[self]
-
-
-_PRIORITY_WEIGHTS: Final = {
-    Priority.VERY_LOW: 0.25,
-    Priority.LOW: 0.5,
-    Priority.NORMAL: 1.0,
-    Priority.HIGH: 2.0,
-    Priority.VERY_HIGH: 4.0,
-}
 
 # Of jobs that name none.
 DEFAULT_POOL: Final = "default"
@@ -190,6 +170,11 @@ class FailureKind(Enum):
     LOST = "lost"
     FATAL = "fatal"
     UNFIT = "unfit"  # the tracker lacks what the job needs
+    RECORD = "record"  # one record kills the process, and is left out from now on
+
+
+# Which file of a split, and which record of the file, from 0.
+RecordAt: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +191,8 @@ class Failure:
     host: str = ""
     # Of an attempt that was ended for its memory: what it used.
     peak_bytes: int = 0
+    # The one in which the process died, if that is known.
+    record: RecordAt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +325,8 @@ class Launch:
     outputs: tuple[MapOutput, ...] = ()
     # It is ended when it uses more; 0: only when the tracker's memory is used up.
     memory_limit_bytes: int = 0
+    # The attempt marks each record before it is mapped, and leaves these out; None: it doesn't.
+    careful: tuple[RecordAt, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from mapred.codec import (
     output_to_wire,
     progress_from_wire,
     progress_to_wire,
+    record_from_wire,
+    record_to_wire,
     spec_from_wire,
     spec_to_wire,
     split_from_wire,
@@ -224,6 +226,9 @@ def order_to_wire(seq: int, order: TrackerOrder) -> jobtracker_pb2.TrackerOrder:
                 wire.launch.split.CopyFrom(split_to_wire(order.split))
             wire.launch.maps = order.maps
             wire.launch.memory_limit_bytes = order.memory_limit_bytes
+            if order.careful is not None:
+                wire.launch.careful = True
+                wire.launch.skips.extend(record_to_wire(one) for one in order.careful)
             wire.launch.outputs.extend(output_to_wire(output) for output in order.outputs)
         case KillAttempt(attempt, reason):
             wire.kill.attempt.CopyFrom(attempt_to_wire(attempt))
@@ -248,6 +253,7 @@ def order_from_wire(wire: jobtracker_pb2.TrackerOrder) -> tuple[int, TrackerOrde
                 launch.maps,
                 tuple(output_from_wire(output) for output in launch.outputs),
                 launch.memory_limit_bytes,
+                tuple(record_from_wire(one) for one in launch.skips) if launch.careful else None,
             )
         case "kill":
             order = KillAttempt(attempt_from_wire(wire.kill.attempt), wire.kill.reason)

@@ -19,15 +19,15 @@ def set_priority(job_id: str, priority: str, jobtracker: str | None) -> int:
     \b
     mapred job set-priority job_20261123_0001 high
     """
-    from mapred.model import Priority
+    from mapred.priority import priority_of
 
-    word = priority.lower().replace("_", "-")
-    known = [one.value for one in Priority]
-    if word not in known:
-        raise click.BadParameter(f"'{priority}' is none of {', '.join(known)}")
+    try:
+        chosen = priority_of(priority)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
     with job_engine(jobtracker) as engine:
-        if engine.set_priority(job_id, Priority(word)):
-            click.echo(f"{job_id} has priority {word}.")
+        if engine.set_priority(job_id, chosen):
+            click.echo(f"{job_id} has priority {chosen.value}.")
             return 0
         state = engine.status(job_id)[0].state
     click.echo(f"{job_id} had ended before: {state.value}.")

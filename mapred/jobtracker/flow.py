@@ -24,6 +24,7 @@ from mapred.jobtracker.memory import limit_bytes, promised_bytes
 from mapred.jobtracker.quarantine import Quarantine
 from mapred.jobtracker.ready import CommitPart, Draft
 from mapred.jobtracker.reannounce import Reannouncements
+from mapred.jobtracker.records import careful, judged
 from mapred.jobtracker.trackers import Tracker, Trackers
 from mapred.model import (
     AttemptDone,
@@ -101,7 +102,11 @@ class Flow:
         tracker.jobs.add(job.id)
         if task.id.kind is TaskKind.MAP:
             split = job.spec.splits[task.id.index]
-            order = Launch(attempt_id, job.launch_spec, split, memory_limit_bytes=limit)
+            order = Launch(
+                *(attempt_id, job.launch_spec, split),
+                memory_limit_bytes=limit,
+                careful=careful(job.spec, task),
+            )
         else:
             maps = len(job.tasks[TaskKind.MAP])
             outputs = tuple(job.outputs.values())
@@ -212,13 +217,16 @@ class Flow:
         found = self.running(event.attempt, tracker.id)
         if found is None:
             return
-        job, _, attempt = found
+        job, task, attempt = found
         failure = event.failure
         if failure.kind is FailureKind.UNFIT:
             failure = self._unfit(job, tracker, failure)
+        elif failure.kind is FailureKind.FAILED and failure.record is not None:
+            failure = judged(job.spec, task, failure)
         move = {
             FailureKind.KILLED: Event.KILLED,
             FailureKind.UNFIT: Event.KILLED,
+            FailureKind.RECORD: Event.KILLED,
             FailureKind.LOST: Event.NODE_LOST,
         }.get(failure.kind, Event.FAILED)
         self.record(AttemptMoved(attempt.id, move, failure=failure))

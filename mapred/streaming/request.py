@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mapred.errors import JobDefinitionError, ParamError
-from mapred.model import DEFAULT_POOL, Priority
+from mapred.model import DEFAULT_POOL
+from mapred.priority import Priority, priority_of
 from mapred.streaming.contract import Contract, map_output, reduce_output
 from mapred.streaming.keyfields import parsed
 from mapred.streaming.programs import arguments
@@ -174,10 +175,9 @@ def _by_key_fields(request: Request, properties: Properties) -> bool:
 def _priority(properties: Properties) -> Priority:
     word = properties.text("mapreduce.job.priority", Priority.NORMAL.value)
     try:
-        return Priority(word.lower().replace("_", "-"))
-    except ValueError:
-        known = ", ".join(one.value for one in Priority)
-        raise ParamError(f"-D mapreduce.job.priority={word}: it can be {known}") from None
+        return priority_of(word)
+    except ValueError as error:
+        raise ParamError(f"-D mapreduce.job.priority: {error}") from None
 
 
 def _reducers(request: Request, properties: Properties) -> int | None:

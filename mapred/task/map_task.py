@@ -77,7 +77,9 @@ class MapTask:
         self._reporter = reporter
         self._split: Split = task.split
         self._chunks = Chunks()
-        self._skipping = Skipping(context)
+        self._skipping = Skipping(context, task.careful, Path(task.work_dir))
+        # Which one of the split's.
+        self._file = 0
         self._records_in = 0
         # Of the files before the one at hand.
         self._bytes_before = 0
@@ -107,7 +109,8 @@ class MapTask:
     def run(self) -> TaskDone:
         sink = self._sink()
         try:
-            for file in self._task.split.files if self._task.split else ():
+            for number, file in enumerate(self._task.split.files if self._task.split else ()):
+                self._file = number
                 self._map_file(file, sink)
             self._skipping.finish(self._records_in)
             self._count("map_input_records", self._records_in)
@@ -141,6 +144,8 @@ class MapTask:
             getattr(mapper, "prepare", None),
         )
         call = self._skipping.guarded(mapper.map, self._split)
+        if self._task.careful is not None:
+            call = self._skipping.careful(call, self._split, self._file)
         for keys, values in reader.batches():
             self._keys, self._values = keys, values
             self._reading = iter(values)

@@ -14,7 +14,7 @@ The end of the pipe means that the tracker is gone: end at once.
 
 from dataclasses import dataclass, field
 
-from mapred.model import AttemptId, Counters, FailureKind, JobSpec, MapOutput, Split
+from mapred.model import AttemptId, Counters, FailureKind, JobSpec, MapOutput, RecordAt, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class RunTask:
     # Where the job's code is unpacked, once for all processes of the job or its family; may
     # have to be made. Empty: beside work_dir.
     code_dir: str = ""
+    # As in Launch.
+    careful: tuple[RecordAt, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

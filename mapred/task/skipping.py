@@ -6,20 +6,24 @@ OUTPUT/_skipped/: its file, offset, reason and content. Nothing of a record on w
 failed is emitted, also what it had yielded before.
 
 The budget is of a task: more than `skipped_max` records, or at its end more than the share
-`skipped_share` of all that it has seen, fail the attempt. Unlike Hadoop's, records are
-skipped in the first attempt: what fails here is an exception, not a process that died.
+`skipped_share` of all that it has seen, fail the attempt. Unlike with Hadoop,
+an exception is skipped in the first attempt. A record that kills its process (a crash in C, too
+much memory, standing still) is found after two failures: jobtracker/records.py has the rules.
 Mappers of batches and blocks have no records to skip: there, both fail.
 """
 
+import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any, Final
 
 from mapred.errors import InputError
 from mapred.formats.badrecords import REFUSED, described
-from mapred.model import SKIPPING, Split
+from mapred.model import SKIPPING, RecordAt, Split
 from mapred.task.context import TaskContext
 from mapred.task.failure import sample_of
+from mapred.task.mark import Mark
 from mapred.usercode import one_line
 
 BAD: Final = "bad_records"
@@ -32,7 +36,12 @@ Map = Callable[[Any, Any], Any]
 class Skipping:
     """What one map task sets aside; takes the place of a reader's `BadRecords`."""
 
-    def __init__(self, context: TaskContext) -> None:
+    def __init__(
+        self,
+        context: TaskContext,
+        left_out: Collection[RecordAt] | None = None,
+        folder: Path = Path(),
+    ) -> None:
         wishes = json.loads(context.job.settings.get(SKIPPING, "{}"))
         self._ctx = context
         self._bad: bool = wishes.get("bad", False)
@@ -40,6 +49,9 @@ class Skipping:
         self._most: int = wishes.get("max", 0)
         self._share: float = wishes.get("share", 0.0)
         self._skipped = 0
+        # Those that have killed a process.
+        self._left_out = frozenset(left_out or ())
+        self._mark = None if left_out is None else Mark(folder)
 
     def take(self, uri: str, offset: int, record: Any, reason: str) -> None:
         """A malformed record; raises InputError when it isn't to be skipped."""
@@ -62,6 +74,25 @@ class Skipping:
                 return None
 
         return guarded
+
+    def careful(self, map_record: Map, split: Split, file: int) -> Map:
+        """The map with a mark at each record, without those that have killed a process."""
+        mark, numbers = self._mark, itertools.count()
+        assert mark is not None
+
+        def careful(key: Any, value: Any) -> Any:
+            record = next(numbers)
+            if (file, record) in self._left_out:
+                offset = key if isinstance(key, int) else -1
+                self._set_aside(FAILED, split.uri, offset, value, "killed the task's process")
+                return None
+            mark.enter(file, record)
+            try:
+                return map_record(key, value)
+            finally:
+                mark.leave()
+
+        return careful
 
     def finish(self, records: int) -> None:
         """Raises InputError when too large a share of the task's records was set aside."""

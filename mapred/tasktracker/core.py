@@ -30,6 +30,7 @@ from mapred.model import (
     MapOutput,
     OutputsReady,
     Progress,
+    RecordAt,
     TaskKind,
     TrackerEvent,
     TrackerInfo,
@@ -280,9 +281,15 @@ class TaskTracker:
         return self._take_actions()
 
     def process_gone(
-        self, attempt: AttemptId, how: str, last_words: str, now: float
+        self,
+        attempt: AttemptId,
+        how: str,
+        last_words: str,
+        now: float,
+        record: RecordAt | None = None,
     ) -> list[Action]:
-        """Its process has ended without a report. `last_words`: the end of its stderr."""
+        """Its process has ended without a report, in that record. `last_words`: the end of its
+        stderr."""
         work = self.work.get(attempt)
         if work is None:
             return []
@@ -291,7 +298,7 @@ class TaskTracker:
         )
         if failure.kind is not FailureKind.KILLED:
             words = stuck_stack(last_words) if work.ending else last_words
-            failure = replace(failure, traceback=failure.traceback or words)
+            failure = replace(failure, traceback=failure.traceback or words, record=record)
         self._report(attempt, AttemptFailed(attempt, failure), now)
         return self._take_actions()
 

@@ -164,8 +164,9 @@ class HeartbeatLoop:
                 self._perform(self._core.finished(attempt, said, self._now()))
             case TaskFailed():
                 self._perform(self._core.failed(attempt, said, self._now()))
-            case Gone(how, last_words):
-                self._perform(self._core.process_gone(attempt, how, last_words, self._now()))
+            case Gone(how, last_words, record):
+                gone = self._core.process_gone(attempt, how, last_words, self._now(), record)
+                self._perform(gone)
         self._something_new = True
 
     # --- talking

@@ -23,7 +23,8 @@ from multiprocessing.connection import Connection, Pipe
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, Final, TypeAlias
 
-from mapred.model import PROCESS_FAMILY, AttemptId, TaskKind
+from mapred.model import PROCESS_FAMILY, AttemptId, RecordAt, TaskKind
+from mapred.task.mark import read_mark
 from mapred.task.messages import (
     MoreOutputs,
     OutputLost,
@@ -58,6 +59,8 @@ class Gone:
 
     how: str
     last_words: str
+    # In which record, if the attempt marked them.
+    record: RecordAt | None = None
 
 
 Said: TypeAlias = TaskProgress | OutputLost | TaskDone | TaskFailed | Gone
@@ -323,7 +326,7 @@ class Processes:
         process.pipe.close()
         if task is not None and not self._stopped:
             last_words = tail(f"{task.log_dir}/stderr", LAST_WORDS_BYTES)
-            self._report(task.attempt, Gone(how, last_words))
+            self._report(task.attempt, Gone(how, last_words, read_mark(task.work_dir)))
 
     def nursery_died(self, link: NurseryLink) -> None:
         """The kernel has killed its children; a new one takes over."""

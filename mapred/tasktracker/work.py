@@ -58,5 +58,6 @@ def run_task(order: Launch, work_root: str, tracker_id: str) -> RunTask:
         tracker_id=tracker_id,
         split=order.split,
         maps=order.maps,
+        careful=order.careful,
         outputs=order.outputs,
     )

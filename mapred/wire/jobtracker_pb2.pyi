@@ -888,10 +888,14 @@ class Launch(_message.Message):
     MAPS_FIELD_NUMBER: _builtins.int
     OUTPUTS_FIELD_NUMBER: _builtins.int
     MEMORY_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
+    CAREFUL_FIELD_NUMBER: _builtins.int
+    SKIPS_FIELD_NUMBER: _builtins.int
     maps: _builtins.int
     """Reduces only: how many maps there are, and the outputs known now."""
     memory_limit_bytes: _builtins.int
     """The attempt is ended when it uses more, bytes; 0: only when the tracker's memory is used up."""
+    careful: _builtins.bool
+    """The attempt marks each record before it is mapped, and leaves out those of `skips`."""
     @_builtins.property
     def attempt(self) -> _types_pb2.AttemptId: ...
     @_builtins.property
@@ -904,6 +908,8 @@ class Launch(_message.Message):
 
     @_builtins.property
     def outputs(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.MapOutput]: ...
+    @_builtins.property
+    def skips(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.RecordAt]: ...
     def __init__(
         self,
         *,
@@ -913,10 +919,12 @@ class Launch(_message.Message):
         maps: _builtins.int = ...,
         outputs: _abc.Iterable[_types_pb2.MapOutput] | None = ...,
         memory_limit_bytes: _builtins.int = ...,
+        careful: _builtins.bool = ...,
+        skips: _abc.Iterable[_types_pb2.RecordAt] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "spec", b"spec", "split", b"split"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "maps", b"maps", "memory_limit_bytes", b"memory_limit_bytes", "outputs", b"outputs", "spec", b"spec", "split", b"split"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "careful", b"careful", "maps", b"maps", "memory_limit_bytes", b"memory_limit_bytes", "outputs", b"outputs", "skips", b"skips", "spec", b"spec", "split", b"split"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

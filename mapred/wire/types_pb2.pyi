@@ -363,6 +363,8 @@ class Failure(_message.Message):
         """No other attempt can do better (code can't be imported): ends the job."""
         UNFIT: Failure._Kind.ValueType  # 4
         """The machine lacks what the job needs: doesn't count, and the job goes elsewhere."""
+        RECORD: Failure._Kind.ValueType  # 5
+        """One record kills the process, and is left out from now on: doesn't count."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
     FAILED: Failure.Kind.ValueType  # 0
@@ -375,6 +377,8 @@ class Failure(_message.Message):
     """No other attempt can do better (code can't be imported): ends the job."""
     UNFIT: Failure.Kind.ValueType  # 4
     """The machine lacks what the job needs: doesn't count, and the job goes elsewhere."""
+    RECORD: Failure.Kind.ValueType  # 5
+    """One record kills the process, and is left out from now on: doesn't count."""
 
     KIND_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
@@ -384,6 +388,7 @@ class Failure(_message.Message):
     SAMPLE_FIELD_NUMBER: _builtins.int
     HOST_FIELD_NUMBER: _builtins.int
     PEAK_BYTES_FIELD_NUMBER: _builtins.int
+    RECORD_FIELD_NUMBER: _builtins.int
     kind: Global___Failure.Kind.ValueType
     reason: _builtins.str
     """One line."""
@@ -395,6 +400,10 @@ class Failure(_message.Message):
     host: _builtins.str
     peak_bytes: _builtins.int
     """Of an attempt that was ended for its memory: what it used, bytes; else 0."""
+    @_builtins.property
+    def record(self) -> Global___RecordAt:
+        """The one in which the process died; absent when that isn't known."""
+
     def __init__(
         self,
         *,
@@ -406,14 +415,39 @@ class Failure(_message.Message):
         sample: _builtins.str = ...,
         host: _builtins.str = ...,
         peak_bytes: _builtins.int = ...,
+        record: Global___RecordAt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "input_uri", b"input_uri", "kind", b"kind", "offset", b"offset", "peak_bytes", b"peak_bytes", "reason", b"reason", "sample", b"sample", "traceback", b"traceback"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "input_uri", b"input_uri", "kind", b"kind", "offset", b"offset", "peak_bytes", b"peak_bytes", "reason", b"reason", "record", b"record", "sample", b"sample", "traceback", b"traceback"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Failure: _TypeAlias = Failure  # noqa: Y015
+
+@_typing.final
+class RecordAt(_message.Message):
+    """Which file of a split, and which record of the file, from 0."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_FIELD_NUMBER: _builtins.int
+    RECORD_FIELD_NUMBER: _builtins.int
+    file: _builtins.int
+    record: _builtins.int
+    def __init__(
+        self,
+        *,
+        file: _builtins.int = ...,
+        record: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "record", b"record"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordAt: _TypeAlias = RecordAt  # noqa: Y015
 
 @_typing.final
 class Progress(_message.Message):

@@ -292,6 +292,18 @@ def test_an_attempt_without_progress_is_ended_with_its_stack(played: Played) -> 
     assert event.failure.traceback == "Stack, innermost first:\n  File x, line 3\n"
 
 
+def test_a_failure_says_in_which_record_its_process_ended_also_when_it_stood_still(
+    played: Played,
+) -> None:
+    played.launch(M0)
+    played.core.tick(20.0)
+    played.core.process_gone(M0, "killed by SIGKILL", "", 21.0, (0, 5))
+    (event,) = played.events
+    assert isinstance(event, AttemptFailed)
+    assert event.failure.record == (0, 5)
+    assert "no progress" in event.failure.reason
+
+
 def test_a_sign_of_life_needs_nothing_new(played: Played) -> None:
     played.launch(M0)
     for now in range(0, 100, 9):
