@@ -2,7 +2,10 @@
 
 import sys
 from pathlib import Path
+from typing import Final
 
+from blockstore import errors
+from blockstore.runtime.retry import RetryPolicy, retry
 from mapred.archive import unpacked
 from mapred.job import Job
 from mapred.jobfile import import_job_file
@@ -11,20 +14,30 @@ from mapred.requirements import missing_here
 from mapred.storage import storage_for
 from mapred.task.failure import CodeError, UnfitError
 
+# A NameNode restarts within seconds; before the tracker takes the attempt for stalled.
+STORE_OUTAGE: Final = RetryPolicy(deadline_s=45.0)
+_PASSING: Final = (
+    errors.UnreachableException,
+    errors.SafeModeException,
+    errors.NotReadyException,
+    errors.BlockMissingException,
+)
+
 
 def load_job(spec: JobSpec, parent: Path) -> tuple[type[Job], Path]:
     """The job's class, and the folder below `parent` that its code is in.
 
     Raises:
         CodeError: the archive can't be had, or its code fails; the cause is attached.
+        StoreError: the store was away for long; another attempt may find it.
         UnfitError: a package that the job requires isn't installed here.
     """
     if lacks := missing_here(spec.settings):
         raise UnfitError(f"{spec.job_class} {lacks}")
     try:
-        with storage_for(spec.code_uri).open_read(spec.code_uri) as file:
-            data = file.read()
-        folder = unpacked(data, spec.code_sha256, parent)
+        folder = unpacked(_archive(spec.code_uri), spec.code_sha256, parent)
+    except _PASSING:
+        raise
     except Exception as error:
         raise CodeError(f"the job's code can't be had from {spec.code_uri}") from error
     sys.path.insert(0, str(folder))
@@ -36,3 +49,11 @@ def load_job(spec: JobSpec, parent: Path) -> tuple[type[Job], Path]:
     if not (isinstance(job, type) and issubclass(job, Job)):
         raise CodeError(f"{spec.module}.py has no Job named {spec.job_class} in the task process")
     return job, folder
+
+
+def _archive(uri: str) -> bytes:
+    def read(_: float) -> bytes:
+        with storage_for(uri).open_read(uri) as file:
+            return file.read()
+
+    return retry(read, policy=STORE_OUTAGE, again=lambda error: isinstance(error, _PASSING))
