@@ -12,6 +12,7 @@
     shell       `mapred fs ls /`
     scheduling  tasks that do nothing, small jobs, and the core with a large cluster
     loops       rounds of k-means, logistic regression and PageRank; `--parts`: some of its lines
+    trouble     a tracker that is killed, and one that is slow
 
 `ratio` is of speeds, ours over the other's, from one run; `at least` and `aim` are what we
 hold ourselves to and what we want.
@@ -31,6 +32,7 @@ from benchmarks import (
     scheduling,
     shell,
     store,
+    trouble,
     wordcount,
 )
 from benchmarks.speed import __main__ as speed
@@ -91,6 +93,7 @@ def main() -> None:
             trackers=50 if quick else 2000,
             jobs=5 if quick else 200,
         ),
+        "trouble": trouble.run,
         "loops": lambda: loops.run(
             rows=20_000 if quick else 1_000_000,
             vertices=2_000 if quick else 100_000,

@@ -23,6 +23,7 @@ from mapred.model import JobSpec, JobState
 from mapred.submit import plan
 
 JOB = '''
+import time
 from mapred import Job, Mapper, Reducer
 
 class Nothing(Mapper):
@@ -45,6 +46,27 @@ class Total(Reducer):
 class Small(Job):
     """One map, one reduce."""
     mapper, reducer = Line, Total
+
+class Began(Mapper):
+    def setup(self):
+        self.began = time.time()
+    def map(self, offset, line):
+        yield "map began", self.began
+    def cleanup(self):
+        yield "map ended", time.time()
+
+class Reached(Reducer):
+    def setup(self):
+        self.began = time.time()
+    def reduce(self, key, values):
+        for at in values:
+            yield key, at
+    def cleanup(self):
+        yield "reduce began", self.began
+
+class Times(Job):
+    """When each of its parts ran."""
+    mapper, reducer = Began, Reached
 '''
 _NUMBERS = count()
 
@@ -57,6 +79,7 @@ def run(*, runs: int, tasks: int, trackers: int, jobs: int) -> list[Row]:
         (folder / "line.txt").write_text("one line\n")
         with _engine(folder) as engine:
             rows += [_throughput(engine, folder, runs, tasks), _small(engine, folder, runs)]
+            rows += _latencies(engine, folder, runs)
     return rows
 
 
@@ -103,7 +126,7 @@ def _spec(engine: ClusterEngine, folder: Path, job: str) -> JobSpec:
         [(folder / "line.txt").as_uri()],
         output=output,
         params={},
-        reducers=1 if job == "Small" else None,
+        reducers=None if job == "NoOp" else 1,
         default_filesystem=f"bs://{engine.namenode()}",
         code_base=(folder / "code").as_uri(),
     )
@@ -138,3 +161,24 @@ def _small(engine: ClusterEngine, folder: Path, runs: int) -> Row:
     what = "one map and one reduce, warm cluster, from submit to the end"
     ratio = spark_s / wall_s
     return Row(what, "Spark", wall_s, spark_s, ratio, runs, floor=2.68, aim=8.9)
+
+
+def _latencies(engine: ClusterEngine, folder: Path, runs: int) -> list[Row]:
+    """By the clock of the machine: of the client, and in the user's code."""
+    starts, turns = [], []
+    for _ in range(runs + 1):
+        spec, submitted_at = _spec(engine, folder, "Times"), time.time()
+        _wall_s(engine, spec)
+        output = Path(spec.output_uri.removeprefix("file://"), "part-r-00000")
+        at = dict(line.split("\t") for line in output.read_text().splitlines())
+        starts.append(float(at["map began"]) - submitted_at)
+        turns.append(float(at["reduce began"]) - float(at["map ended"]))
+    return [
+        _latency("submit to the first map's user code, warm cluster", starts[1:], 0.030),
+        _latency("end of the last map's user code to the first reduce's", turns[1:], 0.015),
+    ]
+
+
+def _latency(what: str, seconds: list[float], most_s: float) -> Row:
+    found_s = statistics.median(seconds)
+    return Row(what, "at most", found_s, most_s, most_s / found_s, len(seconds), floor=1.0)

@@ -18,6 +18,7 @@ from mapred.jobtracker.memory import promised_bytes
 from mapred.jobtracker.pools import Pools
 from mapred.jobtracker.quarantine import Quarantine
 from mapred.jobtracker.ready import Draft
+from mapred.jobtracker.reservations import Reservations
 from mapred.jobtracker.scheduler import Field, choose
 from mapred.jobtracker.speculation import Stragglers
 from mapred.jobtracker.trackers import Tracker, Trackers
@@ -27,6 +28,8 @@ from mapred.model import AttemptId, TaskKind
 SHORT_TASK_S: Final = 1.0
 QUEUED_WORK_S: Final = 0.02
 QUEUED_A_SLOT_MAX: Final = 16
+# So many take some ten milliseconds; whatever happens next goes on with the rest.
+LAUNCHES_A_STEP_MAX: Final = 256
 # A queued task of these that hasn't started by then stands behind something slow.
 QUEUED_MAX_S: Final = 0.2
 
@@ -42,6 +45,10 @@ class Assigning:
         self._flow = flow
         self._pools = pools
         self._quarantine = quarantine
+        self._reservations = Reservations()
+        # The last step has left something for the next one.
+        self.unfinished = False
+        self._launched = 0
         self._field: Field | None = None
         self._field_of: tuple[int, int, int] | None = None
 
@@ -55,23 +62,29 @@ class Assigning:
 
     def assign(self, now: float) -> None:
         """One task a tracker and round, so that work spreads."""
+        self._launched = 0
         for kind in TaskKind:
             while (
                 self._trackers.free[kind]
+                and self._launched < LAUNCHES_A_STEP_MAX
                 and self._book.wanting.any(kind)
                 and self._round(kind, now)
             ):
                 pass
+        self.unfinished = self._launched >= LAUNCHES_A_STEP_MAX
 
     def _round(self, kind: TaskKind, now: float) -> bool:
         launched = False
         field = self.field()
-        for tracker in self._by_room(kind):
+        for tracker in self._by_room(kind)[: LAUNCHES_A_STEP_MAX - self._launched]:
             for job in self._book.wanting.in_turn(kind, self._pools):
+                if not self._reservations.lets(tracker, job, kind):
+                    continue
                 task = choose(job, kind, tracker, field, now)
                 if task is not None:
                     self._flow.launch(job, task, tracker, now)
                     launched = True
+                    self._launched += 1
                     break
         return launched
 
@@ -79,7 +92,11 @@ class Assigning:
         """Behind the slots of trackers that have just reported, where it's worth it."""
         for tracker in draft.reported.values():
             for kind in TaskKind:
-                while tracker.free(kind) == 0 and self._book.wanting.any(kind):
+                while (
+                    tracker.free(kind) == 0
+                    and not self._reservations.keeps(tracker)
+                    and self._book.wanting.any(kind)
+                ):
                     # Nobody goes before the job whose turn it is.
                     job = next(self._book.wanting.in_turn(kind, self._pools))
                     if not tracker.may_queue(kind, _queued_a_slot(job, kind)):
@@ -88,6 +105,12 @@ class Assigning:
                     if task is None:
                         break
                     self._flow.launch(job, task, tracker, now)
+
+    def reserve(self, now: float) -> None:
+        """For jobs that find their memory nowhere."""
+        turns = {kind: self._book.wanting.in_turn(kind, self._pools) for kind in TaskKind}
+        wanting = ((job, kind) for kind in turns for job in turns[kind])
+        self._reservations.look(wanting, self.field(), now)
 
     def take_back(self, now: float) -> None:
         """What waits behind something slow, while it could start elsewhere."""
@@ -116,7 +139,11 @@ class Assigning:
         """Whatever slots are still free may serve second attempts, one a tracker and tick."""
         running = [job for job in self._book.jobs.values() if job.phase is Phase.RUNNING]
         for kind in TaskKind:
-            free = list(self._trackers.free[kind].values())
+            free = [
+                tracker
+                for tracker in self._trackers.free[kind].values()
+                if not self._reservations.keeps(tracker)
+            ]
             if not free:
                 continue
             late = [(job, Stragglers(job, kind, self.field(), now)) for job in running]

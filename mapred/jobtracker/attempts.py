@@ -120,6 +120,8 @@ class Task:
         self.outputs_unfetchable = 0
         # Trackers where an attempt failed: a retry prefers another.
         self.failed_on: set[str] = set()
+        # An attempt was ended for its memory: the next ones get more.
+        self.grew_too_large = False
         self._story: list[str] = []
 
     def __repr__(self) -> str:
@@ -137,11 +139,6 @@ class Task:
     @property
     def committing(self) -> Attempt | None:
         return next((a for a in self.attempts.values() if a.state is State.COMMITTING), None)
-
-    @property
-    def grew_too_large(self) -> bool:
-        """Whether an attempt was ended for its memory: the next ones get more."""
-        return any(a.failure is not None and a.failure.peak_bytes for a in self.attempts.values())
 
     def story(self) -> str:
         """All that happened to this task, a line an event."""
@@ -191,6 +188,7 @@ class Task:
             attempt.failure = failure
         elif failure is not None:
             attempt.failure = failure
+        self.grew_too_large |= bool(failure and failure.peak_bytes)
         if event is Event.OUTPUT_LOST and failure and failure.kind is FailureKind.FAILED:
             self.outputs_unfetchable += 1
             self.failed_on.add(attempt.tracker_id)

@@ -371,8 +371,10 @@ class JobTracker:
         self._endings.look(now, self._wall_ahead_s + now)
         self._flow.announce_outputs()
         if at_tick:
+            self._assigning.reserve(now)
             self._assigning.take_back(now)
-        if self._draft.entries or self._draft.slots_freed or at_tick:
+        unfinished = self._assigning.unfinished
+        if self._draft.entries or self._draft.slots_freed or unfinished or at_tick:
             self._assigning.assign(now)
             self._assigning.prefetch(self._draft, now)
             if at_tick and self.settings.speculation:

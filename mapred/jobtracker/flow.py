@@ -96,6 +96,7 @@ class Flow:
         self.record(AttemptLaunched(attempt_id, tracker.id, tracker.info.host))
         attempt = task.attempts[attempt_id.number]
         attempt.launched_at = now
+        job.cramped_since.pop(task.id.kind, None)
         promised = promised_bytes(job.spec, task, tracker.info)
         attempt.queued = not tracker.occupy(attempt_id, promised)
         limit = limit_bytes(job.spec, task, tracker.info)

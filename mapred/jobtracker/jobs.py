@@ -120,6 +120,9 @@ class Job:
         self.fetch_reports = FetchReports()
         self.ending_since: float | None = None
         self.locality_skipped_at: float | None = None
+        self.reduce_waits_since: float | None = None
+        # Since when no tracker that was asked has had the memory for a task.
+        self.cramped_since: dict[TaskKind, float] = {}
         self.durations = {kind: Durations() for kind in TaskKind}
         self.waiting_for = ""
 

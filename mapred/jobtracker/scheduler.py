@@ -8,6 +8,8 @@ Rules
   local one (delay scheduling, after Zaharia et al., EuroSys 2010), in wall time scaled to
   the length of its tasks; it doesn't wait when no live tracker has the input, nor for a task
   that ran before.
+- Reduces of a job whose maps have all run on one tracker wait a moment for a slot there: nothing
+  of a small job crosses the network.
 - A retry goes to another tracker than those where the task failed, if there is one.
 - A tracker on which a job has failed three times gets no more of that job, and one in
   quarantine none of any job, unless there are no others. One that is drained gets nothing.
@@ -89,10 +91,31 @@ def choose(
         return None
     spare = tracker.following_bytes(kind) if behind else tracker.spare_bytes
     if promised_bytes(job.spec, None, tracker.info) > spare:
+        if not behind:
+            job.cramped_since.setdefault(kind, now)
         return None
     if kind is TaskKind.MAP:
         return _choose_map(job, tracker, usable, field, now, spare)
-    return next(_allowed(job, kind, job.pending[kind], tracker, usable, spare), None)
+    task = next(_allowed(job, kind, job.pending[kind], tracker, usable, spare), None)
+    if task is not None and _waits_for_nearer(job, tracker, usable, now):
+        return None
+    return task
+
+
+def _waits_for_nearer(
+    job: Job, tracker: Tracker, usable: Mapping[str, Tracker], now: float
+) -> bool:
+    """Whether another tracker has all that the reduces will fetch, and a free slot for one; for a
+    moment, since that one may have its reasons not to take it."""
+    if len(job.outputs_on) != 1 or job.done[TaskKind.MAP] < len(job.tasks[TaskKind.MAP]):
+        return False
+    (home_id,) = job.outputs_on
+    home = usable.get(home_id)
+    if home is None or home is tracker or not home.free(TaskKind.REDUCE):
+        return False
+    if job.reduce_waits_since is None:
+        job.reduce_waits_since = now
+    return now - job.reduce_waits_since < LOCALITY_WAIT_FIRST_S
 
 
 def _choose_map(

@@ -60,11 +60,18 @@ class HeartbeatAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryUsed:
+    """Bytes of each."""
+
+    used: dict[AttemptId, int]
+
+
+@dataclass(frozen=True, slots=True)
 class StopLoop:
     pass
 
 
-News: TypeAlias = ProcessSaid | RegisterAnswered | HeartbeatAnswered | StopLoop
+News: TypeAlias = ProcessSaid | RegisterAnswered | HeartbeatAnswered | MemoryUsed | StopLoop
 
 
 class HeartbeatLoop:
@@ -89,6 +96,7 @@ class HeartbeatLoop:
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="tracker", daemon=True)
         self._sweeper = ThreadPoolExecutor(1, thread_name_prefix="sweeper")
+        self._watching_over = threading.Event()
         # Owned by the loop.
         self._stopping = False
         self._registering = False
@@ -106,10 +114,13 @@ class HeartbeatLoop:
         if self._logs:
             self._logs.start()
         self._thread.start()
+        if self._core.info.memory_bytes:
+            threading.Thread(target=self._watch_memory, name="memory", daemon=True).start()
 
     def stop(self) -> None:
         """Returns when the loop has ended; processes aren't touched."""
         self._news.put(StopLoop())
+        self._watching_over.set()
         if self._thread.is_alive():
             self._thread.join(timeout=10.0)
         if self._logs:
@@ -128,7 +139,6 @@ class HeartbeatLoop:
             now = self._now()
             if now >= next_tick:
                 self._perform(self._core.tick(now))
-                self._watch_memory()
                 self._end_families(now)
                 next_tick = now + self._core.settings.tick_s
             wake_at = min(next_tick, self._next_try_at or next_tick, self._gathered_at(next_tick))
@@ -150,6 +160,8 @@ class HeartbeatLoop:
                 self._register_answered(incarnation, answer)
             case HeartbeatAnswered(incarnation, answer):
                 self._heartbeat_answered(incarnation, answer)
+            case MemoryUsed(used):
+                self._perform(self._core.memory(used))
             case StopLoop():
                 self._stopping = True
 
@@ -276,9 +288,11 @@ class HeartbeatLoop:
                         self._sweeper.submit(remove)
 
     def _watch_memory(self) -> None:
+        """On a thread of its own: reading /proc takes longer than what the loop does meanwhile."""
         assert self._processes is not None
-        if self._core.work and self._core.info.memory_bytes:
-            self._perform(self._core.memory(self._processes.memory()))
+        while not self._watching_over.wait(self._core.settings.tick_s):
+            if used := self._processes.memory():
+                self._news.put(MemoryUsed(used))
 
     def _end_families(self, now: float) -> None:
         assert self._processes is not None

@@ -1,0 +1,63 @@
+"""Trackers that are kept free for a task which needs more memory than is ever free by chance.
+
+Rules
+- A job whose turn it is, and that finds its memory nowhere for `RESERVE_AFTER_S`, gets one tracker:
+  where most is free already. Nothing else starts there until its task does.
+- One tracker a job and kind; it is given back when the job doesn't want it any more.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from mapred.jobtracker.jobs import Job
+from mapred.jobtracker.memory import promised_bytes
+from mapred.jobtracker.scheduler import Field
+from mapred.jobtracker.trackers import Tracker
+from mapred.model import TaskKind
+
+# Some tasks of the others may end and leave enough, before a tracker is kept idle for it.
+RESERVE_AFTER_S: Final = 2.0
+
+
+class Reservations:
+    """By tracker id: for whom."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[str, TaskKind]] = {}
+
+    def lets(self, tracker: Tracker, job: Job, kind: TaskKind) -> bool:
+        """Whether the job may start something there."""
+        kept_for = self._kept.get(tracker.id)
+        return kept_for is None or kept_for == (job.id, kind)
+
+    def keeps(self, tracker: Tracker) -> bool:
+        return tracker.id in self._kept
+
+    def look(self, wanting: Iterable[tuple[Job, TaskKind]], field: Field, now: float) -> None:
+        """`wanting`: jobs that could start something of the kind, in turn."""
+        still: set[tuple[str, TaskKind]] = set()
+        turns: dict[TaskKind, Job] = {}
+        for job, kind in wanting:
+            first = turns.setdefault(kind, job) is job
+            since = job.cramped_since.get(kind)
+            if since is None or now - since < RESERVE_AFTER_S:
+                continue
+            still.add((job.id, kind))
+            if first and (job.id, kind) not in self._kept.values():
+                self._reserve(job, kind, field)
+        usable = {tracker.id for tracker in field.trackers}
+        self._kept = {
+            name: whom for name, whom in self._kept.items() if whom in still and name in usable
+        }
+
+    def _reserve(self, job: Job, kind: TaskKind, field: Field) -> None:
+        able = [
+            tracker
+            for tracker in field.usable(job).values()
+            if tracker.id not in self._kept
+            and tracker.slots(kind)
+            and promised_bytes(job.spec, None, tracker.info) <= tracker.info.memory_bytes
+        ]
+        if able:
+            best = max(able, key=lambda tracker: (tracker.spare_bytes, tracker.id))
+            self._kept[best.id] = job.id, kind

@@ -1,0 +1,88 @@
+"""Tasks that need much memory get their turn; a step of the scheduler has a bound."""
+
+from dataclasses import replace
+
+from mapred.jobtracker.assigning import LAUNCHES_A_STEP_MAX
+from mapred.jobtracker.entries import AttemptLaunched
+from mapred.model import TaskKind
+from tests.unit.mapred.jobtracker.conftest import FakeTracker, Master
+
+
+def test_a_task_that_needs_much_memory_does_not_starve_behind_small_ones(master: Master) -> None:
+    a = _roomy(master)
+    master.submit(40, task_memory_bytes=30)
+    a.beat()
+    assert list(a.running) == ["m0.0", "m1.0", "m2.0"]
+    large = _submit_large(master)
+    rounds = 0
+    while not any(attempt.job_id == large for attempt in a.running.values()):
+        master.after(1.0)
+        # One small one ends at a time: by chance there is never room for the large one.
+        a.done(next(iter(a.running)))
+        rounds += 1
+        assert rounds < 12
+    assert len(a.running) == 1
+
+
+def test_nothing_is_kept_for_a_job_that_has_gone(master: Master) -> None:
+    a = _roomy(master)
+    master.submit(40, task_memory_bytes=30)
+    a.beat()
+    large = _submit_large(master)
+    master.after(1.0).after(3.0)
+    a.done("m0.0")
+    assert len(a.running) == 2, "a slot is kept free"
+
+    master.kill(large)
+    master.perform()
+    master.after(0.1)
+    a.beat()
+    assert len(a.running) == 3
+
+
+def test_the_reduce_of_a_small_job_runs_where_its_map_has_run(master: Master) -> None:
+    a, b = master.tracker("a"), master.tracker("b")
+    for request in ("r", "s", "t"):
+        master.output = f"file:///{request}"
+        master.submit([("host-b",)], reducers=1, request=request, slowstart=1.0)
+        a.beat()
+        b.beat().done("m0.0")
+        assert (list(a.beat().running), list(b.running)) == ([], ["r0.0"])
+        b.done("r0.0")
+        master.perform()
+
+
+def test_a_reduce_that_its_maps_tracker_does_not_take_goes_elsewhere(master: Master) -> None:
+    a, b = master.tracker("a"), master.tracker("b")
+    master.submit([("host-b",)], reducers=1, slowstart=1.0)
+    b.beat().done("m0.0").failed("r0.0")
+    assert "r0.1" not in b.beat().running, "it has failed there"
+
+    master.after(0.5)
+    assert list(a.beat().running) == ["r0.1"]
+
+
+def test_one_step_launches_so_many_and_the_next_goes_on(master: Master) -> None:
+    slots = LAUNCHES_A_STEP_MAX + 20
+    a = master.tracker("a", slots=slots)
+    master.submit(slots)
+    assert _launched(master) == LAUNCHES_A_STEP_MAX
+    a.beat()
+    assert _launched(master) == slots
+    assert master.core.trackers.live["a"].free(TaskKind.MAP) == 0
+
+
+def _roomy(master: Master) -> FakeTracker:
+    a = master.tracker("a", slots=4)
+    a.info = replace(a.info, memory_bytes=100)
+    a.register()
+    return a
+
+
+def _submit_large(master: Master) -> str:
+    master.output = "file:///large"
+    return master.submit(1, request="large", task_memory_bytes=90)
+
+
+def _launched(master: Master) -> int:
+    return sum(isinstance(entry, AttemptLaunched) for entry in master.entries)
