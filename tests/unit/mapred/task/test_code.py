@@ -36,7 +36,8 @@ def load(tmp_path, monkeypatch):
     def load(*, away, sha256="", attempts=1000):
         policy = RetryPolicy(deadline_s=60.0, base_s=0.001, attempts_max=attempts)
         monkeypatch.setattr(code, "STORE_OUTAGE", policy)
-        monkeypatch.setattr(code, "storage_for", lambda _: Store(data, away))
+        store = Store(data, away)
+        monkeypatch.setattr(code, "storage_for", lambda _: store)
         spec = JobSpec(
             "J",
             "me",
