@@ -65,7 +65,7 @@ class Job:
     task_memory_bytes: ClassVar[int] = 0
     # Seconds without progress until an attempt is ended; 0: the engine's default.
     stall_s: ClassVar[float] = 0.0
-    # Largest split, in bytes; 0: a block, or what suits the input.
+    # Largest split, in bytes; 0: what suits the input. None is larger than a block.
     split_bytes: ClassVar[int] = 0
     # "skip": maps set aside malformed records, or those that `map` fails on; else "fail".
     on_bad_record: ClassVar[str] = "fail"

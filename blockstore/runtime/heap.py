@@ -18,12 +18,12 @@ KEPT_BYTES: Final = 64 * 1024 * 1024
 PIECE_BYTES_MAX: Final = 8 * 1024 * 1024
 
 
-def keep_freed_memory(piece_bytes_max: int = PIECE_BYTES_MAX) -> bool:
+def keep_freed_memory(piece_bytes_max: int = PIECE_BYTES_MAX, kept_bytes: int = KEPT_BYTES) -> bool:
     """Whether the allocator has agreed; glibc takes pieces of 32 MiB at most."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
     return bool(
-        mallopt(_M_MMAP_THRESHOLD, piece_bytes_max) and mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(_M_MMAP_THRESHOLD, piece_bytes_max) and mallopt(_M_TRIM_THRESHOLD, kept_bytes)
     )

@@ -52,3 +52,8 @@ class Budget:
     def fetch_bytes(self) -> int:
         """Fetched segments that a reduce holds before it writes them to disk."""
         return self.memory_bytes // 2
+
+    @property
+    def kept_bytes(self) -> int:
+        """Freed memory that isn't given back at once: the next piece comes from it."""
+        return self.memory_bytes // 4

@@ -18,6 +18,8 @@ class Groups:
     def __init__(self, batches: Iterator[Rows]) -> None:
         self._batches = batches
         self._next = next(batches, None)
+        # What comes after it, where a batch was cut in two.
+        self._put_back: Rows | None = None
         # Rows in batches taken so far.
         self.records = 0
         self.groups = 0
@@ -65,7 +67,9 @@ class Groups:
     def _advance(self) -> Rows:
         rows = self._next
         assert rows is not None
-        self._next = next(self._batches, None)
+        self._next, self._put_back = self._put_back, None
+        if self._next is None:
+            self._next = next(self._batches, None)
         self.records += len(rows)
         return rows
 
@@ -88,17 +92,10 @@ class Groups:
             count = int(starts[1])
             after = rows.slice(count, len(rows) - count)
             self.records -= len(after)
-            self._batches = _chain(after, self._next, self._batches)
-            self._next = next(self._batches)
+            self._put_back = self._next
+            self._next = after
             yield from rows.slice(0, count).value_list()
             return
-
-
-def _chain(first: Rows, second: Rows | None, rest: Iterator[Rows]) -> Iterator[Rows]:
-    yield first
-    if second is not None:
-        yield second
-    yield from rest
 
 
 def _same_key(left: Rows, right: Rows) -> bool:

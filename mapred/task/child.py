@@ -54,7 +54,6 @@ def run(connection: Connection) -> None:
     # Ctrl-C goes to the whole group of processes; the client decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     hide_pandas()
-    keep_freed_memory(_PIECE_BYTES_MAX)
     status = 1
     try:
         TaskProcess(connection).serve()
@@ -157,6 +156,8 @@ class TaskProcess:
             folder.mkdir(parents=True, exist_ok=True)
             self._job = load_job(task.spec, folder)
             _collect_less()
+            budget = Budget.of(task.spec.memory_bytes)
+            keep_freed_memory(min(budget.memory_bytes // 4, _PIECE_BYTES_MAX), budget.kept_bytes)
         return self._job
 
 

@@ -17,3 +17,10 @@ def test_the_largest_group_is_known_also_when_it_goes_over_batches(keys, batch):
     assert sizes == expected
     assert groups.largest == max((size for size, _ in expected), default=0)
     assert not keys or (groups.largest, groups.largest_key) in expected
+
+
+def test_groups_that_all_go_over_into_the_next_batch_may_be_any_number():
+    # Each batch begins with the key that the one before has ended with.
+    batches = (rows_of([at, at + 1], [at, at + 1]) for at in range(3_000))
+    groups = [(key, list(values)) for key, values in Groups(batches)]
+    assert groups == [(0, [0]), *((at, [at, at]) for at in range(1, 3_000)), (3_000, [3_000])]
