@@ -199,10 +199,15 @@ def _cost(what: str, peer: str, own: dict[int, float], alone: float) -> Row:
 
 
 def _a_round(work: Callable[[int], object]) -> float:
-    """What one more round takes."""
+    """What one more round takes: of a long fit less a short one, the median of three."""
     work(1)
-    few = timed(lambda: work(2))
-    return (timed(lambda: work(2 + ROUNDS)) - few) / ROUNDS
+    more = 2 * ROUNDS
+
+    def difference() -> float:
+        few = timed(lambda: work(2))
+        return (timed(lambda: work(2 + more)) - few) / more
+
+    return statistics.median(difference() for _ in range(3))
 
 
 def timed(work: Callable[[], object]) -> float:

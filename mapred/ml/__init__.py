@@ -17,7 +17,8 @@ model.cluster_centers_
     leastsquares linear and ridge regression          rounds in comoments
     localsquares locally weighted regression
     logistic     logistic and softmax regression      rounds in slopes, steps in descent
-    perceptron   SGD and multilayer perceptrons       rounds in averaging, slopes in network
+    perceptron   SGD and multilayer perceptrons       rounds in averaging, slopes in network,
+                                                      what is sent in compressed
     mixture      Gaussian mixtures
     graphs       PageRank and others                  rounds in vertices
     principal    PCA and truncated SVD

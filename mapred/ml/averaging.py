@@ -8,18 +8,21 @@ the whole shard as batch a round is one step of gradient descent on all rows.
 With slow momentum m (Wang et al.) the common weights move by the mean's way from them plus m
 times their last move.
 
+What shards send may be compressed (compressed.py).
+
 Batches come from random numbers that depend on seed, round and shard alone: who does the
 work, and how often, doesn't change the model.
 """
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
 from mapred import Mapper, Param
 from mapred.formats.csr import Csr
 from mapred.iterative import Round
+from mapred.ml.compressed import bytes_of, compressed, restored
 from mapred.ml.network import Network
 from mapred.ml.rows import Block, check_rows
 from mapred.ml.summation import (
@@ -28,12 +31,25 @@ from mapred.ml.summation import (
     Sums,
     check_targets,
     class_numbers,
+    plus,
     separated,
 )
+
+EXACT: Final = "float64"
+
+
+def met(left: Sums | None, right: Sums) -> Sums:
+    """Sums of weights, or of moves as they have arrived, each times its rows."""
+    if "move" in right:
+        move = right["rows"] * restored(right["move"])
+        right = {name: right[name] for name in ("rows", "loss", "sent")} | {"moves": move}
+    return plus(left, right)
 
 
 class LocalSteps(Summing):
     """The steps of one shard."""
+
+    plus = staticmethod(met)
 
     def setup(self) -> None:
         self._rows: list[Any] = []
@@ -62,15 +78,14 @@ class LocalSteps(Summing):
             slope = network.slope(weights, rows[batch], right[batch])
             weights -= rate * (slope + params.l2 * weights)
         count = len(right)
-        yield (
-            "sum",
-            {
-                "rows": count,
-                "weights": count * weights,
-                # Of the weights that all began with.
-                "loss": network.loss(state["weights"], rows, right),
-            },
-        )
+        # Of the weights that all began with.
+        part = {"rows": count, "loss": network.loss(state["weights"], rows, right)}
+        if params.send == EXACT:
+            yield "sum", {**part, "weights": count * weights, "sent": weights.nbytes}
+            return
+        lots = self._numbers(1)
+        move = compressed(weights - state["weights"], params.send, lots)
+        yield "sum", {**part, "move": move, "sent": bytes_of(move)}
 
     def _batches(self, count: int) -> Iterator[Any]:
         params = self.ctx.params
@@ -80,20 +95,24 @@ class LocalSteps(Summing):
             for _ in range(steps):
                 yield slice(0, count)
             return
-        split = self.ctx.split
-        assert split is not None
-        random = np.random.Generator(
-            np.random.Philox(
-                key=[params.seed, self.ctx.round],
-                counter=[0, 0, self.ctx.attempt.index, split.start],
-            )
-        )
+        random = self._numbers(0)
         order, at = random.permutation(count), 0
         for _ in range(steps):
             if at + size > count:
                 order, at = random.permutation(count), 0
             yield np.sort(order[at : at + size])
             at += size
+
+    def _numbers(self, purpose: int) -> np.random.Generator:
+        """Random ones of this shard in this round."""
+        split = self.ctx.split
+        assert split is not None
+        return np.random.Generator(
+            np.random.Philox(
+                key=[self.ctx.params.seed, self.ctx.round],
+                counter=[0, purpose, self.ctx.attempt.index, split.start],
+            )
+        )
 
 
 def _joined(blocks: list[Any]) -> Any:
@@ -115,16 +134,21 @@ class Averaging(Rounds):
     l2: float = Param(0.0, help="weight of half the sum of the weights' squares")
     activation: str = Param("relu", help="between layers: relu or tanh")
     seed: int = Param(0, help="of the batches")
+    send: str = Param(EXACT, help="how a shard's move is sent: float64, float32, int8 or sparse")
 
     mapper: ClassVar[type[Mapper]] = LocalSteps
     checkpoint_every: ClassVar[int] = 10
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
-        mean = total["weights"] / total["rows"]
+        if "moves" in total:
+            mean = state["weights"] + total["moves"] / total["rows"]
+        else:
+            mean = total["weights"] / total["rows"]
         move = mean - state["weights"] + self.ctx.params.momentum * state["move"]
         weights = state["weights"] + move
         loss = total["loss"] / total["rows"]
-        shown = {"loss": loss, "moved": float(np.abs(move).max())}
+        moved = float(np.abs(move).max())
+        shown = {"loss": loss, "moved": moved, "sent": float(total["sent"])}
         fell = state["loss"] - loss
         return {
             **state,

@@ -4,8 +4,9 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from mapred.ml.averaging import Averaging
+from mapred.ml.averaging import EXACT, Averaging
 from mapred.ml.classifier import Classifier
+from mapred.ml.compressed import WAYS
 from mapred.ml.network import Network
 from mapred.ml.parameters import choice, number, seed, whole_number
 from mapred.ml.rows import Matrix, Rows
@@ -26,6 +27,8 @@ class MLPClassifier(Classifier):
         batch_size: rows a step; None: all of the shard.
         local_steps: steps of a shard between two averages; None: once through its rows.
         momentum: slow momentum of the averages, below 1.
+        send: how a shard's move is sent to the others: "float64", or in fewer bytes "float32",
+            "int8" or "sparse" (compressed.py). history_ has the bytes beside the loss.
         shards: of an array, how many parts learn by themselves: row by row, as they lie.
         init: the first weights (one vector, network.py); None: random ones.
         max_iter: rounds at most.
@@ -53,6 +56,7 @@ class MLPClassifier(Classifier):
         batch_size: int | None = 32,
         local_steps: int | None = None,
         momentum: float = 0.0,
+        send: str = EXACT,
         shards: int = 1,
         init: Any = None,
         max_iter: int = 50,
@@ -70,6 +74,7 @@ class MLPClassifier(Classifier):
         self.batch_size = batch_size
         self.local_steps = local_steps
         self.momentum = momentum
+        self.send = send
         self.shards = shards
         self.init = init
         self.max_iter = max_iter
@@ -108,6 +113,7 @@ class MLPClassifier(Classifier):
                 rate=float(self.learning_rate_init),
                 decay=float(self.learning_rate_decay),
                 momentum=float(self.momentum),
+                send=self.send,
                 l2=float(self.alpha),
                 activation=self._activation(),
                 seed=self.random_state,
@@ -136,6 +142,7 @@ class MLPClassifier(Classifier):
         number("learning_rate_decay", self.learning_rate_decay)
         number("momentum", self.momentum, 0.0, 0.999)
         number("tol", self.tol)
+        choice("send", self.send, EXACT, *WAYS)
         for name in ("batch_size", "local_steps"):
             if getattr(self, name) is not None:
                 whole_number(name, getattr(self, name))
@@ -175,6 +182,7 @@ class SGDClassifier(MLPClassifier):
         batch_size: int | None = 32,
         local_steps: int | None = None,
         momentum: float = 0.0,
+        send: str = EXACT,
         shards: int = 1,
         init: Any = None,
         max_iter: int = 50,
@@ -190,6 +198,7 @@ class SGDClassifier(MLPClassifier):
         self.batch_size = batch_size
         self.local_steps = local_steps
         self.momentum = momentum
+        self.send = send
         self.shards = shards
         self.init = init
         self.max_iter = max_iter
