@@ -7,7 +7,8 @@ with Mapper and Reducer: parameters, counters, setup and cleanup (which yields p
 sorting, combiners and built-in reducers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, ClassVar, TypeAlias
 
 from mapred.records import Mapper, Reducer
@@ -36,6 +37,12 @@ class BlockMapper(Mapper):
         .npy; for all other formats a list of their records' values.
         """
         raise NotImplementedError(f"{type(self).__name__} has no map_block(self, block)")
+
+    def map_blocks(self, blocks: Iterator[Any]) -> Columns:
+        """All blocks of a split one after the other, for who gathers over them: it stands in the
+        place of `map_block`, and must take them all.
+        """
+        return chain.from_iterable(self.map_block(block) or () for block in blocks)
 
 
 class BatchReducer(Reducer):

@@ -130,7 +130,6 @@ def _keys_of_columns(
 ) -> Iterator[Any]:
     from mapred.task.blocks import ColumnReader, as_rows
 
-    for items in ColumnReader(mapper, split).yielded():
-        for item in items:
-            for key in as_rows(item, type(mapper).__name__).key_list():
-                yield head_of(key, job.group_by)
+    for item in ColumnReader(mapper, split).yielded():
+        for key in as_rows(item, type(mapper).__name__).key_list():
+            yield head_of(key, job.group_by)

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from mapred import BlockMapper, Job, Sum
-from mapred.text import words
+from mapred.text import word_counts
 
 
 class Words(BlockMapper):
-    def map_block(self, block: bytes) -> Iterator[tuple[Any, Any]]:
-        counts = words(block).value_counts()
-        yield counts.field("values"), counts.field("counts")
+    block_bytes = 256 * 1024
+
+    def map_blocks(self, blocks: Iterator[bytes]) -> Iterator[tuple[Any, Any]]:
+        yield from word_counts(blocks)
 
 
 class WordCount(Job):

@@ -5,7 +5,7 @@ beginning at byte i × size / n and belongs to the split in which that is: a fil
 runs of whole batches. A stream is one split.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from mapred.errors import InputError
 from mapred.formats.badrecords import REFUSED, BadRecords
 from mapred.formats.port import RecordBatch
 from mapred.formats.splits import even_pieces
-from mapred.formats.tables import TableOptions, TableRows
+from mapred.formats.tables import BATCH_ROWS, TableOptions, TableRows
 from mapred.model import Split
 from mapred.storage.port import Storage
 
@@ -52,7 +52,7 @@ class ArrowReader:
         for numbers, rows in self.tables():
             yield self._rows.records(numbers, rows)
 
-    def tables(self) -> Iterator[tuple[list[int], Any]]:
+    def tables(self, batch_rows: int = BATCH_ROWS) -> Iterator[tuple[Sequence[int], Any]]:
         """(numbers of the rows, Arrow's columns): the records as they are stored."""
         try:
             with self._storage.open_read(self._split.uri) as stored:
@@ -61,7 +61,7 @@ class ArrowReader:
                 found = self._of_file(stored) if is_file else self._of_stream(stored)
                 for row, batch in found:
                     columns = self._options.read_columns(batch.schema.names, self._split.uri)
-                    yield from self._rows.filtered(row, batch.select(columns))
+                    yield from self._rows.filtered(row, batch.select(columns), batch_rows)
         except pa.ArrowException as error:
             raise InputError(
                 f"{self._split.uri} can't be read as an Arrow file or stream past byte "

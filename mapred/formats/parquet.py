@@ -5,7 +5,7 @@ as many together as make a split; a row group that its statistics exclude from t
 isn't read. Only the columns that are needed are read.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -59,7 +59,7 @@ class ParquetReader:
         for numbers, rows in self.tables():
             yield self._rows.records(numbers, rows)
 
-    def tables(self) -> Iterator[tuple[list[int], Any]]:
+    def tables(self, batch_rows: int = BATCH_ROWS) -> Iterator[tuple[Sequence[int], Any]]:
         """(numbers of the rows, Arrow's columns): the records as they are stored."""
         with _opened(self._split.uri, self._storage) as file:
             columns = self._options.read_columns(file.schema_arrow.names, self._split.uri)
@@ -67,9 +67,9 @@ class ParquetReader:
                 start, end = _place(file.metadata.row_group(group))
                 try:
                     for batch in file.iter_batches(
-                        BATCH_ROWS, row_groups=[group], columns=columns, use_threads=False
+                        batch_rows, row_groups=[group], columns=columns, use_threads=False
                     ):
-                        yield from self._rows.filtered(row, batch)
+                        yield from self._rows.filtered(row, batch, batch_rows)
                         row += batch.num_rows
                 except (OSError, pa.ArrowException) as error:
                     raise InputError(

@@ -24,6 +24,8 @@ from mapred.formats.port import RecordBatch
 
 # Cut into batches of this, a table's rows as Python objects fit beside a task's buffers.
 BATCH_ROWS: Final = 8192
+# As columns they should stay in a CPU's cache, and be many for what a call costs.
+COLUMN_ROWS: Final = 65_536
 _NUMBER: Final = "number of the row"
 _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "==": operator.eq,
@@ -83,20 +85,25 @@ class TableRows:
         self._options = options
         self._expression = options.expression()
 
-    def filtered(self, first: int, batch: pa.RecordBatch) -> Iterator[tuple[list[int], Any]]:
+    def filtered(
+        self, first: int, batch: pa.RecordBatch, batch_rows: int
+    ) -> Iterator[tuple[Sequence[int], Any]]:
         """(numbers, batch of the wanted columns) of the rows that hold; `first`: the number."""
         names = self._options.columns or batch.schema.names
-        for start in range(0, batch.num_rows, BATCH_ROWS):
-            part = batch.slice(start, BATCH_ROWS)
-            numbers = np.arange(first + start, first + start + part.num_rows)
+        for start in range(0, batch.num_rows, batch_rows):
+            part = batch.slice(start, batch_rows)
+            numbers = range(first + start, first + start + part.num_rows)
             if self._expression is None:
-                yield numbers.tolist(), part.select(names)
+                yield numbers, part.select(names)
                 continue
             table = pa.Table.from_batches([part])
-            kept = table.append_column(_NUMBER, pa.array(numbers)).filter(self._expression)
+            numbered = table.append_column(
+                _NUMBER, pa.array(np.arange(numbers.start, numbers.stop))
+            )
+            kept = numbered.filter(self._expression)
             yield kept[_NUMBER].to_pylist(), kept.select(names)
 
-    def records(self, numbers: list[int], rows: Any) -> RecordBatch:
+    def records(self, numbers: Sequence[int], rows: Any) -> RecordBatch:
         columns = [column.to_pylist() for column in rows.columns]
         tuples = list(zip(*columns, strict=True)) if columns else [()] * len(numbers)
         if self._options.rows == "tuple":

@@ -26,6 +26,7 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from mapred.shuffle.cells import Cells, cells_of, column_of, taken
 from mapred.shuffle.keys import encode
@@ -77,6 +78,7 @@ _ARROW: Final = {
 }
 # What an Arrow column holds at most: its offsets have 31 bits.
 COLUMN_BYTES_MAX: Final = (1 << 31) - 1
+INT64_MAX: Final = (1 << 63) - 1
 _KIND_OF: Final = {int: INT, float: FLOAT, str: STR, bytes: BYTES}
 
 
@@ -249,6 +251,11 @@ def vector_column(vector: Any) -> pa.Array:
     if kind == pa.int64():
         vector = vector.astype(np.int64, copy=False)
     return pa.Array.from_buffers(kind, len(vector), [None, pa.py_buffer(vector)])
+
+
+def vector(column: pa.Array) -> NDArray[Any]:
+    """A column of numbers as numpy has it."""
+    return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
 def _lists(kind: Kind, column: pa.Array) -> list[Any]:

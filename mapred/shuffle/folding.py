@@ -12,21 +12,18 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from mapred.shuffle import partials
-from mapred.shuffle.columns import FLOAT, INT, SCHEMAS, Rows, vector_column
+from mapred.shuffle.columns import FLOAT, INT, INT64_MAX, SCHEMAS, Rows, vector, vector_column
 from mapred.shuffle.folds import AnyFold, Fold
 from mapred.shuffle.ordering import Indices, group_starts, sort_order
-from mapred.shuffle.summing import sums_by_code, sums_of_runs
+from mapred.shuffle.summing import largest_sum, sums_by_code, sums_of_runs
 
 _UFUNCS: Final[dict[AnyFold, Any]] = {
     Fold.SUM: np.add,
     Fold.MIN: np.minimum,
     Fold.MAX: np.maximum,
 }
-_INT64_MAX: Final = (1 << 63) - 1
 _RADIX_MAX: Final = (1 << 16) - 1
 
 
@@ -61,17 +58,17 @@ def folded_sorted(
 
 def _summed_floats(rows: Rows) -> Rows:
     """As Arrow's own hash would, but for the zeros: it begins every sum with 0.0."""
-    codes = _values(rows.order.dictionary_encode().indices)
+    codes = vector(rows.order.dictionary_encode().indices)
     firsts = np.zeros(codes.max() + 1, dtype=np.int64)
     # The last assignment stays: that of a key's first row.
     firsts[codes[::-1]] = np.arange(len(rows) - 1, -1, -1)
-    sums = sums_by_code(_values(rows.batch.columns[-1]), codes, len(firsts))
+    sums = sums_by_code(vector(rows.batch.columns[-1]), codes, len(firsts))
     return rows.take(firsts).with_values(FLOAT, vector_column(sums))
 
 
 def _in_runs(rows: Rows) -> tuple[Rows, Indices]:
     """Rows of a key side by side in their order, keys in none; and where each key starts."""
-    codes = _values(rows.order.dictionary_encode().indices)
+    codes = vector(rows.order.dictionary_encode().indices)
     if codes.max() <= _RADIX_MAX:
         # numpy sorts 16 bits by radix, which is several times as fast.
         order = np.argsort(codes.astype(np.uint16), kind="stable")
@@ -96,7 +93,7 @@ def _reduced(rows: Rows, starts: Indices, fold: AnyFold, one_by_one: bool) -> pa
         return rows.batch.columns[-1].take(vector_column(ends))
     if fold.has_partials:
         return partials.reduced(rows, starts, fold, one_by_one)
-    values = _values(rows.batch.columns[-1])
+    values = vector(rows.batch.columns[-1])
     if fold is Fold.SUM:
         return vector_column(sums_of_runs(values, starts))
     return vector_column(_UFUNCS[fold].reduceat(values, starts))
@@ -111,18 +108,12 @@ def foldable(rows: Rows, fold: AnyFold, floats: bool) -> bool:
     if not len(rows) or rows.values not in (INT, FLOAT):
         return False
     if rows.values is FLOAT:
-        values = _values(rows.batch.columns[-1])
+        values = vector(rows.batch.columns[-1])
         # Which zero is the least, and what NaN is: as Python has it.
         return floats and (fold is Fold.SUM or not (np.isnan(values) | (values == 0)).any())
     if fold is not Fold.SUM:
         return True
-    limits = pc.min_max(rows.batch.column(rows.batch.num_columns - 1))
-    largest = max(-limits["min"].as_py(), limits["max"].as_py())
-    return bool(largest * len(rows) <= _INT64_MAX)
-
-
-def _values(column: pa.Array) -> NDArray[Any]:
-    return np.asarray(column.to_numpy(zero_copy_only=False))
+    return largest_sum(rows.batch.columns[-1]) <= INT64_MAX
 
 
 def _with_values(rows: Rows, keys: list[Any], values: Any) -> Rows:

@@ -26,6 +26,7 @@ from mapred.shuffle.columns import (
     STRS,
     Kind,
     Rows,
+    vector,
     vector_column,
 )
 from mapred.shuffle.folds import AnyFold, Binned, Fold, Greatest
@@ -44,7 +45,7 @@ def lifted(rows: Rows, fold: AnyFold) -> Rows | None:
     if isinstance(fold, Binned):
         if rows.values not in (INT, FLOAT):
             return None
-        places = _places(_vector(flat), fold.bounds)
+        places = _places(vector(flat), fold.bounds)
         return None if places is None else _of(rows, BINS, _bins(places, np.ones_like(places)))
     if rows.values not in ((INT, FLOAT) if isinstance(fold, Greatest) else (INT, STR)):
         return None
@@ -91,7 +92,7 @@ def reduced(rows: Rows, starts: Vector, fold: AnyFold) -> pa.Array:
         counts = np.minimum(sizes, fold.size)
     else:
         order = sort_order(flat, groups.astype(np.uint32))
-        codes = _vector(flat if rows.values is INTS else flat.dictionary_encode().indices)[order]
+        codes = vector(flat if rows.values is INTS else flat.dictionary_encode().indices)[order]
         kept = order[_changes(codes) | _changes(groups)]
         counts = np.bincount(groups[kept], minlength=len(starts))
     return _lists(rows.values, counts, flat.take(vector_column(kept)))
@@ -99,7 +100,7 @@ def reduced(rows: Rows, starts: Vector, fold: AnyFold) -> pa.Array:
 
 def _falling(flat: pa.Array, groups: Vector) -> Vector:
     """The order of (group, greatest first); of equal ones the earlier first."""
-    values = _vector(flat)
+    values = vector(flat)
     if values.dtype == np.int64:
         # The one's complement turns the order round, also of the least.
         return sort_order(vector_column(~values), groups.astype(np.uint32))
@@ -107,7 +108,7 @@ def _falling(flat: pa.Array, groups: Vector) -> Vector:
 
 
 def _counted(flat: pa.Array, groups: Vector, size: int) -> pa.Array:
-    places, counts = _vector(flat.field(0)), _vector(flat.field(1))
+    places, counts = vector(flat.field(0)), vector(flat.field(1))
     order = np.lexsort((places, groups))
     places, groups = places[order], groups[order]
     begins = np.flatnonzero(_changes(places) | _changes(groups))
@@ -126,13 +127,13 @@ def results(rows: Rows, fold: AnyFold) -> Rows:
     bins = len(fold.bounds) + 1
     whole = np.zeros(len(rows) * bins, np.int64)
     row_of = np.repeat(np.arange(len(rows)), lengths)
-    whole[row_of * bins + _vector(flat.field(0))] = _vector(flat.field(1))
+    whole[row_of * bins + vector(flat.field(0))] = vector(flat.field(1))
     sizes = np.full(len(rows), bins)
     return rows.with_values(INTS, _lists(INTS, sizes, vector_column(whole)))
 
 
 def _lengths(column: pa.Array) -> Vector:
-    return np.asarray(np.diff(_vector(column.offsets)).astype(np.int64))
+    return np.asarray(np.diff(vector(column.offsets)).astype(np.int64))
 
 
 def _changes(vector: Vector) -> Vector:
@@ -144,7 +145,3 @@ def _lists(kind: Kind, sizes: Vector, flat: pa.Array) -> pa.Array:
     np.cumsum(sizes, out=offsets[1:])
     places = pa.Array.from_buffers(pa.int32(), len(offsets), [None, pa.py_buffer(offsets)])
     return pa.ListArray.from_arrays(places, flat, type=LISTS[kind])
-
-
-def _vector(column: pa.Array) -> Vector:
-    return np.asarray(column.to_numpy(zero_copy_only=False))

@@ -18,25 +18,25 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mapred.shuffle import listed
 from mapred.shuffle.columns import (
     FLOAT,
     INT,
+    INT64_MAX,
     MEAN_FLOAT,
     MEAN_INT,
     MOMENTS,
     STRUCTS,
     Kind,
     Rows,
+    vector,
     vector_column,
 )
 from mapred.shuffle.folds import AnyFold, Fold
-from mapred.shuffle.summing import sums_of_runs
+from mapred.shuffle.summing import largest_sum, sums_of_runs
 
-_INT64_MAX: Final = (1 << 63) - 1
 # Below it neither squares nor their sums leave the range of floats.
 _MEAN_MAX: Final = 1e140
 # Ints up to here are floats exactly, and their quotient is rounded once.
@@ -51,7 +51,7 @@ def lifted(rows: Rows, fold: AnyFold) -> Rows | None:
         return listed.lifted(rows, fold)
     if rows.values not in (INT, FLOAT):
         return None
-    values = _vector(rows.batch.columns[-1])
+    values = vector(rows.batch.columns[-1])
     ones = np.ones(len(rows), np.int64)
     if fold is Fold.VARIANCE:
         return _of(rows, MOMENTS, ones, values.astype(np.float64), np.zeros(len(rows)))
@@ -68,9 +68,7 @@ def foldable(rows: Rows, fold: AnyFold) -> bool:
     if not len(rows):
         return False
     if rows.values is MEAN_INT:
-        limits = pc.min_max(rows.batch.columns[-1].field(1))
-        largest = max(-limits["min"].as_py(), limits["max"].as_py())
-        return bool(largest * len(rows) <= _INT64_MAX)
+        return largest_sum(rows.batch.columns[-1].field(1)) <= INT64_MAX
     if rows.values is MOMENTS:
         _, means, squares = _fields(rows)
         return bool((np.abs(means) <= _MEAN_MAX).all() and np.isfinite(squares).all())
@@ -138,11 +136,7 @@ def _variances(rows: Rows) -> Rows:
 
 def _fields(rows: Rows) -> list[Vector]:
     column = rows.batch.columns[-1]
-    return [_vector(column.field(at)) for at in range(column.type.num_fields)]
-
-
-def _vector(column: pa.Array) -> Vector:
-    return np.asarray(column.to_numpy(zero_copy_only=False))
+    return [vector(column.field(at)) for at in range(column.type.num_fields)]
 
 
 def _of(rows: Rows, kind: Kind, *fields: Vector) -> Rows:

@@ -7,6 +7,8 @@ batches of a merge end, and so on which map's output came first.
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Vector = NDArray[Any]
@@ -28,3 +30,9 @@ def sums_by_code(values: Vector, codes: Vector, count: int) -> Vector:
     with np.errstate(all="ignore"):
         np.add.at(sums, codes, values)
     return sums
+
+
+def largest_sum(column: pa.Array) -> int:
+    """No sum of some of these ints is greater, nor less than its negative; at least one."""
+    limits = pc.min_max(column)
+    return int(max(-limits["min"].as_py(), limits["max"].as_py())) * len(column)

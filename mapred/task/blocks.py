@@ -1,6 +1,6 @@
 """What mappers of batches and blocks are given, and what becomes of what they yield."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pyarrow as pa
@@ -8,6 +8,7 @@ import pyarrow as pa
 from mapred.columnar import BatchMapper, BlockMapper
 from mapred.formats import input_format
 from mapred.formats.lines import LineBlocks
+from mapred.formats.tables import COLUMN_ROWS
 from mapred.model import Split
 from mapred.shuffle.columns import Rows
 from mapred.shuffle.fromarrow import rows_from
@@ -19,10 +20,16 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class ColumnReader:
-    """One split, for a mapper of blocks or of batches."""
+    """One split, for a mapper of blocks or of batches; `on_piece` is called before each of them."""
 
-    def __init__(self, mapper: BatchMapper | BlockMapper, split: Split) -> None:
+    def __init__(
+        self,
+        mapper: BatchMapper | BlockMapper,
+        split: Split,
+        on_piece: Callable[["ColumnReader"], None] = lambda _: None,
+    ) -> None:
         self._mapper = mapper
+        self._on_piece = on_piece
         self._split = split
         storage = storage_for(split.uri)
         self._is_text = split.format == _TEXT
@@ -40,15 +47,25 @@ class ColumnReader:
     def counters(self) -> dict[str, int]:
         return {} if isinstance(self._source, LineBlocks) else dict(self._source.counters())
 
-    def yielded(self) -> Iterator[Iterable[Any]]:
-        """What the user's code makes of each piece of the split."""
+    def yielded(self) -> Iterator[Any]:
+        """What the user's code makes of the pieces of the split."""
         if isinstance(self._mapper, BlockMapper):
-            for block in self._blocks():
-                yield self._mapper.map_block(block) or ()
+            blocks = self._told(self._blocks())
+            yield from self._mapper.map_blocks(blocks) or ()
+            for _ in blocks:
+                raise RecordError(
+                    f"{type(self._mapper).__name__}.map_blocks returned before it had taken all "
+                    f"blocks of {self._split.uri}: go through them to the end"
+                )
         else:
-            for batch in self._batches():
+            for batch in self._told(self._batches()):
                 self.records += batch.num_rows
-                yield self._mapper.map_batch(batch) or ()
+                yield from self._mapper.map_batch(batch) or ()
+
+    def _told(self, pieces: Iterator[Any]) -> Iterator[Any]:
+        for piece in pieces:
+            self._on_piece(self)
+            yield piece
 
     def _blocks(self) -> Iterator[Any]:
         if isinstance(self._source, LineBlocks):
@@ -56,7 +73,7 @@ class ColumnReader:
                 self.records += block.count(b"\n") + (not block.endswith(b"\n"))
                 yield block.removeprefix(_BYTE_ORDER_MARK) if offset == 0 else block
         elif hasattr(self._source, "tables"):
-            for _, rows in self._source.tables():
+            for _, rows in self._source.tables(COLUMN_ROWS):
                 self.records += len(rows)
                 yield rows
         else:
@@ -68,7 +85,7 @@ class ColumnReader:
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         if hasattr(self._source, "tables"):
-            for _, rows in self._source.tables():
+            for _, rows in self._source.tables(COLUMN_ROWS):
                 yield from rows.to_batches() if isinstance(rows, pa.Table) else [rows]
             return
         if hasattr(self._source, "columns"):

@@ -1,18 +1,73 @@
-"""Reducing on columns, where the reducer is a fold: a sorted batch in, its keys and results out."""
+"""Reducing on columns, where the reducer is a fold: keys and results, in order of keys.
 
-from collections.abc import Iterator
+HashedGroups   of segments as they are, where a table has room for all keys: only these are sorted
+FoldedGroups   of sorted batches, as a merge gives them
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
 from mapred.shuffle.columns import Rows, joined
-from mapred.shuffle.folding import folded_sorted
+from mapred.shuffle.folding import foldable, folded_sorted
 from mapred.shuffle.folds import AnyFold
+from mapred.shuffle.frames import Segment
+from mapred.shuffle.hashfold import HashFold, suits
+from mapred.shuffle.ordering import sort_order
 from mapred.shuffle.partials import results
 
 # A key whose different values are more is Python's: here they'd be sorted again with every batch.
 _HELD_BYTES_MAX: Final = 16 << 20
 # At once: a histogram's result may be much larger than what it is made of.
 _RESULTS_MAX: Final = 4096
+
+
+# Of sorted results, at once to a writer.
+_GIVEN_ROWS: Final = 65_536
+
+
+class HashedGroups:
+    """Takes segments in their order, so that values of a key fold in order of (map, emission)."""
+
+    def __init__(self, segments: Sequence[Segment], fold: AnyFold, *, floats: bool) -> None:
+        self._segments = segments
+        self._fold = fold
+        self._floats = floats
+        self.records = 0
+        self.groups = 0
+
+    def rows(self, bytes_max: int, tick: Callable[[int], None]) -> Iterator[Rows] | None:
+        """A key and its result a row; None where keys are too many for so many bytes, or some rows
+        aren't for a table: then a merge must do it, from the beginning."""
+        table: HashFold | None = None
+        for segment in self._segments:
+            for rows in segment.frames():
+                if table is None:
+                    table = HashFold(rows.keys, rows.values, self._fold, bytes_max)
+                if not self._taken(rows, table):
+                    self.records = 0
+                    return None
+                self.records += len(rows)
+                tick(self.records)
+        return self._given(table.rows() if table else None)
+
+    def _taken(self, rows: Rows, table: HashFold) -> bool:
+        return (
+            (rows.keys, rows.values) == table.kinds
+            and suits(rows, self._fold)
+            and foldable(rows, self._fold, self._floats)
+            and table.has_room_for(rows)
+            and table.add(rows) is None
+            and not table.full
+        )
+
+    def _given(self, rows: Rows | None) -> Iterator[Rows]:
+        if rows is None:
+            return
+        self.groups = len(rows)
+        ordered = rows.take(sort_order(rows.order))
+        for start in range(0, len(ordered), _GIVEN_ROWS):
+            yield ordered.slice(start, _GIVEN_ROWS)
 
 
 class FoldedGroups:

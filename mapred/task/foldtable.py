@@ -1,5 +1,7 @@
 """Combining on columns, where the combiner is a fold: pairs become columns chunk by chunk, while
-their objects are in the CPU's cache, and fold by hash some ten thousands at a time.
+their objects are in the CPU's cache, and fold some ten thousands at a time: in a table that is kept
+(mapred/shuffle/hashfold.py) as long as keys and values are of the same two kinds, else by Arrow's
+hash into parts that are folded together later.
 
 When something comes that columns can't do exactly, what is held goes to the sorter, and the rest of
 the task's pairs to the table for any combiner. All thresholds depend on the data alone.
@@ -11,6 +13,7 @@ from typing import Final
 from mapred.shuffle.columns import Rows, joined
 from mapred.shuffle.folding import foldable, folded
 from mapred.shuffle.folds import AnyFold, Fold
+from mapred.shuffle.hashfold import HashFold, suits
 from mapred.shuffle.partials import lifted
 from mapred.shuffle.sorter import Sorter
 from mapred.task.combine import Combine, CombiningTable
@@ -22,6 +25,10 @@ _PENDING_ROWS: Final = 65_536
 _NEWER_ROWS: Final = 262_144
 # So many rows a key are too few for a hash table, which then doesn't fit into a cache.
 _SCATTERED: Final = 2
+# A table that is kept costs less.
+_SCATTERED_PERCENT: Final = 90
+# Rows of which it is told.
+_TOLD_ROWS: Final = 262_144
 
 
 class FoldTable:
@@ -48,7 +55,10 @@ class FoldTable:
         self._pending: list[Rows] = []
         self._pending_rows = 0
         self._pending_bytes = 0
-        # The first is folded as far as it can be, the others wait.
+        # Of the kinds that came first; none any more when others have come.
+        self._table: HashFold | None = None
+        self._kept = True
+        # What the table can't take: the first is folded as far as it can be, the others wait.
         self._parts: list[Rows] = []
         # Keys hardly ever come twice: the sorter sorts them anyway, and folds what is side by side.
         self._scattered = False
@@ -104,6 +114,7 @@ class FoldTable:
         if self._any:
             self._any.finish()
         else:
+            self._empty_table()
             self._fold_parts()
             self._to_sorter()
 
@@ -121,24 +132,55 @@ class FoldTable:
                 self._to_python().add(self._lift(rows.pairs()), rows_bytes)
                 return
             rows = partials
-        if self._scattered and foldable(rows, self._fold, floats=self._floats):
+        if not foldable(rows, self._fold, floats=self._floats):
+            self._to_python().add(rows.pairs(), rows_bytes)
+        elif self._scattered:
             self._records_in += len(rows)
             self._records_out += len(rows)
             self._sorter.add_rows(rows)
-            return
+        else:
+            self._records_in += len(rows)
+            rest = self._tabled(rows) if self._suits_table(rows) else rows
+            if rest is not None:
+                self._hold(rest)
+
+    def _suits_table(self, rows: Rows) -> bool:
+        if not self._kept or not suits(rows, self._fold):
+            self._kept = False
+        elif self._table is None:
+            self._table = HashFold(rows.keys, rows.values, self._fold, self._table_bytes)
+        elif self._table.kinds != (rows.keys, rows.values):
+            self._kept = False
+        if not self._kept:
+            # Keys of two kinds may be equal: from here on they are folded together.
+            self._empty_table()
+        return self._kept
+
+    def _tabled(self, rows: Rows) -> Rows | None:
+        """Those rows that the table doesn't take."""
+        assert self._table
+        if not self._table.has_room_for(rows):
+            self._empty_table()
+        before = self._table.records
+        rest = self._table.add(rows)
+        records = self._table.records
+        told = before // _TOLD_ROWS != records // _TOLD_ROWS
+        if told and 100 * self._table.keys > _SCATTERED_PERCENT * records:
+            self._scattered = True
+        if self._scattered or self._table.full:
+            self._empty_table()
+        return rest
+
+    def _empty_table(self) -> None:
+        held = self._table.rows() if self._table else None
+        if held is not None:
+            self._records_out += len(held)
+            self._sorter.add_rows(held)
+
+    def _hold(self, rows: Rows) -> None:
         # Many are folded at once, while they are in the CPU's cache.
         many = len(rows) >= _PENDING_ROWS
-        part = folded(rows, self._fold, floats=self._floats) if many else None
-        self._hold(part or rows, rows_bytes)
-        if part:
-            self._records_in += len(rows) - len(part)
-
-    def _hold(self, rows: Rows, rows_bytes: int) -> None:
-        if not foldable(rows, self._fold, floats=self._floats):
-            self._to_python().add(rows.pairs(), rows_bytes)
-            return
-        self._records_in += len(rows)
-        self._parts.append(rows)
+        self._parts.append((many and folded(rows, self._fold, floats=self._floats)) or rows)
         newer = sum(map(len, self._parts[1:]))
         if newer > max(_NEWER_ROWS, len(self._parts[0])):
             self._fold_parts()
@@ -149,6 +191,7 @@ class FoldTable:
 
     def _to_python(self) -> CombiningTable:
         if not self._any:
+            self._empty_table()
             self._fold_parts()
             self._to_sorter()
             self._any = CombiningTable(self._combine, self._sorter, self._table_bytes)

@@ -27,6 +27,7 @@ from mapred.reducers.port import Builtin
 from mapred.shuffle.budget import Budget
 from mapred.shuffle.columns import Kind, Rows
 from mapred.shuffle.folding import folded_sorted
+from mapred.shuffle.folds import Fold
 from mapred.shuffle.partition import partitions_of
 from mapred.shuffle.prefixes import partition_by_prefix
 from mapred.shuffle.ranges import ranges
@@ -169,21 +170,23 @@ class MapTask:
         constant = constant_of_words(type(mapper))
         if constant is None or not -(1 << 63) <= constant < 1 << 63:
             return None
-        return WordsWith(constant, self._ctx)
+        fold = fold_of(self._job.combiner) if self._job.combiner else None
+        return WordsWith(constant, self._ctx, summed=fold is Fold.SUM)
 
     def _map_columns(self, mapper: BatchMapper | BlockMapper, sink: _Sink) -> None:
-        reader = ColumnReader(mapper, self._split)
+        reader = ColumnReader(mapper, self._split, self._moved)
         name, records = type(mapper).__name__, 0
-        for items in reader.yielded():
-            for item in items:
-                rows = as_rows(item, name)
-                sink.add_rows(rows)
-                records += len(rows)
-                self._reporter.alive()
-            self._tick(reader.bytes_read)
+        for item in reader.yielded():
+            rows = as_rows(item, name)
+            sink.add_rows(rows)
+            records += len(rows)
+            self._reporter.alive()
         self._records_in += reader.records
         self._count("map_output_records", records)
         self._count_input(reader)
+
+    def _moved(self, reader: ColumnReader) -> None:
+        self._tick(reader.bytes_read)
 
     def _tick(self, bytes_read: int) -> None:
         done = (self._bytes_before + bytes_read) / max(1, self._whole_length)

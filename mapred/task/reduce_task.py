@@ -12,6 +12,8 @@ from mapred.reducers.port import Builtin
 from mapred.shuffle.budget import Budget
 from mapred.shuffle.columns import Rows
 from mapred.shuffle.fetch import Shuffle
+from mapred.shuffle.folds import AnyFold
+from mapred.shuffle.frames import Segment
 from mapred.shuffle.groups import Groups
 from mapred.shuffle.merge import merged
 from mapred.shuffle.prefixes import by_prefix
@@ -20,7 +22,7 @@ from mapred.task.commit import PartFile
 from mapred.task.context import TaskContext
 from mapred.task.counting import HOT_RECORDS_MIN, TASK_GROUP
 from mapred.task.failure import Place, sample_of
-from mapred.task.foldreduce import FoldedGroups
+from mapred.task.foldreduce import FoldedGroups, HashedGroups
 from mapred.task.messages import RunTask, TaskDone
 from mapred.task.pairs import Chunks
 from mapred.task.passing import PassedGroups
@@ -76,7 +78,9 @@ class ReduceTask:
         part = PartFile(self._task.spec, self._task.attempt)
         try:
             reducer.setup()
-            batches = merged(segments, budget, Path(self._task.work_dir))
+            batches: Iterator[Rows] = iter(())
+            if not self._hashed(segments, isinstance(reducer, Builtin), budget, part):
+                batches = merged(segments, budget, Path(self._task.work_dir))
             if isinstance(reducer, BatchReducer):
                 batches = self._reduce_batches(batches, reducer, part)
             else:
@@ -105,18 +109,41 @@ class ReduceTask:
         if groups.largest >= HOT_RECORDS_MIN and 2 * groups.largest > groups.records:
             self._ctx.count(HOT_GROUP, sample_of(groups.largest_key), groups.largest)
 
+    def _hashed(
+        self, segments: list[Segment], floats: bool, budget: Budget, part: PartFile
+    ) -> bool:
+        """Reduces without a merge, if that can be."""
+        fold = self._known_fold()
+        if fold is None:
+            return False
+        hashing = HashedGroups(segments, fold, floats=floats)
+        done = hashing.rows(budget.combine_bytes, self._hashed_until)
+        for rows in done or ():
+            part.write_rows(rows)
+        self._folded_groups, self._folded_records = hashing.groups, hashing.records
+        return done is not None
+
+    def _hashed_until(self, records: int) -> None:
+        self._folded_records = records
+        self._tick(records)
+
+    def _known_fold(self) -> AnyFold | None:
+        """What columns can do in the reducer's stead."""
+        assert self._job.reducer is not None
+        # Columns fold whole keys, and not what begins alike.
+        return None if self._job.group_by else fold_of(self._job.reducer)
+
     def _fold(self, batches: Iterator[Rows], floats: bool, part: PartFile) -> Iterator[Rows]:
         """Reduces natively as far as that is right; the batches that are left."""
-        assert self._job.reducer is not None
-        fold = fold_of(self._job.reducer)
-        # Columns fold whole keys, and not what begins alike.
-        if fold is None or self._job.group_by:
+        fold = self._known_fold()
+        if fold is None:
             return batches
         folding = FoldedGroups(batches, fold, floats=floats)
         for rows in folding:
             part.write_rows(rows)
             self._tick(folding.records)
-        self._folded_groups, self._folded_records = folding.groups, folding.records
+        self._folded_groups += folding.groups
+        self._folded_records += folding.records
         return folding.rest
 
     def _pass(self, batches: Iterator[Rows], part: PartFile) -> Iterator[Rows]:

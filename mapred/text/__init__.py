@@ -1,6 +1,7 @@
 """Text by whole buffers, without a Python object a token: for mappers of blocks.
 
 words        what white space separates
+word_counts  how often each of them occurs
 lines        the lines
 fields       the fields of every line
 matching     the lines that have a pattern
@@ -14,4 +15,5 @@ from mapred.text.fields import fields as fields
 from mapred.text.fields import lines as lines
 from mapred.text.fields import matching as matching
 from mapred.text.fields import numbers as numbers
+from mapred.text.words import word_counts as word_counts
 from mapred.text.words import words as words

@@ -5,12 +5,16 @@ U+1680, U+2000 to U+200A, U+2028, U+2029, U+202F, U+205F, U+3000; in UTF-8 each
 has two or three bytes, and none of these sequences can be a part of other characters.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mapred.shuffle.columns import vector_column
+from mapred.shuffle.keytable import KeyTable
+from mapred.shuffle.slices import Slices, column_of
 from mapred.text.pieces import Bytes, Mask, as_utf8, pieces
 
 # Of \t to \r, and of \x1c to the space.
@@ -28,6 +32,8 @@ _WIDE: Final = np.array(
     np.uint32,
 )
 _TWO_BYTES: Final = 0xE0
+# Of what is counted; then it is handed on.
+_TABLES_BYTES_MAX: Final = 32 * 1024 * 1024
 
 
 def words(block: bytes) -> pa.StringArray:
@@ -38,11 +44,73 @@ def words(block: bytes) -> pa.StringArray:
     """
     block = as_utf8(block)
     data = np.frombuffer(block, np.uint8)
+    return pieces(data, _white(block, data), empty=False)
+
+
+def word_counts(blocks: Iterable[bytes]) -> Iterator[tuple[pa.StringArray, pa.Int64Array]]:
+    """(words, how often each of them occurs) over many blocks, several times as fast as from
+    `words`; a word may come more than once, its counts are to be added up.
+
+    Blocks are best some 256 KiB long: then what is made of them stays in a CPU's cache.
+    """
+    tables: dict[int, KeyTable] = {}
+    for block in blocks:
+        block = as_utf8(block)
+        if b"\0" in block:
+            yield _counted(words(block))
+            continue
+        if (longer := _count(block, tables)) is not None:
+            yield _counted(longer)
+        if any(table.full for table in tables.values()) or (
+            sum(table.bytes for table in tables.values()) > _TABLES_BYTES_MAX
+        ):
+            yield from _found(tables)
+            tables.clear()
+    yield from _found(tables)
+
+
+def _count(block: bytes, tables: dict[int, KeyTable]) -> pa.StringArray | None:
+    """Adds to the table of words that are as many 64-bit words long; what no table takes."""
+    data = np.frombuffer(block, np.uint8)
+    ends = np.append(_white(block, data).nonzero()[0], len(data))
+    lengths = np.empty_like(ends)
+    lengths[0] = ends[0]
+    np.subtract(ends[1:], ends[:-1], out=lengths[1:])
+    lengths[1:] -= 1
+    rest = []
+    slices = Slices(data, ends, lengths)
+    for size, rows, packed in slices.by_words():
+        table = tables.get(size)
+        if table is None:
+            table = tables[size] = KeyTable(size, np.add, 0, np.int64, _TABLES_BYTES_MAX)
+        refused = table.add(packed, 1)
+        if len(refused):
+            rest.append(refused if rows is None else rows[refused])
+    if slices.longer is not None:
+        rest.append(slices.longer)
+    return slices.column(np.concatenate(rest), pa.string()) if rest else None
+
+
+def _found(tables: dict[int, KeyTable]) -> Iterator[tuple[pa.StringArray, pa.Int64Array]]:
+    for table in tables.values():
+        packed, counts = table.items()
+        # Between two white spaces there is nothing, which is no word.
+        there = packed[-1] != 0
+        column = column_of([word[there] for word in packed], pa.string())
+        yield column, vector_column(counts[there])
+
+
+def _counted(found: pa.StringArray) -> tuple[pa.StringArray, pa.Int64Array]:
+    counts = found.value_counts()
+    return counts.field("values"), counts.field("counts")
+
+
+def _white(block: bytes, data: Bytes) -> Mask:
     # Bytes below the range wrap round to above it.
     white = (data - _FIRST[0] < _RANGE) | (data - _FIRST[1] < _RANGE)
     if not block.isascii():
         _mark_wide(data, white)
-    return pieces(data, white, empty=False)
+    return white
 
 
 def _mark_wide(data: Bytes, white: Mask) -> None:

@@ -37,6 +37,21 @@ def test_words_by_blocks_are_words_by_records(tmp_path, maps, reducers):
     assert by_blocks.counter("map_input_records") == len(LINES)
 
 
+class Impatient(BlockMapper):
+    block_bytes = 4
+
+    def map_blocks(self, blocks):
+        yield [next(blocks)], [1]
+
+
+def test_blocks_that_were_not_taken_are_an_error(tmp_path):
+    class ByFirst(Job):
+        mapper, reducer = Impatient, Sum
+
+    with pytest.raises(RecordError, match="before it had taken all blocks"):
+        Run(ByFirst, tmp_path, LINES, maps=1, reducers=1).all()
+
+
 class Lengths(BatchMapper):
     def map_batch(self, batch):
         self.ctx.count("batches", "columns", len(batch.schema.names))
