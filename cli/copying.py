@@ -24,6 +24,7 @@ STANDARD_STREAM: Final = "-"
 # A durable close waits for disks: four copies at a time hide each other's waits.
 THREADS_DEFAULT: Final = 4
 THREADS_MAX: Final = 64
+AHEAD_MAX: Final = 1_000_000
 # Of an interrupted copy what is longer is kept to go on from; less is soon sent again.
 KEPT_BYTES_MIN: Final = 4 * 1024 * 1024
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final, Generic, TypeVar
 
-_AHEAD: Final = 64
+AHEAD_DEFAULT: Final = 64
 # How long those in the middle of an item may take when all stop; then the program ends anyway.
 PATIENCE_S: Final = 20.0
 
@@ -27,11 +27,15 @@ class Crew(Generic[Item]):
     """`threads` daemon threads; `run` is called once."""
 
     def __init__(
-        self, threads: int, work: Callable[[Item], None], stopped: threading.Event
+        self,
+        threads: int,
+        work: Callable[[Item], None],
+        stopped: threading.Event,
+        ahead: int = AHEAD_DEFAULT,
     ) -> None:
         self.stopped = stopped
         self._work = work
-        self._items: queue.Queue[Item | None] = queue.Queue(_AHEAD)
+        self._items: queue.Queue[Item | None] = queue.Queue(ahead)
         self._error: BaseException | None = None
         self._threads = [
             threading.Thread(target=self._go_on, name=f"copy-{number}", daemon=True)

@@ -22,7 +22,7 @@ from .copying import (
     check_free,
     copy,
 )
-from .crew import Crew, Stopped
+from .crew import AHEAD_DEFAULT, Crew, Stopped
 from .errors import CommandError
 from .preserving import keep_on_local
 
@@ -53,13 +53,14 @@ class Download:
         resume: bool = False,
         preserve: bool = False,
         threads: int = THREADS_DEFAULT,
+        ahead: int = AHEAD_DEFAULT,
     ) -> None:
         self._store = store
         self._tally = tally
         self._force = force
         self._resume = resume
         self._preserve = preserve
-        self._crew: Crew[_File] = Crew(threads, self._get_file, tally.stopped)
+        self._crew: Crew[_File] = Crew(threads, self._get_file, tally.stopped, ahead)
 
     def get(self, sources: list["FileStatus"], target: str) -> None:
         """Copies as `cp -r` would; "-" is stdout.

@@ -1,11 +1,11 @@
 """`cp`: files and whole directories from one place of the block store to another."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .copying import THREADS_DEFAULT, UNFINISHED, Tally, check_free, copy
-from .crew import Crew
+from .crew import AHEAD_DEFAULT, Crew
 from .errors import CommandError
 from .preserving import keep_from_store
 from .store import status_or_none
@@ -30,14 +30,18 @@ class Duplicate:
         tally: Tally,
         *,
         force: bool = False,
-        preserve: bool = False,
+        preserve: Collection[str] = (),
         threads: int = THREADS_DEFAULT,
+        ahead: int = AHEAD_DEFAULT,
+        direct: bool = False,
     ) -> None:
+        """`preserve`: letters of preserving.py. `direct`: no other name before a file is whole."""
         self._store = store
         self._tally = tally
         self._force = force
         self._preserve = preserve
-        self._crew: Crew[_File] = Crew(threads, self._copy_file, tally.stopped)
+        self._suffix = "" if direct else UNFINISHED
+        self._crew: Crew[_File] = Crew(threads, self._copy_file, tally.stopped, ahead)
 
     def copy(self, sources: list["FileStatus"], target: str, *, into_directory: bool) -> None:
         """As `cp -r` does.
@@ -81,7 +85,7 @@ class Duplicate:
             )
             if there is not None and there.inode_id == item.source.inode_id:
                 raise CommandError("is source and target; take another name")
-            unfinished = item.target + UNFINISHED
+            unfinished = item.target + self._suffix
             with (
                 self._store.open(item.source.path) as source,
                 self._store.open(
@@ -93,6 +97,7 @@ class Duplicate:
             ):
                 copy(source, target, self._tally.advance, self._tally.stopped)
             if self._preserve:
-                keep_from_store(self._store, unfinished, item.source)
-            self._store.rename(unfinished, item.target, overwrite=self._force)
+                keep_from_store(self._store, unfinished, item.source, self._preserve)
+            if unfinished != item.target:
+                self._store.rename(unfinished, item.target, overwrite=self._force)
             self._tally.add(copied=1)

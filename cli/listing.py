@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
@@ -29,9 +30,20 @@ def size_format(*, readable: bool) -> Callable[[int], str]:
     return human if readable else str
 
 
-def listing(entries: Iterable[FileStatus], *, readable: bool) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What `ls` shows of an entry, beside what it always does."""
+
+    readable: bool = False
+    # The time of access, not of change.
+    by_access: bool = False
+    # How the bytes of files are kept.
+    with_policy: bool = False
+
+
+def listing(entries: Iterable[FileStatus], columns: Columns) -> list[str]:
     """One line an entry, as Hadoop's: mode, replication, owner, group, bytes, date, time, path."""
-    shown = size_format(readable=readable)
+    shown = size_format(readable=columns.readable)
     rows = [(entry, "-" if entry.is_directory else shown(entry.length)) for entry in entries]
     width = max((len(size) for _, size in rows), default=0)
     owners = max((len(entry.permission.owner) for entry, _ in rows), default=0)
@@ -39,9 +51,23 @@ def listing(entries: Iterable[FileStatus], *, readable: bool) -> list[str]:
     return [
         f"{letters(entry)}  {'-' if entry.is_directory else entry.replication:>3}  "
         f"{entry.permission.owner:<{owners}}  {entry.permission.group:<{groups}}  "
-        f"{size:>{width}}  {when(entry.modified_at_s)}  {entry.path}"
+        f"{_policy(entry) if columns.with_policy else ''}"
+        f"{size:>{width}}  {when(_time_of(entry, by_access=columns.by_access))}  {entry.path}"
         for entry, size in rows
     ]
+
+
+def _policy(entry: FileStatus) -> str:
+    return f"{'' if entry.is_directory else 'Replicated':<10}  "
+
+
+def _time_of(entry: FileStatus, *, by_access: bool) -> float:
+    return entry.accessed_at_s if by_access else entry.modified_at_s
+
+
+def in_print(line: str) -> str:
+    """With ? for every character that a terminal might obey."""
+    return "".join(character if character.isprintable() else "?" for character in line)
 
 
 def letters(entry: FileStatus) -> str:
@@ -61,13 +87,15 @@ def in_pages(entries: Iterable[FileStatus]) -> Iterator[list[FileStatus]]:
 
 
 def in_order(
-    *, by_time: bool, by_size: bool, backwards: bool
+    *, by_time: bool, by_size: bool, backwards: bool, by_access: bool = False
 ) -> Callable[[Iterable[FileStatus]], Iterator[FileStatus]]:
     """What puts the entries of one directory, which come by name, in order."""
 
     def sort(entries: Iterable[FileStatus]) -> Iterator[FileStatus]:
         if by_time:
-            entries = sorted(entries, key=lambda entry: entry.modified_at_s, reverse=True)
+            entries = sorted(
+                entries, key=lambda entry: _time_of(entry, by_access=by_access), reverse=True
+            )
         elif by_size:
             entries = sorted(entries, key=lambda entry: entry.length, reverse=True)
         return iter(list(entries)[::-1] if backwards else entries)
@@ -95,16 +123,29 @@ def usage(
 
 
 def counts(
-    summaries: Iterable[tuple[str, Summary]], *, readable: bool, quotas: bool, with_head: bool
+    summaries: Iterable[tuple[str, Summary]],
+    *,
+    readable: bool,
+    quotas: bool,
+    with_head: bool,
+    sums: bool = True,
 ) -> list[str]:
     """One line a path: quotas and what is left of them, directories, files, bytes, path."""
     shown = size_format(readable=readable)
-    titles = ("QUOTA", "REM_QUOTA", "SPACE_QUOTA", "REM_SPACE_QUOTA") if quotas else ()
+    titles: tuple[str, ...] = ()
+    if quotas:
+        titles = ("QUOTA", "REM_QUOTA", "SPACE_QUOTA", "REM_SPACE_QUOTA")
     # As Hadoop shows a directory without quotas.
     limits = ("none", "inf", "none", "inf") if quotas else ()
-    head = [(*titles, "DIR_COUNT", "FILE_COUNT", "CONTENT_SIZE", "PATHNAME")] if with_head else []
+    if sums:
+        titles = (*titles, "DIR_COUNT", "FILE_COUNT", "CONTENT_SIZE")
+    head = [(*titles, "PATHNAME")] if with_head else []
     rows = [
-        (*limits, str(sum_.directories), str(sum_.files), shown(sum_.bytes), path)
+        (
+            *limits,
+            *((str(sum_.directories), str(sum_.files), shown(sum_.bytes)) if sums else ()),
+            path,
+        )
         for path, sum_ in summaries
     ]
     return table([*head, *rows])

@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import stat
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,7 +32,13 @@ def keep_from_local(store: "BlockStore", path: str, source: os.stat_result) -> N
     )
 
 
-def keep_from_store(store: "BlockStore", path: str, source: "FileStatus") -> None:
+# Hadoop's letters of `cp -p`: times, owner and group, permissions.
+KEPT: Final = "top"
+
+
+def keep_from_store(
+    store: "BlockStore", path: str, source: "FileStatus", what: Collection[str] = KEPT
+) -> None:
     """Gives a file of the block store the attributes of another one."""
     _keep(
         store,
@@ -40,6 +47,7 @@ def keep_from_store(store: "BlockStore", path: str, source: "FileStatus") -> Non
         times=(source.modified_at_s, source.accessed_at_s or source.modified_at_s),
         owner=source.permission.owner,
         group=source.permission.group,
+        what=what,
     )
 
 
@@ -60,11 +68,15 @@ def _keep(
     times: tuple[float, float],
     owner: str,
     group: str,
+    what: Collection[str] = KEPT,
 ) -> None:
-    store.chmod(path, mode)
-    store.set_times(path, *times)
-    with contextlib.suppress(AccessControlException):
-        store.chown(path, owner, group)
+    if "p" in what:
+        store.chmod(path, mode)
+    if "t" in what:
+        store.set_times(path, *times)
+    if "o" in what:
+        with contextlib.suppress(AccessControlException):
+            store.chown(path, owner, group)
 
 
 def _name_of(number: int, module: object) -> str:

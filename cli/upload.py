@@ -25,7 +25,7 @@ from .copying import (
     check_free,
     copy,
 )
-from .crew import Crew, Stopped
+from .crew import AHEAD_DEFAULT, Crew, Stopped
 from .errors import CommandError
 from .preserving import keep_from_local
 from .store import result_or_none, status_or_none
@@ -51,13 +51,18 @@ class Upload:
         replication: int | None = None,
         block_bytes: int | None = None,
         threads: int = THREADS_DEFAULT,
+        ahead: int = AHEAD_DEFAULT,
+        direct: bool = False,
     ) -> None:
+        """`ahead`: files that are looked for before a thread is free. `direct`: no other name
+        while a file is not whole."""
         self._store = store
         self._tally = tally
         self._force = force
         self._resume = resume
         self._preserve = preserve
         self._remove_source = remove_source
+        self._suffix = "" if direct else UNFINISHED
         self._replication = replication
         self._block_bytes = block_bytes
         self._bundles = Bundles(
@@ -69,7 +74,7 @@ class Upload:
             replication=replication,
             block_bytes=block_bytes,
         )
-        self._crew: Crew[Sequence[LocalFile]] = Crew(threads, self._put_files, tally.stopped)
+        self._crew: Crew[Sequence[LocalFile]] = Crew(threads, self._put_files, tally.stopped, ahead)
 
     def put(self, sources: list[str], target: str, *, into_directory: bool) -> None:
         """Copies as `cp -r` would; a target with a trailing slash is a directory to make.
@@ -97,12 +102,17 @@ class Upload:
     # --- what there is to copy ---------------------------------------------------------------
 
     def _files(self, sources: list[str], target: str, *, inside: bool) -> Iterator[LocalFile]:
+        taken: dict[str, str] = {}
         for start in range(0, len(sources), BUNDLE_FILES):
             batch, asked = self._store.batch(), []
             for source in sources[start : start + BUNDLE_FILES]:
-                name = Path(source).resolve().name
-                place = f"{target.rstrip('/')}/{name}" if inside else target
-                asked.append((source, place, batch.stat(place)))
+                with self._tally.complaints.about(source):
+                    name = Path(source).resolve().name
+                    place = f"{target.rstrip('/')}/{name}" if inside else target
+                    if place in taken:
+                        raise CommandError(f"'{taken[place]}' goes to {place}; copy one of them")
+                    taken[place] = source
+                    asked.append((source, place, batch.stat(place)))
             batch.send()
             for source, place, there in asked:
                 with self._tally.complaints.about(source):
@@ -181,13 +191,13 @@ class Upload:
             is_directory=there is not None and there.is_directory,
             force=self._force,
         )
-        unfinished = target + UNFINISHED
+        unfinished = target + self._suffix
         summed, file = self._begun(source, unfinished)
         try:
             copy(summed, file, self._tally.advance, self._tally.stopped)
             file.close()
         except Stopped:
-            if file.tell() < KEPT_BYTES_MIN:
+            if file.tell() < KEPT_BYTES_MIN or not self._suffix:
                 file.discard()
             else:
                 file.close()
@@ -201,7 +211,8 @@ class Upload:
             raise CommandError("the store has other bytes than were read; put it again")
         if self._preserve:
             keep_from_local(self._store, unfinished, os.fstat(source.fileno()))
-        self._store.rename(unfinished, target, overwrite=self._force)
+        if unfinished != target:
+            self._store.rename(unfinished, target, overwrite=self._force)
 
     def _begun(self, source: BinaryIO, unfinished: str) -> tuple[Summed, "BlockWriter"]:
         """What is to be read, and where to write it: further, if there is a beginning."""

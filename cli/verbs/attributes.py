@@ -1,5 +1,6 @@
 """`mapred fs` commands that change attributes: chmod, chown, chgrp, touch."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,8 @@ _recursive_option = click.option(
     "-R", "recursive", is_flag=True, help="Directories with all that is in them."
 )
 _paths_argument = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+# Hadoop's rule; the names may also be numbers. The empty name changes nothing.
+_NAME: Final = re.compile(r"[-_./@\w]*")
 # Modes and owners may begin with a minus.
 _DASHES: Final[dict[str, Any]] = {"ignore_unknown_options": True}
 
@@ -66,6 +69,8 @@ def chown(owner: str, paths: tuple[str, ...], recursive: bool, namenode: str | N
     mapred fs chown :lab /books
     """
     user, _, group = owner.partition(":")
+    _check_name(user)
+    _check_name(group)
     if not user and not group:
         raise CommandError(
             f"'{owner}' names neither owner nor group: ana, ana:lab or :lab", REFUSED
@@ -86,7 +91,16 @@ def chgrp(group: str, paths: tuple[str, ...], recursive: bool, namenode: str | N
     """
     if not group:
         raise CommandError("which group?", REFUSED)
+    _check_name(group)
     return _owned("", group, paths, recursive, namenode)
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise CommandError(
+            f"'{name}' can't be a user or a group: letters, digits and - _ . / @ are for names",
+            REFUSED,
+        )
 
 
 def _owned(

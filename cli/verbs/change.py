@@ -1,10 +1,18 @@
 """`mapred fs` commands that change names: mkdir, mv, rm, expunge, rmdir, touchz."""
 
+from typing import TYPE_CHECKING, Final
+
 import click
 
 from ..complaints import Complaints
 from ..errors import CommandError
 from ..store import absolute, each, expand, namenode_option, opened, status_or_none
+
+if TYPE_CHECKING:
+    from blockstore import BlockStore
+
+# `rm -safely` asks before more files than these go; Hadoop's number.
+SAFE_FILES: Final = 100
 
 
 @click.command()
@@ -56,9 +64,17 @@ def mv(sources: tuple[str, ...], target: str, namenode: str | None) -> int:
 @click.option(
     "--skip-trash", "-skipTrash", "skip_trash", is_flag=True, help="Gone for good, at once."
 )
+@click.option(
+    "-safely", "--safely", "safely", is_flag=True, help=f"Ask before over {SAFE_FILES} files go."
+)
 @namenode_option
 def rm(
-    paths: tuple[str, ...], recursive: bool, force: bool, skip_trash: bool, namenode: str | None
+    paths: tuple[str, ...],
+    recursive: bool,
+    force: bool,
+    skip_trash: bool,
+    safely: bool,
+    namenode: str | None,
 ) -> int:
     """Remove files, and directories with -r. They lie in your trash for a while (a day, if the
     cluster says nothing else): /.Trash/USER/Current, from where mv brings them back.
@@ -83,22 +99,38 @@ def rm(
                     with complaints.about(entry.path):
                         if entry.is_directory and not recursive:
                             raise CommandError("is a directory; rm -r removes it with all in it")
+                        if safely and entry.is_directory:
+                            _confirm(store, entry.path)
                         removal = store.remove(entry.path, recursive, skip_trash)
                         if removal.trash_path:
                             click.echo(f"'{entry.path}': moved to '{removal.trash_path}'")
     return complaints.code
 
 
+def _confirm(store: "BlockStore", path: str) -> None:
+    """Raises CommandError when somebody, or nobody, says no."""
+    files = store.summary(path).files
+    if files <= SAFE_FILES:
+        return
+    try:
+        yes = click.confirm(f"'{path}': {files} files go. Remove them?", err=True)
+    except click.Abort:
+        yes = False
+    if not yes:
+        raise CommandError(f"kept, with its {files} files; without -safely nobody asks")
+
+
 @click.command()
 @click.option("-immediate", "--immediate", "immediate", is_flag=True, help="All, not what is due.")
+@click.option("-fs", "other", metavar="bs://HOST:PORT", help="Your trash in that store.")
 @namenode_option
-def expunge(immediate: bool, namenode: str | None) -> None:
+def expunge(immediate: bool, other: str | None, namenode: str | None) -> None:
     """Remove for good what has lain in your trash long enough.
 
     \b
     mapred fs expunge --immediate
     """
-    with opened(namenode) as store:
+    with opened(namenode, *([other] if other else [])) as store:
         store.expunge(immediate)
 
 

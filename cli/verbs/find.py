@@ -14,17 +14,21 @@ from ..store import each, namenode_option, opened, walk
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="PATH...")
-@click.option("-name", "name", metavar="GLOB", help="The last name matches.")
-@click.option("-iname", "iname", metavar="GLOB", help="The same, upper case as lower case.")
+@click.option("-name", "names", multiple=True, metavar="GLOB", help="The last name matches.")
+@click.option(
+    "-iname", "inames", multiple=True, metavar="GLOB", help="The same, upper case as lower case."
+)
 @click.option("-type", "kind", type=click.Choice(["f", "d"]), help="Files, or directories.")
+@click.option("-a", "-and", "_and", is_flag=True, help="Between conditions, which must all hold.")
 @click.option("-print", "end", flag_value="\n", help="A line for each [default].")
 @click.option("-print0", "end", flag_value="\0", help="A NUL after each, for xargs -0.")
 @namenode_option
 def find(
     paths: tuple[str, ...],
-    name: str | None,
-    iname: str | None,
+    names: tuple[str, ...],
+    inames: tuple[str, ...],
     kind: str | None,
+    _and: bool,
     end: str | None,
     namenode: str | None,
 ) -> int:
@@ -32,14 +36,10 @@ def find(
 
     \b
     mapred fs find /logs -name '*.gz' -type f
+    mapred fs find /logs -name 'a*' -and -iname '*.gz' -print0
     """
-    conditions: list[Callable[[FileStatus], bool]] = []
-    if name is not None:
-        matches = _matcher(name)
-        conditions.append(lambda entry: matches(entry.name))
-    if iname is not None:
-        matches_lower = _matcher(iname.lower())
-        conditions.append(lambda entry: matches_lower(entry.name.lower()))
+    conditions = [_named(glob) for glob in names]
+    conditions += [_named(glob, any_case=True) for glob in inames]
     if kind is not None:
         conditions.append(lambda entry: entry.is_directory == (kind == "d"))
     complaints = Complaints()
@@ -52,6 +52,11 @@ def find(
     return complaints.code
 
 
-def _matcher(glob: str) -> Callable[[str], bool]:
-    patterns = [name_pattern(plain) for plain in alternatives(glob)]
-    return lambda name: any(pattern.fullmatch(name) for pattern in patterns)
+def _named(glob: str, *, any_case: bool = False) -> Callable[[FileStatus], bool]:
+    patterns = [name_pattern(plain) for plain in alternatives(glob.lower() if any_case else glob)]
+
+    def condition(entry: FileStatus) -> bool:
+        name = entry.name.lower() if any_case else entry.name
+        return any(pattern.fullmatch(name) for pattern in patterns)
+
+    return condition

@@ -25,6 +25,9 @@ human_option = click.option("-h", "readable", is_flag=True, help="Sizes as 1.5 K
 @click.option("-t", "by_time", is_flag=True, help="The newest first.")
 @click.option("-S", "by_size", is_flag=True, help="The largest first.")
 @click.option("-r", "backwards", is_flag=True, help="The other way round.")
+@click.option("-u", "by_access", is_flag=True, help="The time of access, and -t goes by it.")
+@click.option("-q", "printable", is_flag=True, help="? for what can't be printed in names.")
+@click.option("-e", "with_policy", is_flag=True, help="How files are kept: all are replicated.")
 @click.option("-C", "only_paths", is_flag=True, help="Paths and nothing else.")
 @click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
 @namenode_option
@@ -36,6 +39,9 @@ def ls(
     by_time: bool,
     by_size: bool,
     backwards: bool,
+    by_access: bool,
+    printable: bool,
+    with_policy: bool,
     only_paths: bool,
     as_json: bool,
     namenode: str | None,
@@ -47,10 +53,11 @@ def ls(
     mapred fs ls -R -h '/logs/2026-*'
     mapred fs ls -t -r /logs            (the newest last)
     """
-    from ..listing import as_object, in_order, in_pages, listing
+    from ..listing import Columns, as_object, in_order, in_pages, in_print, listing
 
     complaints = Complaints()
-    order = in_order(by_time=by_time, by_size=by_size, backwards=backwards)
+    order = in_order(by_time=by_time, by_size=by_size, backwards=backwards, by_access=by_access)
+    form = Columns(readable=readable, by_access=by_access, with_policy=with_policy)
     with opened(namenode, *paths) as store:
         entries = _listed(
             store, each(store, paths or ("/",), complaints), order, recursive, itself, complaints
@@ -60,8 +67,8 @@ def ls(
             click.echo(json.dumps(objects, ensure_ascii=False))
             return complaints.code
         for page in in_pages(entries):
-            lines = [e.path for e in page] if only_paths else listing(page, readable=readable)
-            click.echo("\n".join(lines))
+            lines = [e.path for e in page] if only_paths else listing(page, form)
+            click.echo("\n".join(map(in_print, lines) if printable else lines))
     return complaints.code
 
 

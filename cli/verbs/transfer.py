@@ -11,8 +11,9 @@ from typing import Any, Final
 import click
 
 from ..complaints import tell
-from ..copying import STANDARD_STREAM, THREADS_DEFAULT, THREADS_MAX, Tally
-from ..errors import FAILED, CommandError
+from ..copying import AHEAD_MAX, STANDARD_STREAM, THREADS_DEFAULT, THREADS_MAX, Tally
+from ..crew import AHEAD_DEFAULT
+from ..errors import FAILED, REFUSED, CommandError
 from ..store import absolute, each, namenode_option, opened
 
 force_option: Final = click.option("-f", "force", is_flag=True, help="Replace files that exist.")
@@ -30,6 +31,14 @@ threads_option: Final = click.option(
     show_default=True,
     help="Files copied at a time.",
 )
+ahead_option: Final = click.option(
+    "-q",
+    "ahead",
+    type=click.IntRange(1, AHEAD_MAX),
+    default=AHEAD_DEFAULT,
+    show_default=True,
+    help="Files listed before a thread is free.",
+)
 
 
 def _upload_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,7 +46,10 @@ def _upload_options(command: Callable[..., Any]) -> Callable[..., Any]:
         namenode_option,
         click.option("--block-bytes", type=click.IntRange(1), help="Size of the blocks."),
         click.option("--replication", type=click.IntRange(1, 512), help="Copies of every block."),
+        ahead_option,
         threads_option,
+        click.option("-l", "single", is_flag=True, help="One copy of every block, as durable."),
+        click.option("-d", "direct", is_flag=True, help="No name ._COPYING_ while it is copied."),
         preserve_option,
         resume_option,
         force_option,
@@ -83,6 +95,10 @@ def _put(
     from ..transferbar import transfer_bar
     from ..upload import Upload
 
+    if options.pop("single"):
+        options["replication"] = 1
+    if options["direct"] and options["resume"]:
+        raise CommandError("--resume goes on in PATH._COPYING_, which -d does without", REFUSED)
     for source in sources:
         if source != STANDARD_STREAM and not os.path.exists(source):
             raise CommandError(f"'{source}': no such file on this machine", FAILED)
@@ -125,6 +141,7 @@ def _local_bytes(source: str) -> int:
 @resume_option
 @preserve_option
 @threads_option
+@ahead_option
 @namenode_option
 def get(
     sources: tuple[str, ...],
@@ -133,6 +150,7 @@ def get(
     resume: bool,
     preserve: bool,
     threads: int,
+    ahead: int,
     namenode: str | None,
 ) -> int:
     """Copy files and directories of the block store to this machine; "-" is stdout.
@@ -154,7 +172,13 @@ def get(
             tally.advance = advance or tally.advance
             with _telling_how_to_resume("get", (*sources, target), tally):
                 download = Download(
-                    store, tally, force=force, resume=resume, preserve=preserve, threads=threads
+                    store,
+                    tally,
+                    force=force,
+                    resume=resume,
+                    preserve=preserve,
+                    threads=threads,
+                    ahead=ahead,
                 )
                 download.get(found, target)
     return tally.complaints.code

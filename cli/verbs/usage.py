@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 human_option = click.option("-h", "readable", is_flag=True, help="Sizes as 1.5 K, 128 M.")
 head_option = click.option("-v", "with_head", is_flag=True, help="With a line of titles.")
+# Hadoop's users have it in their scripts: it leaves out snapshots.
+snapshots_option = click.option(
+    "-x", "_without_snapshots", is_flag=True, help="Nothing more: there are no snapshots."
+)
 
 
 @click.command()
@@ -21,9 +25,15 @@ head_option = click.option("-v", "with_head", is_flag=True, help="With a line of
 @click.option("-s", "summarise", is_flag=True, help="One line for each path given.")
 @human_option
 @head_option
+@snapshots_option
 @namenode_option
 def du(
-    paths: tuple[str, ...], summarise: bool, readable: bool, with_head: bool, namenode: str | None
+    paths: tuple[str, ...],
+    summarise: bool,
+    readable: bool,
+    with_head: bool,
+    _without_snapshots: bool,
+    namenode: str | None,
 ) -> int:
     """Show bytes, and bytes with all copies, of files and of what is below directories.
 
@@ -62,11 +72,19 @@ def _sums(
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("-q", "quotas", is_flag=True, help="With quotas (there are none yet).")
+@click.option("-u", "only_quotas", is_flag=True, help="Quotas and nothing else.")
 @human_option
 @head_option
+@snapshots_option
 @namenode_option
 def count(
-    paths: tuple[str, ...], quotas: bool, readable: bool, with_head: bool, namenode: str | None
+    paths: tuple[str, ...],
+    quotas: bool,
+    only_quotas: bool,
+    readable: bool,
+    with_head: bool,
+    _without_snapshots: bool,
+    namenode: str | None,
 ) -> int:
     """Count directories, files and bytes below paths.
 
@@ -78,24 +96,34 @@ def count(
     complaints = Complaints()
     with opened(namenode, *paths) as store:
         sums = _sums(store, each(store, paths, complaints), complaints)
-    for line in counts(sums, readable=readable, quotas=quotas, with_head=with_head):
+    for line in counts(
+        sums,
+        readable=readable,
+        quotas=quotas or only_quotas,
+        with_head=with_head,
+        sums=not only_quotas,
+    ):
         click.echo(line)
     return complaints.code
 
 
 @click.command()
-@click.argument("path", required=False, default="/")
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
 @human_option
 @namenode_option
-def df(path: str, readable: bool, namenode: str | None) -> None:
-    """Show how much room the block store has, used and free, over all DataNodes.
+def df(paths: tuple[str, ...], readable: bool, namenode: str | None) -> int:
+    """Show how much room the block store has, used and free, over all DataNodes: the same for
+    every path of it.
 
     \b
     mapred fs df -h
     """
     from ..listing import room
 
-    with opened(namenode, path) as store:
+    complaints = Complaints()
+    with opened(namenode, *paths) as store:
+        if not list(each(store, paths or ("/",), complaints)):
+            return complaints.code
         nodes = [node for node in store.report().nodes if node.state != "dead"]
         address = store.address
     for line in room(
@@ -106,3 +134,4 @@ def df(path: str, readable: bool, namenode: str | None) -> None:
         readable=readable,
     ):
         click.echo(line)
+    return complaints.code

@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import io
 import lzma
 import os
 
@@ -270,3 +271,103 @@ def test_help_for_each_verb(hdfs):
     assert "mapred fs help put" not in hdfs("help put")
     assert len(hdfs("usage").splitlines()) > 20
     hdfs("help ptu", code=2, err="did you mean 'put'?")
+
+
+def test_listings_by_access_and_with_what_hadoop_documents(hdfs, store):
+    fill(store, a=b"1", b=b"2")
+    store.set_times("/t/a", accessed_at_s=2_000_000_000.0)
+    store.set_times("/t/b", accessed_at_s=1_000_000_000.0)
+
+    assert hdfs("ls -C -t -u /t").split() == ["/t/a", "/t/b"]
+    assert hdfs("ls -C -t -u -r /t").split() == ["/t/b", "/t/a"]
+    assert "2033-05-1" in hdfs("ls -u /t/a")
+    assert "Replicated" in hdfs("ls -e /t/a")
+    store.rename("/t/a", "/t/a\x07")
+    assert hdfs("ls -q -C /t").split() == ["/t/a?", "/t/b"]
+
+
+def test_conditions_of_find_are_joined(hdfs, store):
+    fill(store, ab=b"1", ac=b"2", bc=b"3")
+
+    assert hdfs("find /t -name a* -and -name *c").split() == ["/t/ac"]
+    assert hdfs("find /t -name a* -a -type d") == ""
+    assert hdfs("find /t -iname A* -name *b -print0") == "/t/ab\0"
+
+
+def test_a_safe_removal_asks_before_many_files_go(hdfs, store, monkeypatch):
+    store.put_many([(f"/t/d/{number}", b"") for number in range(101)])
+    fill(store, few__a=b"1")
+
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    hdfs("rm -r -safely -skipTrash /t/d", code=1, err="101 files go")
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    hdfs("rm -r -safely -skipTrash /t/d", code=1, err="kept, with its 101 files")
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    hdfs("rm -r -safely -skipTrash /t/d")
+    hdfs("rm -r -safely -skipTrash /t/few")
+    assert hdfs("ls /t") == ""
+
+
+def test_sums_have_the_words_of_hadoop(hdfs, store):
+    fill(store, a=b"12345")
+
+    assert hdfs("count -u -v /t").split() == [
+        *("QUOTA", "REM_QUOTA", "SPACE_QUOTA", "REM_SPACE_QUOTA", "PATHNAME"),
+        *("none", "inf", "none", "inf", "/t"),
+    ]
+    assert hdfs("count -x /t") == hdfs("count /t")
+    assert hdfs("du -x -s /t") == hdfs("du -s /t")
+    assert hdfs("df / /t").count("bs://") == 1
+    hdfs("df /none", code=1, err="'/none': does not exist")
+    path, sum_, size = hdfs("checksum -v /t/a").split()
+    assert (path, size) == ("/t/a", f"BlockSize={store.stat('/t/a').block_bytes}")
+    assert hdfs("checksum /t/a").split() == [path, sum_]
+
+
+@pytest.mark.parametrize("words", ["chown a:b:c /t", "chown a!b /t", "chgrp b,c /t"])
+def test_what_is_no_name_owns_nothing(hdfs, store, words):
+    hdfs(words, code=2, err="can't be a user or a group")
+    assert store.stat("/t").permission.group != "b:c"
+
+
+def test_the_trash_of_a_named_store_is_expunged(hdfs, store, shared_cluster):
+    fill(store, a=b"1")
+    trash = store.remove("/t/a").trash_path
+    assert store.exists(trash)
+    assert run(fs, ["expunge", "-immediate", "-fs", f"bs://{shared_cluster.address}"]) == 0
+    assert not store.exists(trash)
+
+
+def test_copies_have_the_words_of_hadoop(hdfs, store, tmp_path):
+    (tmp_path / "a").write_bytes(b"12345")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a").write_bytes(b"other")
+
+    hdfs("put -l -q 1 -t 1 a /t/one")
+    assert store.stat("/t/one").replication == 1
+    hdfs("put a sub/a /t", code=1, err="'a' goes to /t/a; copy one of them")
+    assert hdfs("cat /t/a") == "12345"
+    store.chmod("/t/one", 0o600)
+    store.set_times("/t/one", modified_at_s=1_000_000_000.0)
+    for letters in ("t", "p", "top"):
+        hdfs(f"cp -p{letters} -q 2 /t/one /t/{letters}")
+        kept = store.stat(f"/t/{letters}")
+        assert (kept.modified_at_s == 1_000_000_000.0) == ("t" in letters)
+        assert (kept.permission.mode == 0o600) == ("p" in letters)
+    hdfs("cp -ptopax /t/one /t/x", code=2, err="of 'ax' files have nothing")
+    hdfs("get -q 3 /t/one got")
+    assert (tmp_path / "got").read_bytes() == b"12345"
+
+
+def test_a_direct_copy_never_has_another_name(hdfs, store, tmp_path):
+    # A directory in its way refuses every copy that needs the other name.
+    (tmp_path / "a").write_bytes(b"12345")
+    for name in ("put", "cp"):
+        store.mkdir(f"/t/{name}._COPYING_/full", parents=True)
+    hdfs("put a /t/put", code=1)
+    hdfs("put -d a /t/put")
+    hdfs("put -d a /t/put", code=1, err="exists")
+    hdfs("cp /t/put /t/cp", code=1)
+    hdfs("cp -d /t/put /t/cp")
+    assert hdfs("cat /t/put /t/cp") == "1234512345"
+    hdfs("put -d --resume a /t/put", code=2, err="-d does without")

@@ -1,7 +1,9 @@
 """Files as they are printed."""
 
+from dataclasses import replace
+
 import pytest
-from mapred_cli.listing import as_object, details, human, listing, usage
+from mapred_cli.listing import Columns, as_object, details, human, in_print, listing, usage
 
 from blockstore.model import FileStatus, Permission, Summary
 
@@ -29,7 +31,7 @@ def test_sizes_for_people(size, shown):
 
 
 def test_columns_line_up():
-    lines = listing([DIRECTORY, FILE], readable=True)
+    lines = listing([DIRECTORY, FILE], Columns(readable=True))
 
     assert lines[0].split()[:3] == ["drwxrwxrwt", "-", "root"]
     assert lines[1].split()[:6] == ["-rw-r-----", "3", "ana", "lab", "4.8", "M"]
@@ -37,7 +39,7 @@ def test_columns_line_up():
 
 
 def test_plain_sizes_are_bytes():
-    assert "5000000" in listing([FILE], readable=False)[0]
+    assert "5000000" in listing([FILE], Columns())[0]
 
 
 def test_usage_has_both_sums():
@@ -52,3 +54,16 @@ def test_details_and_json_tell_whose_it_is():
     assert "  owner        ana:lab" in details(FILE)
     assert "  mode         drwxrwxrwt (1777)" in details(DIRECTORY)
     assert (as_object(FILE)["owner"], as_object(FILE)["mode"]) == ("ana", "0640")
+
+
+def test_what_a_terminal_might_obey_is_shown_as_a_question_mark():
+    assert in_print("/a\x1b[2J\nb é") == "/a?[2J?b é"
+
+
+def test_the_time_of_access_and_how_a_file_is_kept_are_shown_if_asked():
+    read = replace(FILE, accessed_at_s=86400.0 * 400)
+
+    (line,) = listing([read], Columns(by_access=True, with_policy=True))
+    assert "Replicated" in line
+    assert "1971-02-0" in line
+    assert "Replicated" not in listing([read], Columns())[0]
