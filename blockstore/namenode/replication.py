@@ -24,6 +24,7 @@ from typing import Final
 
 from blockstore.errors import PlacementException
 from blockstore.model import Block, CopyFailure, DeleteReplicas, Node, Order, Replicate
+from blockstore.namenode.arriving import Arriving
 from blockstore.namenode.blockmap import BlockMap, Kind
 from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.copies import Copies, Copy
@@ -66,6 +67,7 @@ class Replication:
         self._copies = Copies(
             per_source=config.copies_per_source, per_target=config.copies_per_target
         )
+        self._arriving = Arriving()
         # Ordered deletions, and when they are given up; the oldest first.
         self._deletions: dict[tuple[int, str], float] = {}
         # Blocks that were moved, and whence: that replica is the one too many.
@@ -78,6 +80,13 @@ class Replication:
 
     def touch(self, block_id: int) -> None:
         self._touched[block_id] = None
+
+    def settled(self, stored: StoredBlock, now: float) -> None:
+        """Its writer has seen it end on all nodes of its pipeline."""
+        good = self._blocks.good(stored.id)
+        if len(good) < self._wanted(stored):
+            silent = {node.node_id for node in stored.pipeline}.difference(good)
+            self._arriving.expect(stored.id, frozenset(silent), now)
 
     def is_quiet(self, now: float) -> bool:
         """Whether it's too early to judge anything."""
@@ -123,6 +132,7 @@ class Replication:
 
     def work(self, now: float, most: int) -> list[NodeOrder]:
         """The orders of this moment, within the limits, for up to `most` blocks of each kind."""
+        self._touched.update(dict.fromkeys(self._arriving.take_overdue(now)))
         orders = self._repeat_late(now)
         if self.is_quiet(now):
             return orders
@@ -157,6 +167,7 @@ class Replication:
         if stored is None:
             for target in self._copies.to(block_id):
                 self._copies.end(block_id, target)
+            self._arriving.end(block_id)
             self.draining.dropped(block_id)
             return []
         if not stored.committed:
@@ -172,9 +183,10 @@ class Replication:
         self.draining.judge(block_id, stored.length, wanted, held, present)
         lacking = held.lacking(wanted, self._config.rest_replicas)
         if lacking:
-            if good and lacking > self.copies(block_id):
+            if good and lacking > len(self._coming(block_id, present)):
                 self._queues[self._urgency(len(good), wanted)][block_id] = None
             return []
+        self._arriving.end(block_id)
         return self._delete_bad(block_id, present.now) + self._well_supplied(
             stored, wanted, held, moved_from, present
         )
@@ -246,6 +258,13 @@ class Replication:
 
     # --- copies ---------------------------------------------------------------
 
+    def _coming(self, block_id: int, present: Moment) -> set[str]:
+        """Nodes that get a replica, or have one and haven't reported it yet."""
+        arriving = self._arriving.of(block_id) & present.live
+        odd = self._blocks.odd(block_id)
+        silent = {n for n in arriving if n not in odd or odd[n].kind is Kind.OPEN}
+        return silent.difference(self._blocks.good(block_id)).union(self._copies.to(block_id))
+
     def _can_copy(self, present: Moment) -> bool:
         return any(map(self._copies.can_arrive, present.serving)) and any(
             map(self._copies.can_leave, present.live)
@@ -262,10 +281,11 @@ class Replication:
         wanted, held = self._wanted(stored), present.by_duty(good)
         lacking = held.lacking(wanted, self._config.rest_replicas)
         is_misplaced = not lacking and present.is_misplaced(held.serving + held.resting, wanted)
-        if max(lacking, int(is_misplaced)) <= self.copies(block_id):
+        coming = self._coming(block_id, present)
+        if max(lacking, int(is_misplaced)) <= len(coming):
             return []
         queue[block_id] = None
-        taken = self._blocks.holders(block_id) | set(self._copies.to(block_id))
+        taken = self._blocks.holders(block_id) | coming
         if present.serving <= taken:
             # A bad replica sits where a good one could be.
             return self._delete_bad(block_id, present.now)

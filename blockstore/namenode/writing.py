@@ -154,7 +154,7 @@ class Writing:
             excluded=excluded,
         )
         if previous is not None:
-            self._parts.commit(file.blocks[-1], previous)
+            self._commit(file.blocks[-1], previous, now)
         state = self._parts.state
         block = Block(state.next_block_id, state.next_generation)
         offset = file.length
@@ -193,6 +193,12 @@ class Writing:
                 f"{'committed' if last.committed else 'synced'}, a block has {file.block_bytes}"
             )
         return last
+
+    def _commit(self, stored: StoredBlock, block: Block, now: float) -> None:
+        was_committed = stored.committed
+        self._parts.commit(stored, block)
+        if not was_committed:
+            self._parts.replication.settled(stored, now)
 
     def abandon_block(self, inode_id: int, client_id: str, block: Block, now: float) -> None:
         file = self._parts.held_file(inode_id, client_id, now)
@@ -234,7 +240,7 @@ class Writing:
                 raise InvalidRequestException(
                     f"'{self._parts.names.path_of(file)}' has no block {last}"
                 )
-            self._parts.commit(self._check_last(file, last), last)
+            self._commit(self._check_last(file, last), last, now)
         waiting_for = self._closing.waiting_for(file, now)
         if not waiting_for:
             self._closing.close(file, wall)

@@ -11,6 +11,7 @@ from blockstore.errors import (
     PlacementException,
 )
 from blockstore.model import Block, DeleteReplicas, Excluded, ReplicaState
+from blockstore.namenode.arriving import EXPECTED_S
 from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.entries import BlockAdded, FileCreated
 
@@ -269,6 +270,9 @@ def test_a_block_with_too_few_replicas_is_copied_so_that_its_file_can_close(clus
     cluster.report("x", block)
     assert not cluster.complete(inode_id, block).done
     cluster.tick()
+    # The others have it, too, by the writer's word, and may be about to report it.
+    assert cluster.take_orders() == []
+    cluster.pass_time(EXPECTED_S)
     orders = cluster.take_orders()
     assert {node for node, _ in orders} == {"x"}
     cluster.report(orders[0][1].targets[0].node_id, block)
