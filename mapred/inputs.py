@@ -107,6 +107,8 @@ class InputPlan:
     name: str
     format: str
     words: Sequence[str] = ()
+    # Whether columns fold what its mapper yields: splits may be larger then.
+    folds: bool = False
 
 
 def splits_of(
@@ -130,12 +132,13 @@ def splits_of_all(
     splits: list[Split] = []
     for files, plan in inputs:
         found, sizes = [], []
+        wanted = split_bytes or split_bytes_for(total, folds=plan.folds)
         for file in files:
-            cuts = list(_cut(file, plan, split_bytes or split_bytes_for(total)))
+            cuts = list(_cut(file, plan, wanted))
             found += cuts
             sizes += [file.length] * len(cuts)
         if combine and may_be_combined(plan.format):
-            found = combined(found, sizes, split_bytes=split_bytes or split_bytes_for(total))
+            found = combined(found, sizes, split_bytes=wanted)
         splits += found
     if splits:
         return tuple(splits)

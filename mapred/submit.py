@@ -20,7 +20,7 @@ from mapred.formats import Format, check_input, check_output
 from mapred.inputs import InputPlan, input_files, shown, splits_of_all
 from mapred.job import SETTINGS, Job, check
 from mapred.jobfile import find_job, loaded_job_file
-from mapred.jobinputs import bound
+from mapred.jobinputs import bound, mapper_of
 from mapred.model import TOTAL_ORDER, JobSpec
 from mapred.params import set_parameters, word_as
 from mapred.storage import storage_for
@@ -137,9 +137,16 @@ def _input_plans(
     own = {"": input_format or job.input_format}
     formats = {one.name: one.format for one in job.inputs} or own
     return [
-        InputPlan(name, check_input(formats[name]), meant)
+        InputPlan(name, check_input(formats[name]), meant, _folds(job, name, formats[name]))
         for name, meant in bound(job, words).items()
     ]
+
+
+def _folds(job: type[Job], name: str, form: str | Format) -> bool:
+    from mapred.task.recognised import folds_columns
+
+    mapper = mapper_of(job, name)
+    return mapper is not None and folds_columns(mapper, job.combiner or job.reducer, str(form))
 
 
 def _code_base(default_filesystem: str) -> str:

@@ -25,12 +25,18 @@ SPLITS_WANTED: Final = 16
 _SPLITS_MAX: Final = 4096
 _SPLIT_BYTES_MIN: Final = 2 * 1024 * 1024
 _SPLIT_BYTES_MAX: Final = 32 * 1024 * 1024
+# Where columns fold into a table of keys a task is quick, its table is no larger for a larger
+# split, and each split has most of the keys again.
+_FOLDED_SPLITS_WANTED: Final = 8
+_FOLDED_SPLIT_BYTES_MAX: Final = 64 * 1024 * 1024
 
 
-def split_bytes_for(total_bytes: int) -> int:
-    """A size that depends on the input alone, so that a job's splits are the same anywhere."""
-    even = -(-total_bytes // SPLITS_WANTED)
-    return max(_SPLIT_BYTES_MIN, min(_SPLIT_BYTES_MAX, even), -(-total_bytes // _SPLITS_MAX))
+def split_bytes_for(total_bytes: int, *, folds: bool = False) -> int:
+    """A size that depends on the input and the job alone, so that its splits are the same anywhere;
+    `folds`: the job's mapper and reducer give sums or the like on columns."""
+    even = -(-total_bytes // (_FOLDED_SPLITS_WANTED if folds else SPLITS_WANTED))
+    most = _FOLDED_SPLIT_BYTES_MAX if folds else _SPLIT_BYTES_MAX
+    return max(_SPLIT_BYTES_MIN, min(most, even), -(-total_bytes // _SPLITS_MAX))
 
 
 def even_pieces(length: int, piece_bytes: int) -> list[tuple[int, int]]:

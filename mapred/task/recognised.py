@@ -17,6 +17,7 @@ from functools import cache
 from types import FunctionType
 from typing import Final
 
+from mapred.columnar import BatchMapper, BlockMapper
 from mapred.records import Mapper, Reducer
 from mapred.reducers.port import Builtin
 from mapred.shuffle.folds import AnyFold, Fold
@@ -98,6 +99,15 @@ def _constant_of_words(function: FunctionType) -> int | None:
         ) if (split, yielded) == (line, word) and type(constant) is int:
             return constant
     return None
+
+
+def folds_columns(mapper: type[Mapper], combiner: type[Reducer] | None, input_format: str) -> bool:
+    """Whether what the mapper yields is columns, and columns make one number of it for a key."""
+    if combiner is None or fold_of(combiner) not in _FOLD_OF.values():
+        return False
+    if issubclass(mapper, BatchMapper | BlockMapper):
+        return True
+    return input_format == "text" and constant_of_words(mapper) is not None
 
 
 def gives_the_same(mapper: type[Mapper]) -> bool:

@@ -257,3 +257,13 @@ def test_planning_imports_neither_columns_nor_grpc(here):
         check=False,
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_splits_are_larger_where_columns_fold_what_the_mapper_gives(here):
+    with Path("in.txt").open("r+b") as file:
+        file.truncate(160 << 20)
+    words = "for word in line.split(): yield word, 1"
+    Path("words.py").write_text(SOURCE.replace("yield line, 1", words))
+    assert len(planned().splits) == 16
+    assert len(planned("words.py").splits) == 8
+    assert len(planned("words.py", params={"job.split_bytes": str(80 << 20)}).splits) == 2

@@ -68,5 +68,11 @@ def test_the_size_of_splits_follows_the_input_between_two_limits():
     assert split_bytes_for(1000) == 2 * MIB
     assert split_bytes_for(160 * MIB) == 10 * MIB
     assert split_bytes_for(10_000 * MIB) == 32 * MIB
+
+
+def test_splits_are_larger_where_columns_fold_them():
+    assert split_bytes_for(1000, folds=True) == 2 * MIB
+    assert split_bytes_for(160 * MIB, folds=True) == 20 * MIB
+    assert split_bytes_for(10_000 * MIB, folds=True) == 64 * MIB
     # No more than 4,096 of them.
     assert split_bytes_for(1_000_000 * MIB) == 1_000_000 * MIB // 4096

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from harness import Run
 
-from mapred import Count, Job, Mapper, Max, Reducer, Sum
+from mapred import BlockMapper, Count, Job, Mapper, Max, Reducer, Sum
 from mapred.model import Split
 from mapred.shuffle.folds import Fold
-from mapred.task.recognised import constant_of_words, fold_of
+from mapred.task.recognised import constant_of_words, fold_of, folds_columns
 
 
 class Total(Reducer):
@@ -158,3 +158,16 @@ def test_a_recognised_mapper_does_what_its_code_says(tmp_path, reducer):
         found.append((run.outputs, counters))
     assert found[0] == found[1]
     assert found[0][1]["text", "undecodable_lines"] == 30
+
+
+class Blocks(BlockMapper):
+    pass
+
+
+def test_it_is_known_beforehand_what_columns_fold():
+    assert folds_columns(Blocks, Sum, "parquet")
+    assert folds_columns(Words, Total, "text")
+    assert not folds_columns(Words, Total, "jsonl")
+    assert not folds_columns(Pairs, Total, "text")
+    assert not folds_columns(Blocks, None, "text")
+    assert not folds_columns(Blocks, Halved, "text")
