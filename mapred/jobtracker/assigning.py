@@ -11,6 +11,7 @@ longer than `QUEUED_MAX_S` is taken back when another tracker could start it at 
 from math import ceil
 from typing import Final
 
+from mapred.jobtracker.attempts import State
 from mapred.jobtracker.book import Book
 from mapred.jobtracker.flow import Flow
 from mapred.jobtracker.jobs import Job, Phase
@@ -18,7 +19,7 @@ from mapred.jobtracker.memory import promised_bytes
 from mapred.jobtracker.pools import Pools
 from mapred.jobtracker.quarantine import Quarantine
 from mapred.jobtracker.ready import Draft
-from mapred.jobtracker.reservations import Reservations
+from mapred.jobtracker.reservations import RESERVE_AFTER_S, Reservations
 from mapred.jobtracker.scheduler import Field, choose
 from mapred.jobtracker.speculation import Stragglers
 from mapred.jobtracker.trackers import Tracker, Trackers
@@ -111,6 +112,27 @@ class Assigning:
         turns = {kind: self._book.wanting.in_turn(kind, self._pools) for kind in TaskKind}
         wanting = ((job, kind) for kind in turns for job in turns[kind])
         self._reservations.look(wanting, self.field(), now)
+        for job in list(self._book.wanting.in_turn(TaskKind.MAP, self._pools)):
+            since = job.cramped_since.get(TaskKind.MAP)
+            if since is not None and now - since >= RESERVE_AFTER_S:
+                self._make_room(job, now)
+
+    def _make_room(self, job: Job, now: float) -> None:
+        """Slots of maps and reduces are counted apart, and memory isn't: a reduce that waits for a
+        map may hold what the map needs. One goes at a time, the youngest where the map may run."""
+        waiting = next(iter(job.pending[TaskKind.MAP]))
+        barred = job.tasks[TaskKind.MAP][waiting].failed_on
+        reduces = [
+            attempt
+            for attempt in job.live.values()
+            if attempt.id.kind is TaskKind.REDUCE and attempt.state is State.RUNNING
+        ]
+        if reduces:
+            chosen = max(
+                reduces, key=lambda a: (a.tracker_id not in barred, a.launched_at, a.id.index)
+            )
+            self._flow.kill(job, chosen, "a map of the job needs its memory first")
+            job.cramped_since[TaskKind.MAP] = now
 
     def take_back(self, now: float) -> None:
         """What waits behind something slow, while it could start elsewhere."""

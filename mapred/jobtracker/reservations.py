@@ -2,7 +2,8 @@
 
 Rules
 - A job whose turn it is, and that finds its memory nowhere for `RESERVE_AFTER_S`, gets one tracker:
-  where most is free already. Nothing else starts there until its task does.
+  where most is free already. Nothing else starts there until its task does, but for maps of jobs
+  of which a reduce runs there: that one may wait for them.
 - One tracker a job and kind; it is given back when the job doesn't want it any more.
 """
 
@@ -28,7 +29,10 @@ class Reservations:
     def lets(self, tracker: Tracker, job: Job, kind: TaskKind) -> bool:
         """Whether the job may start something there."""
         kept_for = self._kept.get(tracker.id)
-        return kept_for is None or kept_for == (job.id, kind)
+        if kept_for is None or kept_for == (job.id, kind):
+            return True
+        # Its reduce there waits for this map, and the one that it's kept for for that reduce.
+        return kind is TaskKind.MAP and job.reducing_on[tracker.id] > 0
 
     def keeps(self, tracker: Tracker) -> bool:
         return tracker.id in self._kept
@@ -40,6 +44,9 @@ class Reservations:
         for job, kind in wanting:
             first = turns.setdefault(kind, job) is job
             since = job.cramped_since.get(kind)
+            if kind is TaskKind.REDUCE and TaskKind.MAP in job.cramped_since:
+                # Its maps come first.
+                continue
             if since is None or now - since < RESERVE_AFTER_S:
                 continue
             still.add((job.id, kind))

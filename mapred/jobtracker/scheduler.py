@@ -94,8 +94,14 @@ def choose(
         if not behind:
             job.cramped_since.setdefault(kind, now)
         return None
+    if not behind:
+        # If it starts nothing here, that's for another reason.
+        job.cramped_since.pop(kind, None)
     if kind is TaskKind.MAP:
         return _choose_map(job, tracker, usable, field, now, spare)
+    if TaskKind.MAP in job.cramped_since:
+        # It would take what a map of its own needs first, and wait for that one.
+        return None
     task = next(_allowed(job, kind, job.pending[kind], tracker, usable, spare), None)
     if task is not None and _waits_for_nearer(job, tracker, usable, now):
         return None

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from mapred.jobtracker.assigning import LAUNCHES_A_STEP_MAX
 from mapred.jobtracker.entries import AttemptLaunched
-from mapred.model import TaskKind
+from mapred.model import FailureKind, TaskKind
 from tests.unit.mapred.jobtracker.conftest import FakeTracker, Master
 
 
@@ -38,6 +38,40 @@ def test_nothing_is_kept_for_a_job_that_has_gone(master: Master) -> None:
     master.after(0.1)
     a.beat()
     assert len(a.running) == 3
+
+
+def test_a_kept_tracker_still_runs_the_maps_that_a_reduce_there_waits_for(master: Master) -> None:
+    a = _roomy(master)
+    master.submit(3, reducers=1, slowstart=0.3, task_memory_bytes=30)
+    a.beat()
+    assert list(a.running) == ["m0.0", "m1.0", "m2.0"]
+    large = _submit_large(master)
+    master.reducers = 1
+    a.done("m0.0")
+    assert "r0.0" in a.beat().running
+    master.after(1.0).after(3.0)
+    a.failed("m1.0")
+    assert "m1.1" in a.beat().running
+
+    a.done("m1.1").done("m2.0").beat().done("r0.0")
+    assert [attempt.job_id for attempt in a.beat().running.values()] == [large]
+
+
+def test_a_reduce_gives_up_the_memory_that_a_map_of_its_job_needs(master: Master) -> None:
+    a = _roomy(master)
+    master.submit(2, reducers=1, slowstart=0.5, task_memory_bytes=60)
+    a.beat().done("m0.0")
+    a.beat()
+    if "m1.0" in a.running:
+        a.done("m1.0")
+    assert "r0.0" in a.running
+    a.held.clear()
+    a.register(keeps=True)
+    master.after(0.1).after(2.5)
+    assert "kill r0.0" in a.beat().said
+    a.failed("r0.0", "killed", FailureKind.KILLED)
+    a.beat()
+    assert any(name.startswith("m") for name in a.running), "the map goes first"
 
 
 def test_the_reduce_of_a_small_job_runs_where_its_map_has_run(master: Master) -> None:
