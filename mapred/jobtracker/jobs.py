@@ -155,6 +155,10 @@ class Job:
         maps = len(self.tasks[TaskKind.MAP])
         return self.done[TaskKind.MAP] >= min(self.spec.slowstart, 1.0) * maps
 
+    @property
+    def maps_lack_memory(self) -> bool:
+        return bool(self.pending[TaskKind.MAP]) and TaskKind.MAP in self.cramped_since
+
     def running_of(self, kind: TaskKind) -> int:
         return self.live_of[kind]
 

@@ -44,7 +44,7 @@ class Reservations:
         for job, kind in wanting:
             first = turns.setdefault(kind, job) is job
             since = job.cramped_since.get(kind)
-            if kind is TaskKind.REDUCE and TaskKind.MAP in job.cramped_since:
+            if kind is TaskKind.REDUCE and job.maps_lack_memory:
                 # Its maps come first.
                 continue
             if since is None or now - since < RESERVE_AFTER_S:

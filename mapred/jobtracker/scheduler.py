@@ -99,7 +99,7 @@ def choose(
         job.cramped_since.pop(kind, None)
     if kind is TaskKind.MAP:
         return _choose_map(job, tracker, usable, field, now, spare)
-    if TaskKind.MAP in job.cramped_since:
+    if job.maps_lack_memory:
         # It would take what a map of its own needs first, and wait for that one.
         return None
     task = next(_allowed(job, kind, job.pending[kind], tracker, usable, spare), None)

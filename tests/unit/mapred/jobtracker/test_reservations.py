@@ -74,6 +74,19 @@ def test_a_reduce_gives_up_the_memory_that_a_map_of_its_job_needs(master: Master
     assert any(name.startswith("m") for name in a.running), "the map goes first"
 
 
+def test_a_map_that_lacked_memory_and_came_back_by_itself_holds_up_no_reduce(
+    master: Master,
+) -> None:
+    a = _roomy(master)
+    job = master.core.book.jobs[master.submit(1, reducers=1, slowstart=1.0, task_memory_bytes=60)]
+    a.beat()
+    job.cramped_since[TaskKind.MAP] = master.now
+    a.done("m0.0")
+    job.cramped_since[TaskKind.MAP] = master.now
+    master.after(0.1)
+    assert "r0.0" in a.beat().running
+
+
 def test_the_reduce_of_a_small_job_runs_where_its_map_has_run(master: Master) -> None:
     a, b = master.tracker("a"), master.tracker("b")
     for request in ("r", "s", "t"):
