@@ -137,6 +137,8 @@ def _details(status: "JobStatus") -> list[str]:
         f"  attempts {attempts}",
         f"  output   {shown_uri(status.output_uri)}",
     ]
+    if status.notification:
+        lines.append(f"  notified {status.notification}")
     if status.waiting_for:
         lines.append(f"  waiting  {status.waiting_for}")
     if status.failures:

@@ -87,6 +87,7 @@ def status_object(status: JobStatus) -> dict[str, object]:
         "attempts_failed": status.attempts_failed,
         "attempts_killed": status.attempts_killed,
         "waiting_for": status.waiting_for,
+        "notification": status.notification,
         "failures": [
             {
                 "kind": failure.kind.value,

@@ -285,6 +285,7 @@ def status_to_wire(status: JobStatus) -> types_pb2.JobStatus:
         attempts_killed=status.attempts_killed,
         attempts_running=status.attempts_running,
         waiting_for=status.waiting_for,
+        notification=status.notification,
         pool=status.pool,
         priority=priority_to_wire(status.priority),
     )
@@ -312,6 +313,7 @@ def status_from_wire(wire: types_pb2.JobStatus) -> JobStatus:
         attempts_killed=wire.attempts_killed,
         attempts_running=wire.attempts_running,
         waiting_for=wire.waiting_for,
+        notification=wire.notification,
         pool=wire.pool or DEFAULT_POOL,
         priority=priority_from_wire(wire.priority),
     )

@@ -73,6 +73,12 @@ class Job:
     # More than so many in a task, or than this share of its records, fail it all the same.
     skipped_max: ClassVar[int] = 1000
     skipped_share: ClassVar[float] = 0.05
+    # Is told by an HTTP GET that the job has ended: "http://host/done?id=$jobId&as=$jobStatus"
+    # ($jobStatus: SUCCEEDED, FAILED or KILLED). Tried so often, so far apart, each so long.
+    notify_url: ClassVar[str] = ""
+    notify_attempts: ClassVar[int] = 3
+    notify_interval_s: ClassVar[float] = 1.0
+    notify_timeout_s: ClassVar[float] = 5.0
     # Whether many small files share splits.
     combine_files: ClassVar[bool] = True
 
@@ -90,6 +96,10 @@ SETTINGS: Final[Mapping[str, type]] = {
     "skipped_max": int,
     "skipped_share": float,
     "combine_files": bool,
+    "notify_url": str,
+    "notify_attempts": int,
+    "notify_interval_s": float,
+    "notify_timeout_s": float,
     "lazy_output": bool,
 }
 

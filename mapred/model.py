@@ -246,6 +246,8 @@ class JobStatus:
     attempts_running: int = 0
     # Why nothing runs just now, if so.
     waiting_for: str = ""
+    # Of an ended job: who was told so, or why not; "" where nobody is to be.
+    notification: str = ""
     pool: str = DEFAULT_POOL
     priority: Priority = Priority.NORMAL
 

@@ -1,4 +1,4 @@
-"""What a job's class says that its tasks are to know: becomes JobSpec.settings."""
+"""What a job's class says that the engine is to know: becomes JobSpec.settings."""
 
 import json
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from mapred.errors import JobDefinitionError, ParamError
 from mapred.formats import check_output
 from mapred.job import Job
 from mapred.model import LAZY_OUTPUT, OUTPUT_PREFIX, SKIPPING
+from mapred.notification import NOTIFICATION, notification_setting
 from mapred.requirements import REQUIREMENTS, check_requirements
 
 _WISHES: Final = ("fail", "skip")
@@ -33,6 +34,8 @@ def task_settings(job: type[Job], settings: Mapping[str, Any]) -> dict[str, str]
         found[REQUIREMENTS] = requirements
     if skipping := _skipping(settings):
         found[SKIPPING] = skipping
+    if notification := notification_setting(settings):
+        found[NOTIFICATION] = notification
     return found
 
 

@@ -43,7 +43,8 @@ def _entries(job_id: str, jobtracker: str | None) -> "list[Entry]":
             except FileNotFoundException:
                 raise CommandError(
                     f"no history of {job_id} in {story_path(job_id)}: it was never written, or "
-                    f"somebody has removed it. What is left:  mapred job status {job_id}"
+                    "somebody has removed it, or its end is still being told to its notify_url. "
+                    f"What is left:  mapred job status {job_id}"
                 ) from None
 
 

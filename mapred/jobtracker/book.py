@@ -14,11 +14,14 @@ from mapred.jobtracker.entries import (
     JobEnded,
     JobForgotten,
     JobSubmitted,
+    NotificationDue,
+    NotificationTried,
     TrackerDuty,
     counter_list,
 )
 from mapred.jobtracker.jobs import EndedJob, Job
 from mapred.jobtracker.turns import Wanting
+from mapred.notification import notification_of
 
 
 class Book:
@@ -41,6 +44,8 @@ class Book:
         # A snapshot has them, so no death loses one.
         self.keeps_stories = False
         self.stories: dict[str, list[Entry]] = {}
+        # Of ended jobs: who is still to be told.
+        self.notices: dict[str, NotificationDue] = {}
         # Not journaled: rises with every change of `drained`.
         self.duties = 0
 
@@ -61,6 +66,10 @@ class Book:
                 self.requests[entry.request_id] = entry.job_id
             case JobForgotten():
                 self._forget(entry.job_id)
+            case NotificationDue():
+                self.notices[entry.job_id] = entry
+            case NotificationTried():
+                self._notified(entry)
             case TrackerDuty(tracker_id, drained):
                 (self.drained.add if drained else self.drained.discard)(tracker_id)
                 self.duties += 1
@@ -77,11 +86,30 @@ class Book:
             self.stories[job.id] = [*job.entries, entry]
         status = job.status(entry.state, finished_at_s=entry.at_s, failures=entry.failures)
         self.ended[job.id] = EndedJob(status, job.request_id, job.version + 1)
+        if wish := notification_of(job.spec.settings):
+            url = wish.url_of(job.id, entry.state)
+            self.notices[job.id] = NotificationDue(
+                job.id, url, wish.attempts, wish.interval_s, wish.timeout_s
+            )
+
+    def _notified(self, entry: NotificationTried) -> None:
+        due, ended = self.notices.pop(entry.job_id, None), self.ended.get(entry.job_id)
+        if due is not None and entry.error and due.attempts > 1:
+            self.notices[entry.job_id] = replace(due, attempts=due.attempts - 1)
+        if entry.job_id in self.stories:
+            self.stories[entry.job_id].append(entry)
+        if ended is not None:
+            words = f"failed: {entry.error}" if entry.error else "sent"
+            if entry.job_id in self.notices:
+                words += ", and is tried again"
+            ended.status = replace(ended.status, notification=f"{entry.url} {words}")
+            ended.version += 1
 
     def _forget(self, job_id: str) -> None:
         running, over = self.jobs.pop(job_id, None), self.ended.pop(job_id, None)
         # One that was not kept yet has nobody who would remove it.
         self.stories.pop(job_id, None)
+        self.notices.pop(job_id, None)
         if running is not None:
             self.wanting.forget(running)
         for job in (running, over):
@@ -104,6 +132,8 @@ class Book:
             counters = counter_list(dict(ended.status.counters))
             status = replace(ended.status, counters={})
             entries.append(JobArchived(job_id, ended.request_id, status, counters))
+            if job_id in self.notices:
+                entries.append(self.notices[job_id])
         for job in self.jobs.values():
             entries += job.entries
         return entries

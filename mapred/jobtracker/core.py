@@ -29,6 +29,7 @@ from mapred.jobtracker.entries import (
     EpochBegan,
     JobForgotten,
     JobSubmitted,
+    NotificationTried,
     PriorityChanged,
     TrackerDuty,
 )
@@ -192,10 +193,6 @@ class JobTracker:
             self.epoch, False, tracker.inbox.seen, tuple(tracker.outbox.pending())
         )
 
-    def has_orders(self, tracker_id: str) -> bool:
-        tracker = self.trackers.live.get(tracker_id)
-        return tracker is None or len(tracker.outbox) > 0
-
     def _session(self, tracker_id: str, incarnation: int, epoch: int) -> Tracker | None:
         if epoch != self.epoch:
             return None
@@ -344,6 +341,12 @@ class JobTracker:
                 self._flow.committed(attempt_id, outcome.error)
             case PublishOutput(job_id) | RemoveOutput(job_id):
                 self._endings.performed(outcome, self._wall_ahead_s + now)
+        return self._ready(now)
+
+    def notified(self, job_id: str, error: str, now: float) -> Ready:
+        """Somebody was told of the job's end, or why not."""
+        if due := self.book.notices.get(job_id):
+            self._flow.record(NotificationTried(job_id, due.url, self._wall_ahead_s + now, error))
         return self._ready(now)
 
     def _prepared(self, job_id: str, error: MapredError | None) -> None:

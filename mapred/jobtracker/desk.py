@@ -22,15 +22,19 @@ from mapred.jobtracker.core import JobTracker
 from mapred.jobtracker.entries import Entry, JobForgotten
 from mapred.jobtracker.history import History
 from mapred.jobtracker.journaling import Journal, within
+from mapred.jobtracker.notifying import Notifier
 from mapred.jobtracker.ready import Action, Ready
 from mapred.jobtracker.stories import StoryArchive
 from mapred.model import AttemptId, JobSpec, JobStatus, PoolStatus, Priority, TrackerStatus
+from mapred.notification import notification_of
 from mapred.tracking import Heartbeat, HeartbeatReply, Registered, Registration
 
 log = logging.getLogger(__name__)
 
 # Renames and mkdirs wait for a NameNode, not for a processor.
 ACTIONS_AT_ONCE: Final = 8
+# Where no later JobTracker would tell that a job has ended, a stop waits so long for it.
+NOTICES_WAIT_S: Final = 30.0
 # A status call is held no longer, whatever the client asks: it asks again.
 STATUS_WAIT_MAX_S: Final = 30.0
 # Of a job that goes on, a client that waits for news hears at most so often.
@@ -58,6 +62,8 @@ class Desk:
         self._clock = clock
         self._pool = ThreadPoolExecutor(ACTIONS_AT_ONCE, thread_name_prefix="action")
         self._journal = Journal(history, core.snapshot, self._now)
+        self._notifier = Notifier(core.book, self._journal.settled, self._notified, self._spawn)
+        self._keeps_history = history is not None
         self._held: dict[str, asyncio.Event] = {}
         self._watched: dict[str, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -90,6 +96,10 @@ class Desk:
 
     async def stop(self) -> None:
         """Saves what is unsaved, and ends."""
+        if not self._keeps_history:
+            await within(self._notifier.idle, NOTICES_WAIT_S)
+            for due in self.core.book.notices.values():
+                log.warning("%s: nobody was told of its end: %s", due.job_id, due.url)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -176,6 +186,7 @@ class Desk:
         Raises:
             RefusedError: with the reason.
         """
+        notification_of(spec.settings)
         job_id, ready = self.core.submit(spec, request_id, self._now())
         self._take(ready)
         while self.core.preparing(job_id):
@@ -254,15 +265,20 @@ class Desk:
         for job_id in ready.changed:
             if event := self._watched.pop(job_id, None):
                 event.set()
+        if self.core.book.notices:
+            self._notifier.look()
+
+    def _notified(self, job_id: str, error: str) -> None:
+        self._take(self.core.notified(job_id, error, self._now()))
 
     def _keep_stories(self, entries: tuple[Entry, ...] = ()) -> None:
-        """Of jobs that have ended; those that were forgotten go."""
+        """Of jobs that have ended, and whose end was told; those that were forgotten go."""
         if self._archive is None:
             return
         told = {
             job_id: story
             for job_id, story in self.core.book.stories.items()
-            if job_id not in self._archiving
+            if job_id not in self._archiving | self.core.book.notices.keys()
         }
         self._archiving |= told.keys()
         forgotten = [entry.job_id for entry in entries if isinstance(entry, JobForgotten)]

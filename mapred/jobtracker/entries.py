@@ -110,6 +110,30 @@ class JobArchived:
 
 
 @dataclass(frozen=True, slots=True)
+class NotificationDue:
+    """Of an ended job: whom to tell, and how often it may still be tried.
+
+    Follows from `JobEnded`; a snapshot without the job's story says it.
+    """
+
+    job_id: str
+    url: str
+    attempts: int
+    interval_s: float
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationTried:
+    """Somebody was told that the job has ended; `error` says why he wasn't."""
+
+    job_id: str
+    url: str
+    at_s: float
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class JobForgotten:
     """Too old to be kept."""
 
@@ -127,6 +151,8 @@ Entry: TypeAlias = (
     | JobEnding
     | JobEnded
     | JobArchived
+    | NotificationDue
+    | NotificationTried
     | JobForgotten
 )
 
@@ -143,6 +169,8 @@ ENTRY_KINDS: Final[dict[str, type[Entry]]] = {
         JobEnding,
         JobEnded,
         JobArchived,
+        NotificationDue,
+        NotificationTried,
         JobForgotten,
     )
 }

@@ -34,6 +34,23 @@ OLD_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "mapreduce.partition.keypartitioner.options": ("mapred.text.key.partitioner.options",),
     "mapreduce.map.output.key.field.separator": ("map.output.key.field.separator",),
     "mapreduce.job.partitioner.class": ("mapred.partitioner.class",),
+    "mapreduce.job.end-notification.url": (
+        "job.end-notification.url",
+        "job.end.notification.url",
+    ),
+    "mapreduce.job.end-notification.retry.attempts": (
+        "job.end-notification.retry.attempts",
+        "job.end.retry.attempts",
+    ),
+    "mapreduce.job.end-notification.retry.interval": (
+        "job.end-notification.retry.interval",
+        "job.end.retry.interval",
+    ),
+    "mapreduce.job.end-notification.max.attempts": ("job.end-notification.max.attempts",),
+    "mapreduce.job.end-notification.max.retry.interval": (
+        "job.end-notification.max.retry.interval",
+    ),
+    "mapreduce.job.end-notification.timeout": ("job.end-notification.timeout",),
     "num.key.fields.for.partition": (),
     "stream.map.input.ignoreKey": (),
     "stream.map.input.field.separator": (),

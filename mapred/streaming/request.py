@@ -113,7 +113,8 @@ def meaning_of(request: Request) -> Meaning:
 
 
 def _is_setting(name: str) -> bool:
-    return name.startswith("job.") and name != "job.local.dir"
+    # Hadoop's own old names that begin so.
+    return name.startswith("job.") and not name.startswith(("job.local.dir", "job.end"))
 
 
 def _known(word: str, known: dict[str, str], option: str) -> str:
@@ -241,9 +242,29 @@ def _settings(request: Request, properties: Properties) -> dict[str, str]:
         found["job.slowstart"] = str(properties.fraction(name, 0.05))
     if split_bytes := properties.number("mapreduce.input.fileinputformat.split.maxsize", 0):
         found["job.split_bytes"] = str(split_bytes)
+    found |= _notification(properties)
     if request.lazy_output:
         found["job.lazy_output"] = "true"
     return found
+
+
+def _notification(properties: Properties) -> dict[str, str]:
+    """With Hadoop's defaults, and its rule that `max` bounds what is asked for."""
+    family = "mapreduce.job.end-notification"
+    url = properties.text(f"{family}.url")
+    attempts = 1 + properties.number(f"{family}.retry.attempts", 0)
+    attempts_max = properties.number(f"{family}.max.attempts", 5)
+    interval_ms = properties.number(f"{family}.retry.interval", 1000)
+    interval_max_ms = properties.number(f"{family}.max.retry.interval", 5000)
+    timeout_ms = properties.number(f"{family}.timeout", 5000)
+    if not url:
+        return {}
+    return {
+        "job.notify_url": url,
+        "job.notify_attempts": str(min(attempts, attempts_max)),
+        "job.notify_interval_s": str(min(interval_ms, interval_max_ms) / 1000),
+        "job.notify_timeout_s": str(timeout_ms / 1000),
+    }
 
 
 def missing_programs(contract: Contract) -> list[str]:

@@ -512,6 +512,7 @@ class JobStatus(_message.Message):
     WAITING_FOR_FIELD_NUMBER: _builtins.int
     POOL_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    NOTIFICATION_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     name: _builtins.str
     user: _builtins.str
@@ -535,6 +536,8 @@ class JobStatus(_message.Message):
     pool: _builtins.str
     priority: Global___Priority.ValueType
     """As it is now."""
+    notification: _builtins.str
+    """Of an ended job: the URL that was told so, and whether that went well; else empty."""
     @_builtins.property
     def failures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Failure]:
         """Why it failed or was killed, most probable cause first."""
@@ -570,10 +573,11 @@ class JobStatus(_message.Message):
         waiting_for: _builtins.str = ...,
         pool: _builtins.str = ...,
         priority: Global___Priority.ValueType = ...,
+        notification: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts_failed", b"attempts_failed", "attempts_killed", b"attempts_killed", "attempts_running", b"attempts_running", "counters", b"counters", "failures", b"failures", "finished_at_s", b"finished_at_s", "job_id", b"job_id", "map_progress", b"map_progress", "maps", b"maps", "maps_done", b"maps_done", "name", b"name", "output_files", b"output_files", "output_uri", b"output_uri", "pool", b"pool", "priority", b"priority", "reduce_progress", b"reduce_progress", "reduces", b"reduces", "reduces_done", b"reduces_done", "state", b"state", "submitted_at_s", b"submitted_at_s", "user", b"user", "waiting_for", b"waiting_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts_failed", b"attempts_failed", "attempts_killed", b"attempts_killed", "attempts_running", b"attempts_running", "counters", b"counters", "failures", b"failures", "finished_at_s", b"finished_at_s", "job_id", b"job_id", "map_progress", b"map_progress", "maps", b"maps", "maps_done", b"maps_done", "name", b"name", "notification", b"notification", "output_files", b"output_files", "output_uri", b"output_uri", "pool", b"pool", "priority", b"priority", "reduce_progress", b"reduce_progress", "reduces", b"reduces", "reduces_done", b"reduces_done", "state", b"state", "submitted_at_s", b"submitted_at_s", "user", b"user", "waiting_for", b"waiting_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
