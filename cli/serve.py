@@ -151,7 +151,14 @@ def jobtracker(namenode: str, host: str, port: int, **options: Any) -> int:
 @click.command()
 @_master_option(JOBTRACKER)
 @_master_option(NAMENODE)
-@click.option("--dir", "directory", type=DIRECTORY, required=True, help="Scratch space of tasks.")
+@click.option(
+    "--dir",
+    "directories",
+    type=DIRECTORY,
+    required=True,
+    multiple=True,
+    help="Scratch space of tasks; may be repeated, one per disk.",
+)
 @click.option(
     "--slots",
     type=click.IntRange(1, 1000),
@@ -162,7 +169,7 @@ def jobtracker(namenode: str, host: str, port: int, **options: Any) -> int:
 def tasktracker(
     jobtracker: str,
     namenode: str,
-    directory: str,
+    directories: tuple[str, ...],
     host: str,
     port: int,
     slots: int | None,
@@ -171,11 +178,12 @@ def tasktracker(
     """Run a server that runs tasks.
 
     \b
-    mapred tasktracker --jobtracker 10.0.0.1:8021 --namenode 10.0.0.1:8020 --dir /disk1/tasks
+    mapred tasktracker --jobtracker 10.0.0.1:8021 --namenode 10.0.0.1:8020 \\
+        --dir /disk1/tasks --dir /disk2/tasks
     """
     import os
 
     from mapred.tasktracker import daemon
 
     count = slots or os.cpu_count() or 1
-    return daemon.run(jobtracker, namenode, directory, host, port, slots=count, **options)
+    return daemon.run(jobtracker, namenode, directories, host, port, slots=count, **options)

@@ -271,6 +271,10 @@ class TrackerInfo:
     engine_version: str = ""
     # For all its tasks together; 0: nobody watches.
     memory_bytes: int = 0
+    # Local directories that it doesn't use, each with the reason.
+    bad_directories: tuple[str, ...] = ()
+    # It has none left, and takes no attempts.
+    refuses: bool = False
 
     @property
     def share_bytes(self) -> int:
@@ -288,7 +292,7 @@ class TrackerStatus:
     heard_s_ago: float
     maps_running: int
     reduces_running: int
-    # Why it gets no attempts, if so.
+    # Why it gets no attempts, if so; of a live one, what it can't use.
     reason: str = ""
 
 

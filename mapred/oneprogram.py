@@ -40,6 +40,8 @@ STOP_TIMEOUT_S: Final = 5.0
 SETTINGS: Final = JobTrackerSettings(
     heartbeat_interval_s=0.2, tick_s=0.05, drain_s=5.0, speculation=False
 )
+# Whoever's program it is looks after its disk.
+SETTINGS_HERE: Final = TaskTrackerSettings(disk_check_interval_s=0.0)
 
 
 class OneProgram:
@@ -60,7 +62,7 @@ class OneProgram:
         self._call(self._open())
         memory = for_tasks(TaskTrackerSettings().memory_bytes)
         info = TrackerInfo("local", 0, "localhost", 0, workers, workers, memory_bytes=memory)
-        core = TaskTracker(info, self.workdirs.root, TaskTrackerSettings())
+        core = TaskTracker(info, self.workdirs.roots, SETTINGS_HERE)
         self._beats = HeartbeatLoop(core, _InProcess(self), self.workdirs)
         self._beats.start(self._processes)
         _running.add(self)

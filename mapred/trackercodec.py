@@ -61,6 +61,8 @@ def registration_to_wire(registration: Registration) -> jobtracker_pb2.RegisterT
         python_version=info.python_version,
         engine_version=info.engine_version,
         memory_bytes=info.memory_bytes,
+        bad_directories=info.bad_directories,
+        refuses=info.refuses,
     )
 
 
@@ -76,6 +78,8 @@ def registration_from_wire(wire: jobtracker_pb2.RegisterTrackerRequest) -> Regis
         wire.python_version,
         wire.engine_version,
         wire.memory_bytes,
+        tuple(wire.bad_directories),
+        wire.refuses,
     )
     held = tuple(
         HeldOutput(attempt_from_wire(one.attempt), output_from_wire(one.output))

@@ -17,7 +17,8 @@ def list_active_trackers(jobtracker: str | None) -> None:
     with job_engine(jobtracker) as engine:
         for status in engine.trackers():
             if status.state == "live":
-                click.echo(f"{status.info.tracker_id}:{status.info.host}:{status.info.port}")
+                where = f"{status.info.tracker_id}:{status.info.host}:{status.info.port}"
+                click.echo(f"{where}  {status.reason}".rstrip())
 
 
 @click.command("list-blacklisted-trackers")

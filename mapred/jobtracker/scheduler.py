@@ -12,7 +12,8 @@ Rules
   of a small job crosses the network.
 - A retry goes to another tracker than those where the task failed, if there is one.
 - A tracker on which a job has failed three times gets no more of that job, and one in
-  quarantine none of any job, unless there are no others. One that is drained gets nothing.
+  quarantine none of any job, unless there are no others. One that is drained, or has no local
+  directory left, gets nothing.
 """
 
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
@@ -41,7 +42,11 @@ class Field:
         drained: Container[str] = (),
         quarantined: Container[str] = (),
     ) -> None:
-        self.trackers = [tracker for tracker in trackers if tracker.id not in drained]
+        self.trackers = [
+            tracker
+            for tracker in trackers
+            if tracker.id not in drained and not tracker.info.refuses
+        ]
         self.slots = {kind: sum(t.slots(kind) for t in self.trackers) for kind in TaskKind}
         self.names = frozenset(name for t in self.trackers for name in t.names)
         self._trusted = [tracker for tracker in self.trackers if tracker.id not in quarantined]

@@ -1,4 +1,5 @@
-"""What is to be said of every tracker: live, dead, draining, drained, quarantined, and why."""
+"""What is to be said of every tracker: live, dead, draining, drained, quarantined or unhealthy,
+and why."""
 
 from dataclasses import replace
 
@@ -27,7 +28,10 @@ def _with_duty(
         return replace(status, state="draining" if reason else "drained", reason=reason)
     if tracker_id in quarantine:
         return replace(status, state="quarantined", reason=quarantine.reason(tracker_id, now))
-    return status
+    bad = "; ".join(status.info.bad_directories)
+    if status.info.refuses:
+        return replace(status, state="unhealthy", reason=f"no local directory can be used: {bad}")
+    return replace(status, reason=f"not used: {bad}") if bad else status
 
 
 def _still_needed(status: TrackerStatus, book: Book) -> str:

@@ -12,6 +12,11 @@ def why_waiting(job: Job, field: Field, trackers: Trackers, left_s: float) -> st
         return "the output directory is being made"
     if job.phase is Phase.ENDING:
         return "ending: killed attempts are being waited for" if job.live else ""
+    refusing = [tracker.info for tracker in trackers if tracker.info.refuses]
+    if not field.trackers and refusing:
+        each = "; ".join(f"{info.host}: {', '.join(info.bad_directories)}" for info in refusing)
+        why = f"no TaskTracker has a local directory with room: {each}"
+        return f"{why} (given up in {max(left_s, 0):.0f} s)"
     if not field.trackers and trackers.live:
         return f"every TaskTracker is being drained (given up in {max(left_s, 0):.0f} s)"
     if not field.trackers:

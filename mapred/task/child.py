@@ -33,7 +33,7 @@ from mapred.shuffle.fetch import Remote, Shuffle
 from mapred.storage import local as _local  # noqa: F401  (likewise)
 from mapred.task.code import load_job
 from mapred.task.context import TaskContext
-from mapred.task.failure import Place, failure_of
+from mapred.task.failure import Place, disk_error, failure_of
 from mapred.task.map_task import MapTask
 from mapred.task.messages import MoreOutputs, RunTask, Stop, TaskDone, TaskFailed
 from mapred.task.outputs import captured_output
@@ -143,7 +143,10 @@ class TaskProcess:
                     context.side_outputs.discard()
                 # Whatever user code raises, exits and interrupts too, ends this attempt only.
                 traceback.print_exception(error)
-                return failure_of(error, place(), code)
+                failed = failure_of(error, place(), code)
+                return replace(
+                    failed, disk_error=disk_error(error, (task.work_dir, task.log_dir, str(code)))
+                )
             finally:
                 if context:
                     context.at_end.close()

@@ -1,9 +1,13 @@
 """Why an attempt failed, for the person who wrote the job: traceback, input, record."""
 
+import errno
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from blockstore.errors import StoreError
 from mapred.model import FailureKind
 from mapred.task.messages import TaskFailed
 from mapred.usercode import one_line, user_traceback
@@ -11,6 +15,8 @@ from mapred.usercode import one_line, user_traceback
 _SAMPLE_LETTERS: Final = 200
 # A traceback of a deep recursion helps nobody, and travels through journals.
 _TRACEBACK_LETTERS: Final = 20_000
+# The disk is full or ill.
+DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,21 @@ def sample_of(record: Any) -> str:
     except Exception as error:
         text = f"<{type(record).__name__} whose repr fails: {error!r}>"
     return text if len(text) <= _SAMPLE_LETTERS else text[: _SAMPLE_LETTERS - 1] + "…"
+
+
+def disk_error(error: BaseException, folders: Sequence[str]) -> str:
+    """What a full or ill disk below `folders` answered; empty when it was something else.
+
+    Writing to an open file names none: then it was one of ours, since others go through a storage.
+    """
+    if not isinstance(error, OSError) or isinstance(error, StoreError):
+        return ""
+    if error.errno not in DISK_ERRORS:
+        return ""
+    name = error.filename
+    if isinstance(name, str) and not any(name.startswith(f"{folder}/") for folder in folders):
+        return ""
+    return os.strerror(error.errno)
 
 
 def failure_of(error: BaseException, place: Place, folder: Path) -> TaskFailed:

@@ -95,3 +95,5 @@ class TaskFailed:
     input_uri: str = ""
     offset: int = -1
     sample: str = ""
+    # Why the disk under its work directory didn't take what it wrote, if that was it.
+    disk_error: str = ""

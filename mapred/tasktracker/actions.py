@@ -53,4 +53,25 @@ class RemoveJob:
     job_id: str
 
 
-Action: TypeAlias = StartTask | SendOutputs | EndTask | KeepLogs | RemoveWork | RemoveJob
+@dataclass(frozen=True, slots=True)
+class LookAtDirectories:
+    """Something was strange about one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveDirectory:
+    """Processes whose code lies there take no further task."""
+
+    root: str
+
+
+Action: TypeAlias = (
+    StartTask
+    | SendOutputs
+    | EndTask
+    | KeepLogs
+    | RemoveWork
+    | RemoveJob
+    | LookAtDirectories
+    | LeaveDirectory
+)

@@ -6,14 +6,17 @@ Rules
   its process. It is in hand until then.
 - Events go into an outbox and are sent again until the JobTracker has them durable. A new
   session numbers what is left anew.
-- Finished map outputs are held until the job is forgotten.
+- Finished map outputs are held until the job is forgotten, or their directory has failed.
+- What a tracker's directories are is said at registration: when that changes, a new session
+  begins, and what was on a failed directory isn't in it.
 - An attempt without a sign of life for `stall_s` is ended. A reduce that waits for map outputs
   gives none, and isn't to blame.
 
 No clock, process, socket or disk: `now` is an argument, actions are performed by the shell.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from blockstore.runtime.mailbox import Inbox, Outbox
@@ -29,7 +32,6 @@ from mapred.model import (
     Launch,
     MapOutput,
     OutputsReady,
-    Progress,
     RecordAt,
     TaskKind,
     TrackerEvent,
@@ -37,18 +39,21 @@ from mapred.model import (
     TrackerOrder,
 )
 from mapred.task.messages import OutputLost, TaskDone, TaskFailed, TaskProgress
+from mapred.tasktracker import endreasons, reports
 from mapred.tasktracker.actions import (
     Action,
     EndTask,
     KeepLogs,
+    LeaveDirectory,
+    LookAtDirectories,
     RemoveJob,
     RemoveWork,
     SendOutputs,
     StartTask,
 )
-from mapred.tasktracker.appetite import in_mib, too_large
+from mapred.tasktracker.appetite import too_large
+from mapred.tasktracker.localdirs import LocalDirectories, Look
 from mapred.tasktracker.settings import TaskTrackerSettings
-from mapred.tasktracker.stacks import stuck_stack
 from mapred.tasktracker.work import Work, next_to_start, run_task, waits
 from mapred.tracking import Heartbeat, HeartbeatReply, HeldOutput, Registered, Registration
 
@@ -57,12 +62,12 @@ class TaskTracker:
     """Deterministic; one caller at a time."""
 
     def __init__(
-        self, info: TrackerInfo, work_root: str, settings: TaskTrackerSettings | None = None
+        self, info: TrackerInfo, roots: Sequence[str], settings: TaskTrackerSettings | None = None
     ) -> None:
         # Its incarnation rises with every session.
         self.info = info
         self.settings = settings or TaskTrackerSettings()
-        self._work_root = work_root
+        self.directories = LocalDirectories(roots, self.settings.disk_check_interval_s)
         self.epoch = 0
         self.work: dict[AttemptId, Work] = {}
         self.held: dict[AttemptId, MapOutput] = {}
@@ -86,7 +91,12 @@ class TaskTracker:
 
     def registration(self) -> Registration:
         """Begins a new session; every try to register is one of its own."""
-        self.info = replace(self.info, incarnation=self.info.incarnation + 1)
+        self.info = replace(
+            self.info,
+            incarnation=self.info.incarnation + 1,
+            bad_directories=self.directories.troubles,
+            refuses=not self.directories.usable,
+        )
         self.epoch = 0
         left = [event for _, event in self._outbox.pending()]
         self._inbox, self._outbox = Inbox(), Outbox()
@@ -97,8 +107,13 @@ class TaskTracker:
         return Registration(self.info, (*self.work, *ended), held)
 
     def registered(self, incarnation: int, answer: Registered) -> None:
-        if incarnation == self.info.incarnation:
+        # What has changed since it asked needs another session.
+        if incarnation == self.info.incarnation and not self._untold:
             self.epoch = answer.epoch
+
+    @property
+    def _untold(self) -> bool:
+        return self.info.bad_directories != self.directories.troubles
 
     @property
     def in_session(self) -> bool:
@@ -110,7 +125,7 @@ class TaskTracker:
 
     def heartbeat(self) -> Heartbeat:
         progress = tuple(
-            self._progress_of(attempt, self.work[attempt])
+            reports.progress_of(attempt, self.work[attempt])
             for attempt in sorted(self._unsent_progress)
             if attempt in self.work
         )
@@ -164,9 +179,14 @@ class TaskTracker:
 
     def _start_next(self, kind: TaskKind, now: float) -> None:
         for attempt in next_to_start(self.work, kind, self.info):
+            if not self.directories.usable:
+                why = endreasons.no_directory(self.directories.troubles, self.info.host)
+                self._drop(attempt, AttemptFailed(attempt, why))
+                continue
             work = self.work[attempt]
+            work.root = self.directories.choose(Counter(w.root for w in self.work.values()))
             work.started_at = work.moved_at = now
-            task = run_task(work.launch, self._work_root, self.info.tracker_id)
+            task = run_task(work.launch, work.root, self.info.tracker_id)
             self._actions.append(StartTask(task))
 
     def _outputs(self, order: OutputsReady, now: float) -> None:
@@ -239,27 +259,11 @@ class TaskTracker:
             # Too late: it is reported as what it is being ended for.
             self._report(attempt, AttemptFailed(attempt, work.ending), now)
             return self._take_actions()
-        output = None
-        if done.output_path:
-            output = MapOutput(
-                attempt.index,
-                attempt.number,
-                self.info.tracker_id,
-                self.info.host,
-                self.info.port,
-                done.output_path,
-                done.output_bytes,
-            )
+        output = reports.output_of(attempt, done, self.info)
+        if output is not None:
             self.held[attempt] = output
-        event = AttemptDone(
-            attempt,
-            done.counters,
-            output,
-            done.temporary_uri,
-            done.final_name,
-            done.further,
-            took_s=now - work.started_at if work.started_at is not None else None,
-        )
+        took_s = now - work.started_at if work.started_at is not None else None
+        event = reports.done_event(attempt, done, output, took_s)
         self._report(attempt, event, now, keep_files=output is not None)
         return self._take_actions()
 
@@ -268,16 +272,15 @@ class TaskTracker:
         work = self.work.get(attempt)
         if work is None:
             return []
-        failure = work.ending or Failure(
-            failed.kind,
-            failed.reason,
-            failed.traceback,
-            failed.input_uri,
-            failed.offset,
-            failed.sample,
-            self.info.host,
-        )
+        reason = failed.reason
+        if failed.disk_error:
+            why = endreasons.disk_refused(work.root, failed.disk_error, self.info.host)
+            reason = f"{attempt}: {why}"
+            self.directories.refused(work.root, failed.disk_error, now)
+            self._actions.append(LookAtDirectories())
+        failure = work.ending or reports.failure_said(failed, reason, self.info.host)
         self._report(attempt, AttemptFailed(attempt, failure), now)
+        self._tell_directories(now)
         return self._take_actions()
 
     def process_gone(
@@ -293,12 +296,7 @@ class TaskTracker:
         work = self.work.get(attempt)
         if work is None:
             return []
-        failure = work.ending or Failure(
-            FailureKind.FAILED, f"the task process died: {how}", host=self.info.host
-        )
-        if failure.kind is not FailureKind.KILLED:
-            words = stuck_stack(last_words) if work.ending else last_words
-            failure = replace(failure, traceback=failure.traceback or words, record=record)
+        failure = reports.failure_of_gone(work, how, last_words, record, self.info.host)
         self._report(attempt, AttemptFailed(attempt, failure), now)
         return self._take_actions()
 
@@ -310,6 +308,15 @@ class TaskTracker:
         *,
         keep_files: bool = False,
     ) -> None:
+        self._drop(attempt, event, keep_files=keep_files)
+        self._start_next(attempt.kind, now)
+        alone = not waits(self.work, attempt.kind)
+        self.urgent = self.urgent or alone or isinstance(event, AttemptFailed)
+        self._remove_forgotten()
+
+    def _drop(
+        self, attempt: AttemptId, event: AttemptDone | AttemptFailed, *, keep_files: bool = False
+    ) -> None:
         work = self.work.pop(attempt)
         self._unsent_progress.discard(attempt)
         self._outbox.put(event)
@@ -318,23 +325,34 @@ class TaskTracker:
             self._actions.append(KeepLogs(attempt, work.launch.spec.user, failed))
         if work.started and not keep_files:
             self._actions.append(RemoveWork(attempt))
-        self._start_next(attempt.kind, now)
-        alone = not waits(self.work, attempt.kind)
-        self.urgent = self.urgent or alone or isinstance(event, AttemptFailed)
-        self._remove_forgotten()
+
+    def looked(self, looks: Iterable[Look], now: float) -> list[Action]:
+        """At its local directories."""
+        for root in self.directories.looked(looks):
+            self._actions.append(LeaveDirectory(root))
+            for attempt, output in list(self.held.items()):
+                if output.path.startswith(f"{root}/"):
+                    del self.held[attempt]
+            for attempt, work in self.work.items():
+                if work.root == root:
+                    self._end(attempt, endreasons.directory_lost(root, self.info.host))
+        self._tell_directories(now)
+        return self._take_actions()
+
+    def _tell_directories(self, now: float) -> None:
+        """Where it works on has changed: the JobTracker hears of it in a new session."""
+        if self._untold:
+            self.epoch = 0
+            self.urgent = True
+            for kind in TaskKind:
+                self._start_next(kind, now)
 
     def memory(self, used: Mapping[AttemptId, int]) -> list[Action]:
         """Ends those that use too much, by `used` bytes of each."""
         running = {a: size for a, size in used.items() if a in self.work}
         limits = {a: work.launch.memory_limit_bytes for a, work in self.work.items()}
         for one in too_large(running, limits, together_bytes=self.info.memory_bytes):
-            reason = (
-                f"{one.attempt} used {in_mib(one.used_bytes)} of memory on {self.info.host}; "
-                f"{one.bound}. More: task_memory_bytes = BYTES in the Job class"
-            )
-            failure = Failure(
-                FailureKind.FAILED, reason, host=self.info.host, peak_bytes=one.used_bytes
-            )
+            failure = endreasons.too_much_memory(one, self.info.host)
             self._end(one.attempt, failure, dump_stack=True)
         return self._take_actions()
 
@@ -343,16 +361,13 @@ class TaskTracker:
     def tick(self, now: float) -> list[Action]:
         """Ends attempts that stand still; drops jobs that nobody will tell to forget."""
         self._drop_unused(now)
+        self.directories.tick(now)
+        self._tell_directories(now)
         for attempt, work in list(self.work.items()):
             if work.missing or not work.started:
                 work.moved_at = now
             elif now - work.moved_at >= work.stall_s:
-                where = f" in phase '{work.progress.phase}'" if work.progress.phase else ""
-                reason = (
-                    f"{attempt}: no progress for {work.stall_s:g} s{where} on {self.info.host}; "
-                    "where it stood is below. A longer limit: stall_s = SECONDS in the Job class"
-                )
-                failure = Failure(FailureKind.FAILED, reason, host=self.info.host)
+                failure = endreasons.stood_still(attempt, work, self.info.host)
                 self._end(attempt, failure, dump_stack=True)
         return self._take_actions()
 
@@ -365,10 +380,6 @@ class TaskTracker:
                 self._used_at[job_id] = now
             elif now - since >= self.settings.unused_job_s:
                 self._forget(job_id, now)
-
-    def _progress_of(self, attempt: AttemptId, work: Work) -> Progress:
-        news = work.progress
-        return Progress(attempt, news.fraction, news.phase, news.status, news.counters)
 
     def _take_actions(self) -> list[Action]:
         actions, self._actions = self._actions, []

@@ -12,11 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from blockstore.errors import ConfigException
 from blockstore.runtime import config, daemon
 from blockstore.runtime.clock import SYSTEM_CLOCK
 from mapred.model import TrackerInfo
 from mapred.tasktracker.core import TaskTracker
+from mapred.tasktracker.dircheck import DirectoryCheck
 from mapred.tasktracker.heartbeat import HeartbeatLoop
+from mapred.tasktracker.localdirs import Health, Look
 from mapred.tasktracker.logkeeper import LogKeeper
 from mapred.tasktracker.memory import for_tasks
 from mapred.tasktracker.processes import Processes
@@ -38,7 +41,7 @@ STOP_GRACE_S: Final = 0.5
 def run(
     jobtracker: str,
     namenode: str,
-    directory: str | Path,
+    directories: Sequence[str | Path],
     host: str = "127.0.0.1",
     port: int = TASKTRACKER_PORT,
     *,
@@ -50,16 +53,25 @@ def run(
     """Serves until SIGTERM or SIGINT; the exit code.
 
     Raises:
-        ConfigException: a setting, the directory or the address can't be used.
+        ConfigException: a setting, the address, or none of the directories can be used.
     """
     daemon.configure_logging("tasktracker")
     chosen = config.settings(TaskTrackerSettings, settings)
     secret = config.cluster_secret()
     daemon.check_bind("tasktracker", host, secret=secret, insecure=insecure)
     stop = daemon.stop_event_for_threads()
-    workdirs = WorkDirs(str(directory))
-    workdirs.lock()
-    workdirs.sweep()
+    workdirs = WorkDirs(*map(str, directories))
+    check = DirectoryCheck(
+        workdirs.roots,
+        workdirs,
+        reserved_bytes=chosen.reserved_bytes,
+        interval_s=chosen.disk_check_interval_s,
+        timeout_s=chosen.disk_check_timeout_s,
+    )
+    looks = check.look()
+    if all(look.health is Health.FAILED for look in looks):
+        reasons = "; ".join(f"{look.root}: {look.why}" for look in looks)
+        raise ConfigException(f"no local directory can be used ({reasons}): give another --dir")
     # For whatever in a task opens the block store by its own means.
     os.environ[config.NAMENODE_VARIABLE] = namenode
     processes = Processes(chosen, spares=slots, preload=PRELOAD)
@@ -68,6 +80,7 @@ def run(
         _serve(
             (jobtracker, namenode),
             workdirs,
+            (check, looks),
             processes,
             (host, port),
             slots,
@@ -85,6 +98,7 @@ def run(
 def _serve(
     masters: tuple[str, str],
     workdirs: WorkDirs,
+    checked: tuple[DirectoryCheck, tuple[Look, ...]],
     processes: Processes,
     bind: tuple[str, int],
     slots: int,
@@ -121,8 +135,10 @@ def _serve(
     remote = RemoteJobTracker(jobtracker, secret=secret)
     # Lives of a tracker don't write into each other's files.
     logs = LogKeeper(workdirs.logs, StoredLogs(namenode, f"{tracker_id}.{incarnation}"))
-    core = TaskTracker(info, workdirs.root, settings)
-    loop = HeartbeatLoop(core, remote, workdirs, logs=logs)
+    core = TaskTracker(info, workdirs.roots, settings)
+    check, looks = checked
+    core.looked(looks, SYSTEM_CLOCK.monotonic())
+    loop = HeartbeatLoop(core, remote, workdirs, logs=logs, check=check)
     loop.start(processes)
     announcer = threading.Thread(
         target=_announce, args=(loop.registered, host, real_port), daemon=True

@@ -16,18 +16,23 @@ from typing import Final, TypeAlias
 
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
 from blockstore.runtime.retry import MASTER_RESTART
-from mapred.model import AttemptId
+from mapred.model import AttemptId, FailureKind
+from mapred.task.failure import disk_error
 from mapred.task.messages import MoreOutputs, OutputLost, TaskDone, TaskFailed, TaskProgress
 from mapred.tasktracker.actions import (
     Action,
     EndTask,
     KeepLogs,
+    LeaveDirectory,
+    LookAtDirectories,
     RemoveJob,
     RemoveWork,
     SendOutputs,
     StartTask,
 )
 from mapred.tasktracker.core import TaskTracker
+from mapred.tasktracker.dircheck import DirectoryCheck
+from mapred.tasktracker.localdirs import Look
 from mapred.tasktracker.logkeeper import LogKeeper
 from mapred.tasktracker.processes import Gone, Processes, Said
 from mapred.tasktracker.workdirs import WorkDirs
@@ -67,11 +72,20 @@ class MemoryUsed:
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """At the local directories."""
+
+    looks: tuple[Look, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StopLoop:
     pass
 
 
-News: TypeAlias = ProcessSaid | RegisterAnswered | HeartbeatAnswered | MemoryUsed | StopLoop
+News: TypeAlias = (
+    ProcessSaid | RegisterAnswered | HeartbeatAnswered | MemoryUsed | Looked | StopLoop
+)
 
 
 class HeartbeatLoop:
@@ -84,6 +98,7 @@ class HeartbeatLoop:
         workdirs: WorkDirs,
         clock: Clock = SYSTEM_CLOCK,
         logs: LogKeeper | None = None,
+        check: DirectoryCheck | None = None,
     ) -> None:
         self.registered = threading.Event()
         self._core = core
@@ -92,6 +107,8 @@ class HeartbeatLoop:
         self._clock = clock
         # None: logs go with their job.
         self._logs = logs
+        # None: the directories are somebody else's care.
+        self._check = check
         self._processes: Processes | None = None
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="tracker", daemon=True)
@@ -113,6 +130,8 @@ class HeartbeatLoop:
         processes.report_to(self.said)
         if self._logs:
             self._logs.start()
+        if self._check:
+            self._check.start(lambda looks: self._news.put(Looked(looks)))
         self._thread.start()
         if self._core.info.memory_bytes:
             threading.Thread(target=self._watch_memory, name="memory", daemon=True).start()
@@ -121,6 +140,8 @@ class HeartbeatLoop:
         """Returns when the loop has ended; processes aren't touched."""
         self._news.put(StopLoop())
         self._watching_over.set()
+        if self._check:
+            self._check.stop()
         if self._thread.is_alive():
             self._thread.join(timeout=10.0)
         if self._logs:
@@ -162,6 +183,8 @@ class HeartbeatLoop:
                 self._heartbeat_answered(incarnation, answer)
             case MemoryUsed(used):
                 self._perform(self._core.memory(used))
+            case Looked(looks):
+                self._perform(self._core.looked(looks, self._now()))
             case StopLoop():
                 self._stopping = True
 
@@ -287,6 +310,12 @@ class HeartbeatLoop:
                     else:
                         self._sweeper.submit(remove)
 
+                case LookAtDirectories():
+                    if self._check:
+                        self._check.look_soon()
+                case LeaveDirectory(root):
+                    self._processes.leave(root)
+
     def _watch_memory(self) -> None:
         """On a thread of its own: reading /proc takes longer than what the loop does meanwhile."""
         assert self._processes is not None
@@ -305,5 +334,10 @@ class HeartbeatLoop:
         try:
             self._processes.run(action.task)
         except OSError as error:
-            log.warning("%s can't be started: %s", action.task.attempt, error)
-            self._news.put(ProcessSaid(action.task.attempt, Gone(f"not started: {error}", "")))
+            attempt = action.task.attempt
+            log.warning("%s can't be started: %s", attempt, error)
+            said: Said = Gone(f"not started: {error}", "")
+            if why := disk_error(error, self._workdirs.roots):
+                # It has had no say in that: not its failure.
+                said = TaskFailed(FailureKind.KILLED, "not started", disk_error=why)
+            self._news.put(ProcessSaid(attempt, said))

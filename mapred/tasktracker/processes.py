@@ -81,6 +81,9 @@ class TaskProcess:
     maps_run: set[int] = field(default_factory=set)
     task: RunTask | None = None
     tasks_done: int = 0
+    # Where the code of what it serves is; "spoilt": the disk there is no good any more.
+    code_dir: str = ""
+    spoilt: bool = False
     ending: bool = False
     pid: int = 0
     outgoing: "queue.SimpleQueue[Any]" = field(default_factory=queue.SimpleQueue)
@@ -154,6 +157,7 @@ class Processes:
             if process.in_family and task.attempt.kind is TaskKind.MAP:
                 process.maps_run.add(task.attempt.index)
             process.task = task
+            process.code_dir = process.code_dir or task.code_dir
             process.idle_since = 0.0
             _hand_over(process, task)
             self._fill_spares()
@@ -183,6 +187,15 @@ class Processes:
                     self._dismiss(process)
                 elif process.in_family and process.task is None:
                     process.idle_since = process.idle_since or now
+
+    def leave(self, root: str) -> None:
+        """Processes whose code is below it take no further task."""
+        with self._lock:
+            for process in list(self._processes.values()):
+                if process.code_dir.startswith(f"{root}/") and not process.ending:
+                    process.spoilt = True
+                    if process.task is None:
+                        self._dismiss(process)
 
     def dismiss_families(self, now: float) -> list[str]:
         """Ends processes whose family has had no task for long; the families now without any."""
@@ -294,6 +307,8 @@ class Processes:
 
     def _used_up(self, process: TaskProcess) -> bool:
         # What a family's processes keep is worth more than the leaks of user code cost.
+        if process.spoilt:
+            return True
         if process.tasks_done >= self._settings.tasks_per_process and not process.in_family:
             return True
         now = time.monotonic()

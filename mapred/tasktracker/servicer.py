@@ -39,7 +39,7 @@ class SegmentServicer:
     """Segments of finished maps; registered by `rpc.raw_handler` under FETCH_SERVICE."""
 
     def __init__(self, workdirs: WorkDirs) -> None:
-        self._root = workdirs.root
+        self._workdirs = workdirs
 
     def fetch(self, request: bytes, _: Any) -> Iterator[bytes]:
         """One partition of one map's output, in frames.
@@ -52,7 +52,7 @@ class SegmentServicer:
         except DecodeError as error:
             raise FetchError(f"not a FetchRequest: {error}") from None
         attempt = _safe(codec.attempt_from_wire(wanted.map_attempt))
-        path = f"{work_dir(self._root, attempt)}/{DATA_NAME}"
+        path = f"{work_dir(self._workdirs.root_of(attempt), attempt)}/{DATA_NAME}"
         try:
             start, length = segment_range(path, wanted.partition)
             with open(path, "rb") as file:

@@ -22,5 +22,12 @@ class TaskTrackerSettings:
     idle_family_s: float = 10.0
     # A job without attempts and outputs here is dropped after this, logs and all.
     unused_job_s: float = 900.0
+    # Room in each local directory that attempts leave: with less it gets no new ones, bytes.
+    reserved_bytes: int = 64 * 1024 * 1024
+    # How often the local directories are looked at, and for how long one is left out in which an
+    # attempt found no room; 0: never.
+    disk_check_interval_s: float = 10.0
+    # A disk that doesn't answer for so long is ill.
+    disk_check_timeout_s: float = 60.0
     # How often time-driven rules, and the tasks' memory, are looked at.
     tick_s: float = 0.2

@@ -24,6 +24,8 @@ class Work:
     progress: TaskProgress = field(default_factory=lambda: TaskProgress(0.0, ""))
     # Reduces: maps whose output it can't have yet.
     missing: set[int] = field(default_factory=set)
+    # The local directory that it works in; empty while it waits for a slot.
+    root: str = ""
     # Why it is being ended: what will be reported when its process is gone.
     ending: Failure | None = None
 

@@ -1,4 +1,4 @@
-"""A tracker's files on local disk. All names are made here.
+"""A tracker's files on local disks. All names are made here. Of each root:
 
     <root>/<job id>/<attempt>/        work directory of an attempt; map outputs stay there
     <root>/<job id>/logs/<attempt>/   stdout, stderr and log of the attempt
@@ -6,12 +6,16 @@
     <root>/family_<hash>/             the family's, for as long as it has processes
     <root>/lock                       held by the one tracker that uses the root
     <root>/tracker.json               its id, and the highest incarnation so far
+    <root>/check                      for a moment: does the disk take bytes?
+
+An attempt has all it has below one root; a job may have something below each.
 
 Job and family directories of an earlier life are of no use: nobody knows what is whole in
-them. They are removed at start.
+them. They are removed at start, or when a root can be used (again) later.
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -35,6 +39,8 @@ log = logging.getLogger(__name__)
 
 IDENTITY: Final = "tracker.json"
 LOCK: Final = "lock"
+CHECK_FILE: Final = "check"
+CHECK_BYTES: Final = 4096
 _OURS: Final = re.compile(r"job_[0-9]+_[0-9]+|family_[0-9a-f]+")
 
 
@@ -57,80 +63,168 @@ def family_dir(root: str, family: str) -> str:
 
 
 class WorkDirs:
-    """Thread-safe; `lock` first."""
+    """Thread-safe; `lock` or `open` each root first."""
 
-    def __init__(self, root: str) -> None:
-        self.root = os.path.abspath(root)
-        self._lock: int | None = None
+    def __init__(self, *roots: str) -> None:
+        self.roots = tuple(dict.fromkeys(map(os.path.abspath, roots)))
+        self._locks: dict[str, int] = {}
+        # What is written into each root's IDENTITY, once it is known.
+        self._identity = ""
+
+    @property
+    def root(self) -> str:
+        return self.roots[0]
 
     def lock(self) -> None:
-        """Makes the root this process's own until it ends.
+        """Makes all roots this process's own until it ends.
 
         Raises:
-            ConfigException: another tracker uses it, or it can't be made.
+            ConfigException: another tracker uses one of them, or one can't be made.
         """
+        for root in self.roots:
+            try:
+                self._lock(root)
+            except ConfigException:
+                raise
+            except OSError as error:
+                raise ConfigException(f"--dir {root}: {error.strerror}") from None
+
+    def _lock(self, root: str) -> None:
+        """Raises ConfigException when another tracker uses it, OSError."""
+        os.makedirs(root, exist_ok=True)
+        descriptor = os.open(f"{root}/{LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        before = self._locks.get(root)
+        if before is not None and os.path.samestat(os.fstat(before), os.fstat(descriptor)):
+            os.close(descriptor)
+            return
         try:
-            os.makedirs(self.root, exist_ok=True)
-            self._lock = os.open(f"{self.root}/{LOCK}", os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise ConfigException(f"--dir {self.root}: {error.strerror}") from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            os.close(descriptor)
             raise ConfigException(
-                f"--dir {self.root} is used by another tasktracker: give each its own"
+                f"--dir {root} is used by another tasktracker: give each its own"
             ) from None
+        except OSError:
+            os.close(descriptor)
+            raise
+        if before is not None:
+            os.close(before)
+        self._locks[root] = descriptor
 
     def identity(self, wall_s: float) -> tuple[str, int]:
         """The tracker's id, and an incarnation above all that it ever had."""
-        path = Path(self.root, IDENTITY)
-        try:
-            known = json.loads(path.read_text())
-            tracker_id, last = str(known["tracker_id"]), int(known["incarnation"])
-        except (OSError, ValueError, KeyError):
-            tracker_id, last = f"tracker_{socket.gethostname()}_{uuid.uuid4().hex[:8]}", 0
+        known = [found for root in self.roots if (found := _known(root))]
+        tracker_id = (
+            known[0][0] if known else f"tracker_{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+        )
+        last = max((incarnation for _, incarnation in known), default=0)
         # Sessions within one life count on from here: they never reach the next life's start.
         incarnation = max(last + 1_000_000, int(wall_s * 1_000_000))
-        text = json.dumps({"tracker_id": tracker_id, "incarnation": incarnation})
-        fresh = path.with_suffix(".new")
-        fresh.write_text(text)
-        fresh.replace(path)
+        self._identity = json.dumps({"tracker_id": tracker_id, "incarnation": incarnation})
+        for root in self.roots:
+            # A full one: the others know it, and the clock.
+            with contextlib.suppress(OSError):
+                self._write_identity(root)
         return tracker_id, incarnation
 
-    def sweep(self) -> None:
-        """Removes what earlier lives left."""
-        for entry in os.scandir(self.root):
-            if _OURS.fullmatch(entry.name):
-                shutil.rmtree(entry.path, ignore_errors=True)
+    def _write_identity(self, root: str) -> None:
+        path = Path(root, IDENTITY)
+        fresh = path.with_suffix(".new")
+        fresh.write_text(self._identity)
+        fresh.replace(path)
+
+    def sweep(self, *roots: str) -> None:
+        """Removes what earlier lives left: below these roots, or all."""
+        for root in roots or self.roots:
+            for entry in os.scandir(root):
+                if _OURS.fullmatch(entry.name):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+
+    # --- the disks below (dircheck.Places)
+
+    def open(self, root: str) -> None:
+        """Locks and sweeps it.
+
+        Raises:
+            ConfigException: another tracker uses it.
+            OSError: it can't be used.
+        """
+        self._lock(root)
+        self.sweep(root)
+
+    def try_out(self, root: str) -> None:
+        content, path = os.urandom(CHECK_BYTES), f"{root}/{CHECK_FILE}"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        try:
+            os.pwrite(descriptor, content, 0)
+            os.fsync(descriptor)
+            found = os.pread(descriptor, CHECK_BYTES, 0)
+        finally:
+            os.close(descriptor)
+        os.unlink(path)
+        if found != content:
+            raise OSError(errno.EIO, "the check read other bytes than it had written", path)
+
+    def free_bytes(self, root: str) -> int:
+        found = os.statvfs(root)
+        return found.f_bavail * found.f_frsize
+
+    # --- attempts and jobs
+
+    def root_of(self, attempt: AttemptId) -> str:
+        """The root below which the attempt works or worked; the first one when there is none."""
+        if len(self.roots) > 1:
+            for root in self.roots:
+                if os.path.exists(work_dir(root, attempt)) or os.path.exists(
+                    log_dir(root, attempt)
+                ):
+                    return root
+        return self.root
 
     def remove_attempt(self, attempt: AttemptId) -> None:
-        try:
-            # Of a short task it is often empty.
-            os.rmdir(work_dir(self.root, attempt))
-        except OSError:
-            shutil.rmtree(work_dir(self.root, attempt), ignore_errors=True)
+        for root in self.roots:
+            folder = work_dir(root, attempt)
+            try:
+                # Of a short task it is often empty.
+                os.rmdir(folder)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def remove_job(self, job_id: str) -> None:
-        shutil.rmtree(f"{self.root}/{job_id}", ignore_errors=True)
+        for root in self.roots:
+            shutil.rmtree(f"{root}/{job_id}", ignore_errors=True)
 
     def remove_family(self, family: str) -> None:
-        shutil.rmtree(family_dir(self.root, family), ignore_errors=True)
+        for root in self.roots:
+            shutil.rmtree(family_dir(root, family), ignore_errors=True)
 
     def logs(self, attempt: AttemptId, tail_bytes: int) -> AttemptLogs:
         """The end of what it said; without those streams that have (or had) nothing."""
-        folder = log_dir(self.root, attempt)
+        folder = log_dir(self.root_of(attempt), attempt)
         texts = {name: tail(f"{folder}/{name}", tail_bytes) for name in STREAMS}
         return AttemptLogs(attempt, {name: text for name, text in texts.items() if text})
 
     def job_logs(self, job_id: str, tail_bytes: int) -> Iterator[AttemptLogs]:
         """Of all its attempts that have said anything here, by id."""
-        with contextlib.suppress(FileNotFoundError):
-            for name in sorted(os.listdir(f"{self.root}/{job_id}/logs")):
-                attempt = attempt_in(name, job_id)
-                if attempt and (logs := self.logs(attempt, tail_bytes)).texts:
-                    yield logs
+        names: set[str] = set()
+        for root in self.roots:
+            with contextlib.suppress(OSError):
+                names.update(os.listdir(f"{root}/{job_id}/logs"))
+        for name in sorted(names):
+            attempt = attempt_in(name, job_id)
+            if attempt and (logs := self.logs(attempt, tail_bytes)).texts:
+                yield logs
 
     def close(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        while self._locks:
+            os.close(self._locks.popitem()[1])
+
+
+def _known(root: str) -> tuple[str, int] | None:
+    try:
+        known = json.loads(Path(root, IDENTITY).read_text())
+        return str(known["tracker_id"]), int(known["incarnation"])
+    except (OSError, ValueError, KeyError):
+        return None

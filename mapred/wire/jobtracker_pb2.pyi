@@ -444,14 +444,16 @@ class TrackerStatus(_message.Message):
     host: _builtins.str
     port: _builtins.int
     state: _builtins.str
-    """"live", "dead", "draining" (still needed), "drained" or "quarantined"."""
+    """"live", "dead", "draining" (still needed), "drained", "quarantined", or "unhealthy": none of
+    its local directories can be used.
+    """
     heard_s_ago: _builtins.float
     map_slots: _builtins.int
     reduce_slots: _builtins.int
     maps_running: _builtins.int
     reduces_running: _builtins.int
     reason: _builtins.str
-    """Why it gets no attempts, if so."""
+    """Why it gets no attempts, if so; of a live one, which local directories it doesn't use."""
     def __init__(
         self,
         *,
@@ -522,6 +524,8 @@ class RegisterTrackerRequest(_message.Message):
     PYTHON_VERSION_FIELD_NUMBER: _builtins.int
     ENGINE_VERSION_FIELD_NUMBER: _builtins.int
     MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    BAD_DIRECTORIES_FIELD_NUMBER: _builtins.int
+    REFUSES_FIELD_NUMBER: _builtins.int
     tracker_id: _builtins.str
     incarnation: _builtins.int
     """Rises with every registration: it names the session, and what an older session
@@ -536,6 +540,8 @@ class RegisterTrackerRequest(_message.Message):
     engine_version: _builtins.str
     memory_bytes: _builtins.int
     """For all its tasks together, bytes; 0: nobody watches."""
+    refuses: _builtins.bool
+    """It has none left, and takes no attempts."""
     @_builtins.property
     def host_aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """All names under which block store hosts may know this machine."""
@@ -546,6 +552,10 @@ class RegisterTrackerRequest(_message.Message):
 
     @_builtins.property
     def held(self) -> _containers.RepeatedCompositeFieldContainer[Global___HeldOutput]: ...
+    @_builtins.property
+    def bad_directories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Local directories that it doesn't use, each with the reason."""
+
     def __init__(
         self,
         *,
@@ -561,10 +571,12 @@ class RegisterTrackerRequest(_message.Message):
         python_version: _builtins.str = ...,
         engine_version: _builtins.str = ...,
         memory_bytes: _builtins.int = ...,
+        bad_directories: _abc.Iterable[_builtins.str] | None = ...,
+        refuses: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine_version", b"engine_version", "held", b"held", "host", b"host", "host_aliases", b"host_aliases", "incarnation", b"incarnation", "map_slots", b"map_slots", "memory_bytes", b"memory_bytes", "port", b"port", "python_version", b"python_version", "reduce_slots", b"reduce_slots", "running", b"running", "tracker_id", b"tracker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bad_directories", b"bad_directories", "engine_version", b"engine_version", "held", b"held", "host", b"host", "host_aliases", b"host_aliases", "incarnation", b"incarnation", "map_slots", b"map_slots", "memory_bytes", b"memory_bytes", "port", b"port", "python_version", b"python_version", "reduce_slots", b"reduce_slots", "refuses", b"refuses", "running", b"running", "tracker_id", b"tracker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

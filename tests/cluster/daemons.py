@@ -223,12 +223,21 @@ class MapReduceCluster(StoreCluster):
         )
         self.jobtracker_address = self.jobtracker.ready()
 
-    def spawn_tasktracker(self, number: int) -> None:
-        directory = self.root / f"tasktracker-{number}"
+    def spawn_tasktracker(
+        self, number: int, *further: Path, first: bool = True, **settings: Any
+    ) -> None:
+        """Without its `first` directory it has the further ones only."""
+        directories = [self.root / f"tasktracker-{number}"] if first else []
         self.tasktrackers[number] = Daemon(
             "mapred.tasktracker.daemon",
-            [self.jobtracker_address, self.address, str(directory), "127.0.0.1", 0],
-            {"slots": 1},
+            [
+                self.jobtracker_address,
+                self.address,
+                list(map(str, [*directories, *further])),
+                "127.0.0.1",
+                0,
+            ],
+            {"slots": 1, "settings": _words(settings)},
             self.root / f"tasktracker-{number}.log",
         )
 

@@ -81,7 +81,7 @@ class Worker:
         self.workdirs = WorkDirs(str(folder / name))
         self.workdirs.lock()
         tracker = TrackerInfo(name, 0, "localhost", 1, 2, 2, **info)  # type: ignore[arg-type]
-        core = TaskTracker(tracker, self.workdirs.root)
+        core = TaskTracker(tracker, self.workdirs.roots)
         self.remote = RemoteJobTracker(f"127.0.0.1:{master.port}", secret=None)
         self.loop = HeartbeatLoop(core, self.remote, self.workdirs)
         self.processes = Processes(core.settings, spares=1, child=CHILD)

@@ -85,7 +85,7 @@ class Machine:
         self.alive = True
         self.lives += 1
         info = TrackerInfo(self.name, self.lives * 1_000_000, f"host-{self.name}", 1, 2, 2)
-        self.core = TaskTracker(info, f"/{self.name}")
+        self.core = TaskTracker(info, (f"/{self.name}",))
         self.disk: dict[str, AttemptId] = {}
         self.tasks: dict[AttemptId, RunTask] = {}
         self.outputs: dict[AttemptId, dict[int, MapOutput]] = {}

@@ -78,3 +78,37 @@ def test_a_tail_begins_at_a_line(tmp_path: Path, bytes_max: int, end: str) -> No
 )
 def test_the_end_of_a_process_is_told_in_words(status: int, words: str) -> None:
     assert how_ended(status) == words
+
+
+def test_an_attempt_is_found_below_whichever_root_it_works(tmp_path: Path) -> None:
+    roots = [str(tmp_path / name) for name in "ab"]
+    workdirs = WorkDirs(*roots)
+    Path(work_dir(roots[1], ATTEMPT)).mkdir(parents=True)
+
+    assert workdirs.root_of(ATTEMPT) == roots[1]
+    workdirs.remove_attempt(ATTEMPT)
+    assert not Path(work_dir(roots[1], ATTEMPT)).exists()
+
+
+def test_opening_a_root_sweeps_what_earlier_lives_left_and_locks_it(tmp_path: Path) -> None:
+    left = tmp_path / "job_1_0001" / "attempt"
+    left.mkdir(parents=True)
+    first = WorkDirs(str(tmp_path))
+    first.open(str(tmp_path))
+    first.open(str(tmp_path))
+    first.try_out(str(tmp_path))
+
+    assert not left.exists()
+    with pytest.raises(ConfigException, match="used by another tasktracker"):
+        WorkDirs(str(tmp_path)).open(str(tmp_path))
+    first.close()
+
+
+def test_the_trackers_name_survives_the_loss_of_one_of_its_disks(tmp_path: Path) -> None:
+    roots = [tmp_path / name for name in "ab"]
+    for root in roots:
+        root.mkdir()
+    name, _ = WorkDirs(*map(str, roots)).identity(1.0)
+    (roots[0] / "tracker.json").unlink()
+
+    assert WorkDirs(*map(str, roots)).identity(2.0)[0] == name
