@@ -16,6 +16,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -142,7 +143,9 @@ class TaskProcess:
                 if context and context.has_side_outputs:
                     context.side_outputs.discard()
                 # Whatever user code raises, exits and interrupts too, ends this attempt only.
-                traceback.print_exception(error)
+                # The disk that its stderr is on may be full: the tracker is told nevertheless.
+                with suppress(OSError):
+                    traceback.print_exception(error)
                 failed = failure_of(error, place(), code)
                 return replace(
                     failed, disk_error=disk_error(error, (task.work_dir, task.log_dir, str(code)))

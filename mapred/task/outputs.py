@@ -67,7 +67,8 @@ def captured_output(folder: str) -> Iterator[CapturedOutput]:
         yield captured
     finally:
         logging.getLogger().removeHandler(log)
-        log.close()
+        with suppress(OSError):
+            log.close()
         _flush()
         for number, old in zip((1, 2), saved, strict=True):
             os.dup2(old, number)

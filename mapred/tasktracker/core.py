@@ -54,7 +54,7 @@ from mapred.tasktracker.actions import (
 from mapred.tasktracker.appetite import too_large
 from mapred.tasktracker.localdirs import LocalDirectories, Look
 from mapred.tasktracker.settings import TaskTrackerSettings
-from mapred.tasktracker.work import Work, next_to_start, run_task, waits
+from mapred.tasktracker.work import Work, next_to_start, run_task, waiting
 from mapred.tracking import Heartbeat, HeartbeatReply, HeldOutput, Registered, Registration
 
 
@@ -178,11 +178,11 @@ class TaskTracker:
         self._start_next(attempt.kind, now)
 
     def _start_next(self, kind: TaskKind, now: float) -> None:
-        for attempt in next_to_start(self.work, kind, self.info):
-            if not self.directories.usable:
-                why = endreasons.no_directory(self.directories.troubles, self.info.host)
+        if not self.directories.usable:
+            why = endreasons.no_directory(self.directories.troubles, self.info.host)
+            for attempt in waiting(self.work, kind):
                 self._drop(attempt, AttemptFailed(attempt, why))
-                continue
+        for attempt in next_to_start(self.work, kind, self.info):
             work = self.work[attempt]
             work.root = self.directories.choose(Counter(w.root for w in self.work.values()))
             work.started_at = work.moved_at = now
@@ -310,7 +310,7 @@ class TaskTracker:
     ) -> None:
         self._drop(attempt, event, keep_files=keep_files)
         self._start_next(attempt.kind, now)
-        alone = not waits(self.work, attempt.kind)
+        alone = not waiting(self.work, attempt.kind)
         self.urgent = self.urgent or alone or isinstance(event, AttemptFailed)
         self._remove_forgotten()
 

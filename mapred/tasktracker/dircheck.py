@@ -111,9 +111,15 @@ class DirectoryCheck:
             free = self._places.free_bytes(root)
             if free <= self._reserved_bytes:
                 return Look(root, Health.FULL, free, _full_words(self._reserved_bytes))
-            self._places.try_out(root)
         except OSError as error:
             return Look(root, Health.FAILED, why=error.strerror or str(error))
+        try:
+            self._places.try_out(root)
+        except OSError as error:
+            # Room may be there and not for us: a quota, or no inode left.
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            health = Health.FULL if full else Health.FAILED
+            return Look(root, health, free, error.strerror or str(error))
         return Look(root, Health.USED, free)
 
 

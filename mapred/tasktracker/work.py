@@ -44,9 +44,9 @@ def next_to_start(
     return [attempt for attempt, work in ours if not work.started][: max(0, free)]
 
 
-def waits(works: Mapping[AttemptId, Work], kind: TaskKind) -> bool:
-    """Whether something has no slot."""
-    return any(not work.started for attempt, work in works.items() if attempt.kind is kind)
+def waiting(works: Mapping[AttemptId, Work], kind: TaskKind) -> list[AttemptId]:
+    """What has no slot."""
+    return [a for a, work in works.items() if a.kind is kind and not work.started]
 
 
 def run_task(order: Launch, work_root: str, tracker_id: str) -> RunTask:

@@ -12,17 +12,34 @@ pytestmark = pytest.mark.cluster
 MIB = 1024 * 1024
 SETTINGS = {"reserved_bytes": 2 * MIB, "disk_check_interval_s": 0.2}
 
+COUNT = """
+from mapred import Job, Mapper, Reducer
 
-JOB = """
-from mapred import Job
+class Words(Mapper):
+    def map(self, offset, line):
+        yield line, 1
 
-
-class Count(Job):
-    def map(self, key, value):
-        yield value, 1
-
+class Sums(Reducer):
     def reduce(self, key, values):
         yield key, sum(values)
+
+class Count(Job):
+    mapper, reducer = Words, Sums
+"""
+GREEDY = """
+from mapred import Job, Mapper
+
+class Fills(Mapper):
+    def map(self, offset, line):
+        self.ctx.scratch.mkdir(exist_ok=True)
+        with open(self.ctx.scratch / "big", "wb", buffering=0) as file:
+            while file.write(bytes(1 << 20)) == 1 << 20:
+                pass
+            file.write(bytes(1 << 20))
+        yield line, 1
+
+class Greedy(Job):
+    mapper = Fills
 """
 
 
@@ -56,11 +73,16 @@ def test_a_directory_that_fills_up_is_left_out_and_used_again(
 
         jobs.put("/in", "a\nb\na\n")
         assert state() == ("live", "")
+        failed = jobs.ended(jobs.submit("greedy.py", GREEDY, output="/none"))
+        assert failed.state is JobState.FAILED
+        words = f"local directory {small_disk} on 127.0.0.1: No space left on device. Make room"
+        assert words in failed.failures[0].reason
+        eventually(lambda: state() == ("live", ""), "the disk is used again")
         other = small_disk / "other"
         other.write_bytes(bytes(7 * MIB))
         eventually(lambda: state()[0] == "unhealthy", "the tracker says that its disk is full")
         assert f"{small_disk}: less than the reserve of 2,097,152 bytes" in state()[1]
-        job = jobs.submit("count.py", JOB, output="/out")
+        job = jobs.submit("count.py", COUNT, output="/out")
         eventually(
             lambda: str(small_disk) in jobs.engine.status(job)[0].waiting_for, "why it waits"
         )

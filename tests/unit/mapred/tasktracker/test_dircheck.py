@@ -52,9 +52,11 @@ def test_a_read_only_directory_fails_and_is_opened_anew_when_it_can_be_written_a
     disks = FakeDisks(a=50)
     check = check_of(disks)
     check.look()
+    disks.errors["/a"] = errno.EDQUOT
+    assert check.look()[0].health is Health.FULL
     disks.errors["/a"] = errno.EROFS
 
-    assert check.look() == (Look("/a", Health.FAILED, why="Read-only file system"),)
+    assert check.look() == (Look("/a", Health.FAILED, 50, "Read-only file system"),)
     assert check.look()[0].health is Health.FAILED
     del disks.errors["/a"]
     assert check.look() == (Look("/a", free_bytes=50),)

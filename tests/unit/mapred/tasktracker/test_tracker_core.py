@@ -9,69 +9,25 @@ from mapred.model import (
     FailureKind,
     FetchFailed,
     ForgetJob,
-    JobSpec,
     KillAttempt,
     Launch,
     MapOutput,
     OutputsReady,
     Split,
     TaskId,
-    TrackerEvent,
-    TrackerInfo,
-    TrackerOrder,
 )
 from mapred.task.messages import OutputLost, TaskDone, TaskFailed, TaskProgress
 from mapred.tasktracker.actions import (
     Action,
     EndTask,
     KeepLogs,
-    LeaveDirectory,
-    LookAtDirectories,
     RemoveJob,
     RemoveWork,
     SendOutputs,
     StartTask,
 )
-from mapred.tasktracker.core import TaskTracker
-from mapred.tasktracker.localdirs import Health, Look
-from mapred.tasktracker.settings import TaskTrackerSettings
-from mapred.tracking import HeartbeatReply, Registered
-
-SPEC = JobSpec("wc", "me", "", "", "m", "J", (), 2, "file:///out")
-M0 = TaskId("job_1", "m", 0).attempt(0)
-R0 = TaskId("job_1", "r", 0).attempt(0)
-OUTPUT = MapOutput(0, 0, "other", "h", 1, "/p", 5)
-
-
-class Played:
-    """A core in session, and the orders of one JobTracker."""
-
-    def __init__(self) -> None:
-        info = TrackerInfo("t", 0, "host", 7, 2, 2)
-        self.core = TaskTracker(info, ("/root",), TaskTrackerSettings(stall_s=10.0))
-        self.now = 0.0
-        self._seq = 0
-        self.register()
-
-    def register(self) -> None:
-        self.registration = self.core.registration()
-        self.core.registered(self.registration.info.incarnation, Registered(1, 1.0))
-        self._seq = 0
-
-    def told(self, *orders: TrackerOrder, events_seen: int = 0) -> list[Action]:
-        numbered = tuple(enumerate(orders, start=self._seq + 1))
-        self._seq += len(orders)
-        reply = HeartbeatReply(1, False, events_seen, numbered)
-        return self.core.replied(self.core.info.incarnation, reply, self.now)
-
-    def launch(self, attempt: AttemptId, **more: object) -> list[Action]:
-        split = Split("file:///in", 0, 1) if attempt == M0 else None
-        return self.told(replace(Launch(attempt, SPEC, split), **more))
-
-    @property
-    def events(self) -> list[TrackerEvent]:
-        self.core.check_invariants()
-        return [event for _, event in self.core.heartbeat().events]
+from mapred.tracking import HeartbeatReply
+from tests.unit.mapred.tasktracker.played import M0, OUTPUT, R0, SPEC, Played
 
 
 @pytest.fixture
@@ -371,61 +327,3 @@ def test_only_new_progress_is_sent(played: Played) -> None:
 
     assert [p.fraction for p in played.core.heartbeat().progress] == [0.5]
     assert played.core.heartbeat().progress == ()
-
-
-BAD = Look("/root", Health.FAILED, why="Input/output error")
-
-
-def test_a_failed_directory_loses_its_outputs_and_attempts_and_the_jobtracker_hears_why(
-    played: Played,
-) -> None:
-    played.launch(M0)
-    path = "/root/job_1/attempt_1_m_000000_0/map.data"
-    played.core.finished(M0, TaskDone({}, output_path=path, output_bytes=5), 1.0)
-    played.launch(R0)
-
-    assert played.core.looked([BAD], 2.0) == [LeaveDirectory("/root"), EndTask(R0)]
-    assert not played.core.in_session
-    played.register()
-    info = played.registration.info
-    assert (info.bad_directories, info.refuses) == (("/root: Input/output error",), True)
-    assert played.registration.held == ()
-    played.core.process_gone(R0, "killed", "", 3.0)
-    (_, ended) = played.events
-    assert isinstance(ended, AttemptFailed)
-    assert ended.failure.kind is FailureKind.KILLED
-
-
-def test_a_tracker_without_directories_gives_back_what_it_is_given(played: Played) -> None:
-    played.core.looked([BAD], 1.0)
-    played.register()
-
-    assert played.launch(M0) == []
-    (event,) = played.events
-    assert isinstance(event, AttemptFailed)
-    assert event.failure.kind is FailureKind.KILLED
-    assert "no local directory on host can be used (/root: Input" in event.failure.reason
-    played.core.looked([Look("/root", free_bytes=9)], 2.0)
-    played.register()
-    assert not played.registration.info.refuses
-
-
-def test_an_attempt_without_room_names_the_directory_and_takes_it_out(played: Played) -> None:
-    played.launch(M0)
-    full = TaskFailed(FailureKind.FAILED, "OSError", disk_error="No space left on device")
-
-    assert LookAtDirectories() in played.core.failed(M0, full, 1.0)
-    played.register()
-    (event,) = played.events
-    assert isinstance(event, AttemptFailed)
-    assert event.failure.kind is FailureKind.FAILED
-    assert "local directory /root on host: No space left on device. Make" in event.failure.reason
-    assert played.registration.info.refuses
-
-
-def test_a_change_of_directories_during_a_registration_needs_another_one(played: Played) -> None:
-    asked = played.core.registration().info.incarnation
-    played.core.looked([BAD], 1.0)
-    played.core.registered(asked, Registered(1, 1.0))
-
-    assert not played.core.in_session
