@@ -146,10 +146,7 @@ class JobTracker:
         self._draft.slots_freed = True
         held = frozenset(held.attempt for held in registration.held)
         keeps = frozenset(registration.attempts) | held
-        without = f"tracker {tracker.id} came back without it"
-        if info.bad_directories:
-            without = f"{without}; it doesn't use {', '.join(info.bad_directories)}"
-        self._flow.lost_from(tracker.id, keeps, without)
+        self._flow.lost_from(tracker.id, keeps, tracker.without_words)
         for output in registration.held:
             tracker.jobs.add(output.attempt.job_id)
             self._flow.output_found(output)

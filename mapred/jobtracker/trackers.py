@@ -62,6 +62,12 @@ class Tracker:
     def id(self) -> str:
         return self.info.tracker_id
 
+    @property
+    def without_words(self) -> str:
+        """Why what this session doesn't list is lost."""
+        bad = ", ".join(self.info.bad_directories)
+        return f"tracker {self.id} came back without it" + (f"; not used: {bad}" if bad else "")
+
     def slots(self, kind: TaskKind) -> int:
         return self.info.map_slots if kind is TaskKind.MAP else self.info.reduce_slots
 
