@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-import mapred.task.onethread  # noqa: F401  (before anything that imports numpy)
+import mapred.task.libraries  # noqa: F401  (before anything that imports numpy)
 from blockstore.runtime.heap import keep_freed_memory
 from blockstore.runtime.identity import USER_VARIABLE
 from mapred.formats import text as _text  # noqa: F401  (before the fork, not once a process)
