@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import difflib
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -57,8 +58,26 @@ def _refusing(command: click.Command) -> click.Command:
     return command
 
 
+class _WholeWords(click.Command):
+    """Names a mistyped -maper as it was typed: click takes it for -m -a -p and so on."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        typed = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            known = {name for parameter in self.params for name in parameter.opts}
+            for word in typed:
+                name = word.partition("=")[0]
+                single = len(name) > 2 and name[0] == "-" != name[1]
+                if single and name not in known and error.option_name[1:] in name:
+                    close = difflib.get_close_matches(name, known)
+                    raise click.NoSuchOption(name, possibilities=close, ctx=ctx) from None
+            raise
+
+
 @_refusing
-@click.command()
+@click.command(cls=_WholeWords)
 @click.option(
     "-input",
     "--input",
@@ -219,7 +238,8 @@ def streaming(
     """
     if detach and not output:
         raise CommandError("-background needs -output: nobody waits to print it", REFUSED)
-    from mapred.streaming.request import Request, meaning_of, missing_programs
+    from mapred.streaming.contract import FILES_FOLDER
+    from mapred.streaming.request import Request, meaning_of, missing_inside, missing_programs
 
     if jobtracker == "local":
         jobtracker, local = None, True
@@ -262,6 +282,12 @@ def streaming(
     ):
         if missing := missing_programs(meaning.contract):
             _complain(missing, on_cluster=place.on_cluster)
+        lost, words = missing_inside(meaning.contract, job_file.parent / FILES_FOLDER)
+        if lost:
+            names = ", ".join(f"'{name}'" for name in lost)
+            raise CommandError(f"the folder of {names} is sent along, and hasn't got it", REFUSED)
+        for word in () if quiet else words:
+            say(f"'{word}' isn't in the folder that is sent along: a program that reads it fails")
         spec = plan(
             f"{job_file}:{JOB_CLASS}",
             [place.canonical(path) for word in inputs for path in _paths(word)],

@@ -26,12 +26,12 @@ ARCHIVE_BYTES_MAX: Final = 256 * 1024 * 1024
 
 
 def packed(files: Mapping[str, Path]) -> bytes:
-    """A zip of the files, by their names in the archive.
+    """A zip of the files and empty folders, by their names in the archive.
 
     Raises:
         JobDefinitionError: more than ARCHIVE_BYTES_MAX.
     """
-    size = sum(path.stat().st_size for path in files.values())
+    size = sum(path.stat().st_size for path in files.values() if path.is_file())
     if size > ARCHIVE_BYTES_MAX:
         raise JobDefinitionError(
             f"the job's own files have {size:,} bytes, and at most {ARCHIVE_BYTES_MAX:,} travel "
@@ -40,6 +40,9 @@ def packed(files: Mapping[str, Path]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
+            if files[name].is_dir():
+                archive.writestr(zipfile.ZipInfo(f"{name}/", _EPOCH), b"")
+                continue
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = _mode(files[name]) << 16
@@ -110,6 +113,9 @@ def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> 
             f"the code archive has a path out of its folder: {entry.filename!r}"
         )
     target = folder.joinpath(*name.parts)
+    if entry.is_dir():
+        target.mkdir(parents=True, exist_ok=True)
+        return
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(archive.read(entry))
     if entry.external_attr >> 16 & stat.S_IXUSR:

@@ -112,8 +112,13 @@ def _declared(
             f"{job.__name__}.{what}: '{declared}' is outside of the job file's folder {folder}"
         )
     if path.is_dir() and not a_file:
-        inside = [file for file in sorted(path.rglob("*")) if file.is_file()]
-        return {str(file.relative_to(folder)): file for file in inside}
+        inside = [path, *sorted(path.rglob("*"))]
+        return {str(one.relative_to(folder)): one for one in inside if one.is_file() or _empty(one)}
     if not path.is_file():
         raise JobDefinitionError(f"{job.__name__}.{what}: there is no {path}")
     return {str(path.relative_to(folder)): path}
+
+
+def _empty(path: Path) -> bool:
+    """A folder that no file would bring along."""
+    return path.is_dir() and not any(path.iterdir())

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from mapred.errors import JobDefinitionError, ParamError
@@ -277,3 +278,15 @@ def missing_programs(contract: Contract) -> list[str]:
         for program in dict.fromkeys(programs)
         if program.removeprefix("./").partition("/")[0] not in files and not shutil.which(program)
     ]
+
+
+def missing_inside(contract: Contract, sent: Path) -> tuple[list[str], list[str]]:
+    """Paths that lead into folders that are sent along, to nothing: programs, and their words."""
+    programs: list[str] = []
+    others: list[str] = []
+    for command in (contract.mapper, contract.combiner, contract.reducer):
+        for place, word in enumerate(arguments(command) if command else []):
+            top, slash, _ = word.removeprefix("./").partition("/")
+            if slash and top in contract.files and not (sent / word).exists():
+                (others if place else programs).append(word)
+    return programs, others

@@ -11,6 +11,7 @@ TEXT = "the king of the dead\nand the queen\n\nthe ghost of the king, again\n" *
 def alone(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.txt").write_text(TEXT)
+    (tmp_path / "tools" / "empty").mkdir(parents=True)
 
 
 def test_options_are_hadoops_in_any_order(alone, capfd):
@@ -28,6 +29,10 @@ def test_options_are_hadoops_in_any_order(alone, capfd):
     ("words", "message"),
     [
         (["-mapper", "nosuch"], "no program 'nosuch'"),
+        (["-maper", "cat"], "-maper"),
+        (["-q", "-mapper", "cat", "-outptu", "x"], "-outptu"),
+        (["-mapper", "cat", "-quite"], "-quite"),
+        (["-mapper", "tools/a.sh x", "-file", "tools"], "the folder of 'tools/a.sh' is sent along"),
         (["-mapper", "cat", "-libjars", "x.jar"], "-libjars isn't known to mapred"),
         (["-mapper", "cat", "-numReduceTasks", "x"], "-numReduceTasks"),
         (["-mapper", "cat", "-D", "novalue"], "write name=value"),
@@ -37,3 +42,12 @@ def test_options_are_hadoops_in_any_order(alone, capfd):
 def test_what_cant_be_is_refused_before_anything_runs(alone, capfd, words, message):
     assert run(cli, ["streaming", "--local", "-input", "text.txt", *words]) == 2
     assert message in capfd.readouterr().err
+
+
+def test_empty_folders_are_sent_and_words_that_lead_nowhere_are_told(alone, capfd):
+    words = ["streaming", "--local", "-input", "text.txt", "-file", "tools", "-reducer", "NONE"]
+    assert run(cli, [*words, "-mapper", "sh -c 'ls -d tools/empty' tools/gone.txt"]) == 0
+    out, err = capfd.readouterr()
+    assert out.split() == ["tools/empty"]
+    assert "'tools/gone.txt' isn't in the folder that is sent along" in err
+    assert "tools/empty" not in err
