@@ -37,6 +37,11 @@ def output_refusal(uri: str) -> str:
     )
 
 
+def has_folders(uri: str) -> bool:
+    """Whether an empty folder is there for others to see."""
+    return scheme_of(uri) in _RENAMES
+
+
 def input_refusal(uri: str) -> str:
     """Why tasks can't read there; "" if they can."""
     if scheme_of(uri) == _ONE_PROCESS:

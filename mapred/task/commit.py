@@ -4,17 +4,15 @@ The JobTracker publishes it by a rename to `final_name`, or removes `_temporary`
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from mapred.formats import output_format
 from mapred.formats.port import ColumnWriter, RecordWriter
 from mapred.model import LAZY_OUTPUT, AttemptId, JobSpec
 from mapred.shuffle.columns import Rows
-from mapred.storage import storage_for
 from mapred.storage.port import OutputFile
 from mapred.storage.uris import join, name_of
-
-TEMPORARY: Final = "_temporary"
+from mapred.task.late import TEMPORARY, opened
 
 
 def part_name(attempt: AttemptId, suffix: str, name: str = "part") -> str:
@@ -32,6 +30,7 @@ class TaskFile:
     def __init__(
         self, spec: JobSpec, attempt: AttemptId, word: str, *, name: str = "part", lazy: bool
     ) -> None:
+        self._spec, self._attempt = spec, attempt
         self._form = output_format(word)
         # Below the attempt's folder.
         self.path = part_name(attempt, self._form.suffix, name)
@@ -76,7 +75,7 @@ class TaskFile:
 
     def _begin(self) -> RecordWriter:
         self.temporary_uri, self.final_name = self._uri, name_of(self._uri)
-        self._file = storage_for(self._uri).open_write(self._uri, overwrite=True)
+        self._file = opened(self._spec, self._attempt, self._uri)
         self._writer = self._form.writer(self._file)
         return self._writer
 

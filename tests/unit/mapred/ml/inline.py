@@ -33,6 +33,7 @@ class InlineEngine:
 
     def submit(self, spec: JobSpec) -> str:
         job_id = f"job_20260101000000_{len(self._statuses):04d}"
+        storage_for(spec.output_uri).mkdirs(join(spec.output_uri, "_temporary", job_id))
         self._statuses[job_id] = _Attempts(spec, self._job(spec), job_id, self._folder.name).all()
         return job_id
 

@@ -44,7 +44,8 @@ class Run:
         self.map_outputs: list[MapOutput] = []
         defaults = {name: one.default for name, one in parameters(job).items()}
         self.params = Params(defaults | (params or {}))
-        folder.mkdir(exist_ok=True)
+        # As the JobTracker prepares the output.
+        (folder / "out" / "_temporary" / JOB_ID).mkdir(parents=True, exist_ok=True)
         self.spec = JobSpec(
             name=job.__name__,
             user="ana",

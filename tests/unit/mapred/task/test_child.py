@@ -107,6 +107,8 @@ def job(tmp_path):
         reducers=1,
         code_base=f"file://{tmp_path}/code",
     )
+    # As the JobTracker prepares the output.
+    (tmp_path / "out" / "_temporary" / JOB_ID).mkdir(parents=True)
     return spec, text
 
 
