@@ -27,8 +27,14 @@ BUNDLE_METHOD: Final = "/blockstore.DataNodeData/Bundle"
 
 # Data of one bundle, at most: a tenth of a second of a slow disk.
 BUNDLE_BYTES_MAX: Final = 8 * 1024 * 1024
+# A bundle of less is waited for as a pipeline that is set up is, not as one that stores megabytes.
+LIGHT_BYTES: Final = 1024 * 1024
 
 _SIZE = struct.Struct("<I")
+
+
+def is_light(packets: Sequence[bytes]) -> bool:
+    return sum(map(len, packets)) <= LIGHT_BYTES
 
 
 def pack_bundle(header: bytes, packets: Iterable[bytes]) -> bytes:

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from blockstore.client import wholeblocks
 from blockstore.client.exclusions import Exclusions
 from blockstore.client.exclusions import excluded as exclusion
 from blockstore.client.namenode import NameNodeClient
@@ -94,6 +95,10 @@ class Pipelines:
             again=lambda error: isinstance(error, (PlacementException, NotReadyException)),
             clock=self._clock,
         )
+
+    def deliver(self, block: Block, nodes: Sequence[Node], data: bytes) -> Ack:
+        """A small block as a whole: durable on all nodes unless the ack names one that failed."""
+        return wholeblocks.send(self._peers, self._settings, nodes, [(block, data)])
 
     def abandon(self, block: Block) -> None:
         self._namenode.abandon_block(self._file, block)

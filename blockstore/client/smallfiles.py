@@ -20,30 +20,26 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from blockstore import bundles, checksum
 from blockstore.bundles import BUNDLE_BYTES_MAX
+from blockstore.client import wholeblocks
 from blockstore.client.asking import BATCH_CALLS
 from blockstore.client.namenode import NameNodeClient
 from blockstore.client.settings import ClientSettings
+from blockstore.client.wholeblocks import SMALL_BYTES
 from blockstore.client.writer import BlockWriter
 from blockstore.codec import (
     block_to_wire,
     located_from_wire,
-    nodes_to_wire,
     status_from_wire,
 )
-from blockstore.datastream import LAST, Packet, pack
 from blockstore.errors import InvalidRequestException, NotReadyException, StoreError
 from blockstore.model import Block, FileStatus, LocatedBlock
 from blockstore.peers import Peers
 from blockstore.runtime.clock import Clock
-from blockstore.wire import datanode_pb2
 from blockstore.wire import namenode_pb2 as pb
 
 log = logging.getLogger(__name__)
 
-# Beyond it a file has its own pipeline: a stream costs little beside so many bytes.
-SMALL_BYTES: Final = 256 * 1024
 # Bundles on their way at once.
 _BUNDLES_MAX: Final = 4
 _COMPLETE_PAUSE_S: Final = 0.005
@@ -200,21 +196,8 @@ class SmallFiles:
 
     def _send_bundle(self, share: Sequence[_File]) -> None:
         assert share[0].located is not None
-        nodes, chunk = share[0].located.nodes, self._settings.chunk_bytes
-        header = datanode_pb2.BundleHeader(
-            blocks=[block_to_wire(file.block) for file in share if file.block],
-            downstream=nodes_to_wire(nodes[1:]),
-            chunk_bytes=chunk,
-        )
-        packets = [
-            pack(Packet(0, 1, LAST, checksum.checksums(file.data, chunk), file.data))
-            for file in share
-        ]
-        limit_s = self._settings.pipeline_ack_s + 5.0 * len(nodes)
-        first = nodes[0]
-        ack = bundles.send(
-            self._peers.dial(first), header, packets, to=str(first), timeout_s=limit_s
-        )
+        contents = [(file.block, file.data) for file in share if file.block]
+        ack = wholeblocks.send(self._peers, self._settings, share[0].located.nodes, contents)
         if ack.failed_hop >= 0:
             log.warning("a bundle of %d files failed: %s", len(share), ack.reason)
         for file in share:

@@ -3,6 +3,9 @@
 Bytes gather in packets of 4 MiB; a packet goes down the pipeline with its checksums.
 The tail of a packet that ended inside a chunk (after a flush) is kept and sent again as
 the beginning of the next, so that packets always start at chunk borders.
+
+A block is begun with its first packet. So a small file that nobody flushed is all there when it is
+closed, and goes to its nodes as a whole (wholeblocks.py).
 """
 
 import io
@@ -16,10 +19,11 @@ from typing import Final
 
 from blockstore import checksum
 from blockstore.client.blockoutput import BlockOutput
-from blockstore.client.exclusions import Exclusions
+from blockstore.client.exclusions import Exclusions, excluded
 from blockstore.client.namenode import NameNodeClient
 from blockstore.client.pipelines import Pipelines
 from blockstore.client.settings import ClientSettings
+from blockstore.client.wholeblocks import SMALL_BYTES
 from blockstore.datastream import WRITE_PACKET_DATA_BYTES
 from blockstore.errors import (
     NotReadyException,
@@ -140,11 +144,15 @@ class BlockWriter(io.BufferedIOBase):
             StoreError: a block can't be written any more.
         """
         with self._lock:
-            if self.closed or self._output is None:
+            # io's own close flushes: what was discarded or failed must not begin a block then.
+            if self._on_end is None:
                 return
+            if self._error:
+                raise self._error
             with self._noting_errors():
                 self._emit()
-                self._output.wait()
+                if self._output is not None:
+                    self._output.wait()
 
     def hsync(self) -> None:
         """What was written so far is on the disks of every node of the pipeline, and the NameNode
@@ -156,8 +164,8 @@ class BlockWriter(io.BufferedIOBase):
         with self._lock:
             self._must_be_open()
             with self._noting_errors():
+                self._emit()
                 if self._output is not None:
-                    self._emit()
                     self._output.sync()
                     self._namenode.sync(self._file, self._output.block)
                 elif self._last is not None:
@@ -182,7 +190,9 @@ class BlockWriter(io.BufferedIOBase):
                 if self._error:
                     raise self._error
                 with self._noting_errors():
-                    if self._output is not None:
+                    if self._is_small:
+                        self._deliver()
+                    elif self._output is not None or self._filled:
                         self._end_block()
                     self._complete()
             finally:
@@ -237,8 +247,6 @@ class BlockWriter(io.BufferedIOBase):
 
     def _take(self, view: memoryview) -> int:
         """Takes what fits into the packet at hand; sends it when it is full."""
-        if self._output is None:
-            self._begin_block()
         block_left = self._file.block_bytes - self._at - self._filled
         if self._filled == 0 and min(len(view), block_left) >= self._packet_bytes:
             taken = self._packet_bytes
@@ -257,15 +265,38 @@ class BlockWriter(io.BufferedIOBase):
     def _begin_block(self) -> None:
         self._pipelines.previous = self._last
         self._output = BlockOutput(self._pipelines, self._settings, self._excluded)
-        self._at = self._filled = self._sent = 0
 
     def _end_block(self) -> None:
-        assert self._output is not None
         self._emit()
-        self._last = self._output.finish()
+        assert self._output is not None
+        self._end_with(self._output.finish())
+
+    def _end_with(self, block: Block) -> None:
+        self._last = block
         self._blocks_bytes += self._last.length
         self._output = None
         self._at = self._filled = self._sent = 0
+
+    @property
+    def _is_small(self) -> bool:
+        """All of the file is in the buffer, and it is little."""
+        return self._output is None and 0 < self._filled == self.tell() <= SMALL_BYTES
+
+    def _deliver(self) -> None:
+        """Sends the file as a whole; what that doesn't bring goes the way of larger ones."""
+        data = bytes(self._buffer[: self._filled])
+        located = self._pipelines.allocate(self._excluded)
+        block = Block(located.block.id, located.block.generation, len(data))
+        ack = self._pipelines.deliver(block, located.nodes, data)
+        if ack.failed_hop < 0:
+            self._end_with(block)
+            return
+        log.warning("%s didn't reach its nodes as a whole: %s", located.block, ack.reason)
+        hop = min(ack.failed_hop, len(located.nodes) - 1)
+        node, before = located.nodes[hop], located.nodes[hop - 1].node_id if hop else "client"
+        self._excluded[node.node_id] = excluded(node, ack.reason, seen_from=before)
+        self._pipelines.abandon(located.block)
+        self._end_block()
 
     def _emit(self) -> None:
         """Sends the packet at hand; keeps what belongs to an unfinished chunk."""
@@ -280,6 +311,8 @@ class BlockWriter(io.BufferedIOBase):
         self._filled = self._sent = kept
 
     def _send(self, data: memoryview) -> None:
+        if self._output is None:
+            self._begin_block()
         assert self._output is not None
         crcs = checksum.checksums(data, self._settings.chunk_bytes)
         self._output.send(self._at, data, crcs)

@@ -85,7 +85,8 @@ class Bundles:
         onward = datanode_pb2.BundleHeader()
         onward.CopyFrom(header)
         del onward.downstream[0]
-        limit_s = self._limits.ack_s + len(onward.downstream) * self._limits.hop_s
+        patience_s = self._limits.setup_s if bundles.is_light(frames) else self._limits.ack_s
+        limit_s = patience_s + len(onward.downstream) * self._limits.hop_s
         return bundles.send(
             self._dial(following), onward, frames, to=str(following), timeout_s=limit_s
         )

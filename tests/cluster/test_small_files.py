@@ -74,7 +74,12 @@ def test_a_datanode_that_is_gone_costs_no_file(cluster, eventually):
     store.put_many(files(3).items())
     cluster.datanodes[1].kill()
     wanted = files(12, seed=2)
+    alone = {f"/many/alone/{number}": b"%d" % number for number in range(6)}
+    for path, data in alone.items():
+        with store.open(path, "wb", replication=3) as file:
+            file.write(data)
     store.put_many(wanted.items(), replication=3)
+    wanted |= alone
     assert {path: read(store, path) for path in wanted} == wanted
     assert not any(store.stat(path).under_construction for path in wanted)
     cluster.start_datanode(1)

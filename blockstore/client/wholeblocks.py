@@ -1,0 +1,48 @@
+"""Small blocks that go to their nodes whole, in a bundle: one message there and one ack back, where
+a pipeline is a stream, two threads and some acks on every node.
+
+What a bundle didn't bring is abandoned and written through a pipeline, which can recover.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from blockstore import bundles, checksum
+from blockstore.client.settings import ClientSettings
+from blockstore.codec import block_to_wire, nodes_to_wire
+from blockstore.datastream import LAST, Ack, Packet, pack
+from blockstore.model import Block, Node
+from blockstore.peers import Peers
+from blockstore.wire import datanode_pb2
+
+# Beyond it a block has its own pipeline: a stream costs little beside so many bytes.
+SMALL_BYTES: Final = 256 * 1024
+# What each further node may take to say that the one below it is silent.
+_HOP_S: Final = 5.0
+
+
+def send(
+    peers: Peers,
+    settings: ClientSettings,
+    nodes: Sequence[Node],
+    contents: Sequence[tuple[Block, bytes]],
+) -> Ack:
+    """Blocks of the same nodes; durable on all of them when the ack names no hop that failed."""
+    chunk = settings.chunk_bytes
+    header = datanode_pb2.BundleHeader(
+        blocks=[block_to_wire(block) for block, _ in contents],
+        downstream=nodes_to_wire(nodes[1:]),
+        chunk_bytes=chunk,
+    )
+    packets = [
+        pack(Packet(0, 1, LAST, checksum.checksums(data, chunk), data)) for _, data in contents
+    ]
+    patience_s = settings.pipeline_setup_s if bundles.is_light(packets) else settings.pipeline_ack_s
+    first = nodes[0]
+    return bundles.send(
+        peers.dial(first),
+        header,
+        packets,
+        to=str(first),
+        timeout_s=patience_s + _HOP_S * len(nodes),
+    )
