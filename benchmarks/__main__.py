@@ -8,6 +8,7 @@
     namespace   operations on names, one and eight clients; small files
     restart     a NameNode with a million files; bytes per file and block
     listing     what others wait while a directory of a million entries is listed
+    housekeeping  what others wait while a million replicas are reported, or lost
     rereplication  the blocks of a dead DataNode, made anew
     shell       `mapred fs ls /`
     scheduling  tasks that do nothing, small jobs, and the core with a large cluster
@@ -24,6 +25,7 @@ from pathlib import Path
 
 from benchmarks import (
     empty_job,
+    housekeeping,
     listing,
     loops,
     namespace,
@@ -58,7 +60,7 @@ def main() -> None:
         "--count",
         type=int,
         help="how many: operations (namespace 800), files (restart, listing 1,000,000), "
-        "blocks (rereplication 1,000)",
+        "blocks (housekeeping 1,000,000, rereplication 1,000)",
     )
     parser.add_argument(
         "--quick", action="store_true", help="small inputs, one run: does it work at all?"
@@ -83,6 +85,7 @@ def main() -> None:
         "namespace": lambda: namespace.run(runs=runs, count=count or (32 if quick else 800)),
         "restart": lambda: restart.run(runs=runs, files=count or (2_000 if quick else 1_000_000)),
         "listing": lambda: listing.run(entries=count or (2_000 if quick else 1_000_000)),
+        "housekeeping": lambda: housekeeping.run(blocks=count or (2_000 if quick else 1_000_000)),
         "rereplication": lambda: rereplication.run(
             runs=runs, blocks=count or (20 if quick else 1000)
         ),

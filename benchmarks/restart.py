@@ -137,9 +137,8 @@ def weigh(files: int, *, blocks: bool) -> float:
     state = namespace(files, blocks=blocks)
     replicas = BlockMap(state.blocks)
     for node in ("dn-1", "dn-2", "dn-3"):
-        reported = (
-            Replica(Block(block.id, block.generation, block.length), ReplicaState.FINALIZED)
-            for block in state.blocks.values()
-        )
-        replicas.replace(node, reported, allocated_below=state.next_block_id)
+        for block in state.blocks.values():
+            value = Block(block.id, block.generation, block.length)
+            reported = Replica(value, ReplicaState.FINALIZED)
+            replicas.report(node, reported, allocated_below=state.next_block_id)
     return (process.memory_info().rss - before) / files

@@ -8,8 +8,10 @@ from blockstore.runtime import rpc
 from blockstore.runtime.retry import NO_RETRY, RetryPolicy
 from blockstore.wire import namenode_pb2, namenode_pb2_grpc
 
-# A million replicas take some seconds to pack, send and note.
-_FULL_REPORT_TIMEOUT_S = 60.0
+# Of a full report in one message: it holds up others at the NameNode for some 20 ms.
+PIECE_REPLICAS = 4_000
+# A report that fails begins anew, so each of its pieces is worth some patience.
+_PIECE_TIMEOUT_S = 60.0
 # The outcome of a recovery is worth some patience; if it is lost the NameNode orders another.
 _COMMIT_POLICY = RetryPolicy(deadline_s=15.0)
 
@@ -65,14 +67,19 @@ class NameNodeLink:
         return reply
 
     def full_report(self, replicas: list[Replica]) -> None:
-        request = namenode_pb2.FullReportRequest(
-            node_id=self.node.node_id,
-            incarnation=self.incarnation,
-            epoch=self.epoch,
-            replicas=[replica_to_wire(replica) for replica in replicas],
-            number=self._next_report(),
-        )
-        self._call(self._stub.FullReport, request, _FULL_REPORT_TIMEOUT_S)
+        number = self._next_report()
+        for piece, start in enumerate(range(0, max(1, len(replicas)), PIECE_REPLICAS)):
+            end = start + PIECE_REPLICAS
+            request = namenode_pb2.FullReportRequest(
+                node_id=self.node.node_id,
+                incarnation=self.incarnation,
+                epoch=self.epoch,
+                replicas=[replica_to_wire(replica) for replica in replicas[start:end]],
+                number=number,
+                piece=piece,
+                more=end < len(replicas),
+            )
+            self._call(self._stub.FullReport, request, _PIECE_TIMEOUT_S)
 
     def incremental_report(self, replicas: list[Replica]) -> None:
         request = namenode_pb2.IncrementalReportRequest(

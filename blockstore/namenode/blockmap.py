@@ -10,16 +10,18 @@ Kinds of replicas
 Rules
 - A replica of a block that the namespace allocated and dropped is doomed: to be deleted.
   One with an id that was never allocated is left alone: it isn't ours to judge.
+- What is lost is lost at once, however long it takes to take it out (losses.py).
 - A node that is lost and returns may still carry out an old order to delete: its leaving
   replicas don't become good by that.
 - Who held a replica last, and why it's gone, is kept while the block has no good replica.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from blockstore.model import Block, Replica, ReplicaState
+from blockstore.namenode.losses import Loss
 from blockstore.namenode.namespace import StoredBlock
 
 
@@ -97,6 +99,10 @@ class BlockMap:
         self._odd: dict[int, dict[str, Odd]] = {}
         self._of_node: dict[str, set[int]] = {}
         self._gone: dict[int, dict[str, str]] = {}
+        # Of these the tables still have something.
+        self._losses: list[Loss] = []
+        # Blocks whose lost replicas were taken out since `lose_some` was called last.
+        self._lost: list[int] = []
         # Per node that was lost: what it had been told to delete, until its next full report.
         self._told_to: dict[str, dict[int, Odd]] = {}
         # Per node: replicas to delete, of blocks that are no more.
@@ -106,8 +112,13 @@ class BlockMap:
 
     @property
     def reported(self) -> int:
-        """Committed blocks with a good replica."""
+        """Committed blocks with a good replica; too many while there are losses to take out."""
         return len(self._good)
+
+    @property
+    def is_losing(self) -> bool:
+        """Whether `lose_some` has more to do."""
+        return bool(self._losses or self._lost)
 
     @property
     def corrupt(self) -> int:
@@ -116,9 +127,13 @@ class BlockMap:
         )
 
     def good(self, block_id: int) -> tuple[str, ...]:
+        if self._losses:
+            self._lose(block_id)
         return self._good.get(block_id, ())
 
     def odd(self, block_id: int) -> Mapping[str, Odd]:
+        if self._losses:
+            self._lose(block_id)
         return self._odd.get(block_id, {})
 
     def holders(self, block_id: int) -> set[str]:
@@ -127,8 +142,9 @@ class BlockMap:
 
     def last_holders(self, block_id: int) -> dict[str, str]:
         """Node id and reason of replicas that are gone or don't count."""
+        held = self.odd(block_id)
         reasons = dict(self._gone.get(block_id, {}))
-        reasons.update((node_id, odd.reason) for node_id, odd in self.odd(block_id).items())
+        reasons.update((node_id, odd.reason) for node_id, odd in held.items())
         return reasons
 
     def of_node(self, node_id: str) -> set[int]:
@@ -147,6 +163,8 @@ class BlockMap:
             if block_id < allocated_below:
                 self.doomed.setdefault(node_id, {})[block_id] = replica.block
             return
+        if self._losses:
+            self._lose(block_id)
         plain = block_id not in self._odd and node_id not in self._told_to
         if plain and _is_good(stored, replica):
             self._add_good(block_id, node_id)
@@ -165,37 +183,71 @@ class BlockMap:
         unharmed = now.kind in (Kind.GOOD, Kind.OPEN)
         return before.kind is Kind.CORRUPT and unharmed and was == is_now
 
-    def replace(
-        self, node_id: str, replicas: Iterable[Replica], *, allocated_below: int
-    ) -> set[int]:
-        """A full report: what isn't in it is gone. Returns the blocks it touched."""
-        before = set(self.of_node(node_id))
+    def begin_full(self, node_id: str) -> set[int]:
+        """A full report follows: returns the blocks that the node was known to have."""
         self.doomed.pop(node_id, None)
-        seen = set()
-        for replica in replicas:
-            seen.add(replica.block.id)
-            self.report(node_id, replica, allocated_below=allocated_below)
-        for block_id in before - seen:
-            self.remove(block_id, node_id, "is up but doesn't have it any more")
-        self._told_to.pop(node_id, None)
-        return before | seen
+        return set(self.of_node(node_id))
 
-    def lose_node(self, node_id: str, reason: str, *, process_ended: bool) -> list[int]:
-        """The node is dead or another: none of its replicas counts. Returns their blocks.
+    def end_full(self, node_id: str, unseen: set[int]) -> None:
+        """What a full report hadn't got is gone."""
+        self._told_to.pop(node_id, None)
+        self._forget_orders(node_id)
+        have = self.of_node(node_id)
+        unseen &= have
+        have -= unseen
+        self._begin_loss(node_id, unseen, "is up but doesn't have it any more", ended=True)
+
+    def lose_node(self, node_id: str, reason: str, *, process_ended: bool) -> None:
+        """The node is dead or another: none of its replicas counts.
 
         Unless its process is known to have ended, it may come back and still do as it was told.
         """
-        lost = list(self.of_node(node_id))
-        told = {b: odd for b in lost if (odd := self.odd(b).get(node_id)) and odd.is_leaving}
         if process_ended:
             self._told_to.pop(node_id, None)
-        elif told:
-            self._told_to.setdefault(node_id, {}).update(told)
-        for block_id in lost:
-            self.remove(block_id, node_id, reason)
-        self._of_node.pop(node_id, None)
+            self._forget_orders(node_id)
         self.doomed.pop(node_id, None)
+        lost = self._of_node.pop(node_id, set())
+        self._begin_loss(node_id, lost, reason, ended=process_ended)
+
+    # --- losses ---------------------------------------------------------------
+
+    def lose_some(self, most: int) -> list[int]:
+        """Takes out up to `most` lost replicas; returns the blocks whose lost replicas were taken
+        out since the last call."""
+        while self._losses and most > 0:
+            loss = self._losses[0]
+            while loss.blocks and most > 0:
+                self._take_out(loss, loss.blocks.pop())
+                most -= 1
+            if not loss.blocks:
+                self._losses.pop(0)
+        lost, self._lost = self._lost, []
         return lost
+
+    def _begin_loss(self, node_id: str, blocks: set[int], reason: str, *, ended: bool) -> None:
+        if blocks:
+            self._losses.append(Loss(node_id, blocks, reason, ended=ended))
+
+    def _forget_orders(self, node_id: str) -> None:
+        for loss in self._losses:
+            if loss.node_id == node_id:
+                loss.ended = True
+
+    def _lose(self, block_id: int) -> None:
+        """What is lost of one block goes before anybody looks."""
+        for loss in self._losses:
+            if block_id in loss.blocks:
+                loss.blocks.discard(block_id)
+                self._take_out(loss, block_id)
+
+    def _take_out(self, loss: Loss, block_id: int) -> None:
+        self._lost.append(block_id)
+        odd = self._odd.get(block_id, {}).get(loss.node_id)
+        if odd is not None and odd.is_leaving and not loss.ended:
+            self._told_to.setdefault(loss.node_id, {})[block_id] = odd
+        self._take(block_id, loss.node_id)
+        if block_id in self._blocks:
+            self._gone.setdefault(block_id, {})[loss.node_id] = loss.reason
 
     # --- decisions of the NameNode --------------------------------------------
 

@@ -51,13 +51,7 @@ from blockstore.namenode.parts import Parts
 from blockstore.namenode.pipelines import Pipelines
 from blockstore.namenode.reading import Reading
 from blockstore.namenode.ready import Ready
-from blockstore.namenode.replies import (
-    Completion,
-    Listing,
-    Location,
-    PipelineGrant,
-    Registration,
-)
+from blockstore.namenode.replies import Completion, Listing, Location, PipelineGrant, Registration
 from blockstore.namenode.reporting import Reporting
 from blockstore.namenode.state import State
 from blockstore.namenode.trash import Trash
@@ -115,8 +109,12 @@ class NameNode:
         return self._parts.ready(None)
 
     def forget(self) -> Ready[bool]:
-        """A slice of what was removed; whether there is more: call it again, soon."""
+        """A slice of what was removed or lost; whether there is more: call it again, soon."""
         return self._parts.ready(self._parts.forget())
+
+    @property
+    def is_forgetting(self) -> bool:
+        return self._parts.is_forgetting
 
     def take_ready(self) -> Ready[None]:
         """What a call that raised has left to do."""
@@ -349,9 +347,11 @@ class NameNode:
         epoch: int,
         replicas: Sequence[Replica],
         number: int = 0,
+        piece: int = 0,
+        more: bool = False,
         now: float,
     ) -> Ready[None]:
-        self._reporting.full_report(node_id, incarnation, epoch, replicas, number, now)
+        self._reporting.full_report(node_id, incarnation, epoch, replicas, number, piece, more, now)
         return self._parts.ready(None)
 
     def incremental_report(

@@ -12,11 +12,27 @@ from blockstore.model import Node, NodeLoad
 from blockstore.runtime.liveness import Liveness, State
 
 
+class FullReport:
+    """A full report of which some pieces are there."""
+
+    __slots__ = ("next_piece", "number", "replicas", "unseen")
+
+    def __init__(self, number: int, known: set[int]) -> None:
+        self.number = number
+        self.next_piece = 0
+        # How many it has had so far.
+        self.replicas = 0
+        # Blocks that the node was known to have, and that no piece has told of yet.
+        self.unseen = known
+
+
 class DataNode:
     """What the NameNode knows of one DataNode in this epoch."""
 
     __slots__ = (
+        "full_report",
         "incarnation",
+        "last_whole_report",
         "load",
         "load_at",
         "node",
@@ -35,6 +51,10 @@ class DataNode:
         self.load_at = float("-inf")
         # The number of its last report.
         self.reports_taken = 0
+        # The one that is coming in.
+        self.full_report: FullReport | None = None
+        # The number of the last full report that came to its end.
+        self.last_whole_report = 0
         # When the next full report is due, monotonic seconds; None before the first.
         self.report_due_at: float | None = None
         # Open blocks that were given to it.
@@ -48,6 +68,13 @@ class DataNode:
             return False
         self.reports_taken = max(self.reports_taken, number)
         return True
+
+    def is_old(self, number: int, piece: int) -> bool:
+        """Whether this later piece of a full report is a late or repeated one."""
+        report = self.full_report
+        if report is not None and report.number == number:
+            return piece < report.next_piece
+        return number < self.reports_taken or 0 < number == self.last_whole_report
 
     def __repr__(self) -> str:
         return f"<{self.node}#{self.incarnation} writing {self.writing}>"
@@ -89,7 +116,7 @@ class DataNodes:
             self._nodes[node.node_id] = DataNode(node, incarnation)
         else:
             known.node = node
-            known.report_due_at = None
+            known.report_due_at = known.full_report = None
         self._buried.discard(node.node_id)
         self._liveness.heard(node.node_id, now)
         return replaced

@@ -77,6 +77,8 @@ class DataNodeServicer(services.DataNodeProtocolServicer):
                 epoch=request.epoch,
                 replicas=replicas,
                 number=request.number,
+                piece=request.piece,
+                more=request.more,
                 now=self._shell.now,
             )
         )

@@ -21,13 +21,17 @@ class Drain:
     def __init__(self) -> None:
         # Blocks that need it, and their bytes.
         self.blocks: dict[int, int] = {}
+        self.bytes_left = 0
         self.pace = Pace()
         # Its replicas are known: it has reported since this NameNode began.
         self.is_known = False
 
-    @property
-    def bytes_left(self) -> int:
-        return sum(self.blocks.values())
+    def need(self, block_id: int, length: int) -> None:
+        self.bytes_left += length - self.blocks.get(block_id, 0)
+        self.blocks[block_id] = length
+
+    def let_go(self, block_id: int) -> None:
+        self.bytes_left -= self.blocks.pop(block_id, 0)
 
 
 class Draining:
@@ -43,7 +47,8 @@ class Draining:
     def look(self, node_id: str, blocks: Iterable[tuple[int, int]]) -> None:
         """The node has these blocks, and they have to be looked at."""
         drain = self._drains.setdefault(node_id, Drain())
-        drain.blocks.update(blocks)
+        for block_id, length in blocks:
+            drain.need(block_id, length)
         drain.is_known = True
 
     def end(self, node_id: str) -> None:
@@ -57,9 +62,9 @@ class Draining:
             if not is_here and block_id not in drain.blocks:
                 continue
             if self._lets_go(duty, wanted, held, moment):
-                drain.blocks.pop(block_id, None)
+                drain.let_go(block_id)
             elif is_here:
-                drain.blocks[block_id] = length
+                drain.need(block_id, length)
 
     def _lets_go(self, duty: Duty | None, wanted: int, held: ByDuty, moment: Moment) -> bool:
         if duty is Duty.REST:
@@ -69,7 +74,7 @@ class Draining:
 
     def dropped(self, block_id: int) -> None:
         for drain in self._drains.values():
-            drain.blocks.pop(block_id, None)
+            drain.let_go(block_id)
 
     def note(self, now: float) -> None:
         """For the pace of every node; call it with the ticks."""

@@ -69,9 +69,15 @@ class Parts:
         self._entries.append(entry)
 
     def forget(self) -> bool:
-        """A slice of what was removed; whether there is more."""
+        """A slice of what was removed or lost; whether there is more."""
         self._drop(self.state.forget())
-        return self.state.is_forgetting
+        for block_id in self.blocks.lose_some(self.config.forget_slice):
+            self.replication.touch(block_id)
+        return self.is_forgetting
+
+    @property
+    def is_forgetting(self) -> bool:
+        return self.state.is_forgetting or self.blocks.is_losing
 
     def _drop(self, blocks: Sequence[StoredBlock]) -> None:
         for block in blocks:

@@ -5,6 +5,9 @@ Rules
   dead, registers again and then sends a full report.
 - What a full report doesn't have is gone; what incremental reports say is added to it. A report
   that was overtaken by a later one is ignored.
+- A full report comes in pieces, so that others are answered between them. One that is broken off
+  (its node registers again, or is given up) counts as far as it came; what it hadn't told of by
+  then isn't gone.
 - A full report is asked for again from time to time: whatever went wrong with the others, the
   truth comes out.
 """
@@ -14,7 +17,7 @@ from collections.abc import Sequence
 
 from blockstore.errors import ConfigException, InvalidRequestException, StaleEpochException
 from blockstore.model import CopyFailure, Node, NodeLoad, Replica, ReplicaState, SendReport
-from blockstore.namenode.datanodes import DataNode
+from blockstore.namenode.datanodes import DataNode, FullReport
 from blockstore.namenode.entries import NodeEntered
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.replication import deletions
@@ -81,22 +84,50 @@ class Reporting:
         epoch: int,
         replicas: Sequence[Replica],
         number: int,
+        piece: int,
+        more: bool,
         now: float,
     ) -> None:
         node = self._registered(node_id, incarnation, epoch)
         self._parts.nodes.heard(node_id, now)
-        if not node.takes(number):
+        report = self._full_report(node, number, piece)
+        if report is None:
             return
-        touched = self._parts.blocks.replace(
-            node_id, replicas, allocated_below=self._parts.state.next_block_id
-        )
+        report.next_piece += 1
+        report.replicas += len(replicas)
+        for replica in replicas:
+            report.unseen.discard(replica.block.id)
+            self._take(node_id, replica)
+        if not more:
+            self._end_full(node, report, now)
+        self.work(now, WORK_PER_REPORT)
+
+    def _full_report(self, node: DataNode, number: int, piece: int) -> FullReport | None:
+        """The report that this is the next piece of; None when it's a late or repeated one."""
+        if piece == 0:
+            if not node.takes(number):
+                return None
+            known = self._parts.blocks.begin_full(node.node.node_id)
+            node.full_report = FullReport(number, known)
+        elif node.is_old(number, piece):
+            return None
+        report = node.full_report
+        if report is None or (report.number, report.next_piece) != (number, piece):
+            raise StaleEpochException(
+                f"piece {piece} of report {number} of {node.node} follows none that is known here: "
+                "send the report from its beginning"
+            )
+        return report
+
+    def _end_full(self, node: DataNode, report: FullReport, now: float) -> None:
+        node_id = node.node.node_id
+        node.full_report, node.last_whole_report = None, report.number
         node.report_due_at = now + self._parts.config.full_report_interval_s
-        log.info("%s reported %d replicas", node.node, len(replicas))
-        for block_id in touched:
-            self._touched(block_id, node_id)
+        self._parts.blocks.end_full(node_id, report.unseen)
+        self._parts.forget()
+        log.info("%s reported %d replicas", node.node, report.replicas)
         if self._parts.state.roster.duty(node_id) is not Duty.SERVE:
             self.look_at_drain(node_id)
-        self.work(now, WORK_PER_REPORT)
 
     def incremental_report(
         self,
@@ -111,13 +142,15 @@ class Reporting:
         if not node.takes(number):
             return
         for replica in replicas:
-            self._parts.blocks.report(
-                node_id, replica, allocated_below=self._parts.state.next_block_id
-            )
             if replica.state is ReplicaState.CORRUPT:
                 log.warning("%s says its replica of %s is corrupt", node_id, replica.block)
-            self._touched(replica.block.id, node_id)
+            self._take(node_id, replica)
         self.work(now, WORK_PER_REPORT)
+
+    def _take(self, node_id: str, replica: Replica) -> None:
+        below = self._parts.state.next_block_id
+        self._parts.blocks.report(node_id, replica, allocated_below=below)
+        self._touched(replica.block.id, node_id)
 
     def bad_replica(self, block_id: int, node_id: str, reason: str, now: float) -> None:
         """A reader's word; its own node is asked to look, by the replacement that follows."""
@@ -173,13 +206,17 @@ class Reporting:
 
     def _lose_replicas(self, node_id: str, reason: str, *, process_ended: bool) -> None:
         parts = self._parts
+        node = parts.nodes.get(node_id)
+        if node is not None:
+            node.full_report = None
         parts.replication.lost_node(node_id)
-        for block_id in parts.blocks.lose_node(node_id, reason, process_ended=process_ended):
-            parts.replication.touch(block_id)
+        parts.blocks.lose_node(node_id, reason, process_ended=process_ended)
+        # The first slice; the shell has the others done.
+        parts.forget()
 
     def work(self, now: float, most: int) -> None:
         """Safe mode's end, copies and deletions, as far as they are due."""
-        if self._parts.safe_mode.progress():
+        if not self._parts.blocks.is_losing and self._parts.safe_mode.progress():
             log.info("safe mode is over: %s", self._parts.safe_mode.status().reason)
         if self._parts.safe_mode.keeps_replicas:
             return

@@ -103,7 +103,7 @@ class Shell:
         self.commit.append(ready.entries)
         if ready.orders or ready.progressed:
             self.commit.then(lambda: self._release(ready))
-        if self.core.state.is_forgetting and not self._forgetting:
+        if self.core.is_forgetting and not self._forgetting:
             self._forgetting = True
             asyncio.get_running_loop().call_soon(self._forget)
 

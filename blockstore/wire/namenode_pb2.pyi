@@ -2081,6 +2081,8 @@ class FullReportRequest(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     REPLICAS_FIELD_NUMBER: _builtins.int
     NUMBER_FIELD_NUMBER: _builtins.int
+    PIECE_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
     node_id: _builtins.str
     incarnation: _builtins.int
     epoch: _builtins.int
@@ -2089,6 +2091,12 @@ class FullReportRequest(_message.Message):
     is not above the last one taken is an old one that was delayed, or a repeat: it is ignored.
     0: not counted.
     """
+    piece: _builtins.int
+    """A report comes in pieces of one number, one after the other, from 0. A piece that doesn't follow
+    the last one that was taken is refused with StaleEpoch: the report begins anew.
+    """
+    more: _builtins.bool
+    """Further pieces follow. What a report hasn't told of by its last piece is gone."""
     @_builtins.property
     def replicas(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReplicaReport]: ...
     def __init__(
@@ -2099,10 +2107,12 @@ class FullReportRequest(_message.Message):
         epoch: _builtins.int = ...,
         replicas: _abc.Iterable[Global___ReplicaReport] | None = ...,
         number: _builtins.int = ...,
+        piece: _builtins.int = ...,
+        more: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "incarnation", b"incarnation", "node_id", b"node_id", "number", b"number", "replicas", b"replicas"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "incarnation", b"incarnation", "more", b"more", "node_id", b"node_id", "number", b"number", "piece", b"piece", "replicas", b"replicas"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -30,6 +30,7 @@ MET = [
     "power lost in a disk operation",
     "namenode lost power in a disk operation",
     "journal entries lost unsynced",
+    "piece of a full report",
     "checkpoint",
     "block copied by order",
     "bit flipped",
@@ -69,6 +70,7 @@ FOUND = {
     31398: "a Complete of before an append, that came late",
     103813: "a node that was left out of a pipeline had its say in the block's recovery",
     105647: "a cut asked only the nodes that it began with, and theirs was rotten",
+    202412: "a file was cut while it was read: the checker's own mistake",
     108244: "a rebuilt pipeline was written down without a node that had not registered yet",
 }
 

@@ -121,6 +121,8 @@ class NameNodeHost(Host):
         while True:
             await self.world.sleep(self.config.tick_interval_s)
             await self._finish(core.tick(now=self.world.now, wall=self.world.wall_s))
+            if core.is_forgetting:
+                await self._finish(core.forget())
             if self._rng.random() < 0.01:
                 self._checkpoint()
             if self._marks.random() < 0.2:
@@ -278,7 +280,8 @@ class NameNodeHost(Host):
         return HeartbeatReply(epoch, orders=orders)
 
     async def serve_full_report(self, *report: Any) -> None:
-        await self._report("full_report", *report)
+        *report, piece, more = report
+        await self._report("full_report", *report, piece=piece, more=more)
 
     async def serve_incremental_report(self, *report: Any) -> None:
         await self._report("incremental_report", *report)
@@ -291,6 +294,7 @@ class NameNodeHost(Host):
         epoch: int,
         replicas: tuple[Replica, ...],
         number: int,
+        **named: Any,
     ) -> None:
         await self._call(
             method,
@@ -300,6 +304,7 @@ class NameNodeHost(Host):
             replicas=replicas,
             number=number,
             now=self.world.now,
+            **named,
         )
 
     async def serve_commit_recovery(

@@ -41,6 +41,9 @@ class StoreScenario:
         self.network = Network(world, self.refusals)
         self.ledger = Ledger()
         config = replace(CONFIG, order_timeout_s=rng.choice([2.5, 8.0]))
+        if world.seed % 5 < 2:
+            # What was lost or removed goes slowly, between other things.
+            config = replace(config, forget_slice=1 + world.seed // 5 % 3)
         self.namenode = namenode_type(world, self.network, config, make_core)
         count = rng.choice(self.datanode_counts)
         racks = rng.choice([1, 2])
