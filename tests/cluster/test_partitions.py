@@ -48,15 +48,16 @@ def states(cluster, store):
     return {cluster.number_of(n.node.address): n.state for n in store.report().nodes}
 
 
+@pytest.mark.parametrize("lost", ["both", "replies"])
 def test_a_datanode_that_cant_reach_the_namenode_is_replaced_and_taken_back(
-    cluster, wire, eventually
+    cluster, wire, eventually, lost
 ):
     start_behind(cluster, 0, wire.address)
     cluster.start_datanode(1)
     cluster.start_datanode(2)
     store = cluster.client()
     put(store, "/file", DATA, replication=2)
-    wire.cut()
+    wire.cut(forth=lost != "replies")
     eventually(lambda: states(cluster, store)[0] == "dead", "the lost node's death")
     eventually(lambda: store.fsck("/file").state == "healthy", "copies of what it had")
     assert get(store, "/file") == DATA
@@ -66,7 +67,7 @@ def test_a_datanode_that_cant_reach_the_namenode_is_replaced_and_taken_back(
     assert get(store, "/file") == get(store, "/meanwhile") == DATA
 
 
-@pytest.mark.parametrize("lost", ["both", "replies"])
+@pytest.mark.parametrize("lost", ["both", "requests", "replies"])
 def test_a_client_that_lost_the_namenode_goes_on_and_does_nothing_twice(cluster, wire, lost):
     for number in range(2):
         cluster.start_datanode(number)
@@ -74,12 +75,12 @@ def test_a_client_that_lost_the_namenode_goes_on_and_does_nothing_twice(cluster,
         store.mkdir("/from")
         with store.open("/file", "wb", replication=2) as file:
             file.write(DATA[:1_500_000])
-            wire.cut(forth=lost != "replies")
+            wire.cut(forth=lost != "replies", back=lost != "requests")
             healing = threading.Timer(1.5, wire.heal)
             healing.start()
             file.write(DATA[1_500_000:])
         healing.join()
-        wire.cut(forth=lost != "replies")
+        wire.cut(forth=lost != "replies", back=lost != "requests")
         healing = threading.Timer(1.0, wire.heal)
         healing.start()
         store.rename("/from", "/to")

@@ -39,11 +39,12 @@ def get(store, path):
         return file.read()
 
 
+@pytest.mark.parametrize("deaf", [False, True], ids=["both ways", "acknowledgements alone"])
 @pytest.mark.parametrize(
     ("hop", "patience_s"), [(0, 1.0), (1, 20.0)], ids=["client-datanode", "datanode-datanode"]
 )
 def test_a_node_that_cant_be_reached_is_left_out_until_it_can(
-    cluster, wires, eventually, hop, patience_s
+    cluster, wires, eventually, hop, patience_s, deaf
 ):
     store = cluster.client(short_circuit=False, pipeline_ack_s=patience_s)
     with store.open("/before", "wb", replication=2) as file:
@@ -54,7 +55,7 @@ def test_a_node_that_cant_be_reached_is_left_out_until_it_can(
         nodes = file._output._located.nodes
         lost, before = nodes[hop], nodes[hop - 1].node_id if hop else "client"
 
-        wires[lost.address].cut()
+        wires[lost.address].cut(forth=not deaf)
         file.write(DATA[CUT_AT:])
         file.hflush()
 

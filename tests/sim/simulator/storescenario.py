@@ -117,6 +117,8 @@ class StoreScenario:
             return f"safe mode: {core.safe_mode().reply}"
         if core.state.open_files:
             return f"open files: {core.state.open_files}"
+        if core.is_forgetting:
+            return "what was removed or lost is still being forgotten"
         return self._blocks_unwell(core)
 
     def _blocks_unwell(self, core: NameNode) -> str:
