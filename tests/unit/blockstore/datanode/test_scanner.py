@@ -117,3 +117,27 @@ def test_a_scanner_that_is_off_has_no_threads():
     before = threading.active_count()
     off.start()
     assert threading.active_count() == before
+
+
+class Waits:
+    """Whoever waits lets a lot of time pass at once."""
+
+    def __init__(self, clock):
+        self.clock = clock
+
+    def is_set(self):
+        return False
+
+    def wait(self, seconds):
+        self.clock.advance(1000 * seconds)
+
+
+@pytest.mark.parametrize("jump_s", [3600.0, -3600.0], ids=["forth", "back"])
+def test_a_jump_of_the_wall_clock_moves_the_next_pass_by_no_more_than_the_jump(jump_s):
+    node = Node()
+    node.scan.go_on()
+    node.clock.jump_wall(jump_s)
+    began = node.clock.monotonic()
+    node.scan._stop = Waits(node.clock)
+    node.scan._rest()
+    assert abs(node.clock.monotonic() - began - WEEK_S) <= 3600.0 + 1000.0

@@ -1,11 +1,17 @@
 """The wall clock jumps by an hour, as NTP or an administrator has it: nobody dies of it."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+import blockstore
 from blockstore.runtime.clock import FakeClock
 from blockstore.runtime.liveness import State
 
 HOUR_S = 3600.0
+# The clock itself; and proofs of the secret, which are of their time.
+WITH_WALL_CLOCK = {"clock.py", "secret.py"}
 
 
 @pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S], ids=["forth", "back"])
@@ -30,3 +36,15 @@ def test_only_the_wall_clock_jumps():
     clock = FakeClock()
     clock.jump_wall(HOUR_S)
     assert (clock.monotonic(), clock.wall()) == (0.0, 1_700_000_000.0 + HOUR_S)
+
+
+def test_clients_and_what_they_wait_for_know_no_wall_clock():
+    folders = [Path(blockstore.__file__).parent / name for name in ("client", "runtime")]
+    sources = [path for folder in folders for path in folder.glob("*.py")]
+    assert len(sources) > 20
+    looking = {
+        path.name
+        for path in sources
+        if re.search(r"\.wall\(\)|time\.time\(|datetime\.now", path.read_text())
+    }
+    assert looking <= WITH_WALL_CLOCK
