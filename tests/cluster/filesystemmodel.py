@@ -32,6 +32,8 @@ class File:
     shown: int = 0
     # What was set; None: what it is otherwise is not foretold.
     mode: int | None = None
+    owner: str | None = None
+    group: str | None = None
     modified_at_s: float | None = None
 
 
@@ -39,6 +41,8 @@ class File:
 class Directory:
     entries: dict[str, "Node"] = field(default_factory=dict)
     mode: int | None = None
+    owner: str | None = None
+    group: str | None = None
     modified_at_s: float | None = None
 
 
@@ -105,6 +109,18 @@ class FileSystemModel:
         directories = sum(isinstance(node, Directory) for node in nodes)
         return directories, len(nodes) - directories
 
+    def bytes_of(self, path: str) -> tuple[int, int] | None:
+        """Of all files there, and times their replication; None while one of them is written."""
+        nodes = [self.find(path), *(node for _, node in self.walk(path))]
+        files = [node for node in nodes if isinstance(node, File)]
+        if any(file.open for file in files):
+            return None
+        sizes = [(len(file.data), len(file.data) * file.replication) for file in files]
+        return sum(size for size, _ in sizes), sum(size for _, size in sizes)
+
+    def open_files(self) -> list[str]:
+        return [path for path, node in self.walk() if isinstance(node, File) and node.open]
+
     def parent_of(self, path: str, *, make: bool) -> Directory:
         """Raises Refused: a file is in the way, or nothing is there and may not be made."""
         node = self.root
@@ -146,6 +162,11 @@ class FileSystemModel:
         file = File(replication=replication, open=True)
         self._put(path, file, make=True)
         return file
+
+    def put(self, path: str, data: bytes, overwrite: bool) -> None:
+        """Whole, at once."""
+        file = self.create(path, overwrite, 1)
+        file.data, file.open = data, False
 
     def append(self, path: str) -> File:
         file = self.closed(path)
@@ -231,8 +252,15 @@ class FileSystemModel:
     def chmod(self, path: str, mode: int) -> None:
         self.get(path).mode = mode
 
+    def chown(self, path: str, owner: str, group: str) -> None:
+        node = self.get(path)
+        node.owner, node.group = owner or node.owner, group or node.group
+
     def set_times(self, path: str, modified_at_s: float) -> None:
         self.get(path).modified_at_s = modified_at_s
+
+    def expunge(self) -> None:
+        self.trash.entries.clear()
 
     def holds(self, file: File) -> bool:
         """Whether the file still has a name, be it in the trash."""

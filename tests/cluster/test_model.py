@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from blockstore import BlockStore
+from blockstore import BlockStore, checksum
 from blockstore.errors import StoreError
 from blockstore.model import FileStatus
 from tests.cluster.daemons import StoreCluster
@@ -92,6 +92,17 @@ class StoreAndModel(RuleBasedStateMachine):
     def chmod(self, path, mode):
         self.both("chmod", lambda: self.model.chmod(path, mode), self.at(path), mode)
 
+    @rule(path=PATHS, owner=st.sampled_from(["", "ana", "ben"]), group=st.sampled_from(["", "g"]))
+    def chown(self, path, owner, group):
+        self.both(
+            "chown", lambda: self.model.chown(path, owner, group), self.at(path), owner, group
+        )
+
+    @rule()
+    def expunge(self):
+        self.store.expunge(immediate=True)
+        self.model.expunge()
+
     @rule(path=PATHS, at_s=st.sampled_from([0.0, 1e9, 2e9 + 0.25]))
     def set_times(self, path, at_s):
         self.both("set_times", lambda: self.model.set_times(path, at_s), self.at(path), at_s)
@@ -120,6 +131,18 @@ class StoreAndModel(RuleBasedStateMachine):
         )
         if opened:
             self.handles.append(opened)
+
+    @rule(path=PATHS, size=SIZES, overwrite=st.booleans())
+    def put_many(self, path, size, overwrite):
+        data = os.urandom(size)
+        self.both(
+            "put_many",
+            lambda: self.model.put(path, data, overwrite),
+            [(self.at(path), data)],
+            replication=1,
+            block_bytes=BLOCK,
+            overwrite=overwrite,
+        )
 
     @precondition(lambda self: len(self.handles) < OPEN_MAX)
     @rule(path=PATHS)
@@ -175,6 +198,34 @@ class StoreAndModel(RuleBasedStateMachine):
         known.open, known.modified_at_s = False, None
 
     @rule(path=PATHS)
+    def recover_lease(self, path):
+        known = self.model.find(path)
+        answered = self.both("recover_lease", lambda: self.model.file(path), self.at(path))
+        if answered and known.open:
+            (writer,) = [file for file, written in self.handles if written is known]
+            self.handles.remove((writer, known))
+            with self.store.open(self.at(path)) as file:
+                data = file.read()
+            self._check_bytes(data, known)
+            known.data, known.open, known.modified_at_s = data, False, None
+            with pytest.raises(StoreError):
+                writer.close()
+            writer.discard()
+
+    @rule()
+    def leases(self):
+        found = [lease.path.removeprefix(self.top) for lease in self.store.leases(self.top)]
+        assert sorted(found) == sorted(self.model.open_files())
+
+    @rule(path=PATHS)
+    def checksum(self, path):
+        answers = self.both("checksum", lambda: self.model.file(path), self.at(path))
+        if answers:
+            found, known = answers
+            self._check_bytes(known.data[: found.length], known)
+            assert found.crc == checksum.crc32c(known.data[: found.length])
+
+    @rule(path=PATHS)
     def read(self, path):
         opened = self.both("open", lambda: self.model.file(path), self.at(path))
         if opened:
@@ -213,6 +264,8 @@ class StoreAndModel(RuleBasedStateMachine):
         answers = self.both("summary", lambda: self.model.summary(path), self.at(path))
         if answers:
             assert (answers[0].directories, answers[0].files) == answers[1]
+            sizes = self.model.bytes_of(path)
+            assert sizes in (None, (answers[0].bytes, answers[0].replicated_bytes))
 
     @invariant()
     def the_trees_are_the_same(self):
@@ -231,6 +284,8 @@ class StoreAndModel(RuleBasedStateMachine):
     @staticmethod
     def _check_status(status: FileStatus, node):
         assert node.mode in (None, status.permission.mode)
+        assert node.owner in (None, status.permission.owner)
+        assert node.group in (None, status.permission.group)
         assert node.modified_at_s in (None, status.modified_at_s)
         if isinstance(node, Directory):
             assert (status.is_directory, status.children) == (True, len(node.entries))
