@@ -10,12 +10,13 @@ from simulator.runs import run_seed
 
 pytestmark = pytest.mark.sim
 
-SEEDS = 12
+# Among them two in which a decommission comes to its end before the node is wanted back.
+SEEDS = range(10, 22)
 
 
 def test_duties_end_and_nothing_is_short_for_ever_whoever_leaves_rests_or_stops() -> None:
     figures: Counter[str] = Counter()
-    for seed in range(SEEDS):
+    for seed in SEEDS:
         try:
             figures.update(run_seed(seed, kind="operations").figures)
         except Exception as error:
