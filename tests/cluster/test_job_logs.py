@@ -56,9 +56,10 @@ def test_logs_outlive_the_tracker_and_a_killed_attempt_is_made_again(mapreduce_c
     user = User(tmp_path, MAPRED_JOBTRACKER=cluster.jobtracker_address)
     job_id = submitted(cluster, tmp_path, "first wait")
 
-    def said():
+    def said(*, kept_alone=False):
         with ClusterEngine(cluster.jobtracker_address) as engine:
-            found = logs_of(job_id, engine.trackers(), engine.namenode())
+            trackers = () if kept_alone else engine.trackers()
+            found = logs_of(job_id, trackers, engine.namenode())
         return {str(attempt)[-10:]: one.texts for attempt, one in found.logs.items()}
 
     def state():
@@ -67,7 +68,10 @@ def test_logs_outlive_the_tracker_and_a_killed_attempt_is_made_again(mapreduce_c
 
     # The first one is kept while the job runs; the second is read where it runs.
     wait_for(lambda: [*cluster.client().list(LOGS_DIRECTORY)])
-    talks = wait_for(lambda: two if len(two := said()) == 2 else None)
+    # Its own logging is the last that an attempt says.
+    talks = wait_for(
+        lambda: two if len(two := said()) == 2 and two["m_000000_0"].get("log") else None
+    )
     assert talks["m_000000_0"]["stdout"] == "said first\n"
     assert talks["m_000000_0"]["stderr"] == "by a child\n"
     assert "INFO mine: logged first" in talks["m_000000_0"]["log"]
@@ -80,6 +84,8 @@ def test_logs_outlive_the_tracker_and_a_killed_attempt_is_made_again(mapreduce_c
     (tmp_path / "go").touch()
     wait_for(lambda: state() is JobState.SUCCEEDED)
 
+    # What was said in the last seconds is kept a moment later.
+    wait_for(lambda: len(said(kept_alone=True)) == 3)
     cluster.tasktrackers[0].kill()
     out, _ = user.mapred("job", "logs", job_id, "--json")
     kept = {one.pop("attempt")[-10:]: one for one in map(json.loads, out.splitlines())}
