@@ -2,40 +2,56 @@
 
 Where the limit is Python itself, or the library under it (profiles on 2 cores, processor time)
 
-- A call of the NameNode: an empty `grpc.aio` call is 0.5 ms of the server and 0.35 of the client,
-  a `stat` 0.05 more, a change 0.3 more (an fsync, the journal, the core: a third each). What the
-  NameNode itself does for a mkdir is 0.05 ms, as batches show: 15,000 a second. HDFS's 4,000 to
-  9,000 single calls a second would take another RPC layer (raw asyncio does 30,000 echoes).
-  A stream of requests per client instead of calls would halve gRPC's part (measured: 0.25 ms).
-- `create` + `close` of an empty file is two calls, and each is its own fsync: with one client a
-  quarter of the echo is what two calls and two syncs leave.
+- A call of the NameNode: an empty `grpc.aio` call is 0.5 ms of the server and 0.35 of the client.
+  So a client that asks more than a little does it in streams: 0.2 to 0.3 ms for both, of which
+  two thirds are gRPC's Python and its changes of thread; a change costs 0.3 more (an fsync, the
+  journal, the core: a third each). What the NameNode itself does for a mkdir is 0.05 ms, as
+  batches show: 15,000 a second. HDFS's 9,700 single stats a second would take another RPC layer
+  (an echo over a bare socket costs 0.02 to 0.03 ms on each side), with deadlines, secret and TLS
+  of its own.
+- `create` + `close` of an empty file is two requests, and each is its own fsync. `touch`, and
+  empty files of `put_many`, are one; `open` can't be: who opens with "xb" must know that the name
+  is his.
+- Batches: 0.06 to 0.10 ms of the server for a change, in coroutines, the core and the coding of
+  entries; ten times the echo would be 0.04.
 - 1 KB files: a replica is two files, two fsyncs, two renames. Together with others 0.3 ms in the
-  kernel and 0.3 in Python; alone 20 times that, most of it waiting for commits of the file system.
+  kernel and 0.3 in Python; alone 20 times that, most of it waiting for commits of the file
+  system.
 - Put and get through the wire: gRPC takes 0.3 to 0.5 s to send and 0.5 to 0.9 to receive a GiB
   (its Python binding copies what comes at least twice, with the interpreter's lock held), the
   checksum 0.05 for each who verifies, the page cache 0.4. Tried, and lost in the noise: HTTP/2
-  frames of 1 to 16 MiB, more bytes read ahead per stream, gRPC's throughput mode, larger reads from
-  the socket, a thread of its own for storing. Packets of 64 and 256 KiB take more of the processor.
-  A put into memory that had both cores for itself took half of the sum of all processor time (1.1 s
-  a GiB of 2.1); beside other work it takes nearly the whole sum. Starting writeback every 8 MiB
-  took it from 3.0 s to 2.3. Between two blocks a sender waits 30 to 50 ms (drain, fsync, rename,
-  the next pipeline); to save that, the NameNode would have to give the next block before the last
-  one is finished. A newer grpcio has an experiment that copies once: to be measured when it is out.
+  frames of 1 to 16 MiB, more bytes read ahead per stream, gRPC's throughput mode, larger reads
+  from the socket, a thread of its own for storing. Packets of 64 and 256 KiB take more of the
+  processor. A put into memory that had both cores for itself took half of the sum of all
+  processor time (1.1 s a GiB of 2.1); beside other work it takes nearly the whole sum. Starting
+  writeback every 8 MiB took it from 3.0 s to 2.3. Between two blocks a sender waits 30 to 50 ms
+  (drain, fsync, rename, the next pipeline); to save that, the NameNode would have to give the
+  next block before the last one is finished. A newer grpcio has an experiment that copies once:
+  to be measured when it is out.
 - Put, replication 3: every byte is received, verified and written three times and sent three
-  times, all on the same two cores: 8 to 9 s of processor time a GiB in the run of results/store.md.
-  To keep up with three `cp` takes another transport for the bytes (a plain socket moves 2.4 to
-  3.1 GB/s), or the three machines that it is made for.
+  times, all on the same two cores: 8 to 9 s of processor time a GiB in the run of
+  results/store.md. To keep up with three `cp` takes another transport for the bytes (a plain
+  socket moves 2.4 to 3.1 GB/s), or the three machines that it is made for.
 - Get, co-located: 0.15 s of the processor a GiB, 0.05 of them the checksum; before, bytes were
   allocated anew and copied three times: 0.20. `cat` does not verify. What is left is to verify on
   the other core; not tried.
-- Pread through the wire: a unary call between two threaded processes that answers 64 KiB and does
-  nothing else takes 0.45 ms, 0.65 beside other work; the DataNode's own part is 0.03. The same
-  answers on a stream that stays open take 0.33 and 0.44. That is what would reach the floor; it
-  holds a thread of the DataNode for every reader that may come back, so it needs a limit and an
-  end of its own.
+- Pread through the wire: a unary call that answers 64 KiB and does nothing else takes 0.45 ms
+  between two threaded processes, the same answer on a stream that stays open 0.33. So who asks
+  again keeps one; the DataNode's own part is 0.03.
+- Put, replication 3, by `perf`: 57 % in the kernel (page cache 13, changes of thread 7, what TCP
+  copies 6), memory copied by gRPC 14, Python 6.5, CRC 3.5. To check at the last node only would
+  save 2.
+- Word count by blocks: 2.4 s of the processor over two cores and half a second of the job itself.
+  No single call dominates: search of separators, gathering, hashing and looking up are some ns a
+  word each, as numpy does them one after the other; a compiled loop would do them at once.
+- Sums of Parquet: by ints a third is the table's growth, then sorting what is spilled and
+  reading; by strings it's the sort of half a million keys of a map, again and again. Map outputs
+  that may stay unsorted where reduces hash would save both.
+- Rounds of k-means: 16 tasks a round cost as much again as the arithmetic (94 ms of 192). Larger
+  splits would be faster, but the split decides the order of additions and so a model's last bits.
 - `mapred fs ls`: Python 15 ms, click 35, gRPC with asyncio and protobuf 75, ours some 50; the
   largest piece of it is the making of the dataclasses in `blockstore/model.py`. 0.15 s for all
   leaves 25 ms for ours.
-- A restart reads 120,000 inodes with their blocks a second; half is making the objects. A columnar
-  image would save the other half.
+- A restart reads 120,000 inodes with their blocks a second; half is making the objects. A
+  columnar image would save the other half.
 """
