@@ -22,7 +22,7 @@ from mapred.submit import plan
 JOB: Final = '''
 import os
 import time
-from mapred import Job, Mapper, Reducer
+from mapred import Job, Mapper, Param, Reducer
 
 SLOWER = float(os.environ.get("BENCHMARK_SLOWER", "1"))
 
@@ -41,7 +41,7 @@ class Sleepers(Job):
     """Maps sleep as long as their lines say, reduces as long as reduce_s says."""
     mapper, reducer = Sleeps, Ends
     combine_files = False
-    reduce_s: float = 0.0
+    reduce_s: float = Param(0.0, help="seconds that a reduce sleeps")
 '''
 TRACKERS: Final = 3
 # A tracker that is silent for this long is dead, here.
