@@ -23,7 +23,11 @@ _EMPTY: Final = np.uint64(0x9E6C63D0762C4A00)
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX: Final = np.uint64(0xD6E8FEB86659FD93)
 _WORD_BITS: Final = 64
-_BITS_MIN: Final = 17
+# A table begins with so many places, but takes up a small share of what it may: keys of other
+# lengths have tables of their own beside it.
+_FIRST_BITS_MAX: Final = 17
+_FIRST_BITS_MIN: Final = 8
+_FIRST_SHARE: Final = 16
 # What a piece's vectors and the beginning of a table take up should fit into a cache.
 _PIECE_ROWS_MAX: Final = 32_768
 # A table that is half full at most has short ways; keys that don't find theirs are made for it.
@@ -44,7 +48,9 @@ class KeyTable:
         self._start = start
         self._kind = kind
         self._several = words if words > 1 else 0
-        self._make(_BITS_MIN)
+        place_bytes = _WORD_BITS // 8 * (2 + self._several)
+        bits = (bytes_max // _FIRST_SHARE // place_bytes).bit_length() - 1
+        self._make(max(_FIRST_BITS_MIN, min(bits, _FIRST_BITS_MAX)))
 
     def _make(self, bits: int) -> None:
         # There are no more than that.

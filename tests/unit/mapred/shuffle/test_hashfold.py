@@ -80,6 +80,14 @@ def test_a_full_table_says_so_and_loses_nothing():
     assert not table.full
 
 
+@pytest.mark.parametrize("bytes_max", [1 << 20, 1 << 25])
+def test_keys_of_all_lengths_fit_into_one_budget_together(bytes_max):
+    table = HashFold(STR, INT, Fold.SUM, bytes_max)
+    assert table.add(rows_of(["x" * length for length in range(65)], [1] * 65)) is None
+    assert table.keys == 65
+    assert not table.full
+
+
 def test_zeros_keep_their_signs_in_sums():
     table = HashFold(STR, rows_of(["a"], [-0.0]).values, Fold.SUM, PLENTY)
     table.add(rows_of(["a", "a", "b", "b"], [-0.0, -0.0, 0.0, -0.0]))
