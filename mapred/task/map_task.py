@@ -171,7 +171,8 @@ class MapTask:
         if constant is None or not -(1 << 63) <= constant < 1 << 63:
             return None
         fold = fold_of(self._job.combiner) if self._job.combiner else None
-        return WordsWith(constant, self._ctx, summed=fold is Fold.SUM)
+        tables_bytes = Budget.of(self._task.spec.memory_bytes).combine_bytes
+        return WordsWith(constant, self._ctx, summed=fold is Fold.SUM, tables_bytes=tables_bytes)
 
     def _map_columns(self, mapper: BatchMapper | BlockMapper, sink: _Sink) -> None:
         reader = ColumnReader(mapper, self._split, self._moved)

@@ -14,6 +14,7 @@ from mapred.columnar import BlockMapper
 from mapred.task.context import TaskContext
 from mapred.task.counting import TASK_GROUP
 from mapred.text import word_counts, words
+from mapred.text.words import TABLES_BYTES_MAX
 
 # A split has fewer words than 2^43.
 _SUMMED_MAX: Final = 1 << 20
@@ -24,17 +25,21 @@ class WordsWith(BlockMapper):
 
     block_bytes = 256 * 1024
 
-    def __init__(self, constant: int, context: TaskContext, *, summed: bool) -> None:
+    def __init__(
+        self, constant: int, context: TaskContext, *, summed: bool, tables_bytes: int
+    ) -> None:
         self.ctx = context
         self._constant = pa.scalar(constant, pa.int64())
         # Else a sum might leave 64 bits, and Python must see all numbers.
         self._summed = summed and abs(constant) <= _SUMMED_MAX
+        self._tables_bytes = min(tables_bytes, TABLES_BYTES_MAX)
 
     def map_blocks(self, blocks: Iterator[bytes]) -> Iterator[tuple[Any, Any]]:
         if not self._summed:
             yield from super().map_blocks(blocks) or ()
             return
-        for found, counts in word_counts(self._checked(block) for block in blocks):
+        checked = map(self._checked, blocks)
+        for found, counts in word_counts(checked, self._tables_bytes):
             self._count_words(pc.sum(counts).as_py() - len(counts) if len(counts) else 0)
             yield found, pc.multiply(counts, self._constant)
 

@@ -32,8 +32,7 @@ _WIDE: Final = np.array(
     np.uint32,
 )
 _TWO_BYTES: Final = 0xE0
-# Of what is counted; then it is handed on.
-_TABLES_BYTES_MAX: Final = 32 * 1024 * 1024
+TABLES_BYTES_MAX: Final = 32 * 1024 * 1024
 
 
 def words(block: bytes) -> pa.StringArray:
@@ -47,9 +46,12 @@ def words(block: bytes) -> pa.StringArray:
     return pieces(data, _white(block, data), empty=False)
 
 
-def word_counts(blocks: Iterable[bytes]) -> Iterator[tuple[pa.StringArray, pa.Int64Array]]:
+def word_counts(
+    blocks: Iterable[bytes], tables_bytes: int = TABLES_BYTES_MAX
+) -> Iterator[tuple[pa.StringArray, pa.Int64Array]]:
     """(words, how often each of them occurs) over many blocks, several times as fast as from
-    `words`; a word may come more than once, its counts are to be added up.
+    `words`; a word may come more than once, its counts are to be added up. What is counted is
+    handed on whenever it takes up more than `tables_bytes`.
 
     Blocks are best some 256 KiB long: then what is made of them stays in a CPU's cache.
     """
@@ -59,17 +61,17 @@ def word_counts(blocks: Iterable[bytes]) -> Iterator[tuple[pa.StringArray, pa.In
         if b"\0" in block:
             yield _counted(words(block))
             continue
-        if (longer := _count(block, tables)) is not None:
+        if (longer := _count(block, tables, tables_bytes)) is not None:
             yield _counted(longer)
         if any(table.full for table in tables.values()) or (
-            sum(table.bytes for table in tables.values()) > _TABLES_BYTES_MAX
+            sum(table.bytes for table in tables.values()) > tables_bytes
         ):
             yield from _found(tables)
             tables.clear()
     yield from _found(tables)
 
 
-def _count(block: bytes, tables: dict[int, KeyTable]) -> pa.StringArray | None:
+def _count(block: bytes, tables: dict[int, KeyTable], bytes_max: int) -> pa.StringArray | None:
     """Adds to the table of words that are as many 64-bit words long; what no table takes."""
     data = np.frombuffer(block, np.uint8)
     ends = np.append(_white(block, data).nonzero()[0], len(data))
@@ -82,7 +84,7 @@ def _count(block: bytes, tables: dict[int, KeyTable]) -> pa.StringArray | None:
     for size, rows, packed in slices.by_words():
         table = tables.get(size)
         if table is None:
-            table = tables[size] = KeyTable(size, np.add, 0, np.int64, _TABLES_BYTES_MAX)
+            table = tables[size] = KeyTable(size, np.add, 0, np.int64, bytes_max)
         refused = table.add(packed, 1)
         if len(refused):
             rest.append(refused if rows is None else rows[refused])

@@ -1,6 +1,5 @@
 """Counting words by the table against Python's Counter."""
 
-import sys
 from collections import Counter
 
 import pytest
@@ -40,14 +39,20 @@ def test_many_words_of_all_lengths_are_counted_each():
     assert counted(word_counts(text.encode() for text in texts)) == expected
 
 
-def test_what_is_counted_is_handed_on_when_it_is_large(monkeypatch):
-    # `mapred.text.words` is the function.
-    module = sys.modules[word_counts.__module__]
-    monkeypatch.setattr(module, "_TABLES_BYTES_MAX", 1 << 20)
-    texts = [f"a b{number} " * 2 for number in range(20)]
-    found = list(word_counts(text.encode() for text in texts))
-    assert len(found) == len(texts)
-    assert counted(found)["a"] == 40
+def test_what_is_counted_is_handed_on_when_it_is_large():
+    texts = [" ".join(f"b{number}" for number in range(at, at + 500)) for at in range(0, 9000, 500)]
+    found = list(word_counts((text.encode() for text in texts), 1 << 16))
+    # 4096 places, of which half have words; then comes the rest of a block.
+    assert max(len(words) for words, _ in found) < 2048 + 500
+    assert sum(len(words) for words, _ in found) == 9000
+    assert counted(found) == Counter(word for text in texts for word in text.split())
+
+
+def test_a_few_words_of_every_length_are_handed_on_once():
+    texts = [" ".join("x" * length for length in range(1, 65))] * 5
+    found = list(word_counts((text.encode() for text in texts), 1 << 20))
+    assert sum(len(words) for words, _ in found) == 64
+    assert counted(found) == Counter(" ".join(texts).split())
 
 
 @pytest.mark.parametrize("text", [b"", b" \n ", b"a\xffb a\xffb"])
