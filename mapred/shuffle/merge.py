@@ -178,11 +178,13 @@ def _in_order(parts: list[Rows]) -> Iterator[Rows]:
         # Few rows, as each of them is large.
         rows = [part.slice(row, 1) for part in parts for row in range(len(part))]
         held: list[Rows] = []
+        held_bytes = 0
         for row in sorted(rows, key=lambda row: _Rank(row.order[0].as_py())):
-            if held and sum(one.bytes for one in [*held, row]) > columns.COLUMN_BYTES_MAX:
+            if held and held_bytes + row.bytes > columns.COLUMN_BYTES_MAX:
                 yield joined(held)
-                held = []
+                held, held_bytes = [], 0
             held.append(row)
+            held_bytes += row.bytes
         yield joined(held)
 
 

@@ -103,7 +103,6 @@ class Sorter:
     def _spill(self) -> None:
         path = self._folder / f"spill-{len(self._spills)}{_UNFINISHED}"
         parts = self._sorted_partitions()
-        self._gathered, self._targets, self._held_bytes = [], [], 0
         ranges = []
         with open(path, "wb") as file:
             writer = FrameWriter(file, self._budget.frame_bytes)
@@ -118,8 +117,11 @@ class Sorter:
     def _sorted_partitions(self) -> list[Rows]:
         rows = joined(self._gathered or [rows_of([], [])])
         targets = np.concatenate([np.empty(0, np.uint32), *self._targets])
+        # Not beside their copies.
+        self._gathered, self._targets, self._held_bytes = [], [], 0
         order = sort_order(rows.order, targets if self._partitions > 1 else None)
         ordered = rows.take(order)
+        del rows
         counts = np.bincount(targets, minlength=self._partitions)
         ends = np.cumsum(counts).tolist()
         return [
