@@ -10,9 +10,10 @@ from mapred.model import JobState
 from mapred.submit import plan
 
 BUDGET_MIB = 16
-# Copies of the piece that is sorted, and on top what doesn't grow with the budget: libraries that
-# are loaded late, a block of text with its lines as objects, buffers of the codec.
-GROWTH_MIB_MAX = 2 * BUDGET_MIB + 40
+# The piece that is sorted and its copy, and what doesn't grow with the budget: libraries that are
+# loaded late, a block of text with its lines as objects, buffers of the codec. Measured: 37 to 39;
+# where Arrow has an allocator of its own, 56.
+GROWTH_MIB_MAX = 3 * BUDGET_MIB
 
 JOB = """
 import pyarrow
@@ -75,5 +76,5 @@ def test_a_map_of_several_times_its_budget_stays_near_it(tmp_path):
     before, peak = (status.counters["memory", name] for name in ("before", "peak"))
     # Spilled, and then merged.
     assert status.counters["task", "spilled_records"] == 2 * 400_000
-    assert status.counters["pool", "system"] == 1
     assert peak - before <= GROWTH_MIB_MAX
+    assert status.counters["pool", "system"] == 1
