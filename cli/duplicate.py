@@ -40,7 +40,7 @@ class Duplicate:
         self._tally = tally
         self._force = force
         self._preserve = preserve
-        self._suffix = "" if direct else UNFINISHED
+        self._direct = direct
         self._crew: Crew[_File] = Crew(threads, self._copy_file, tally.stopped, ahead)
 
     def copy(self, sources: list["FileStatus"], target: str, *, into_directory: bool) -> None:
@@ -85,12 +85,13 @@ class Duplicate:
             )
             if there is not None and there.inode_id == item.source.inode_id:
                 raise CommandError("is source and target; take another name")
-            unfinished = item.target + self._suffix
+            unfinished = item.target if self._direct else item.target + UNFINISHED
             with (
                 self._store.open(item.source.path) as source,
                 self._store.open(
                     unfinished,
-                    "wb",
+                    # Others are refused by the rename when something has come into their place.
+                    "xb" if self._direct and not self._force else "wb",
                     replication=item.source.replication,
                     block_bytes=item.source.block_bytes,
                 ) as target,
@@ -98,6 +99,6 @@ class Duplicate:
                 copy(source, target, self._tally.advance, self._tally.stopped)
             if self._preserve:
                 keep_from_store(self._store, unfinished, item.source, self._preserve)
-            if unfinished != item.target:
+            if not self._direct:
                 self._store.rename(unfinished, item.target, overwrite=self._force)
             self._tally.add(copied=1)

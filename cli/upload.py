@@ -12,7 +12,7 @@ import stat
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from .bundle import BUNDLE_FILES, Bundles, LocalFile, bundled
 from .copying import (
@@ -62,7 +62,7 @@ class Upload:
         self._resume = resume
         self._preserve = preserve
         self._remove_source = remove_source
-        self._suffix = "" if direct else UNFINISHED
+        self._direct = direct
         self._replication = replication
         self._block_bytes = block_bytes
         self._bundles = Bundles(
@@ -148,6 +148,9 @@ class Upload:
     # --- one file, or a bundle -----------------------------------------------------------
 
     def _may_be_bundled(self, file: LocalFile) -> bool:
+        # A bundle's files always have another name until they are compared.
+        if self._direct:
+            return False
         there = file.there
         return there is None or (self._force and not self._resume and not there.is_directory)
 
@@ -191,13 +194,13 @@ class Upload:
             is_directory=there is not None and there.is_directory,
             force=self._force,
         )
-        unfinished = target + self._suffix
+        unfinished = target if self._direct else target + UNFINISHED
         summed, file = self._begun(source, unfinished)
         try:
             copy(summed, file, self._tally.advance, self._tally.stopped)
             file.close()
         except Stopped:
-            if file.tell() < KEPT_BYTES_MIN or not self._suffix:
+            if file.tell() < KEPT_BYTES_MIN or self._direct:
                 file.discard()
             else:
                 file.close()
@@ -211,7 +214,7 @@ class Upload:
             raise CommandError("the store has other bytes than were read; put it again")
         if self._preserve:
             keep_from_local(self._store, unfinished, os.fstat(source.fileno()))
-        if unfinished != target:
+        if not self._direct:
             self._store.rename(unfinished, target, overwrite=self._force)
 
     def _begun(self, source: BinaryIO, unfinished: str) -> tuple[Summed, "BlockWriter"]:
@@ -222,8 +225,10 @@ class Upload:
                 self._tally.advance(length)
                 return summed, self._store.open(unfinished, "ab")
             source.seek(0)
+        # Of files that are renamed the rename refuses what has come into the place meanwhile.
+        mode: Literal["xb", "wb"] = "xb" if self._direct and not self._force else "wb"
         file = self._store.open(
-            unfinished, "wb", replication=self._replication, block_bytes=self._block_bytes
+            unfinished, mode, replication=self._replication, block_bytes=self._block_bytes
         )
         return Summed(source), file
 

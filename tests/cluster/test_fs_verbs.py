@@ -8,8 +8,12 @@ import os
 
 import pyarrow
 import pytest
+from mapred_cli.copying import Tally
 from mapred_cli.errors import run
 from mapred_cli.fs import fs
+from mapred_cli.upload import Upload
+
+from blockstore.errors import FileAlreadyExistsException
 
 pytestmark = pytest.mark.cluster
 
@@ -370,4 +374,23 @@ def test_a_direct_copy_never_has_another_name(hdfs, store, tmp_path):
     hdfs("cp /t/put /t/cp", code=1)
     hdfs("cp -d /t/put /t/cp")
     assert hdfs("cat /t/put /t/cp") == "1234512345"
+
+    # Small files that would travel together have none, either.
+    fill(store, **{"a._COPYING_": b"somebody's"})
+    (tmp_path / "b").write_bytes(b"6")
+    hdfs("put -d a b /t")
+    assert hdfs("cat /t/a /t/b /t/a._COPYING_") == "123456somebody's"
+
+
+def test_a_direct_copy_doesnt_replace_what_came_after_it_had_looked(hdfs, store):
+    fill(store, a=b"first")
+    upload = Upload(store, Tally(), direct=True)
+    with pytest.raises(FileAlreadyExistsException):
+        upload._put_stream(io.BytesIO(b"second"), "/t/a", None)
+    with store.open("/t/a") as file:
+        assert file.read() == b"first"
+
+
+def test_a_direct_copy_is_refused_where_resume_is_asked_for(hdfs, tmp_path):
+    (tmp_path / "a").write_bytes(b"12345")
     hdfs("put -d --resume a /t/put", code=2, err="-d does without")
