@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from mapred.jobtracker.jobs import Job
-from mapred.jobtracker.memory import promised_bytes
-from mapred.jobtracker.scheduler import Field
+from mapred.jobtracker.scheduler import Field, barred
 from mapred.jobtracker.trackers import Tracker
 from mapred.model import TaskKind
 
@@ -58,12 +57,14 @@ class Reservations:
         }
 
     def _reserve(self, job: Job, kind: TaskKind, field: Field) -> None:
+        usable = field.usable(job)
+        waiting = job.tasks[kind][next(iter(job.pending[kind]))]
         able = [
             tracker
-            for tracker in field.usable(job).values()
+            for tracker in usable.values()
             if tracker.id not in self._kept
             and tracker.slots(kind)
-            and promised_bytes(job.spec, None, tracker.info) <= tracker.info.memory_bytes
+            and not barred(waiting, tracker.id, usable)
         ]
         if able:
             best = max(able, key=lambda tracker: (tracker.spare_bytes, tracker.id))

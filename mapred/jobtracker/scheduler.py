@@ -95,22 +95,31 @@ def choose(
     if tracker.id not in usable:
         return None
     spare = tracker.following_bytes(kind) if behind else tracker.spare_bytes
-    if promised_bytes(job.spec, None, tracker.info) > spare:
-        if not behind:
-            job.cramped_since.setdefault(kind, now)
-        return None
+    task = next(_allowed(job, kind, job.pending[kind], tracker, usable, spare), None)
     if not behind:
-        # If it starts nothing here, that's for another reason.
-        job.cramped_since.pop(kind, None)
+        _note_room(job, kind, tracker, usable, now, found=task is not None)
+    if task is None:
+        return None
     if kind is TaskKind.MAP:
         return _choose_map(job, tracker, usable, field, now, spare)
     if job.maps_lack_memory:
         # It would take what a map of its own needs first, and wait for that one.
         return None
-    task = next(_allowed(job, kind, job.pending[kind], tracker, usable, spare), None)
-    if task is not None and _waits_for_nearer(job, tracker, usable, now):
-        return None
-    return task
+    return None if _waits_for_nearer(job, tracker, usable, now) else task
+
+
+def _note_room(
+    job: Job, kind: TaskKind, tracker: Tracker, usable: Collection[str], now: float, *, found: bool
+) -> None:
+    """Since when the job finds its memory nowhere. A tracker that may have none of the tasks that
+    wait, since they failed there, says nothing of that."""
+    if found:
+        # If it starts nothing here, that's for another reason.
+        job.cramped_since.pop(kind, None)
+    elif kind not in job.cramped_since and any(
+        not barred(job.tasks[kind][index], tracker.id, usable) for index in job.pending[kind]
+    ):
+        job.cramped_since[kind] = now
 
 
 def _waits_for_nearer(
@@ -161,13 +170,21 @@ def _allowed(
     usable: Collection[str],
     spare: float,
 ) -> Iterator[Task]:
-    """The tasks that this tracker may take: not where they failed, if another may."""
+    """The tasks that this tracker may take, and has the memory for."""
+    if promised_bytes(job.spec, None, tracker.info) > spare:
+        # None of them.
+        return
     for index in indexes:
         task = job.tasks[kind][index]
-        if promised_bytes(job.spec, task, tracker.info) > spare:
-            continue
-        if tracker.id not in task.failed_on or all(name in task.failed_on for name in usable):
+        if promised_bytes(job.spec, task, tracker.info) <= spare and not barred(
+            task, tracker.id, usable
+        ):
             yield task
+
+
+def barred(task: Task, tracker_id: str, usable: Collection[str]) -> bool:
+    """Whether it failed there, and another tracker may have it."""
+    return tracker_id in task.failed_on and not all(name in task.failed_on for name in usable)
 
 
 def locality_wait_s(job: Job) -> float:

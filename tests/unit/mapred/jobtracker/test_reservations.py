@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from mapred.jobtracker.assigning import LAUNCHES_A_STEP_MAX
 from mapred.jobtracker.entries import AttemptLaunched
-from mapred.model import FailureKind, TaskKind
+from mapred.model import AttemptFailed, Failure, FailureKind, TaskKind
 from tests.unit.mapred.jobtracker.conftest import FakeTracker, Master
 
 
@@ -74,6 +74,44 @@ def test_a_reduce_gives_up_the_memory_that_a_map_of_its_job_needs(master: Master
     assert any(name.startswith("m") for name in a.running), "the map goes first"
 
 
+def test_a_tracker_that_may_not_have_the_map_does_not_hide_that_it_finds_its_memory_nowhere(
+    master: Master,
+) -> None:
+    a, b = _roomy(master), _roomy(master, "b")
+    master.submit(2, reducers=1, slowstart=0.5, task_memory_bytes=90)
+    a.beat()
+    b.beat()
+    a.done("m0.0").beat()
+    assert list(a.running) == ["r0.0"]
+    b.failed("m1.0").beat()
+    assert not b.running, "it has failed there"
+
+    for _ in range(30):
+        master.after(0.1)
+    a.beat()
+    assert "kill r0.0" in a.said
+    a.failed("r0.0", "killed", FailureKind.KILLED).beat()
+    assert list(a.running) == ["m1.1"]
+
+
+def test_a_task_that_needs_more_memory_than_its_job_asked_for_does_not_starve(
+    master: Master,
+) -> None:
+    a = _roomy(master)
+    large = _submit_large(master, task_memory_bytes=45)
+    first = a.beat().running.pop("m0.0")
+    master.output = "file:///small"
+    master.submit(40, request="small", task_memory_bytes=30)
+    a.beat(AttemptFailed(first, Failure(FailureKind.FAILED, "too large", peak_bytes=50))).beat()
+    assert list(a.running) == ["m0.0", "m1.0", "m2.0"]
+    rounds = 0
+    while not any(attempt.job_id == large for attempt in a.running.values()):
+        master.after(1.0)
+        a.done(next(iter(a.running)))
+        rounds += 1
+        assert rounds < 12
+
+
 def test_a_map_that_lacked_memory_and_came_back_by_itself_holds_up_no_reduce(
     master: Master,
 ) -> None:
@@ -119,16 +157,16 @@ def test_one_step_launches_so_many_and_the_next_goes_on(master: Master) -> None:
     assert master.core.trackers.live["a"].free(TaskKind.MAP) == 0
 
 
-def _roomy(master: Master) -> FakeTracker:
-    a = master.tracker("a", slots=4)
+def _roomy(master: Master, name: str = "a") -> FakeTracker:
+    a = master.tracker(name, slots=4)
     a.info = replace(a.info, memory_bytes=100)
     a.register()
     return a
 
 
-def _submit_large(master: Master) -> str:
+def _submit_large(master: Master, task_memory_bytes: int = 90) -> str:
     master.output = "file:///large"
-    return master.submit(1, request="large", task_memory_bytes=90)
+    return master.submit(1, request="large", task_memory_bytes=task_memory_bytes)
 
 
 def _launched(master: Master) -> int:
