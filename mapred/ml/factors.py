@@ -124,7 +124,7 @@ class Alternating(Rounds):
     combine_files: ClassVar[bool] = False
 
     def reads(self, state: Any, split: Split) -> bool:
-        return f"/{folder_of(state['turn'])}/" in split.uri
+        return split.uri.rpartition("/")[0].endswith(f"/{folder_of(state['turn'])}")
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
         turn = state["turn"]
@@ -147,6 +147,11 @@ class Alternating(Rounds):
         }
 
     def arrived(self, turn: Round) -> str:
+        if not np.isfinite(turn.state["loss"]):
+            raise ValueError(
+                f"the loss of round {turn.number} is {turn.state['loss']}: the ratings or alpha "
+                "are too large for floats"
+            )
         if turn.number % 2 or turn.number == 2:
             return ""
         fell, loss = turn.state["fell"], turn.state["loss"]

@@ -2,6 +2,7 @@
 
 Input is a table of ratings: user, item, rating; users and items are whole numbers below 2⁵³.
 Fitting groups the ratings by user and by item in the caller's memory: about 50 bytes for each.
+A pair that is rated twice counts as two ratings; if they are counts, as their sum.
 """
 
 from typing import Any, Self
@@ -111,7 +112,8 @@ class ALS(Estimator):
         """
         self._fitted()
         whole_number("limit", limit)
-        place, known = _places(self.users_, np.array([user]))
+        name = user if isinstance(user, int | float | np.number) else np.nan
+        place, known = _places(self.users_, np.array([name]))
         if not known[0]:
             raise ValueError(f"no rating is by the user {user!r}")
         scores = self.item_factors_ @ self.user_factors_[place[0]]
@@ -152,6 +154,8 @@ class ALS(Estimator):
         if self.implicit and ratings.min() < 0:
             raise ValueError(f"a rating is {ratings.min():g}: implicit ones are counts, 0 or more")
         self.mean_ = float(ratings.mean())
+        if self.implicit:
+            users, items, ratings = _summed(users, items, ratings)
         return (
             _rows(users, items, ratings, len(self.users_), len(self.items_)),
             _rows(items, users, ratings, len(self.items_), len(self.users_)),
@@ -181,8 +185,15 @@ def _places(names: Names, wanted: Matrix) -> tuple[npt.NDArray[np.intp], npt.NDA
     return at, np.asarray(names[at] == wanted)
 
 
+def _summed(users: Names, items: Names, counts: Matrix) -> tuple[Names, Names, Matrix]:
+    """Each pair once, with the sum of its counts."""
+    width = int(items.max()) + 1
+    pairs, at = np.unique(users * width + items, return_inverse=True)
+    return pairs // width, pairs % width, np.bincount(at, counts)
+
+
 def _rows(rows: Names, columns: Names, ratings: Matrix, count: int, width: int) -> Csr:
-    """A sparse row for each; its number is its target. What is rated twice is there twice."""
+    """A sparse row for each; its number is its target."""
     order = np.lexsort((columns, rows))
     indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(rows, minlength=count))])
     return Csr(ratings[order], columns[order], indptr, width, np.arange(count, dtype=np.float64))

@@ -129,8 +129,28 @@ def test_unknown_users_get_the_mean_and_known_ones_their_best_items():
     best = model.recommend(user, 4)
     scores = model.predict([[user, item] for item in model.items_])
     assert [score for _, score in best] == pytest.approx(sorted(scores, reverse=True)[:4])
-    with pytest.raises(ValueError, match="no rating is by the user 8"):
-        model.recommend(8)
+    for stranger in (8, None, [user]):
+        with pytest.raises(ValueError, match="no rating is by the user"):
+            model.recommend(stranger)
+
+
+def test_counts_of_one_pair_are_added_up():
+    counts = table(30, 20, 200, counts=True)
+    counts = counts[counts[:, 2] > 1]
+    parts = np.concatenate([counts - [0, 0, 1], np.column_stack([counts[:, :2], counts[:, 0] > 0])])
+    found = []
+    for rows in (counts, parts):
+        with pytest.warns(ConvergenceWarning):
+            model = ALS(3, implicit=True, alpha=2.0, max_iter=3, tol=0).fit(rows)
+        found.append((model.user_factors_.tobytes(), model.item_factors_.tobytes(), model.loss_))
+    assert found[0] == found[1]
+    assert found[0][2] > 0
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_ratings_that_floats_cannot_square_are_told():
+    with pytest.raises(ValueError, match="the ratings or alpha are too large"):
+        ALS(2).fit([[1, 2, 1e200], [2, 2, 3]])
 
 
 @pytest.mark.parametrize(
