@@ -18,7 +18,7 @@ import numpy as np
 from mapred.formats import Format
 from mapred.ml.estimator import Estimator, Fit
 from mapred.ml.occurrences import Occurrences, beginning
-from mapred.ml.parameters import choice, whole_number
+from mapred.ml.parameters import choice, whole_number, words
 from mapred.ml.rows import paths_of
 from mapred.ml.sessions import session_of, written
 from mapred.ml.terms import ACCENTS, ANALYZERS, Analysis
@@ -56,11 +56,8 @@ class TextEstimator(Estimator):
         choice("input", self.input, *_FORMATS)
         choice("analyzer", self.analyzer, *ANALYZERS)
         choice("strip_accents", self.strip_accents, *ACCENTS)
-        if isinstance(self.stop_words, str):
-            raise ValueError(
-                f"stop_words={self.stop_words!r}: a list of words is needed, or None; there are "
-                "no lists built in"
-            )
+        stop_words = () if self.stop_words is None else self.stop_words
+        words("stop_words", stop_words, " (or None); there are no lists built in")
         try:
             fewest, most = self.ngram_range
         except (TypeError, ValueError):
@@ -72,7 +69,7 @@ class TextEstimator(Estimator):
             bool(self.lowercase),
             self.strip_accents,
             self.token_pattern,
-            tuple(self.stop_words or ()),
+            tuple(stop_words),
             (fewest, most),
         )
         try:
@@ -86,6 +83,13 @@ class TextEstimator(Estimator):
             )
         return analysis
 
+    def _terms_of(self, query: str) -> list[str]:
+        """Raises ValueError: it is no text."""
+        self._fitted()
+        if not isinstance(query, str):
+            raise ValueError(f"query={query!r}: a text is needed")
+        return self._analysis().of_texts()(query)
+
     @contextmanager
     def _documents(self, texts: Any) -> Iterator[Fit]:
         """The input where tasks can read it; on an engine, which ends with the block.
@@ -98,7 +102,10 @@ class TextEstimator(Estimator):
         if content:
             if isinstance(texts, str):
                 raise ValueError("one text, and a list of texts is needed; files: input='lines'")
-            texts = list(texts)
+            try:
+                texts = list(texts)
+            except TypeError:
+                raise ValueError(f"{texts!r}, and a list of texts is needed") from None
             for at, text in enumerate(texts):
                 if not isinstance(text, str):
                     raise ValueError(f"document {at} is {text!r}: a text is needed")

@@ -134,7 +134,7 @@ def _chosen(total: Sums, documents: int, limits: dict[str, Any]) -> Any:
         ValueError: there is none.
     """
     least, most = (
-        limit if isinstance(limit, int) else limit * documents
+        limit * documents if isinstance(limit, float) else limit
         for limit in (limits["min_df"], limits["max_df"])
     )
     if most < least:

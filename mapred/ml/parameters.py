@@ -1,5 +1,6 @@
 """Checks of estimators' parameters, in words that name the parameter and what it may be."""
 
+import reprlib
 from typing import Any, Final
 
 import numpy as np
@@ -45,6 +46,17 @@ def choice(name: str, value: Any, *known: Any) -> Any:
     if not any(type(value) is type(one) and value == one for one in known):
         raise ValueError(f"{name}={value!r}: {' or '.join(map(repr, known))} is needed")
     return value
+
+
+def words(name: str, values: Any, more: str = "") -> list[str]:
+    """Raises ValueError: they are no list of words; `more` is said then, too."""
+    try:
+        found = None if isinstance(values, str) else list(values)
+    except TypeError:
+        found = None
+    if found is None or not all(isinstance(one, str) for one in found):
+        raise ValueError(f"{name}={reprlib.repr(values)}: a list of words is needed{more}")
+    return found
 
 
 def _range(least: float, most: float | None) -> str:

@@ -86,8 +86,7 @@ class InvertedIndex(TextEstimator):
 
     def containing(self, query: str) -> Documents:
         """The documents that have all terms of a text, in order."""
-        self._fitted()
-        found = [self.postings(term)[0] for term in sorted(set(self._analysis().of_texts()(query)))]
+        found = [self.postings(term)[0] for term in sorted(set(self._terms_of(query)))]
         if not found:
             return np.empty(0, np.int64)
         common = min(found, key=len)
@@ -158,9 +157,9 @@ class BM25(InvertedIndex):
 
     def scores(self, query: str) -> Matrix:
         """Of each document how well it answers; a term that comes twice counts twice."""
-        self._fitted()
+        terms = self._terms_of(query)
         found = np.zeros(self.n_documents_)
-        for term in self._analysis().of_texts()(query):
+        for term in terms:
             if (at := self.vocabulary_.get(term)) is not None:
                 inside = slice(self.index_.indptr[at], self.index_.indptr[at + 1])
                 found[self.index_.indices[inside]] += self._weights_[inside]

@@ -14,7 +14,7 @@ import numpy as np
 from mapred.formats.csr import Csr
 from mapred.ml.documents import TextEstimator
 from mapred.ml.occurrences import rows_of
-from mapred.ml.parameters import choice, number, whole_number
+from mapred.ml.parameters import choice, number, whole_number, words
 from mapred.ml.rows import Matrix
 from mapred.ml.terms import TOKEN_PATTERN
 
@@ -169,14 +169,14 @@ def _terms(vocabulary: Any) -> list[str]:
     Raises:
         ValueError: it is none.
     """
+    terms = words("vocabulary", vocabulary)
+    if not terms:
+        raise ValueError("vocabulary: one term at least is needed")
     if isinstance(vocabulary, dict):
-        terms = sorted(vocabulary, key=vocabulary.__getitem__)
-        if [vocabulary[term] for term in terms] != list(range(len(terms))):
+        numbers = [number for number in vocabulary.values() if isinstance(number, int | np.integer)]
+        if sorted(numbers) != list(range(len(terms))):
             raise ValueError("vocabulary: its numbers must be 0, 1, 2, … without gaps")
-    else:
-        terms = sorted(vocabulary) if isinstance(vocabulary, set | frozenset) else list(vocabulary)
-        if len(set(terms)) != len(terms):
-            raise ValueError("vocabulary: a term is in it twice")
-    if not terms or not all(isinstance(term, str) for term in terms):
-        raise ValueError("vocabulary: one term at least is needed, and all must be texts")
-    return terms
+        return sorted(terms, key=vocabulary.__getitem__)
+    if len(set(terms)) != len(terms):
+        raise ValueError("vocabulary: a term is in it twice")
+    return sorted(terms) if isinstance(vocabulary, set | frozenset) else terms

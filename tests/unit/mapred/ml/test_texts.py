@@ -122,6 +122,9 @@ def test_bm25_is_what_its_formula_says(k1, b):
     best = model.search(question, 3)
     assert [score for _, score in best] == sorted(model.scores(question), reverse=True)[:3]
     assert model.search("unheard words") == []
+    for ask in (model.search, model.containing):
+        with pytest.raises(ValueError, match="query=None: a text is needed"):
+            ask(None)
 
 
 def test_the_rows_are_the_same_bytes_for_any_number_of_workers(tmp_path):
@@ -137,6 +140,12 @@ def test_the_rows_are_the_same_bytes_for_any_number_of_workers(tmp_path):
             found.append((rows.data.tobytes(), rows.indices.tobytes(), model.idf_.tobytes()))
     assert found[0] == found[1]
     assert len(rows) == len(lines)
+
+
+def test_limits_that_numpy_has_counted_are_numbers_of_documents():
+    texts = ["aa bb", "aa cc", "aa bb"]
+    few = TfidfVectorizer(min_df=np.int64(2), max_df=np.int64(2)).fit(texts)
+    assert list(few.vocabulary_) == ["bb"]
 
 
 @pytest.mark.parametrize(
@@ -156,6 +165,11 @@ def test_the_rows_are_the_same_bytes_for_any_number_of_workers(tmp_path):
         ({"ngram_range": (2, 1)}, ["aa"], "ngram_range=1: a whole number of at least 2"),
         ({"vocabulary": {"a": 1}}, ["aa"], "without gaps"),
         ({"vocabulary": ["a", "a"]}, ["aa"], "in it twice"),
+        ({"vocabulary": {"a": "x", "b": 0}}, ["aa"], "without gaps"),
+        ({"vocabulary": "abc"}, ["aa"], "vocabulary='abc': a list of words"),
+        ({"vocabulary": 5}, ["aa"], "vocabulary=5: a list of words"),
+        ({"stop_words": 3}, ["aa"], "stop_words=3: a list of words"),
+        ({}, None, "None, and a list of texts is needed"),
         ({"input": "lines"}, ["aa"], "does not exist"),
         ({"input": "file"}, ["aa"], "'content' or 'lines' or 'filename'"),
     ],
