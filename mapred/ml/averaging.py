@@ -83,8 +83,7 @@ class LocalSteps(Summing):
         if params.send == EXACT:
             yield "sum", {**part, "weights": count * weights, "sent": weights.nbytes}
             return
-        lots = self._numbers(1)
-        move = compressed(weights - state["weights"], params.send, lots)
+        move = compressed(weights - state["weights"], params.send, self.lots(1))
         yield "sum", {**part, "move": move, "sent": bytes_of(move)}
 
     def _batches(self, count: int) -> Iterator[Any]:
@@ -95,24 +94,13 @@ class LocalSteps(Summing):
             for _ in range(steps):
                 yield slice(0, count)
             return
-        random = self._numbers(0)
+        random = self.lots()
         order, at = random.permutation(count), 0
         for _ in range(steps):
             if at + size > count:
                 order, at = random.permutation(count), 0
             yield np.sort(order[at : at + size])
             at += size
-
-    def _numbers(self, purpose: int) -> np.random.Generator:
-        """Random ones of this shard in this round."""
-        split = self.ctx.split
-        assert split is not None
-        return np.random.Generator(
-            np.random.Philox(
-                key=[self.ctx.params.seed, self.ctx.round],
-                counter=[0, purpose, self.ctx.attempt.index, split.start],
-            )
-        )
 
 
 def _joined(blocks: list[Any]) -> Any:

@@ -28,14 +28,7 @@ class Drawing(Summing):
 
     def setup(self) -> None:
         super().setup()
-        split = self.ctx.split
-        assert split is not None
-        self._random = np.random.Generator(
-            np.random.Philox(
-                key=[self.ctx.params.seed, self.ctx.round],
-                counter=[0, 0, self.ctx.attempt.index, split.start],
-            )
-        )
+        self._random = self.lots()
 
     def part(self, rows: Any, targets: Any) -> Sums:
         params = self.ctx.params

@@ -65,6 +65,18 @@ class Summing(Mapper):
         if self.total is not None:
             yield "sum", self.total
 
+    def lots(self, purpose: int = 0) -> np.random.Generator:
+        """Random numbers by the job's `seed`, of this split in this round: whoever does the work,
+        and how often, doesn't change them."""
+        split = self.ctx.split
+        assert split is not None
+        return np.random.Generator(
+            np.random.Philox(
+                key=[self.ctx.params.seed, self.ctx.round],
+                counter=[0, purpose, self.ctx.attempt.index, split.start],
+            )
+        )
+
 
 class Adding(Reducer):
     """The sum of the splits' parts."""
