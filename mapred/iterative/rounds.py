@@ -120,7 +120,7 @@ class Loop:
         self._records: list[RoundRecord] = []
         self._resumed: Checkpoint | None = None
         self._counters: Counter[tuple[str, str]] = Counter()
-        # What this round's tasks are sent, if the last round has sent it already.
+        # What the last round's tasks were sent.
         self._sent: Sent | None = None
         self._sweeper = ThreadPoolExecutor(1, thread_name_prefix=f"{lineage}-sweeper")
         self._sweeping: deque[Future[bool]] = deque()
@@ -199,7 +199,10 @@ class Loop:
 
     def _round(self, number: int, state: Any) -> Any:
         """Submits the round, waits for its end, and makes the next state of its output."""
-        sent = self._sent or self._send(state)
+        sent = send(state, self._place(), self._storage, inline_max=INLINE_BYTES_MAX)
+        if self._sent and self._sent.uri and self._sent != sent:
+            self._sweep(self._sent.uri)
+        self._sent = sent
         loop = RoundSettings(sent, number, self._lineage, self._job.pinned_bytes, self._family)
         output_uri = self._place(f"round-{number:06d}")
         settings = {k: v for k, v in self._spec.settings.items() if k != LOOP_SETTING}
@@ -218,13 +221,7 @@ class Loop:
         self._counters.update(status.counters)
         next_state = self._job.step(state, self._pairs(status))
         self._sweep(output_uri)
-        self._sent = self._send(next_state)
-        if sent.uri and sent != self._sent:
-            self._sweep(sent.uri)
         return next_state
-
-    def _send(self, state: Any) -> Sent:
-        return send(state, self._place(), self._storage, inline_max=INLINE_BYTES_MAX)
 
     def _sweep(self, uri: str) -> None:
         """Removes what nobody needs any more, beside the next round."""
