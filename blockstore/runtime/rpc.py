@@ -24,8 +24,7 @@ from blockstore.runtime.secret import SigningInterceptor, refusal
 
 log = logging.getLogger(__name__)
 
-
-# A packet of 1 MiB and its checksums, a full block report of a million replicas: both fit.
+# What is sent at once fits: a bundle of small blocks has 8 MiB, a packet 4 MiB.
 MESSAGE_BYTES_MAX: Final = 64 * 1024 * 1024
 # What a stream of bytes may send before it is taken, and the largest piece on the wire. By default
 # a new stream waits for its receiver after 64 KiB, and a packet travels in pieces of 16 KiB.
@@ -313,8 +312,9 @@ class _ServerErrors(grpc.ServerInterceptor):
         return _rewrap(handler, guarded_reply, guarded_stream)
 
 
-def _abort(context: grpc.ServicerContext, error: Exception, method: str) -> None:
-    if context.code() is not None:  # type: ignore[attr-defined]
+def _abort(context: Any, error: Exception, method: str) -> None:
+    # Who went away while more was expected of him can't be told.
+    if context.code() is not None or (isinstance(error, grpc.RpcError) and not context.is_active()):
         raise error
     code, message, metadata = _status_for(error, method)
     context.set_trailing_metadata(metadata)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from queue import SimpleQueue
 
 import grpc
 import pytest
@@ -92,3 +93,26 @@ def test_one_port_serves_one_server() -> None:
         second = rpc.threaded_server(threads=1)
         with pytest.raises(errors.ConfigException, match="--port"):
             rpc.bind(second, "127.0.0.1", int(address.rpartition(":")[2]))
+
+
+def test_a_client_that_leaves_its_stream_is_no_failure_of_the_server(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def echoes(requests: Iterator[bytes], _: grpc.ServicerContext) -> Iterator[bytes]:
+        yield from requests
+
+    # One thread: the second stream is answered when the first one's handler is over.
+    server = rpc.threaded_server(threads=1)
+    server.add_generic_rpc_handlers((rpc.raw_handler("test.Echo", stream_stream={"Echo": echoes}),))
+    address = f"127.0.0.1:{rpc.bind(server, '127.0.0.1', 0)}"
+    server.start()
+    with rpc.channel(address) as channel:
+        for _ in range(2):
+            requests: SimpleQueue[bytes] = SimpleQueue()
+            requests.put(b"hello")
+            replies = channel.stream_stream(ECHO)(iter(requests.get, b""), timeout=60)
+            assert next(replies) == b"hello"
+            replies.cancel()
+            requests.put(b"")
+    server.stop(0).wait()
+    assert [record.message for record in caplog.records] == []
