@@ -74,9 +74,12 @@ class Heartbeat:
             try:
                 self._register()
                 self._beat()
-            except (ConfigException, AccessControlException) as refusal:
-                self.refusal = refusal
-                return
+            except StoreError as error:
+                if self._is_final(error):
+                    self.refusal = error
+                    return
+                self._complain(error)
+                self._stop.wait(_REGISTERING.cap_s)
             except Exception:
                 log.exception("the heartbeat failed; the node registers again")
                 self._stop.wait(_REGISTERING.cap_s)
@@ -99,9 +102,9 @@ class Heartbeat:
                 self._cluster_id = self._join_cluster(self._link.register(self._cluster_id))
                 self._begin_orders(self._link.epoch)
                 self.send_full_report()
-            except (ConfigException, AccessControlException):
-                raise
             except StoreError as error:
+                if self._is_final(error):
+                    raise
                 self._complain(error)
                 self._stop.wait(next(delays, _REGISTERING.cap_s))
                 continue
@@ -111,6 +114,13 @@ class Heartbeat:
                 self._on_ready()
                 self._on_ready = None
             return
+
+    def _is_final(self, error: StoreError) -> bool:
+        """Whether asking again doesn't help. Who was let in once has the secret: its clock, or the
+        NameNode's, is wrong for a while."""
+        if isinstance(error, AccessControlException):
+            return self._on_ready is not None
+        return isinstance(error, ConfigException)
 
     def _begin_orders(self, epoch: int) -> None:
         if epoch != self._inbox_epoch:
@@ -147,4 +157,4 @@ class Heartbeat:
         now = self._clock.monotonic()
         if now - self._complained_at >= COMPLAINT_S:
             self._complained_at = now
-            log.warning("the NameNode can't be reached; trying on: %s", error)
+            log.warning("no word with the NameNode; trying on: %s", error)
