@@ -3,7 +3,7 @@
 The NameNode grants the lease. A last block that isn't full is brought to a new generation stamp
 on its nodes, by the steps that rebuild a broken pipeline: its bytes are acknowledged, and stay so
 whatever fails on the way. Then its last, unfinished chunk is read back, because packets start at
-chunk borders.
+chunk borders; from the block itself, since another file may have got the path meanwhile.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from blockstore.client.blockoutput import BlockOutput
 from blockstore.client.exclusions import Exclusions
+from blockstore.client.fetch import BlocksOfFile, Fetcher
 from blockstore.client.namenode import NameNodeClient
 from blockstore.client.pipelines import Pipelines
 from blockstore.client.settings import ClientSettings
@@ -24,6 +25,21 @@ from blockstore.runtime.clock import Clock
 log = logging.getLogger(__name__)
 
 
+class AppendedBlock:
+    """A file's last block as its appender was told it: only he can change it now."""
+
+    def __init__(self, path: str, last: LocatedBlock) -> None:
+        self.path = path
+        self.length = last.offset + last.block.length
+        self._last = last
+
+    def find(self, offset: int) -> LocatedBlock:
+        return self._last
+
+    def refresh(self) -> None:
+        """Its nodes are tried again."""
+
+
 class Appending:
     """What opening a file again needs of one client."""
 
@@ -34,15 +50,14 @@ class Appending:
         settings: ClientSettings,
         client_host: str,
         clock: Clock,
-        read: Callable[[str, int, int], bytes],
+        fetcher: Callable[[BlocksOfFile], Fetcher],
     ) -> None:
-        """`read` gives verified bytes of a path: from an offset, so many."""
         self._namenode = namenode
         self._peers = peers
         self._settings = settings
         self._client_host = client_host
         self._clock = clock
-        self._read = read
+        self._fetcher = fetcher
 
     def open(self, path: str, on_end: Callable[[], None]) -> BlockWriter:
         """A writer at the file's end. `on_end` is called once, also when this fails.
@@ -74,7 +89,8 @@ class Appending:
         settings = dataclasses.replace(self._settings, chunk_bytes=chunk_bytes)
         rest = last.block.length % chunk_bytes
         end = last.offset + last.block.length
-        chunk = self._read(file.path, end - rest, rest) if rest else b""
+        fetcher = self._fetcher(AppendedBlock(file.path, last))
+        chunk = b"".join(fetcher.pieces(end - rest, end))
         excluded = Exclusions(self._clock)
         output = BlockOutput(self._pipelines(file, settings), settings, excluded, last)
         return Tail(last.offset, None, output, chunk), settings

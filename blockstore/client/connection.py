@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from blockstore.client.administration import Administration
 from blockstore.client.appending import Appending
-from blockstore.client.fetch import Fetcher
+from blockstore.client.fetch import BlocksOfFile, Fetcher
 from blockstore.client.filechecksum import checksum_of
 from blockstore.client.filemap import FileMap
 from blockstore.client.identity import Identity
@@ -47,16 +47,8 @@ class Connection:
         self._leases = LeaseKeeper(self.namenode)
 
     def reader(self, path: str, on_use: Callable[[], None]) -> BlockReader:
-        fetcher = Fetcher(
-            self._file_map(path),
-            self.namenode,
-            self._peers,
-            self._ranges,
-            self._local if self._settings.short_circuit else None,
-            self._settings,
-            SYSTEM_CLOCK,
-        )
-        return BlockReader(fetcher, on_use)
+        file = self._file_map(path)
+        return BlockReader(file, self._fetcher(file), on_use)
 
     def writer(
         self, path: str, overwrite: bool, replication: int, block_bytes: int, mode: int | None
@@ -115,7 +107,7 @@ class Connection:
             self._settings,
             self._client_host,
             SYSTEM_CLOCK,
-            self._read_range,
+            self._fetcher,
         )
         self._leases.opened()
         return appending.open(path, self._leases.closed)
@@ -138,6 +130,13 @@ class Connection:
             self.namenode, self._peers, path, self._client_host, self._settings, SYSTEM_CLOCK
         )
 
-    def _read_range(self, path: str, offset: int, length: int) -> bytes:
-        with self.reader(path, lambda: None) as file:
-            return file.pread(offset, length)
+    def _fetcher(self, file: BlocksOfFile) -> Fetcher:
+        return Fetcher(
+            file,
+            self.namenode,
+            self._peers,
+            self._ranges,
+            self._local if self._settings.short_circuit else None,
+            self._settings,
+            SYSTEM_CLOCK,
+        )

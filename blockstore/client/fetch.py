@@ -17,7 +17,6 @@ from typing import Final, Protocol
 
 from blockstore.client.administration import Administration
 from blockstore.client.exclusions import excluded as exclusion
-from blockstore.client.filemap import FileMap
 from blockstore.client.namenode import NameNodeClient
 from blockstore.client.replicastream import ReplicaStream
 from blockstore.client.settings import ClientSettings
@@ -52,6 +51,18 @@ class _Source(Protocol):
     def cancel(self) -> None: ...
 
 
+class BlocksOfFile(Protocol):
+    """Where the bytes are: a FileMap, or an AppendedBlock."""
+
+    path: str
+    # Bytes that may be read.
+    length: int
+
+    def find(self, offset: int) -> LocatedBlock: ...
+
+    def refresh(self) -> None: ...
+
+
 class _LocalSource:
     """A local replica as a source."""
 
@@ -74,7 +85,7 @@ class Fetcher:
 
     def __init__(
         self,
-        file: FileMap,
+        file: BlocksOfFile,
         namenode: NameNodeClient,
         peers: Peers,
         ranges: SmallRanges,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from blockstore.client.fetch import Fetcher
+from blockstore.client.filemap import FileMap
 from blockstore.errors import InvalidRequestException
 
 # Lines and small reads are served from this; larger reads bypass it, and spare a copy.
@@ -14,20 +15,21 @@ BUFFER_BYTES: Final = 256 * 1024
 class BlockReader(io.BufferedReader):
     """`read`, `readline`, iteration, `seek` as ever; one position, guarded by a lock."""
 
-    def __init__(self, fetcher: Fetcher, on_use: Callable[[], None]) -> None:
+    def __init__(self, file: FileMap, fetcher: Fetcher, on_use: Callable[[], None]) -> None:
         """`on_use` raises when the store can't be used any more."""
+        self._file = file
         self._fetcher = fetcher
         self._on_use = on_use
         self._input = _FileInput(fetcher, on_use)
         super().__init__(self._input, BUFFER_BYTES)
 
     def __repr__(self) -> str:
-        return f"BlockReader({self._fetcher.file.path}, {self.length} bytes)"
+        return f"BlockReader({self._file.path}, {self.length} bytes)"
 
     @property
     def length(self) -> int:
         """Bytes of the file when it was opened, or when `follow` was called last."""
-        return self._fetcher.file.length
+        return self._file.length
 
     def follow(self) -> int:
         """Looks how long the file is now: a file that is being written grows. Returns `length`.
@@ -38,7 +40,7 @@ class BlockReader(io.BufferedReader):
             FileNotFoundException: the file was deleted, renamed or replaced.
         """
         self._on_use()
-        self._fetcher.file.follow()
+        self._file.follow()
         self._input.forget_end()
         return self.length
 

@@ -128,6 +128,25 @@ def test_an_appender_that_lost_its_lease_is_told(store, shared_cluster):
     assert get(store, "/test/file") == DATA[:300]
 
 
+def test_a_file_that_is_renamed_and_replaced_while_it_is_opened_is_added_to_itself(
+    store, monkeypatch
+):
+    put(store, "/test/file", DATA[:1000])
+    namenode = store._connected().namenode
+    open_file = namenode.append
+
+    def open_and_replace(path: str):
+        opened = open_file(path)
+        store.rename(path, "/test/moved")
+        put(store, path, b"x" * 1000)
+        return opened
+
+    monkeypatch.setattr(namenode, "append", open_and_replace)
+    add(store, "/test/file", DATA[1000:2000])
+    assert get(store, "/test/moved") == DATA[:2000]
+    assert get(store, "/test/file") == b"x" * 1000
+
+
 def test_a_node_that_missed_an_addition_or_a_cut_serves_no_old_bytes(cluster, eventually):
     cluster.start(3)
     store = cluster.client()

@@ -43,7 +43,7 @@ def file(request):
 @pytest.fixture
 def reader(file):
     fetcher = Fetcher(file, None, Gone(), None, None, DEFAULT, FakeClock())
-    with BlockReader(fetcher, lambda: None) as reader:
+    with BlockReader(file, fetcher, lambda: None) as reader:
         yield reader
 
 

@@ -65,8 +65,9 @@ def local(tmp_path):
 
 @pytest.fixture
 def reader(local):
-    fetcher = Fetcher(Map(), None, None, None, local, DEFAULT, FakeClock())
-    with BlockReader(fetcher, lambda: None) as reader:
+    file = Map()
+    fetcher = Fetcher(file, None, None, None, local, DEFAULT, FakeClock())
+    with BlockReader(file, fetcher, lambda: None) as reader:
         yield reader
 
 
