@@ -4,6 +4,7 @@ from blockstore.errors import StoreError
 from blockstore.namenode.core import NameNode
 from mapred.errors import MapredError
 from mapred.jobtracker.core import JobTracker
+from simulator.administrator import Administrator
 from simulator.datanode_host import DataNodeHost
 from simulator.jobchecker import JobChecker
 from simulator.jobtracker_host import JobTrackerHost
@@ -63,18 +64,21 @@ class ClusterScenario(StoreScenario):
             JobUser(world, self.network, f"jobs-{n}", self.plans, self.job_checker, hosts)
             for n in range(2)
         ]
+        self.administrator = Administrator(
+            world, self.network, [tracker.name for tracker in self.trackers]
+        )
         self.nemesis.engine = [self.jobtracker, *self.trackers]
         world.after_step.append(self.job_checker.check)
 
     def start(self) -> None:
         super().start()
         self.jobtracker.start()
-        for host in (*self.trackers, *self.job_users):
+        for host in (*self.trackers, *self.job_users, self.administrator):
             host.start()
 
     def begin_peace(self) -> None:
         super().begin_peace()
-        for user in self.job_users:
+        for user in (*self.job_users, self.administrator):
             user.stopping = True
 
     def unwell(self) -> str:

@@ -17,7 +17,7 @@ from mapred.jobtracker.ready import Action, Outcome, Ready
 from mapred.jobtracker.receipts import Receipts
 from mapred.jobtracker.segments import SegmentedHistory
 from mapred.jobtracker.settings import JobTrackerSettings
-from mapred.model import JobSpec, JobStatus
+from mapred.model import JobSpec, JobStatus, Priority
 from mapred.tracking import Heartbeat, HeartbeatReply, Registered, Registration
 from simulator.bridge import Bridge, BridgedClock
 from simulator.bridgedstorage import BridgedStorage
@@ -307,3 +307,15 @@ class JobTrackerHost(Host):
         self._take(ready)
         await self._settled()
         return killed
+
+    async def serve_set_priority(self, job_id: str, priority: Priority) -> bool:
+        changed, ready = self._running.set_priority(job_id, priority, self.world.now)
+        self._take(ready)
+        await self._settled()
+        return changed
+
+    async def serve_drain(self, tracker: str, drained: bool) -> bool:
+        _, changed, ready = self._running.drain(tracker, self.world.now, drained=drained)
+        self._take(ready)
+        await self._settled()
+        return changed

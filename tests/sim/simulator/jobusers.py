@@ -4,7 +4,7 @@ from typing import Any
 
 from blockstore.errors import UnreachableException
 from mapred.errors import MapredError, NoSuchJobError, RefusedError
-from mapred.model import JobSpec, JobStatus, Split
+from mapred.model import JobSpec, JobStatus, Priority, Split
 from simulator.jobchecker import JobChecker
 from simulator.network import Host, Network
 from simulator.plans import Plan, Plans
@@ -76,6 +76,9 @@ class JobUser(Host):
             reducers=rng.choice([0, 1, 2, 2]),
             output_uri=f"{NAMENODE_URI}/out/{name}",
             slowstart=rng.choice([0.05, 0.5, 1.0]),
+            pool=rng.choice(["default", "night"]),
+            priority=rng.choice(list(Priority)),
+            task_memory_bytes=rng.choice([0, 0, 30, 90]),
         )
 
     async def _submit(self, spec: JobSpec) -> str | None:
@@ -95,6 +98,7 @@ class JobUser(Host):
     async def _wait(self, job_id: str, plan: Plan) -> JobStatus:
         kill_at = self.world.now + self._rng.uniform(1.0, 60.0)
         kills = self._rng.random() < 0.15
+        changes = self._rng.random() < 0.3
         while True:
             try:
                 status: JobStatus = await self._call("status", job_id)
@@ -103,6 +107,10 @@ class JobUser(Host):
                 if kills and self.world.now > kill_at:
                     kills = not await self._call("kill", job_id, "the user wants it")
                     self.world.count("job killed by its user", job_id)
+                if changes:
+                    urgent = self._rng.choice(list(Priority))
+                    changes = not await self._call("set_priority", job_id, urgent)
+                    self.world.count("priority changed", job_id)
             except NoSuchJobError as error:
                 raise Broken(f"{job_id} was accepted, and now: {error}") from error
             except (UnreachableException, MapredError) as error:

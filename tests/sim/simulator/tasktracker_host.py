@@ -30,6 +30,8 @@ SETTINGS = TaskTrackerSettings(stall_s=20.0)
 # A new process must not be taken for the old one: its sessions count from here on.
 SESSIONS_PER_LIFE = 1_000_000
 OPEN_HEARTBEATS_MAX = 2
+# One large task of `jobusers.py`, or three small ones.
+MEMORY_BYTES = 100
 
 
 class TaskTrackerHost(Host):
@@ -72,6 +74,7 @@ class TaskTrackerHost(Host):
             map_slots=2,
             reduce_slots=1,
             host_aliases=(self.near,),
+            memory_bytes=MEMORY_BYTES,
         )
         self._lives += 1
         self.core = self._make_core(info, "/work", SETTINGS)
