@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from blockstore import BlockStore
     from blockstore.model import FileStatus
 
+# Hadoop's letters of `cp -p`: times, owner and group, permissions.
+KEPT: Final = "top"
 # What block store and local files have in common of a mode.
 _MODE: Final = 0o777
 
@@ -30,10 +32,6 @@ def keep_from_local(store: "BlockStore", path: str, source: os.stat_result) -> N
         owner=_name_of(source.st_uid, pwd),
         group=_name_of(source.st_gid, grp),
     )
-
-
-# Hadoop's letters of `cp -p`: times, owner and group, permissions.
-KEPT: Final = "top"
 
 
 def keep_from_store(

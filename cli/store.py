@@ -107,9 +107,13 @@ def result_or_none(asked: "Pending[FileStatus]") -> "FileStatus | None":
         return None
 
 
-def walk(store: "BlockStore", entry: "FileStatus") -> Iterator["FileStatus"]:
-    """The entry and all below it: a directory before what is in it."""
+def walk(
+    store: "BlockStore", entry: "FileStatus", complaints: Complaints
+) -> Iterator["FileStatus"]:
+    """The entry and all below it: a directory before what is in it. One that can't be looked
+    into is complained about."""
     yield entry
     if entry.is_directory:
-        for child in store.list(entry.path):
-            yield from walk(store, child)
+        with complaints.about(entry.path):
+            for child in store.list(entry.path):
+                yield from walk(store, child, complaints)

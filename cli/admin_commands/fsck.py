@@ -1,5 +1,6 @@
 """`mapred admin fsck`: whether every block of every file has its copies, page by page."""
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from ..errors import FAILED
+from ..errors import FAILED, REFUSED, CommandError, explain
 from ..store import absolute, namenode_option, opened
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def fsck(path: str, verify: bool, as_json: bool, namenode: str | None, **shown: 
     Exit codes
       0  healthy
       1  corrupt: some bytes can't be read, or a copy was found damaged
-      2  refused: a wrong option, or no such block store
+      2  not checked: a wrong option, no such path, nobody there, or not allowed
       3  all can be read, but blocks have too few copies, or all on one rack
     \b
     mapred admin fsck /
@@ -91,7 +92,7 @@ def fsck(path: str, verify: bool, as_json: bool, namenode: str | None, **shown: 
     mapred admin fsck / --verify --json
     """
     wanted, totals = Shown(**shown), Totals()
-    with opened(namenode, path) as store:
+    with _not_checked(), opened(namenode, path) as store:
         for page in store.admin.fsck_pages(absolute(path)):
             totals.add(page)
             for file in page.files:
@@ -107,6 +108,17 @@ def fsck(path: str, verify: bool, as_json: bool, namenode: str | None, **shown: 
         for line in total_lines(totals, verified=verify):
             click.echo(line)
     return totals.code
+
+
+@contextlib.contextmanager
+def _not_checked() -> Iterator[None]:
+    """Who watches the exit code must not take a check that couldn't be made for damage."""
+    from blockstore.errors import StoreError
+
+    try:
+        yield
+    except StoreError as error:
+        raise CommandError(explain(error)[0], REFUSED) from error
 
 
 def _take(verdict: "Verdict", totals: Totals, *, as_json: bool) -> None:

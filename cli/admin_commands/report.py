@@ -104,4 +104,7 @@ def duty_words(report: "NodeReport") -> str:
 def safe_mode_words(mode: "SafeMode") -> str:
     if not mode.on:
         return "off"
+    # An administrator's safe mode waits for no blocks.
+    if not mode.blocks_needed:
+        return f"on: {mode.reason}"
     return f"on: {mode.reason} ({mode.blocks_reported} of {mode.blocks_needed} blocks reported)"

@@ -73,8 +73,12 @@ def _confirm(why: "SafeModeWhy") -> None:
 def why_lines(why: "SafeModeWhy") -> Iterator[str]:
     yield f"Safe mode is {safe_mode_words(why.mode)}"
     if why.missing:
-        yield f"Without a good copy: {why.missing} blocks; if safe mode ended now, these would be"
-        yield "missing and their files unreadable until a node brings them:"
+        if why.mode.on:
+            yield f"Without a good copy: {why.missing} blocks; if safe mode ended now, these would"
+            yield "be missing and their files unreadable until a node brings them:"
+        else:
+            yield f"Missing: {why.missing} blocks; their files can't be read until a node brings"
+            yield "them:"
     for waited in why.sample:
         yield f"  {waited.block} of {waited.path}"
         for holder in waited.last_holders:

@@ -60,7 +60,7 @@ def logs(
         said = "nothing" if stream is None else f"nothing as {stream}"
         raise CommandError(f"{which} of {job_id} has said {said}, or hasn't run", FAILED)
     if not chosen:
-        say(f"mapred: no attempt of {job_id} has said anything")
+        say(f"no attempt of {job_id} has said anything")
 
 
 def _show(one: "AttemptLogs", stream: str | None, as_json: bool) -> None:

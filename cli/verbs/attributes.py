@@ -124,21 +124,25 @@ def _each(
     complaints = Complaints()
     with opened(namenode, *paths) as store:
         for top in each(store, paths, complaints):
-            for entry in _below(store, top, last) if last else (top,):
+            for entry in _below(store, top, last, complaints) if last else (top,):
                 with complaints.about(entry.path):
                     change(store, entry)
     return complaints.code
 
 
 def _below(
-    store: "BlockStore", entry: "FileStatus", last: "Callable[[FileStatus], bool]"
+    store: "BlockStore",
+    entry: "FileStatus",
+    last: "Callable[[FileStatus], bool]",
+    complaints: Complaints,
 ) -> Iterator["FileStatus"]:
     late = entry.is_directory and last(entry)
     if not late:
         yield entry
     if entry.is_directory:
-        for child in store.list(entry.path):
-            yield from _below(store, child, last)
+        with complaints.about(entry.path):
+            for child in store.list(entry.path):
+                yield from _below(store, child, last, complaints)
     if late:
         yield entry
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from ..complaints import Complaints
-from ..errors import CommandError
-from ..store import absolute, each, expand, namenode_option, opened, status_or_none
+from ..errors import REFUSED, CommandError
+from ..store import SCHEME, absolute, each, expand, is_uri, namenode_option, opened, status_or_none
 
 if TYPE_CHECKING:
     from blockstore import BlockStore
@@ -130,6 +130,8 @@ def expunge(immediate: bool, other: str | None, namenode: str | None) -> None:
     \b
     mapred fs expunge --immediate
     """
+    if other is not None and not is_uri(other):
+        raise CommandError(f"-fs {other}: no block store; write -fs {SCHEME}HOST:PORT", REFUSED)
     with opened(namenode, *([other] if other else [])) as store:
         store.expunge(immediate)
 

@@ -45,10 +45,9 @@ def find(
     complaints = Complaints()
     with opened(namenode, *paths) as store:
         for top in each(store, paths or ("/",), complaints):
-            with complaints.about(top.path):
-                for entry in walk(store, top):
-                    if all(condition(entry) for condition in conditions):
-                        sys.stdout.write(entry.path + (end or "\n"))
+            for entry in walk(store, top, complaints):
+                if all(condition(entry) for condition in conditions):
+                    sys.stdout.write(entry.path + (end or "\n"))
     return complaints.code
 
 

@@ -37,7 +37,7 @@ def setrep(
     done: list[str] = []
     with opened(namenode, *paths) as store:
         for top in each(store, paths, complaints):
-            for file in walk(store, top):
+            for file in walk(store, top, complaints):
                 if not file.is_directory:
                     with complaints.about(file.path):
                         store.set_replication(file.path, replication)

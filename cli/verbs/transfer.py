@@ -48,7 +48,9 @@ def _upload_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--replication", type=click.IntRange(1, 512), help="Copies of every block."),
         ahead_option,
         threads_option,
-        click.option("-l", "single", is_flag=True, help="One copy of every block, as durable."),
+        click.option(
+            "-l", "single", is_flag=True, help="One copy of every block, as --replication 1."
+        ),
         click.option("-d", "direct", is_flag=True, help="No name ._COPYING_ while it is copied."),
         preserve_option,
         resume_option,
@@ -96,6 +98,8 @@ def _put(
     from ..upload import Upload
 
     if options.pop("single"):
+        if options["replication"] not in (None, 1):
+            raise CommandError("-l is --replication 1; give one of the two", REFUSED)
         options["replication"] = 1
     if options["direct"] and options["resume"]:
         raise CommandError("--resume goes on in PATH._COPYING_, which -d does without", REFUSED)

@@ -218,6 +218,15 @@ def test_ctrl_c_kills_the_job_on_the_cluster(user):
 def test_administrators_see_nodes_safe_mode_and_health(user):
     assert "DataNodes: 3 live of 3" in user.mapred("admin", "report")[0]
     assert user.mapred("admin", "safemode", "get")[0] == "Safe mode is off\n"
-    assert user.mapred("admin", "safemode", "enter")[0].startswith("Safe mode is on: ")
+    entered = "Safe mode is on: an administrator entered it: mapred admin safemode leave\n"
+    assert user.mapred("admin", "safemode", "enter")[0] == entered
+    assert user.mapred("admin", "safemode", "why")[0].startswith(entered)
     assert user.mapred("admin", "safemode", "leave")[0] == "Safe mode is off\n"
     assert "The block store is healthy" in user.mapred("admin", "fsck", "/")[0]
+
+
+def test_a_check_that_cant_be_made_isnt_taken_for_damage(user):
+    _, err = user.mapred("admin", "fsck", "/no/such/path", code=2)
+    assert "'/no/such/path' does not exist" in err
+    _, err = user.mapred("admin", "fsck", "--namenode", f"127.0.0.1:{free_port()}", code=2)
+    assert "no NameNode at" in err

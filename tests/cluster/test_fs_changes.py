@@ -102,3 +102,19 @@ def test_the_end_of_a_file_is_shown_and_followed(hdfs, store, shared_cluster):
     finally:
         follower.terminate()
         follower.communicate(timeout=30)
+
+
+def test_what_is_closed_to_somebody_doesnt_keep_him_from_the_rest(hdfs, store, monkeypatch):
+    for name in ("a/closed/x", "a/x", "b/x"):
+        fill(store, name, b"1")
+    store.chmod("/t/a/closed", 0o700)
+    store.chown("/t/b", "ana", "")
+    store.chown("/t/b/x", "ana", "")
+    monkeypatch.setenv("MAPRED_USER", "ana")
+
+    found = hdfs("find /t -name x", code=1, err="'/t/a/closed': permission denied")
+    assert found.split() == ["/t/a/x", "/t/b/x"]
+    for words in ("chmod -R 750 /t", "setrep 2 /t"):
+        hdfs(words, code=1, err="'/t/a/closed': permission denied")
+    assert store.stat("/t/b/x").permission.mode == 0o750
+    assert store.stat("/t/b/x").replication == 2

@@ -338,6 +338,9 @@ def test_the_trash_of_a_named_store_is_expunged(hdfs, store, shared_cluster):
     fill(store, a=b"1")
     trash = store.remove("/t/a").trash_path
     assert store.exists(trash)
+    for other in ("hdfs://there", shared_cluster.address):
+        hdfs(f"expunge -immediate -fs {other}", code=2, err="write -fs bs://HOST:PORT")
+    assert store.exists(trash)
     assert run(fs, ["expunge", "-immediate", "-fs", f"bs://{shared_cluster.address}"]) == 0
     assert not store.exists(trash)
 
@@ -349,6 +352,7 @@ def test_copies_have_the_words_of_hadoop(hdfs, store, tmp_path):
 
     hdfs("put -l -q 1 -t 1 a /t/one")
     assert store.stat("/t/one").replication == 1
+    hdfs("put -l --replication 2 a /t/two", code=2, err="-l is --replication 1")
     hdfs("put a sub/a /t", code=1, err="'a' goes to /t/a; copy one of them")
     assert hdfs("cat /t/a") == "12345"
     store.chmod("/t/one", 0o600)
