@@ -14,6 +14,7 @@ import click
 # Name → module in this package, object in it, first line of its help.
 COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "submit": ("submit", "submit", "Run a job: on a cluster, or on this machine alone."),
+    "resume": ("resume", "resume", "Go on with a loop whose command or cluster died."),
     "streaming": ("streaming", "streaming", "Run a job of programs, as Hadoop Streaming does."),
     "fs": ("fs", "fs", "Files of the block store: ls, put, get, cat, rm, …"),
     "job": ("job", "job", "Jobs of a cluster: list, status, kill, counters, …"),

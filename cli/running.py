@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from mapred.iterative.status import LoopStatus, is_loop
 from mapred.model import JobState, JobStatus
 
 from .errors import FAILED, say
@@ -41,6 +42,8 @@ def run_to_the_end(
             if detach:
                 click.echo(job_id)
                 return 0
+            if is_loop(spec) and not quiet:
+                tell(f"{job_id} ({spec.name}) runs; after a crash:  mapred resume {job_id}")
             status = to_the_end(runner, job_id, progress_for(quiet=quiet))
         took_s = time.monotonic() - started_s
         return _tell(status, took_s, to_stdout=to_stdout, quiet=quiet, as_json=as_json)
@@ -66,6 +69,8 @@ def _tell(status: JobStatus, took_s: float, *, to_stdout: bool, quiet: bool, as_
         click.echo(status_json(status))
     if status.state is not JobState.SUCCEEDED:
         say(failure_report(status))
+        if isinstance(status, LoopStatus) and not status.failures[0].traceback:
+            tell(f"  From its last checkpoint it goes on with:  mapred resume {status.job_id}")
         return FAILED
     if not quiet:
         tell(counters_table(status.counters))

@@ -13,6 +13,7 @@ from mapred.submit import plan
 from .engines import Place
 from .errors import REFUSED, CommandError, say
 from .follow import terminated_by_signal
+from .loopbook import ledger_of
 from .running import run_to_the_end
 
 
@@ -42,7 +43,7 @@ def submitted(wishes: Wishes, place: Place, engine: Engine) -> int:
         if place.notice and not wishes.quiet:
             say(place.notice)
         return run_to_the_end(
-            _runner(engine, spec, detach=wishes.detach, resume=wishes.resume),
+            _runner(engine, spec, place, wishes),
             spec,
             to_stdout=wishes.output is None,
             detach=wishes.detach,
@@ -82,18 +83,24 @@ def _canonical(place: Place, word: str) -> str:
     return place.canonical(word)
 
 
-def _runner(engine: Engine, spec: JobSpec, *, detach: bool, resume: bool) -> Engine:
+def _runner(engine: Engine, spec: JobSpec, place: Place, wishes: Wishes) -> Engine:
     """The engine, or for a loop the one before it that drives its rounds."""
     if not is_loop(spec):
-        if resume:
+        if wishes.resume:
             raise CommandError(f"{spec.name} is no loop: there is nothing to resume", REFUSED)
         return engine
-    if detach:
+    if wishes.detach:
         raise CommandError(
             f"{spec.name} is a loop, and --detach can't leave it running: its rounds are "
-            "submitted by this command. After a crash, --resume goes on from the last checkpoint",
+            "submitted by this command. After a crash, `mapred resume` goes on from the last "
+            "checkpoint",
             REFUSED,
         )
     from mapred.iterative.loopengine import LoopEngine
 
-    return LoopEngine(engine, resume=resume)
+    return LoopEngine(
+        engine,
+        resume=wishes.resume,
+        ledger=ledger_of(place),
+        to_stdout=wishes.output is None,
+    )

@@ -71,7 +71,7 @@ def plan(
         RefusedError: what is wrong, and what to do.
     """
     path, class_name = _split_job_word(job_file)
-    code_base = code_base or _code_base(default_filesystem)
+    code_base = code_base or join(own_place(default_filesystem), "code")
     with loaded_job_file(path) as module:
         job = find_job(module, class_name, path)
         check(job)
@@ -149,13 +149,14 @@ def _folds(job: type[Job], name: str, form: str | Format) -> bool:
     return mapper is not None and folds_columns(mapper, job.combiner or job.reducer, str(form))
 
 
-def _code_base(default_filesystem: str) -> str:
+def own_place(default_filesystem: str) -> str:
+    """The URI below which this user keeps what his jobs need: code, scratch outputs, loops."""
     if scheme_of(default_filesystem) == BLOCK_STORE:
-        return join(default_filesystem, USERS_DIRECTORY, this_user(), "code")
+        return join(default_filesystem, USERS_DIRECTORY, this_user())
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     if not os.access(os.path.dirname(cache), os.W_OK):
         cache = os.path.join(tempfile.gettempdir(), f"mapred-{os.getuid()}")
-    return local_uri(os.path.join(cache, "mapred", "code"))
+    return local_uri(os.path.join(cache, "mapred"))
 
 
 def _settings(job: type[Job], params: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -128,6 +128,10 @@ class Checkpoints:
             raise
         self._remove_old()
 
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self._manifests())
+
     def latest(self) -> Checkpoint | None:
         """The newest that can be read; None when there is none.
 

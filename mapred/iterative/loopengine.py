@@ -3,9 +3,11 @@
 `LoopEngine` stands before an engine. Jobs go through it as they are; for an IterativeJob it
 runs the driver on a thread and makes one status of all rounds: progress is that of the round
 that runs, counters and failed attempts are summed up. The loop ends with this object, since
-its driver lives here: `close` kills what still runs.
+its driver lives here: `close` kills what still runs. Where there is a ledger, each loop is
+written down in it, so that `mapred resume` finds it.
 """
 
+import logging
 import shutil
 import sys
 import tempfile
@@ -15,16 +17,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
+from blockstore.errors import StoreError
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
 from mapred.engine import Engine
 from mapred.errors import JobKilledError, MapredError, NoSuchJobError
 from mapred.iterative.checkpoint import RoundRecord
+from mapred.iterative.ledger import Ledger, LoopRecord, new_loop_id, record_of
 from mapred.iterative.loop import IterativeJob, check_loop
 from mapred.iterative.rounds import Loop, LoopResult, RoundFailedError
 from mapred.iterative.status import LoopStatus, is_loop
 from mapred.model import Failure, FailureKind, JobSpec, JobState, JobStatus, TrackerStatus
 from mapred.task.code import load_job
 from mapred.usercode import one_line, user_traceback
+
+log = logging.getLogger(__name__)
 
 # A driver that is told to end waits for the engine to kill a round, no longer than this.
 END_S: Final = 20.0
@@ -36,10 +44,21 @@ class LoopEngine:
     """An engine that also runs loops. Thread-safe. Closes the engine that it stands before."""
 
     def __init__(
-        self, engine: Engine, *, resume: bool = False, clock: Clock = SYSTEM_CLOCK
+        self,
+        engine: Engine,
+        *,
+        resume: bool = False,
+        begun: LoopRecord | None = None,
+        ledger: Ledger | None = None,
+        to_stdout: bool = False,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        """`resume`: from the last checkpoint in the output; `begun`: so, and under its old id."""
         self._engine = engine
-        self._resume = resume
+        self._resume = resume or begun is not None
+        self._begun = begun
+        self._ledger = ledger
+        self._to_stdout = to_stdout
         self._clock = clock
         self._lock = threading.Lock()
         # Guarded by the lock.
@@ -48,8 +67,11 @@ class LoopEngine:
     def submit(self, spec: JobSpec) -> str:
         if not is_loop(spec):
             return self._engine.submit(spec)
-        loop_id = f"loop_{uuid.uuid4().hex[:12]}"
+        loop_id = self._begun.loop_id if self._begun else new_loop_id(self._clock.wall())
         running = _Running(self._engine, spec, loop_id, self._clock, resume=self._resume)
+        if self._ledger:
+            record = record_of(loop_id, spec, to_stdout=self._to_stdout)
+            running.write_down(self._ledger, record)
         with self._lock:
             self._loops[loop_id] = running
         running.start()
@@ -127,11 +149,14 @@ class _Running:
         self._before = self._status
         self._round_began = clock.monotonic()
         self.result: LoopResult | None = None
+        self._written: tuple[Ledger, LoopRecord] | None = None
         self._thread = threading.Thread(target=self._run, name=loop_id, daemon=True)
         self._folder = tempfile.mkdtemp(prefix="mapred-loop-")
         try:
             job, self._code = _imported(spec, Path(self._folder))
-            self._loop = Loop(engine, spec, job, lineage=loop_id, listener=self)
+            # Another driver of the same loop may have left a round that still runs.
+            lineage = f"{loop_id}-{uuid.uuid4().hex[:8]}"
+            self._loop = Loop(engine, spec, job, lineage=lineage, listener=self)
             if resume:
                 self._loop.resume()
         except BaseException:
@@ -142,6 +167,16 @@ class _Running:
 
     def start(self) -> None:
         self._thread.start()
+
+    def write_down(self, ledger: Ledger, record: LoopRecord) -> None:
+        """Before `start`; the record says so when the loop has ended."""
+        try:
+            ledger.write(record)
+            ledger.remove_old()
+        except BaseException:
+            _forget(Path(self._folder))
+            raise
+        self._written = ledger, record
 
     def wait(self, known_version: int, wait_s: float) -> tuple[LoopStatus, int]:
         with self._changed:
@@ -162,9 +197,23 @@ class _Running:
 
     def _run(self) -> None:
         end = self._driven()
+        self._write_end(end)
         # Before anybody can know of the end, who may then submit the same file again.
         _forget(Path(self._folder))
         self._change(**end)
+
+    def _write_end(self, end: dict[str, Any]) -> None:
+        if self._written is None:
+            return
+        ledger, record = self._written
+        state: JobState = end["state"]
+        words = f"{state.value}: {end['reason']}"
+        succeeded = state is JobState.SUCCEEDED
+        try:
+            ledger.write(msgspec.structs.replace(record, ended=words, succeeded=succeeded))
+        except (OSError, StoreError) as error:
+            # Who resumes it finds its last checkpoint, which says that it has come to its end.
+            log.warning("the end of %s isn't written down: %s", record.loop_id, error)
 
     def _driven(self) -> dict[str, Any]:
         """Runs the loop to its end, whatever that is; what the status is to say of it."""

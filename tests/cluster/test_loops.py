@@ -42,14 +42,7 @@ class Loops:
         self.cluster = cluster
         self._folder = folder
 
-    def start(self, output: str, *words: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "mapred_cli.main", "submit", "--json", *words]
-        masters = [
-            "--jobtracker",
-            self.cluster.jobtracker_address,
-            "--namenode",
-            self.cluster.address,
-        ]
+    def start(self, output: str) -> "subprocess.Popen[str]":
         parameters = {
             "clusters": CLUSTERS,
             "init": self._folder / "start.npy",
@@ -58,20 +51,40 @@ class Loops:
             "job.split_bytes": 600_000,
         }
         settings = [word for pair in parameters.items() for word in ("-D", "{}={}".format(*pair))]
+        return self._command("submit", str(EXAMPLE), "/points.npy", "-o", output, *settings)
+
+    def _command(self, *words: str) -> "subprocess.Popen[str]":
+        masters = ["--jobtracker", self.cluster.jobtracker_address]
+        masters += ["--namenode", self.cluster.address]
         return subprocess.Popen(
-            [*command, str(EXAMPLE), "/points.npy", "-o", output, *settings, *masters],
+            [sys.executable, "-m", "mapred_cli.main", *words, "--json", *masters],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def id_of(self, process: "subprocess.Popen[str]") -> str:
+        """As the command tells it before the first round."""
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "after a crash:" in line:
+                return line.split()[-1]
+        raise AssertionError("it ended before it told its id")
+
+    def resume(self, loop_id: str) -> dict:
+        resumed = self.finish(self._command("resume", loop_id))
+        assert resumed["job_id"] == loop_id
+        assert resumed["rounds"] == ROUNDS
+        assert resumed["counters"]["task"]["map_input_records"] < ROUNDS * 60_000
+        return resumed
 
     def finish(self, process: "subprocess.Popen[str]") -> dict:
         out, err = process.communicate(timeout=300)
         assert process.returncode == 0, err[-4000:]
         return json.loads(out.splitlines()[-1])
 
-    def run(self, output: str, *words: str) -> dict:
-        return self.finish(self.start(output, *words))
+    def run(self, output: str) -> dict:
+        return self.finish(self.start(output))
 
     def wait_for_round(self, process: "subprocess.Popen[str]", number: int) -> None:
         assert process.stderr is not None
@@ -99,10 +112,11 @@ def test_a_tracker_that_dies_in_mid_loop_changes_no_bit(loops):
     assert loops.centres("/hurt") == loops.centres("/whole")
 
 
-def test_a_loop_whose_client_died_is_resumed_to_the_same_bits(loops):
+def test_a_loop_whose_client_died_is_resumed_by_its_id_to_the_same_bits(loops):
     loops.run("/whole")
 
     process = loops.start("/again")
+    loop_id = loops.id_of(process)
     store = loops.cluster.client()
     until = time.monotonic() + 120
     while not _has_checkpoint(store, "/again"):
@@ -112,9 +126,7 @@ def test_a_loop_whose_client_died_is_resumed_to_the_same_bits(loops):
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
-    resumed = loops.run("/again", "--resume")
-    assert resumed["rounds"] == ROUNDS
-    assert resumed["counters"]["task"]["map_input_records"] < ROUNDS * 60_000
+    loops.resume(loop_id)
     assert loops.centres("/again") == loops.centres("/whole")
     assert sorted(entry.name for entry in store.list("/again")) == [
         "_SUCCESS",
@@ -143,6 +155,7 @@ def test_a_loop_outlives_the_jobtracker_and_is_resumed_after_the_death_of_the_wh
     assert loops.centres("/orphaned") == loops.centres("/whole")
 
     process = loops.start("/buried")
+    loop_id = loops.id_of(process)
     eventually(lambda: _has_checkpoint(store, "/buried"), "a checkpoint", within_s=120)
     assert process.poll() is None
     process.send_signal(signal.SIGKILL)
@@ -158,7 +171,5 @@ def test_a_loop_outlives_the_jobtracker_and_is_resumed_after_the_death_of_the_wh
     for number in cluster.tasktrackers:
         cluster.start_tasktracker(number)
 
-    resumed = loops.run("/buried", "--resume")
-    assert resumed["rounds"] == ROUNDS
-    assert resumed["counters"]["task"]["map_input_records"] < ROUNDS * 60_000
+    loops.resume(loop_id)
     assert loops.centres("/buried") == loops.centres("/whole")
