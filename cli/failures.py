@@ -15,7 +15,7 @@ OTHERS_MAX: Final = 3
 
 
 def failure_report(status: JobStatus) -> str:
-    """The message of a job that ended without success."""
+    """The message of a job that ended without success, or has had failures so far."""
     head = f"{status.job_id} ({status.name}) {_ending(status)}"
     if not status.failures:
         return head
@@ -31,6 +31,8 @@ def failure_report(status: JobStatus) -> str:
 
 
 def _ending(status: JobStatus) -> str:
+    if not status.state.ended:
+        return "goes on after what failed"
     took = f" after {status.finished_at_s - status.submitted_at_s:.1f} s"
     if status.state is JobState.KILLED:
         return f"was killed{took}"

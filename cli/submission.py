@@ -29,7 +29,7 @@ class Wishes:
     reducers: int | None
     # None: the defaults.
     pool: str | None
-    priority: str | None
+    priority: Priority | None
     detach: bool
     resume: bool
     quiet: bool
@@ -67,7 +67,7 @@ def _planned(wishes: Wishes, place: Place) -> JobSpec:
     spec = dataclasses.replace(
         spec,
         pool=wishes.pool or DEFAULT_POOL,
-        priority=Priority(wishes.priority) if wishes.priority else Priority.NORMAL,
+        priority=wishes.priority or Priority.NORMAL,
     )
     if not (wishes.resume and output):
         return spec

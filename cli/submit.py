@@ -5,15 +5,15 @@ itself: the two take equally long, and so go on at the same time.
 """
 
 import contextlib
-from typing import Final
+from typing import TYPE_CHECKING
 
 import click
 
 from .engines import choose
 from .errors import REFUSED, CommandError
 
-# Those of mapred.model, whose import takes as long as this whole module's.
-PRIORITIES: Final = ("very-low", "low", "normal", "high", "very-high")
+if TYPE_CHECKING:
+    from mapred.priority import Priority
 
 
 def _parameters(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> dict[str, str]:
@@ -24,6 +24,15 @@ def _parameters(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -
             raise click.BadParameter(f"'{word}': write name=value, such as -D minimum=4")
         parameters[name] = value
     return parameters
+
+
+def _priority(_: click.Context, __: click.Parameter, word: str | None) -> "Priority | None":
+    from mapred.priority import priority_of
+
+    try:
+        return priority_of(word) if word else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command()
@@ -65,8 +74,9 @@ def _parameters(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -
 )
 @click.option(
     "--priority",
-    type=click.Choice(PRIORITIES),
-    help="Among the jobs of its pool [default: normal].",
+    metavar="PRIORITY",
+    callback=_priority,
+    help="Among the jobs of its pool: very-low, low, normal, high or very-high [default: normal].",
 )
 @click.option("--detach", is_flag=True, help="Print the job's id and don't wait for its end.")
 @click.option(
@@ -87,7 +97,7 @@ def submit(
     namenode: str | None,
     local: bool,
     pool: str | None,
-    priority: str | None,
+    priority: "Priority | None",
     detach: bool,
     resume: bool,
     quiet: bool,

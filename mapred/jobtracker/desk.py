@@ -33,8 +33,9 @@ log = logging.getLogger(__name__)
 
 # Renames and mkdirs wait for a NameNode, not for a processor.
 ACTIONS_AT_ONCE: Final = 8
-# Where no later JobTracker would tell that a job has ended, a stop waits so long for it.
-NOTICES_WAIT_S: Final = 30.0
+# Where no later JobTracker would tell that a job has ended, a stop waits so long for it: long
+# enough for a second try at a host that keeps silent (5 s each), and no patience of a user.
+NOTICES_WAIT_S: Final = 10.0
 # A status call is held no longer, whatever the client asks: it asks again.
 STATUS_WAIT_MAX_S: Final = 30.0
 # Of a job that goes on, a client that waits for news hears at most so often.
@@ -97,9 +98,13 @@ class Desk:
     async def stop(self) -> None:
         """Saves what is unsaved, and ends."""
         if not self._keeps_history:
+            for due in self.core.book.notices.values():
+                log.warning(
+                    "%s: %s is told of its end, for up to %g s", due.job_id, due.url, NOTICES_WAIT_S
+                )
             await within(self._notifier.idle, NOTICES_WAIT_S)
             for due in self.core.book.notices.values():
-                log.warning("%s: nobody was told of its end: %s", due.job_id, due.url)
+                log.warning("%s: %s was not told of its end", due.job_id, due.url)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

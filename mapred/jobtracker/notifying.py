@@ -9,6 +9,7 @@ Rules
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -55,9 +56,7 @@ class Notifier:
                 error = await ask(due.url, due.timeout_s)
             if error:
                 left = due.attempts - 1
-                log.warning(
-                    "%s: notification of %s: %s; %d tries left", job_id, due.url, error, left
-                )
+                log.warning("%s: telling %s: %s; tries left: %d", job_id, due.url, error, left)
             self._tried(job_id, error)
             if job_id in self._book.notices:
                 await asyncio.sleep(due.interval_s)
@@ -73,7 +72,11 @@ async def ask(url: str, timeout_s: float) -> str:
             return _judged(await _status_line(url))
     except TimeoutError:
         return f"no answer within {timeout_s:g} s"
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        # asyncio's own words name a call; those of a name that isn't known have a number below 0.
+        known = error.errno is not None and error.errno > 0
+        return os.strerror(error.errno or 0) if known else error.strerror or str(error)
+    except ValueError as error:
         return str(error) or type(error).__name__
 
 

@@ -11,7 +11,8 @@
 An attempt has all it has below one root; a job may have something below each.
 
 Job and family directories of an earlier life are of no use: nobody knows what is whole in
-them. They are removed at start, or when a root can be used (again) later.
+them. They are removed at start, or when a root can be used (again) later. A root without the
+lock file that was locked isn't the same any more: its disk is unmounted, or it was replaced.
 """
 
 import contextlib
@@ -153,6 +154,9 @@ class WorkDirs:
         self.sweep(root)
 
     def try_out(self, root: str) -> None:
+        """Raises OSError also when it isn't the directory any more that was opened."""
+        if not os.path.samestat(os.stat(f"{root}/{LOCK}"), os.fstat(self._locks[root])):
+            raise OSError(errno.ESTALE, "another directory is in its place", root)
         content, path = os.urandom(CHECK_BYTES), f"{root}/{CHECK_FILE}"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         try:

@@ -96,3 +96,51 @@ def test_a_directory_that_fills_up_is_left_out_and_used_again(
         assert str(small_disk) in state()[1]
         other.unlink()
         eventually(lambda: state() == ("live", ""), "room again")
+
+
+GATED = """
+import os, time
+from mapred import Job, Mapper, Param, Reducer
+
+class Words(Mapper):
+    def map(self, offset, line):
+        while line == "last" and not os.path.exists(self.ctx.params.gate):
+            time.sleep(0.02)
+        yield line, 1
+
+class Sums(Reducer):
+    def reduce(self, key, values):
+        yield key, sum(values)
+
+class Gated(Job):
+    gate: str = Param()
+    # No reduce has fetched anything before the gate is open.
+    slowstart, combine_files = 1.0, False
+    mapper, reducer = Words, Sums
+"""
+
+
+def test_maps_whose_directory_goes_away_in_mid_job_run_again(
+    mapreduce_cluster, eventually, tmp_path
+):
+    cluster, gate = mapreduce_cluster, tmp_path / "gate"
+    cluster.start(1, tasktrackers=0)
+    roots = [tmp_path / "disk-a", tmp_path / "disk-b"]
+    cluster.spawn_tasktracker(0, *roots, first=False, disk_check_interval_s=0.2)
+    cluster.tasktrackers[0].ready()
+    with jobs_on(cluster, tmp_path / "jobs") as jobs:
+        jobs.put("/in", *(f"word{n}\n" for n in range(6)), "last\n")
+        job_id = jobs.submit("gated.py", GATED, output="/out", reducers=2, gate=gate)
+        for status in jobs.statuses(job_id):
+            if status.maps_done == 6:
+                break
+        lost = [len(list(root.glob("job_*/attempt_*/map*"))) for root in roots]
+        assert min(lost) > 0, "each directory has outputs"
+        roots[0].rename(tmp_path / "away")
+        # What is below a disk that is unmounted.
+        roots[0].mkdir()
+        log, words = cluster.tasktrackers[0].log, f"directory {roots[0]} takes no attempts"
+        eventually(lambda: words in log.read_text(), "the tracker has noticed")
+        gate.touch()
+        assert jobs.ended(job_id).state is JobState.SUCCEEDED
+        assert jobs.output("/out") == ["last\t1", *(f"word{n}\t1" for n in range(6))]

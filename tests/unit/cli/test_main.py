@@ -4,9 +4,6 @@ import click
 import pytest
 from click.testing import CliRunner
 from mapred_cli.main import COMMANDS, cli
-from mapred_cli.submit import PRIORITIES
-
-from mapred.model import Priority
 
 
 def _commands(command, path=()):
@@ -42,5 +39,12 @@ def test_an_unknown_command_is_refused():
     assert "No such command 'frobnicate'" in result.output
 
 
-def test_submit_takes_the_priorities_that_there_are():
-    assert list(PRIORITIES) == [priority.value for priority in Priority]
+def test_submit_takes_a_priority_as_hadoop_writes_it(tmp_path):
+    command = ["submit", "--local", "--priority", "VERY_HIGH", str(tmp_path / "nowhere.py"), "in"]
+    assert "nowhere.py does not exist" in str(CliRunner().invoke(cli, command).exception)
+
+
+def test_submit_names_the_priorities_that_there_are():
+    result = CliRunner().invoke(cli, ["submit", "--priority", "urgent", "job.py", "in"])
+    assert result.exit_code == 2
+    assert "'urgent' is none of very-low, low, normal, high, very-high" in result.output

@@ -130,3 +130,8 @@ def test_skipped_records_are_told_with_their_place():
         "3 records skipped: see /home/ana/counts/_skipped"
     )
     assert skipped_line(_status()) == ""
+
+
+def test_a_job_that_goes_on_has_not_failed():
+    report = failure_report(_status(JobState.RUNNING, failures=(LOST,), finished_at_s=0.0))
+    assert report.splitlines()[0] == "job_7 (WordCount) goes on after what failed"

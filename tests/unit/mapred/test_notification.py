@@ -36,6 +36,8 @@ def test_a_job_that_wants_none_has_none():
         ({"notify_url": "http://h/a b"}, "percent-encoded"),
         ({"notify_url": "http://h/a\r\nX: y"}, "percent-encoded"),
         ({"notify_url": "http://h:99999/"}, "ort"),
+        ({"notify_url": "http://h:0/"}, "no port 0"),
+        ({"notify_url": "http://h/" + "x" * 8000}, "longer than 8000"),
         ({"notify_url": "http://me:secret@h/"}, "password"),
         ({"notify_attempts": 0}, "from 1 to 10"),
         ({"notify_attempts": 11}, "from 1 to 10"),

@@ -1,23 +1,27 @@
 """The end of a job is told over HTTP: once where that works, boundedly often where it doesn't."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mapred.errors import RefusedError
+from mapred.jobtracker import notifying
+from mapred.jobtracker.book import Book
 from mapred.jobtracker.committer import Committer
 from mapred.jobtracker.core import JobTracker
 from mapred.jobtracker.desk import Desk
-from mapred.jobtracker.entries import Entry, JobEnded, NotificationTried
+from mapred.jobtracker.entries import Entry, JobEnded, NotificationDue, NotificationTried
 from mapred.jobtracker.history import MemoryHistory
-from mapred.jobtracker.notifying import ask
+from mapred.jobtracker.notifying import Notifier, ask
 from mapred.jobtracker.settings import JobTrackerSettings
 from mapred.model import JobSpec, Split, TrackerInfo
 from mapred.notification import NOTIFICATION, notification_setting
 from mapred.storage.local import LocalStorage
 from mapred.tracking import Registration
+from tests.unit.mapred.jobtracker.conftest import Master
 from tests.unit.mapred.jobtracker.test_stories import KeptStories
 
 WAIT_S = 60.0
@@ -204,6 +208,113 @@ def test_without_a_history_a_stop_waits_until_it_was_told(tmp_path: Path) -> Non
         assert len(listener.heard) == 2
 
     asyncio.run(scenario())
+
+
+def test_without_a_history_a_stop_waits_for_nobody_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        monkeypatch.setattr("mapred.jobtracker.desk.NOTICES_WAIT_S", 0.01)
+        async with Listener(b"") as listener:
+            desk = await _desk(None)
+            job_id = await _killed_job(desk, tmp_path, listener.wish())
+            await _until(lambda: job_id in desk.core.book.ended)
+            await desk.stop()
+        assert f"{job_id}: http://" in caplog.text
+        assert "was not told of its end" in caplog.text
+
+    asyncio.run(scenario())
+
+
+class Played:
+    """A notifier whose requests fail at once, and what happened in which order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, jobs: int = 1) -> None:
+        self.book = Book()
+        for number in range(jobs):
+            due = NotificationDue(f"job_1_{number}", "http://h/", 9, 1e6, 1.0)
+            self.book.apply(due)
+        self.durable = asyncio.Event()
+        self.asked = self.asked_at_once = self.at_once_max = 0
+        self.answers = asyncio.Semaphore(0)
+        self._tasks: list[asyncio.Task[None]] = []
+        monkeypatch.setattr(notifying, "ask", self._ask)
+        self.notifier = Notifier(self.book, self._settled, self._tried, self._spawn)
+        self.notifier.look()
+
+    async def _settled(self) -> None:
+        await self.durable.wait()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.get_running_loop().create_task(work))
+
+    async def _ask(self, url: str, timeout_s: float) -> str:
+        self.asked += 1
+        self.asked_at_once += 1
+        self.at_once_max = max(self.at_once_max, self.asked_at_once)
+        await self.answers.acquire()
+        self.asked_at_once -= 1
+        return "no"
+
+    def _tried(self, job_id: str, error: str) -> None:
+        self.book.apply(NotificationTried(job_id, "http://h/", 0.0, error))
+
+    async def rest(self) -> None:
+        """Until everybody waits."""
+        for _ in range(100):
+            await asyncio.sleep(0)
+
+    def end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+
+def test_nobody_is_told_before_the_end_is_durable_and_tries_are_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        played = Played(monkeypatch)
+        await played.rest()
+        assert played.asked == 0
+        played.durable.set()
+        for _ in range(9):
+            played.answers.release()
+        await played.rest()
+        assert played.asked == 1, "the next try comes much later"
+        assert not played.notifier.idle.is_set()
+        played.end()
+
+    asyncio.run(scenario())
+
+
+def test_hosts_that_do_not_answer_are_bounded_and_the_last_end_is_idleness(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        monkeypatch.setattr(notifying, "AT_ONCE", 2)
+        played = Played(monkeypatch, jobs=5)
+        played.durable.set()
+        await played.rest()
+        assert played.asked == 2
+        played.book.notices.clear()
+        for _ in range(5):
+            played.answers.release()
+        await played.rest()
+        assert (played.asked, played.at_once_max) == (5, 2)
+        assert played.notifier.idle.is_set()
+
+    asyncio.run(scenario())
+
+
+def test_a_snapshot_has_who_is_still_to_be_told(master: Master) -> None:
+    master.submit(settings=wish("http://h/$jobStatus", attempts=3))
+    master.kill(next(iter(master.core.book.jobs)))
+    master.perform()
+    (due,) = master.core.book.notices.values()
+    assert (due.url, due.attempts) == ("http://h/KILLED", 3)
+    before = dict(master.core.book.notices)
+    master.restart()
+    assert master.core.book.notices == before
 
 
 def test_a_host_that_does_not_answer_is_given_up_and_an_unknown_port_is_told() -> None:

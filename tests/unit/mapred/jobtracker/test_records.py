@@ -82,3 +82,23 @@ def test_who_did_not_ask_for_it_has_no_careful_attempts(master: Master) -> None:
         assert launched(a) is None
         died(a, f"m0.{number}", None)
     assert launched(a) is None
+
+
+def test_reduces_are_not_careful(master: Master) -> None:
+    a = master.tracker("a")
+    master.submit(1, reducers=1, settings=SKIPS)
+    a.beat().done("m0.0")
+    for number in range(3):
+        assert launched(a) is None
+        died(a, f"r0.{number}", None)
+    assert launched(a) is None
+
+
+def test_who_leaves_out_malformed_records_only_is_not_careful(master: Master) -> None:
+    a = master.tracker("a")
+    only_bad = json.dumps({"bad": True, "errors": False, "max": 2, "share": 1.0})
+    master.submit(1, settings={SKIPPING: only_bad})
+    for number in range(3):
+        assert launched(a) is None
+        died(a, f"m0.{number}", None)
+    assert launched(a) is None

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from mapred.engine import TRANSIENT_OUTPUT
 from mapred.errors import JobKilledError
 from mapred.model import AttemptId, JobSpec, TaskId
 from mapred.storage.local import LocalStorage
-from mapred.storage.port import OutputFile
+from mapred.storage.port import FileInfo, OutputFile
 from mapred.task import late
 from mapred.task.commit import PartFile
 
@@ -26,6 +27,22 @@ class JobEndsMeanwhile(LocalStorage):
 
     def open_write(self, uri: str, *, overwrite: bool = False) -> OutputFile:
         shutil.rmtree(self._folder)
+        return super().open_write(uri, overwrite=overwrite)
+
+
+class Recording(LocalStorage):
+    """What was opened, and whether anybody looked for a mark."""
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+        self.looked = False
+
+    def stat(self, uri: str) -> FileInfo:
+        self.looked = True
+        return super().stat(uri)
+
+    def open_write(self, uri: str, *, overwrite: bool = False) -> OutputFile:
+        self.opened.append(uri)
         return super().open_write(uri, overwrite=overwrite)
 
 
@@ -59,9 +76,14 @@ def test_an_attempt_of_a_published_job_makes_no_folder_anew(tmp_path: Path) -> N
     assert os.listdir(out) == ["_SUCCESS"]
 
 
-def test_an_attempt_of_a_removed_job_does_not_bring_the_output_back(tmp_path: Path) -> None:
+def test_an_attempt_of_a_removed_job_does_not_bring_the_output_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Recording()
+    monkeypatch.setattr(late, "storage_for", lambda uri: storage)
     with pytest.raises(JobKilledError, match="is over"):
         _written(_spec(tmp_path))
+    assert storage.opened == []
     assert os.listdir(tmp_path) == []
 
 
@@ -90,3 +112,13 @@ def test_another_job_that_has_taken_the_output_is_left_alone(tmp_path: Path) -> 
 
 def test_transient_output_has_no_mark_to_look_for(tmp_path: Path) -> None:
     assert _written(_spec(tmp_path, **{TRANSIENT_OUTPUT: "true"}))
+
+
+def test_object_stores_are_not_asked_for_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Recording()
+    monkeypatch.setattr(late, "storage_for", lambda uri: storage)
+    spec = replace(_spec(tmp_path), output_uri="s3://bucket/out")
+    late.opened(spec, ATTEMPT, f"file://{tmp_path}/part").discard()
+    assert not storage.looked

@@ -29,6 +29,21 @@ def test_what_runs_on_a_disk_counts_after_the_next_look_too() -> None:
     assert local.choose({"/a": 2}) == "/b"
 
 
+def test_what_was_sent_before_the_last_look_counts_only_while_it_runs() -> None:
+    local = directories(a=100, b=100)
+    local.choose({})
+    local.looked([Look("/a", free_bytes=100), Look("/b", free_bytes=100)])
+
+    assert local.choose({}) == "/a"
+
+
+def test_an_attempt_that_was_sent_and_runs_is_one() -> None:
+    local = directories(a=100, b=40)
+    local.choose({})
+
+    assert local.choose({"/a": 1}) == "/a"
+
+
 def test_a_full_directory_takes_nothing_and_loses_nothing() -> None:
     local = directories(a=900, b=100)
 
@@ -59,6 +74,13 @@ def test_an_attempt_without_room_takes_its_directory_out_for_a_while() -> None:
     assert local.troubles == ("/a: No space left on device",)
     local.tick(15.0)
     assert local.troubles == ()
+
+
+def test_where_nobody_looks_none_is_taken_out() -> None:
+    local = LocalDirectories(["/a"], out_s=0.0)
+    local.refused("/a", "No space left on device", now=5.0)
+
+    assert local.choose({}) == "/a"
 
 
 def test_without_any_directory_there_is_nothing_to_choose() -> None:

@@ -26,6 +26,7 @@ class Store:
         if self.refuses:
             self.refuses -= 1
             raise OSError("away")
+        assert data.startswith(b"\n"), "what a death has torn would tear this"
         self.appended.append((job_id, user, list(decode_logs(data))))
 
 
@@ -66,9 +67,11 @@ def test_what_a_job_has_said_is_written_once_and_before_its_files_go(parts):
     texts.of = {attempt(0): "a", attempt(2): "c"}
     for index in range(3):
         keeper.ended(attempt(index), "ana", failed=False)
+    by_then = []
+    keeper.job_over(JOB, lambda: by_then.extend(store.appended))
     over(keeper)
     logs = [AttemptLogs(attempt(0), {"stdout": "a"}), AttemptLogs(attempt(2), {"stdout": "c"})]
-    assert store.appended == [(JOB, "ana", logs)]
+    assert store.appended == by_then == [(JOB, "ana", logs)]
 
 
 def test_who_says_nothing_costs_nothing(parts):
@@ -100,6 +103,29 @@ def test_what_has_no_room_is_counted_and_failures_have_more(parts, monkeypatch):
     kept = [one.attempt.index for one in found if isinstance(one, AttemptLogs)]
     assert kept == [0, 1, 4]
     assert found[-1] == 2
+
+
+def test_who_waits_for_company_does_not_wait_for_ever(parts, monkeypatch):
+    keeper, texts, store = parts
+    monkeypatch.setattr(logkeeper, "FLUSH_S", 0.0)
+    texts.of = {attempt(0): "a"}
+    keeper.ended(attempt(0), "ana", failed=False)
+    assert store.news.acquire(timeout=WAIT_S)
+
+
+def test_what_waits_for_the_store_is_bounded_and_makes_room_when_its_job_is_over(
+    parts, monkeypatch
+):
+    keeper, texts, store = parts
+    monkeypatch.setattr(logkeeper, "WAITING_BYTES_MAX", 150)
+    texts.of = {attempt(index): "x" * 50 for index in range(2)}
+    for refuses in (1, 0):
+        store.refuses = refuses
+        for index in range(2):
+            keeper.ended(attempt(index), "ana", failed=False)
+        over(keeper)
+    ((_, _, logs),) = store.appended
+    assert [one if isinstance(one, int) else one.attempt.index for one in logs] == [0, 1]
 
 
 def test_a_store_that_is_away_is_asked_again_and_a_jobs_end_waits_once(parts):

@@ -21,6 +21,7 @@ from mapred.tasktracker.settings import TaskTrackerSettings
 WAIT_S = 60.0
 CHILD = "tests.unit.mapred.tasktracker.fake_child"
 ROOT = Path(__file__).parents[4]
+OUTPUT = MapOutput(0, 0, "t", "h", 1, "/p", 5)
 
 
 class Bench:
@@ -35,7 +36,13 @@ class Bench:
         self.processes.start()
 
     def start(
-        self, behaviour: str = "ok", *, letter: str = "m", job: str = "job_1", index: int = 0
+        self,
+        behaviour: str = "ok",
+        *,
+        letter: str = "m",
+        job: str = "job_1",
+        index: int = 0,
+        code_dir: str = "",
     ) -> AttemptId:
         attempt = TaskId(job, letter, index).attempt(0)
         spec = JobSpec(
@@ -59,6 +66,7 @@ class Bench:
                 tracker_id="t",
                 maps=1 if letter == "r" else 0,
                 log_dir=str(folder / "logs"),
+                code_dir=code_dir,
             )
         )
         return attempt
@@ -110,6 +118,26 @@ def test_a_process_ends_after_so_many_tasks(bench: Bench) -> None:
 
     assert pids[3] != pids[0]
     _eventually(lambda: not psutil.pid_exists(pids[0]))
+
+
+@pytest.mark.parametrize("idle", [True, False])
+def test_a_process_whose_code_was_on_a_lost_disk_is_not_used_again(
+    bench: Bench, idle: bool
+) -> None:
+    reduce = bench.start(letter="r", code_dir="/disk-a/job_1/code")
+    first = bench.pid()
+    bench.processes.leave("/disk")
+    if not idle:
+        bench.processes.leave("/disk-a")
+    bench.processes.send_outputs(reduce, MoreOutputs((OUTPUT,)))
+    bench.next(TaskDone)
+    if idle:
+        bench.start(code_dir="/disk-b/job_1/code", index=1)
+        assert bench.pid() == first, "that disk isn't lost"
+        bench.next(TaskDone)
+        bench.processes.leave("/disk-a")
+    bench.start(code_dir="/disk-b/job_1/code", index=2)
+    assert bench.pid() != first
 
 
 def test_another_job_gets_another_process(bench: Bench) -> None:
@@ -185,8 +213,7 @@ def test_outputs_reach_a_running_reduce(bench: Bench) -> None:
     attempt = bench.start(letter="r")
     bench.pid()
 
-    output = MapOutput(0, 0, "t", "h", 1, "/p", 5)
-    bench.processes.send_outputs(attempt, MoreOutputs((output,)))
+    bench.processes.send_outputs(attempt, MoreOutputs((OUTPUT,)))
 
     said = bench.next(TaskDone)
     assert isinstance(said, TaskDone)

@@ -61,6 +61,9 @@ def test_an_attempt_without_room_names_the_directory_and_takes_it_out(played: Pl
     assert event.failure.kind is FailureKind.FAILED
     assert "local directory /root on host: No space left on device. Make" in event.failure.reason
     assert played.registration.info.refuses
+    played.core.tick(1.0 + played.core.settings.disk_check_interval_s)
+    played.register()
+    assert not played.registration.info.refuses
 
 
 def test_a_change_of_directories_during_a_registration_needs_another_one(played: Played) -> None:

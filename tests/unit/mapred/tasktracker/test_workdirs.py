@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,29 @@ def test_opening_a_root_sweeps_what_earlier_lives_left_and_locks_it(tmp_path: Pa
     with pytest.raises(ConfigException, match="used by another tasktracker"):
         WorkDirs(str(tmp_path)).open(str(tmp_path))
     first.close()
+
+
+def test_a_root_that_was_replaced_or_keeps_other_bytes_is_not_the_same_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    workdirs = WorkDirs(str(root))
+    workdirs.open(str(root))
+    root.rename(tmp_path / "away")
+    root.mkdir()
+    with pytest.raises(OSError, match="lock"):
+        workdirs.try_out(str(root))
+    (root / "lock").touch()
+    with pytest.raises(OSError, match="another directory is in its place"):
+        workdirs.try_out(str(root))
+
+    workdirs.open(str(root))
+    workdirs.try_out(str(root))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pread", lambda *_: b"")
+        with pytest.raises(OSError, match="other bytes"):
+            workdirs.try_out(str(root))
+    workdirs.close()
 
 
 def test_the_trackers_name_survives_the_loss_of_one_of_its_disks(tmp_path: Path) -> None:
