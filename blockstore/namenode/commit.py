@@ -17,7 +17,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -58,6 +58,7 @@ class GroupCommit:
         self._sync_s = 0.0
         # Work on the thread that a sync must not overtake.
         self._on_thread = 0
+        self._once_for_all = False
 
     @property
     def position(self) -> int:
@@ -80,11 +81,23 @@ class GroupCommit:
 
     async def durable(self) -> None:
         """Returns when everything appended up to now is durable."""
-        if self._journal.last <= self._durable and not self._waiting:
+        if self._once_for_all or (self._journal.last <= self._durable and not self._waiting):
             return
         done = asyncio.get_running_loop().create_future()
         self.then(lambda: None if done.cancelled() else done.set_result(None))
         await done
+
+    @contextlib.contextmanager
+    def once_for_all(self) -> Iterator[None]:
+        """`durable` returns at once inside: whoever enters waits for it himself, afterwards.
+
+        Nobody else may get a turn of the loop inside.
+        """
+        self._once_for_all = True
+        try:
+            yield
+        finally:
+            self._once_for_all = False
 
     async def on_thread(self, work: Callable[[], Result]) -> Result:
         """Runs disk work of the journal (a roll, a purge) in turn with its syncs."""

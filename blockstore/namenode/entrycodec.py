@@ -13,7 +13,6 @@ from blockstore.codec import (
     nodes_from_wire,
     nodes_to_wire,
     permission_from_wire,
-    permission_to_wire,
 )
 from blockstore.errors import JournalCorruptException
 from blockstore.model import Block, Node, Permission
@@ -43,7 +42,9 @@ def _get_nodes(message: Any, name: str) -> tuple[Node, ...]:
 
 
 def _put_permission(message: Any, name: str, value: Permission) -> None:
-    getattr(message, name).CopyFrom(permission_to_wire(value))
+    wire = getattr(message, name)
+    wire.owner, wire.group, wire.mode = value.owner, value.group, value.mode
+    wire.SetInParent()
 
 
 def _get_permission(message: Any, name: str) -> Permission:

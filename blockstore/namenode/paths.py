@@ -5,6 +5,7 @@ Rules
 - A name is at most 255 bytes of UTF-8, a path at most 4096.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from blockstore.errors import InvalidPathException
@@ -16,6 +17,8 @@ PATH_BYTES_MAX: Final = 4096
 TRASH: Final = ".Trash"
 
 
+# One request splits its path several times.
+@lru_cache(maxsize=1024)
 def split(path: str) -> tuple[str, ...]:
     """The names of a path; () for the root.
 
@@ -46,7 +49,8 @@ def _check_name(path: str, name: str) -> None:
         raise InvalidPathException(f"'{path}' has {what} in it: give a normalised path")
     if "\0" in name:
         raise InvalidPathException(f"{path!r} has a NUL character in it")
-    if len(name.encode()) > NAME_BYTES_MAX:
+    # No character has more than four bytes.
+    if 4 * len(name) > NAME_BYTES_MAX and len(name.encode()) > NAME_BYTES_MAX:
         raise InvalidPathException(
             f"the name '{name[:60]}…' has more than {NAME_BYTES_MAX} bytes of UTF-8"
         )

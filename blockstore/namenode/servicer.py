@@ -245,7 +245,7 @@ class ClientServicer(AdminServicer, FileChangeServicer):
     async def Batch(self, request: pb.BatchRequest, context: Any) -> pb.BatchReply:
         # Known before the first request begins, so that none of them waits for it.
         await self._shell.caller()
-        return await batch.perform(self, request, context)
+        return await batch.perform(self, self._shell.commit, request, context)
 
     async def Calls(self, request_iterator: Any, context: Any) -> Any:
         async for outcome in self.streams.answer(self, request_iterator, context):

@@ -6,6 +6,7 @@ import pytest
 
 from blockstore.errors import InvalidRequestException
 from blockstore.namenode import batch
+from blockstore.namenode.commit import GroupCommit
 from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.disk import MemoryDisk
 from blockstore.namenode.recovery import recover
@@ -82,6 +83,40 @@ def test_a_hundred_requests_cost_one_write_and_one_sync():
     kinds, steps = send(*(mkdir(f"/d{number}") for number in range(100)))
     assert kinds == ["done"] * 100
     assert steps == 2
+
+
+class Slow:
+    """Answers when others have had their turns, as a removal in slices does."""
+
+    def __init__(self):
+        self.told = []
+
+    async def Mkdirs(self, request, _):
+        self.told.append(f"{request.path} begun")
+        await asyncio.sleep(0)
+        turn = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(turn.set_result, f"{request.path} done")
+        self.told.append(await turn)
+        return pb.Empty()
+
+    async def Stat(self, request, _):
+        self.told.append(f"{request.path} looked at")
+        return pb.FileReply()
+
+
+def test_requests_that_take_several_turns_of_the_loop_begin_in_order_and_are_waited_for():
+    async def run():
+        _, journal = recover(MemoryDisk(), wall=1.0)
+        commit = GroupCommit(journal, [].append)
+        calls = [mkdir("/a"), stat("/a"), mkdir("/b")]
+        slow = Slow()
+        reply = await batch.perform(slow, commit, pb.BatchRequest(calls=calls), None)
+        await commit.close()
+        return slow.told, [outcome.WhichOneof("outcome") for outcome in reply.outcomes]
+
+    told, kinds = asyncio.run(run())
+    assert told == ["/a begun", "/a looked at", "/b begun", "/a done", "/b done"]
+    assert kinds == ["done", "file", "done"]
 
 
 def test_too_many_requests_and_unknown_ones_are_refused_as_a_whole():
