@@ -1,4 +1,4 @@
-"""ALS against one process that solves one row after the other, and on MovieLens-100k."""
+"""ALS against one process that solves one row after the other."""
 
 from itertools import pairwise
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from mapred.ml import ALS, ConvergenceWarning
-from tests.unit.mapred.ml.movielens import ratings as movielens
 
 RANDOM = np.random.default_rng(11)
 
@@ -77,36 +76,6 @@ def test_factors_are_those_of_one_process(alpha):
         errors = ((1 + alpha * given) * ((given > 0) - products) ** 2).sum()
         lengths = (users**2).sum() + (items**2).sum()
     assert model.loss_ == pytest.approx(errors + 0.3 * lengths, rel=1e-10)
-
-
-def test_ratings_of_movies_are_foretold_better_than_by_biases_alone(tmp_path):
-    rows = movielens(tmp_path)
-    order = np.random.default_rng(0).permutation(len(rows))
-    held, known = rows[order[:10_000]], rows[order[10_000:]]
-    model = ALS(10, regularization=0.1, max_iter=20, tol=1e-3).fit(known)
-    error = rmse(model.predict(held), held)
-    assert error < 0.99 * min(rmse(biased(known, held, strength), held) for strength in (1, 5, 10))
-    assert model.converged_
-
-
-def rmse(predicted, rows) -> float:
-    return float(np.sqrt(((predicted - rows[:, 2]) ** 2).mean()))
-
-
-def biased(known, held, strength) -> np.ndarray:
-    """The mean, and what user and item differ from it."""
-    mean = known[:, 2].mean()
-    users, items = known[:, 0].astype(int), known[:, 1].astype(int)
-    count = 1 + int(max(known[:, :2].max(), held[:, :2].max()))
-    of_users, of_items = np.zeros(count), np.zeros(count)
-    for _ in range(30):
-        for own, other, at, its in (
-            (of_users, of_items, users, items),
-            (of_items, of_users, items, users),
-        ):
-            rest = np.bincount(at, known[:, 2] - mean - other[its], count)
-            own[:] = rest / (np.bincount(at, minlength=count) + strength)
-    return mean + of_users[held[:, 0].astype(int)] + of_items[held[:, 1].astype(int)]
 
 
 def test_files_give_the_same_bits(tmp_path):

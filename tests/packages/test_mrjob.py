@@ -13,6 +13,8 @@ import pytest
 from mapred.streaming.request import Request
 from tests.unit.mapred.streaming.conftest import PYTHON, Streams
 
+pytestmark = pytest.mark.packages
+
 MRJOB = "mrjob==0.7.4"
 DOWNLOAD_S = 60
 TEXT = "the king of the dead\nand the queen\n\nthe ghost of the king, again\n" * 20
