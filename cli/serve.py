@@ -165,6 +165,12 @@ def jobtracker(namenode: str, host: str, port: int, **options: Any) -> int:
     help="Tasks at once [default: the number of processors].",
 )
 @advertise_option
+@click.option(
+    "--rack",
+    default="",
+    help="Where the machine stands, a path such as /room-2/rack-7: tasks run near their input. "
+    "Without it the rack counts that the block store has for a DataNode on this host.",
+)
 @_bind_options(TASKTRACKER_PORT)
 def tasktracker(
     jobtracker: str,

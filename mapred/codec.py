@@ -28,6 +28,7 @@ from mapred.wire import jobtracker_pb2, types_pb2
 _KINDS = {
     TaskKind.MAP: types_pb2.MAP,
     TaskKind.REDUCE: types_pb2.REDUCE,
+    TaskKind.SERVICE: types_pb2.SERVICE,
 }
 _LETTERS = {number: kind.value for kind, number in _KINDS.items()}
 _FAILURES = {
@@ -113,6 +114,7 @@ def split_to_wire(split: Split) -> types_pb2.Split:
         format=split.format,
         input=split.input,
         parts=[split_to_wire(part) for part in split.parts],
+        racks=split.racks,
     )
 
 
@@ -125,6 +127,7 @@ def split_from_wire(wire: types_pb2.Split) -> Split:
         wire.format,
         wire.input,
         tuple(split_from_wire(part) for part in wire.parts),
+        tuple(wire.racks),
     )
 
 
@@ -151,6 +154,8 @@ def spec_to_wire(spec: JobSpec) -> types_pb2.JobSpec:
         pool=spec.pool,
         priority=priority_to_wire(spec.priority),
         task_memory_bytes=spec.task_memory_bytes,
+        task_cpus=spec.task_cpus,
+        services=spec.services,
     )
 
 
@@ -177,6 +182,8 @@ def spec_from_wire(wire: types_pb2.JobSpec) -> JobSpec:
         pool=wire.pool or DEFAULT_POOL,
         priority=priority_from_wire(wire.priority),
         task_memory_bytes=wire.task_memory_bytes,
+        task_cpus=wire.task_cpus or 1,
+        services=wire.services,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from mapred.model import AttemptId, TaskId
 
 _WORD: Final = re.compile(
-    r"(?:(?:attempt|task)_(?P<job>\d+_\d+)_)?(?P<kind>[mr])_(?P<index>\d{1,9})(?:_(?P<number>\d{1,9}))?"
+    r"(?:(?:attempt|task)_(?P<job>\d+_\d+)_)?(?P<kind>[mrs])_(?P<index>\d{1,9})(?:_(?P<number>\d{1,9}))?"
 )
 
 

@@ -64,6 +64,8 @@ class Job:
     # What one task may use of its machine's memory, and finds free there; it is ended when it
     # uses more. 0: what its tracker can spare.
     task_memory_bytes: ClassVar[int] = 0
+    # Processors that one task uses: it takes so many slots of its machine.
+    task_cpus: ClassVar[int] = 1
     # Seconds without progress until an attempt is ended; 0: the engine's default.
     stall_s: ClassVar[float] = 0.0
     # Largest split, in bytes; 0: what suits the input. None is larger than a block.
@@ -90,6 +92,7 @@ SETTINGS: Final[Mapping[str, type]] = {
     "slowstart": float,
     "memory_bytes": int,
     "task_memory_bytes": int,
+    "task_cpus": int,
     "stall_s": float,
     "split_bytes": int,
     "on_bad_record": str,

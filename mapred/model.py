@@ -5,73 +5,22 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeAlias
 
+from mapred.ids import AttemptId as AttemptId
+from mapred.ids import TaskId as TaskId
+from mapred.ids import TaskKind as TaskKind
 from mapred.priority import Priority as Priority
-
-
-class TaskKind(Enum):
-    """An open set: a `service` task, one that never ends, comes later."""
-
-    MAP = "m"
-    REDUCE = "r"
-
-    __hash__ = object.__hash__  # asked all the time, and there is one object a kind
-
 
 # Of jobs that name none.
 DEFAULT_POOL: Final = "default"
-
-# Schedulers ask by the million: a look-up costs a tenth of TaskKind(letter).
-_KIND_OF: Final = {kind.value: kind for kind in TaskKind}
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class TaskId:
-    """One task of a job: `index` counts from 0 within its kind."""
-
-    job_id: str
-    kind_letter: str
-    index: int
-
-    @property
-    def kind(self) -> TaskKind:
-        return _KIND_OF[self.kind_letter]
-
-    def attempt(self, number: int) -> "AttemptId":
-        return AttemptId(self, number)
-
-    def __str__(self) -> str:
-        return f"task_{self.job_id.removeprefix('job_')}_{self.kind_letter}_{self.index:06d}"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class AttemptId:
-    """One try at one task: `number` counts from 0."""
-
-    task: TaskId
-    number: int
-
-    @property
-    def job_id(self) -> str:
-        return self.task.job_id
-
-    @property
-    def kind(self) -> TaskKind:
-        return self.task.kind
-
-    @property
-    def index(self) -> int:
-        return self.task.index
-
-    def __str__(self) -> str:
-        return f"attempt_{str(self.task).removeprefix('task_')}_{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
     """A piece of input for one map task: `length` bytes from `start` of `uri`.
 
-    `hosts` hold the bytes, best first. `format` is the input format with its options, `input`
-    the name of the input in a job that has several. `parts`: several files, each a split.
+    `hosts` hold the bytes, best first, and stand on `racks`, one each. `format` is the input format
+    with its options, `input` the name of the input in a job that has several. `parts`: several
+    files, each a split.
     """
 
     uri: str
@@ -81,6 +30,8 @@ class Split:
     format: str = "text"
     input: str = ""
     parts: "tuple[Split, ...]" = ()
+    # Empty where nobody knows.
+    racks: tuple[str, ...] = ()
 
     @property
     def files(self) -> "tuple[Split, ...]":
@@ -123,6 +74,10 @@ class JobSpec:
     priority: Priority = Priority.NORMAL
     # What one task may use, and finds free where it runs; 0: a tracker's share per slot.
     task_memory_bytes: int = 0
+    # Processors that one task uses: so many slots.
+    task_cpus: int = 1
+    # Tasks that never end, beside the maps and reduces.
+    services: int = 0
 
 
 # In JobSpec.settings: jobs of one family are served by the same task processes, which outlive
@@ -275,11 +230,19 @@ class TrackerInfo:
     bad_directories: tuple[str, ...] = ()
     # It has none left, and takes no attempts.
     refuses: bool = False
+    # Where it stands; empty: as the block store says of its host.
+    rack: str = ""
+    service_slots: int = 0
+
+    def slots(self, kind: TaskKind) -> int:
+        if kind is TaskKind.MAP:
+            return self.map_slots
+        return self.reduce_slots if kind is TaskKind.REDUCE else self.service_slots
 
     @property
     def share_bytes(self) -> int:
         """Of the memory, what a task has that asks for nothing."""
-        return self.memory_bytes // max(1, self.map_slots + self.reduce_slots)
+        return self.memory_bytes // max(1, self.map_slots + self.reduce_slots + self.service_slots)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,7 @@ def plan(
         slowstart=settings["slowstart"],
         memory_bytes=settings["memory_bytes"],
         task_memory_bytes=settings["task_memory_bytes"],
+        task_cpus=settings["task_cpus"],
         stall_s=settings["stall_s"],
         python_version=python_version(),
         engine_version=engine_version(),
@@ -177,7 +178,9 @@ def _settings(job: type[Job], params: Mapping[str, str]) -> tuple[dict[str, Any]
             kind = SETTINGS[setting].__name__
             raise ParamError(f"-D {name}={word}: '{word}' is no {kind}") from None
     for name, value in settings.items():
-        if (not isinstance(value, str) and value < 0) or (name == "attempts_max" and value < 1):
+        if (not isinstance(value, str) and value < 0) or (
+            name in ("attempts_max", "task_cpus") and value < 1
+        ):
             raise ParamError(f"job.{name} can't be {value}")
     return settings, words
 

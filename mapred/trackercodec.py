@@ -63,6 +63,8 @@ def registration_to_wire(registration: Registration) -> jobtracker_pb2.RegisterT
         memory_bytes=info.memory_bytes,
         bad_directories=info.bad_directories,
         refuses=info.refuses,
+        rack=info.rack,
+        service_slots=info.service_slots,
     )
 
 
@@ -80,6 +82,8 @@ def registration_from_wire(wire: jobtracker_pb2.RegisterTrackerRequest) -> Regis
         wire.memory_bytes,
         tuple(wire.bad_directories),
         wire.refuses,
+        wire.rack,
+        wire.service_slots,
     )
     held = tuple(
         HeldOutput(attempt_from_wire(one.attempt), output_from_wire(one.output))

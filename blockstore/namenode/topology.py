@@ -13,27 +13,13 @@ import signal
 from dataclasses import replace
 from typing import Final
 
-from blockstore.errors import ConfigException
 from blockstore.model import Node
+from blockstore.runtime.config import checked_rack
 
 log = logging.getLogger(__name__)
 
 # A registration waits for it; a DataNode's patience with one call is 10 s.
 SCRIPT_S: Final = 5.0
-
-
-def checked_rack(rack: str) -> str:
-    """The rack, if it is a path such as `/room-2/rack-7`.
-
-    Raises:
-        ConfigException: it isn't.
-    """
-    names = rack.split("/")
-    if len(names) < 2 or names[0] or not all(names[1:]) or any(c.isspace() for c in rack):
-        raise ConfigException(
-            f"'{rack}' names no rack: it is a path such as /rack-7 or /room-2/rack-7"
-        )
-    return rack
 
 
 class Topology:

@@ -94,3 +94,17 @@ def parse_address(text: str, default_port: int) -> tuple[str, int]:
             f"'{text}' is not an address: give HOST:PORT, such as 127.0.0.1:{default_port}"
         )
     return host, int(port_text)
+
+
+def checked_rack(rack: str) -> str:
+    """The rack, if it is a path such as `/room-2/rack-7`.
+
+    Raises:
+        ConfigException: it isn't.
+    """
+    names = rack.split("/")
+    if len(names) < 2 or names[0] or not all(names[1:]) or any(c.isspace() for c in rack):
+        raise ConfigException(
+            f"'{rack}' names no rack: it is a path such as /rack-7 or /room-2/rack-7"
+        )
+    return rack

@@ -54,11 +54,14 @@ class _Held:
         self.parts: list[Split] = []
         self._bytes = 0
         self._bytes_on: Counter[str] = Counter()
+        self._rack_of: dict[str, str] = {}
 
     def put(self, split: Split) -> None:
         self.parts.append(split)
         self._bytes += split.length
         self._bytes_on.update(dict.fromkeys(split.hosts, split.length))
+        if split.racks:
+            self._rack_of.update(zip(split.hosts, split.racks, strict=True))
 
     def takes(self, split: Split, target: int) -> bool:
         if self._bytes + split.length > target:
@@ -69,15 +72,17 @@ class _Held:
     def split(self) -> Split:
         if len(self.parts) == 1:
             return self.parts[0]
-        first = self.parts[0]
+        first, hosts = self.parts[0], self._hosts()
+        known = all(host in self._rack_of for host in hosts)
         return Split(
             first.uri,
             0,
             self._bytes,
-            self._hosts(),
+            hosts,
             first.format,
             first.input,
             tuple(self.parts),
+            tuple(self._rack_of[host] for host in hosts) if known else (),
         )
 
     def _hosts(self) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ _SPLIT_BYTES_MAX: Final = 32 * 1024 * 1024
 # split, and each split has most of the keys again.
 _FOLDED_SPLITS_WANTED: Final = 8
 _FOLDED_SPLIT_BYTES_MAX: Final = 64 * 1024 * 1024
+_NOWHERE: Final = Extent(0, 0, ())
 
 
 def split_bytes_for(total_bytes: int, *, folds: bool = False) -> int:
@@ -57,14 +58,14 @@ def cut(uri: str, storage: Storage, *, split_bytes: int, input_format: str) -> I
     extents = storage.extents(uri)
     length = sum(extent.length for extent in extents)
     if is_compressed(uri):
-        yield Split(uri, 0, length, _hosts(extents, 0, length), input_format)
+        yield _at(_place(extents, 0, length), uri, 0, length, input_format)
     elif own := _cut_by_format(input_format):
         for start, size in own.pieces(uri, length, storage, split_bytes):
-            yield Split(uri, start, size, _hosts(extents, start, size), input_format)
+            yield _at(_place(extents, start, size), uri, start, size, input_format)
     else:
         for extent in extents:
             for start, part in even_pieces(extent.length, split_bytes):
-                yield Split(uri, extent.start + start, part, extent.hosts, input_format)
+                yield _at(extent, uri, extent.start + start, part, input_format)
 
 
 def _cut_by_format(word: str) -> CutByFormat | None:
@@ -74,10 +75,14 @@ def _cut_by_format(word: str) -> CutByFormat | None:
     return form if isinstance(form, CutByFormat) else None
 
 
-def _hosts(extents: Sequence[Extent], start: int, length: int) -> tuple[str, ...]:
-    """Of the extent that has most of the bytes; the first one of several."""
+def _at(place: Extent, uri: str, start: int, length: int, input_format: str) -> Split:
+    return Split(uri, start, length, place.hosts, input_format, racks=place.racks)
+
+
+def _place(extents: Sequence[Extent], start: int, length: int) -> Extent:
+    """The extent that has most of the bytes; the first one of several."""
 
     def shared(extent: Extent) -> int:
         return min(start + length, extent.start + extent.length) - max(start, extent.start)
 
-    return max(extents, key=shared).hosts if extents else ()
+    return max(extents, key=shared, default=_NOWHERE)

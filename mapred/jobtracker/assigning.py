@@ -14,8 +14,8 @@ from typing import Final
 from mapred.jobtracker.attempts import State
 from mapred.jobtracker.book import Book
 from mapred.jobtracker.flow import Flow
-from mapred.jobtracker.jobs import Job, Phase
-from mapred.jobtracker.memory import promised_bytes
+from mapred.jobtracker.jobs import FINITE, Job, Phase
+from mapred.jobtracker.memory import portion_of
 from mapred.jobtracker.pools import Pools
 from mapred.jobtracker.quarantine import Quarantine
 from mapred.jobtracker.ready import Draft
@@ -25,6 +25,8 @@ from mapred.jobtracker.speculation import Stragglers
 from mapred.jobtracker.trackers import Tracker, Trackers
 from mapred.model import AttemptId, TaskKind
 
+# The others may need them.
+SERVICES_FIRST: Final = (TaskKind.SERVICE, *FINITE)
 # Of a task that takes a second, the way to its tracker is less than a hundredth.
 SHORT_TASK_S: Final = 1.0
 QUEUED_WORK_S: Final = 0.02
@@ -51,20 +53,24 @@ class Assigning:
         self.unfinished = False
         self._launched = 0
         self._field: Field | None = None
-        self._field_of: tuple[int, int, int] | None = None
+        self._field_of: tuple[int, ...] | None = None
 
     def field(self) -> Field:
         """The one that is good now."""
-        versions = (self._trackers.version, self._book.duties, self._quarantine.version)
+        book = self._book
+        versions = (
+            *(self._trackers.version, book.duties),
+            *(self._quarantine.version, book.racks.version),
+        )
         if self._field is None or versions != self._field_of:
-            self._field = Field(self._trackers, self._book.drained, self._quarantine)
+            self._field = Field(self._trackers, book.drained, self._quarantine, book.racks)
             self._field_of = versions
         return self._field
 
     def assign(self, now: float) -> None:
         """One task a tracker and round, so that work spreads."""
         self._launched = 0
-        for kind in TaskKind:
+        for kind in SERVICES_FIRST:
             while (
                 self._trackers.free[kind]
                 and self._launched < LAUNCHES_A_STEP_MAX
@@ -108,7 +114,7 @@ class Assigning:
                     self._flow.launch(job, task, tracker, now)
 
     def reserve(self, now: float) -> None:
-        """For jobs that find their memory nowhere."""
+        """For jobs that find their memory, or their slots, nowhere."""
         turns = {kind: self._book.wanting.in_turn(kind, self._pools) for kind in TaskKind}
         wanting = ((job, kind) for kind in turns for job in turns[kind])
         self._reservations.look(wanting, self.field(), now)
@@ -149,8 +155,8 @@ class Assigning:
             return
         task, usable = job.tasks[attempt_id.kind][attempt_id.index], self.field().usable(job)
         for other in self._trackers.free[attempt_id.kind].values():
-            wanted = promised_bytes(job.spec, task, other.info)
-            if other.id in usable and other.has_memory(wanted):
+            wanted = portion_of(job.spec, task, attempt_id.kind, other.info)
+            if other.id in usable and other.has_room(attempt_id.kind, wanted):
                 self._flow.kill(job, attempt, "it waited, and another tracker has a free slot")
                 return
 
@@ -160,7 +166,7 @@ class Assigning:
     def speculate(self, now: float) -> None:
         """Whatever slots are still free may serve second attempts, one a tracker and tick."""
         running = [job for job in self._book.jobs.values() if job.phase is Phase.RUNNING]
-        for kind in TaskKind:
+        for kind in FINITE:
             free = [
                 tracker
                 for tracker in self._trackers.free[kind].values()

@@ -11,13 +11,15 @@ Rules
   files to publish; the output may get lost later, and may be found again when the tracker
   comes back. A map that runs again publishes its further files again, over the same names.
 - News of an attempt that has ended changes nothing.
+- A service never succeeds: its attempts end failed, killed (with its job, at last) or lost, and
+  the next one has a higher number, which is its epoch.
 """
 
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from mapred.model import AttemptId, Counters, Failure, FailureKind, MapOutput, TaskId
+from mapred.model import AttemptId, Counters, Failure, FailureKind, MapOutput, TaskId, TaskKind
 
 # Four: a task that fails on four nodes fails because of itself (Hadoop's default).
 ATTEMPTS_MAX: Final = 4
@@ -174,6 +176,8 @@ class Task:
         following = self.after(number, event)
         if following is attempt.state:
             return following
+        if self.id.kind is TaskKind.SERVICE and event in (Event.OUTPUT_MADE, Event.PART_WRITTEN):
+            raise IllegalTransition(f"{attempt.id}: a service succeeds never:\n{self.story()}")
         self._story.append(f"{number} {event.value} ({attempt.state.name} to {following.name})")
         if following in (State.COMMITTING, State.SUCCEEDED):
             self._refuse_second(attempt)

@@ -20,7 +20,10 @@ from mapred.jobtracker.entries import (
     counter_list,
 )
 from mapred.jobtracker.jobs import EndedJob, Job
+from mapred.jobtracker.memory import Portion, portion_of
+from mapred.jobtracker.racks import Racks
 from mapred.jobtracker.turns import Wanting
+from mapred.model import AttemptId, TrackerInfo
 from mapred.notification import notification_of
 
 
@@ -34,6 +37,7 @@ class Book:
         self.ended: dict[str, EndedJob] = {}
         # Follows from `jobs`.
         self.wanting = Wanting()
+        self.racks = Racks()
         # Submits that were answered, so that a repeat finds its job.
         self.requests: dict[str, str] = {}
         # Trackers that an administrator wants drained.
@@ -57,6 +61,7 @@ class Book:
                 self.jobs_made += 1
                 self.jobs[entry.job_id] = Job(entry, age=self.jobs_made)
                 self.requests[entry.request_id] = entry.job_id
+                self.racks.learn(entry.spec.splits)
             case JobEnded():
                 self._ended(entry)
             case JobArchived():
@@ -115,6 +120,13 @@ class Book:
         for job in (running, over):
             if job is not None:
                 self.requests.pop(job.request_id, None)
+
+    def portion(self, attempt_id: AttemptId, info: TrackerInfo) -> Portion:
+        """What the attempt is promised on that tracker."""
+        job = self.jobs.get(attempt_id.job_id)
+        if job is None:
+            return Portion()
+        return portion_of(job.spec, job.task(attempt_id.task), attempt_id.kind, info)
 
     def replay(self, entries: Iterable[Entry]) -> None:
         for entry in entries:

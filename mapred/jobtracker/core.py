@@ -37,7 +37,6 @@ from mapred.jobtracker.fitness import why_none_fits
 from mapred.jobtracker.flow import Flow
 from mapred.jobtracker.invariants import check
 from mapred.jobtracker.jobs import Job, Phase
-from mapred.jobtracker.memory import promised_bytes
 from mapred.jobtracker.pools import Pools
 from mapred.jobtracker.quarantine import Quarantine
 from mapred.jobtracker.ready import (
@@ -62,7 +61,6 @@ from mapred.model import (
     KillAttempt,
     PoolStatus,
     Priority,
-    TrackerInfo,
     TrackerStatus,
 )
 from mapred.tracking import Heartbeat, HeartbeatReply, Registered, Registration
@@ -141,7 +139,7 @@ class JobTracker:
                 f"tracker {info.tracker_id} has registered as incarnation "
                 f"{before.info.incarnation}: {info.incarnation} is too old"
             )
-        tracker = Tracker(info, registration.attempts, self._promised)
+        tracker = Tracker(info, registration.attempts, self.book.portion)
         self.trackers.begin(tracker, now)
         self._draft.slots_freed = True
         held = frozenset(held.attempt for held in registration.held)
@@ -160,10 +158,6 @@ class JobTracker:
         for job_id in sorted(tracker.jobs - self.book.jobs.keys()):
             self._flow.order(tracker, ForgetJob(job_id))
         return Registered(self.epoch, self.settings.heartbeat_interval_s), self._ready(now)
-
-    def _promised(self, attempt_id: AttemptId, info: TrackerInfo) -> int:
-        job = self.book.jobs.get(attempt_id.job_id)
-        return promised_bytes(job.spec, job.task(attempt_id.task), info) if job else 0
 
     def heartbeat(self, heartbeat: Heartbeat, now: float) -> Ready:
         """What a tracker reports. `reply` says what it is answered."""
@@ -289,6 +283,8 @@ class JobTracker:
         changed = (tracker_id in self.book.drained) is not drained
         if changed:
             self._flow.record(TrackerDuty(tracker_id, drained))
+            if drained:
+                self._flow.move_services(tracker_id)
         return tracker_id, changed, self._ready(now)
 
     def pools(self) -> list[PoolStatus]:

@@ -20,7 +20,7 @@ from mapred.jobtracker.entries import (
 from mapred.jobtracker.fetchreports import SILENT_AFTER_S, Verdict
 from mapred.jobtracker.fitness import unfit_words
 from mapred.jobtracker.jobs import Job, Phase
-from mapred.jobtracker.memory import limit_bytes, promised_bytes
+from mapred.jobtracker.memory import limit_bytes, portion_of
 from mapred.jobtracker.quarantine import Quarantine
 from mapred.jobtracker.ready import CommitPart, Draft
 from mapred.jobtracker.reannounce import Reannouncements
@@ -97,8 +97,9 @@ class Flow:
         attempt = task.attempts[attempt_id.number]
         attempt.launched_at = now
         job.cramped_since.pop(task.id.kind, None)
-        promised = promised_bytes(job.spec, task, tracker.info)
-        attempt.queued = not tracker.occupy(attempt_id, promised)
+        job.crowded_since.pop(task.id.kind, None)
+        portion = portion_of(job.spec, task, task.id.kind, tracker.info)
+        attempt.queued = not tracker.occupy(attempt_id, portion)
         limit = limit_bytes(job.spec, task, tracker.info)
         tracker.jobs.add(job.id)
         if task.id.kind is TaskKind.MAP:
@@ -108,6 +109,8 @@ class Flow:
                 memory_limit_bytes=limit,
                 careful=careful(job.spec, task),
             )
+        elif task.id.kind is TaskKind.SERVICE:
+            order = Launch(attempt_id, job.launch_spec, memory_limit_bytes=limit)
         else:
             maps = len(job.tasks[TaskKind.MAP])
             outputs = tuple(job.outputs.values())
@@ -128,13 +131,13 @@ class Flow:
                 self._fetch_failed(tracker, event, now)
 
     def _vacate(self, tracker: Tracker, attempt_id: AttemptId, now: float) -> None:
-        started = tracker.vacate(attempt_id)
         self._draft.slots_freed = True
         self._draft.reported[tracker.id] = tracker
-        job = self._book.jobs.get(started.job_id) if started else None
-        attempt = job.attempt(started) if job and started else None
-        if attempt is not None:
-            attempt.queued, attempt.launched_at = False, now
+        for started in tracker.vacate(attempt_id):
+            job = self._book.jobs.get(started.job_id)
+            attempt = job.attempt(started) if job else None
+            if attempt is not None:
+                attempt.queued, attempt.launched_at = False, now
 
     def running(self, attempt_id: AttemptId, tracker_id: str) -> tuple[Job, Task, Attempt] | None:
         """The attempt, if its job is known and it runs on that tracker."""
@@ -151,6 +154,11 @@ class Flow:
         if found is None:
             return
         job, task, attempt = found
+        if attempt.id.kind is TaskKind.SERVICE:
+            reason = f"{attempt.id} ended by itself: a service runs as long as its job"
+            failure = Failure(FailureKind.FAILED, reason, host=attempt.host)
+            self._failed(tracker, AttemptFailed(attempt.id, failure), now)
+            return
         if job.phase is not Phase.RUNNING or task.done or task.committing is not None:
             self.record(AttemptMoved(attempt.id, Event.KILLED))
             return
@@ -241,6 +249,13 @@ class Flow:
         if any(other.fits(job.spec) and other.id not in unfit for other in self._trackers):
             return failure
         return replace(failure, kind=FailureKind.FATAL, reason=unfit_words(unfit.values()))
+
+    def move_services(self, tracker_id: str) -> None:
+        """They would keep a tracker that is drained for ever."""
+        for job in self._book.jobs.values():
+            for attempt in list(job.live.values()):
+                if attempt.id.kind is TaskKind.SERVICE and attempt.tracker_id == tracker_id:
+                    self.kill(job, attempt, "its tracker is drained: it goes to another")
 
     # --- map outputs get lost and found
 

@@ -18,9 +18,11 @@ def check(book: Book, trackers: Trackers) -> None:
         _check_sums(job)
     for tracker in trackers:
         for kind in TaskKind:
-            assert tracker.free(kind) >= 0, f"{tracker}: more {kind.name} attempts than slots"
+            assert tracker.idle(kind) >= 0, f"{tracker}: more {kind.name} attempts than slots"
             queued = tracker.queued[kind]
-            assert not queued or not tracker.free(kind), f"{tracker}: {queued} wait for nothing"
+            first = next(iter(queued.values()), None)
+            idle = tracker.idle(kind)
+            assert not first or first.slots > idle, f"{tracker}: {queued} wait for nothing"
     _check_slots_are_accounted(book, trackers)
     _check_turns(book)
 
@@ -31,7 +33,7 @@ def _check_turns(book: Book) -> None:
         true = {job.id for job in book.jobs.values() if wants(job, kind)}
         assert listed == true, f"{kind.name}: in turn are {listed}, and {true} want slots"
         for pool in {job.spec.pool for job in book.jobs.values()}:
-            running = sum(j.running_of(kind) for j in book.jobs.values() if j.spec.pool == pool)
+            running = sum(j.slots_of(kind) for j in book.jobs.values() if j.spec.pool == pool)
             assert book.wanting.running(kind, pool) == running, f"pool {pool}: {running} run"
 
 

@@ -28,6 +28,7 @@ from mapred.jobtracker.entries import (
     counter_list,
 )
 from mapred.jobtracker.fetchreports import FetchReports
+from mapred.jobtracker.fitness import wants_of
 from mapred.jobtracker.pending import PendingTasks
 from mapred.model import (
     AttemptId,
@@ -47,6 +48,8 @@ NUMBERS_PER_EPOCH: Final = 1000
 OUTPUTS_UNFETCHABLE_MAX: Final = 8
 # Failures of a job on a tracker that keep it away from there (Hadoop's default).
 FAILURES_TO_AVOID_TRACKER: Final = 3
+# What a job is done with when they are done.
+FINITE: Final = (TaskKind.MAP, TaskKind.REDUCE)
 # What a client shows of a failed job; the first ones tell the cause.
 FAILURES_SHOWN_MAX: Final = 10
 
@@ -76,6 +79,8 @@ class Job:
         self.spec = entry.spec
         # What goes out with launches.
         self.launch_spec = replace(entry.spec, splits=())
+        # Of a tracker: jobs that want the same can use the same ones.
+        self.wants = wants_of(entry.spec)
         self.request_id = entry.request_id
         self.submitted_at_s = entry.at_s
         self.priority = entry.spec.priority
@@ -88,14 +93,16 @@ class Job:
         self.tasks = {
             TaskKind.MAP: [Task(TaskId(self.id, "m", i)) for i in range(len(entry.spec.splits))],
             TaskKind.REDUCE: [Task(TaskId(self.id, "r", i)) for i in range(entry.spec.reducers)],
+            TaskKind.SERVICE: [Task(TaskId(self.id, "s", i)) for i in range(entry.spec.services)],
         }
         self.pending = {
             TaskKind.MAP: PendingTasks(len(entry.spec.splits), entry.spec.splits),
             TaskKind.REDUCE: PendingTasks(entry.spec.reducers),
+            TaskKind.SERVICE: PendingTasks(entry.spec.services),
         }
-        self.done = {TaskKind.MAP: 0, TaskKind.REDUCE: 0}
+        self.done = dict.fromkeys(TaskKind, 0)
         self.live: dict[AttemptId, Attempt] = {}
-        # How many of them, by kind.
+        # The slots that they take, by kind.
         self.live_of = dict.fromkeys(TaskKind, 0)
         # Where reduces are, and how many.
         self.reducing_on: Counter[str] = Counter()
@@ -121,13 +128,14 @@ class Job:
         self.ending_since: float | None = None
         self.locality_skipped_at: float | None = None
         self.reduce_waits_since: float | None = None
-        # Since when no tracker that was asked has had the memory for a task.
+        # Since when no tracker that was asked has had the memory for a task, or the slots.
         self.cramped_since: dict[TaskKind, float] = {}
+        self.crowded_since: dict[TaskKind, float] = {}
         self.durations = {kind: Durations() for kind in TaskKind}
         self.waiting_for = ""
 
     def __repr__(self) -> str:
-        maps, reduces = (f"{self.done[k]}/{len(self.tasks[k])}" for k in TaskKind)
+        maps, reduces = (f"{self.done[k]}/{len(self.tasks[k])}" for k in FINITE)
         return f"Job({self.id} {self.phase.value}, maps {maps}, reduces {reduces})"
 
     # --- questions
@@ -142,7 +150,10 @@ class Job:
 
     @property
     def complete(self) -> bool:
-        return all(self.done[kind] == len(self.tasks[kind]) for kind in TaskKind)
+        """Services go on for nobody then; a job of services alone has no end of its own."""
+        if not self.tasks[TaskKind.MAP] and not self.tasks[TaskKind.REDUCE]:
+            return not self.tasks[TaskKind.SERVICE]
+        return all(self.done[kind] == len(self.tasks[kind]) for kind in FINITE)
 
     @property
     def needs_map_outputs(self) -> bool:
@@ -159,8 +170,18 @@ class Job:
     def maps_lack_memory(self) -> bool:
         return bool(self.pending[TaskKind.MAP]) and TaskKind.MAP in self.cramped_since
 
-    def running_of(self, kind: TaskKind) -> int:
+    def room_lacking_since(self, kind: TaskKind) -> float | None:
+        """Room of either sort."""
+        found = (self.cramped_since.get(kind), self.crowded_since.get(kind))
+        return min((since for since in found if since is not None), default=None)
+
+    def slots_of(self, kind: TaskKind) -> int:
+        """That its attempts take."""
         return self.live_of[kind]
+
+    def running_of(self, kind: TaskKind) -> int:
+        """Attempts."""
+        return self.live_of[kind] // self.spec.task_cpus
 
     def next_number(self, task: Task, epoch: int) -> int:
         first = (epoch - self._first_epoch) * NUMBERS_PER_EPOCH
@@ -200,7 +221,7 @@ class Job:
         self.tasks[entry.attempt.kind][entry.attempt.index].launch(attempt)
         self.pending[entry.attempt.kind].remove(entry.attempt.index)
         self.live[entry.attempt] = attempt
-        self.live_of[entry.attempt.kind] += 1
+        self.live_of[entry.attempt.kind] += self.spec.task_cpus
         if entry.attempt.kind is TaskKind.REDUCE:
             self.reducing_on[entry.tracker_id] += 1
         self.trackers.add(entry.tracker_id)
@@ -236,7 +257,7 @@ class Job:
             case _:
                 pass
         if not attempt.live and self.live.pop(attempt.id, None) is not None:
-            self.live_of[kind] -= 1
+            self.live_of[kind] -= self.spec.task_cpus
             if kind is TaskKind.REDUCE:
                 self.reducing_on -= Counter((attempt.tracker_id,))
             self.ended_attempts[attempt.state] += 1

@@ -1,7 +1,7 @@
-"""Which tasks of a job wait for a slot, found by host.
+"""Which tasks of a job wait for a slot, found by host and by rack.
 
 Order: tasks whose earlier attempts ended badly first (others may wait for them), then by
-index. A map stands under every host of its split.
+index. A map stands under every host of its split, and under every rack of those.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,9 +17,12 @@ class PendingTasks:
         self._again: dict[int, None] = {}
         self._fresh: dict[int, None] = dict.fromkeys(range(count))
         self._by_host: dict[str, dict[int, None]] = {}
+        self._by_rack: dict[str, dict[int, None]] = {}
         for index, split in enumerate(splits):
             for host in split.hosts:
                 self._by_host.setdefault(host, {})[index] = None
+            for rack in split.racks:
+                self._by_rack.setdefault(rack, {})[index] = None
 
     def __len__(self) -> int:
         return len(self._again) + len(self._fresh)
@@ -40,16 +43,27 @@ class PendingTasks:
         for host in hosts:
             yield from self._by_host.get(host, ())
 
+    def on(self, rack: str) -> Iterator[int]:
+        """Those whose input is on the rack."""
+        yield from self._by_rack.get(rack, ())
+
     def hosts_of(self, index: int) -> tuple[str, ...]:
         return self._splits[index].hosts if self._splits else ()
+
+    def racks_of(self, index: int) -> tuple[str, ...]:
+        return self._splits[index].racks if self._splits else ()
 
     def remove(self, index: int) -> None:
         self._again.pop(index, None)
         self._fresh.pop(index, None)
         for host in self.hosts_of(index):
             self._by_host[host].pop(index, None)
+        for rack in self.racks_of(index):
+            self._by_rack[rack].pop(index, None)
 
     def put_back(self, index: int) -> None:
         self._again[index] = None
         for host in self.hosts_of(index):
             self._by_host[host][index] = None
+        for rack in self.racks_of(index):
+            self._by_rack[rack][index] = None

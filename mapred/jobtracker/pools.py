@@ -38,7 +38,9 @@ class Pool:
     order: str = FAIR
 
     def minimum(self, kind: TaskKind) -> int:
-        return self.min_maps if kind is TaskKind.MAP else self.min_reduces
+        if kind is TaskKind.MAP:
+            return self.min_maps
+        return self.min_reduces if kind is TaskKind.REDUCE else 0
 
     def turn(self, kind: TaskKind, running: int) -> tuple[bool, float]:
         """The smaller, the needier."""

@@ -1,9 +1,10 @@
-"""Trackers that are kept free for a task which needs more memory than is ever free by chance.
+"""Trackers that are kept free for a task which needs more memory, or more slots, than are ever
+free by chance.
 
 Rules
-- A job whose turn it is, and that finds its memory nowhere for `RESERVE_AFTER_S`, gets one tracker:
-  where most is free already. Nothing else starts there until its task does, but for maps of jobs
-  of which a reduce runs there: that one may wait for them.
+- A job whose turn it is, and that finds its memory or its slots nowhere for `RESERVE_AFTER_S`, gets
+  one tracker: where most is free already. Nothing else starts there until its task does, but for
+  maps of jobs of which a reduce runs there: that one may wait for them.
 - One tracker a job and kind; it is given back when the job doesn't want it any more.
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from mapred.jobtracker.jobs import Job
+from mapred.jobtracker.memory import promised_bytes
 from mapred.jobtracker.scheduler import Field, barred
 from mapred.jobtracker.trackers import Tracker
 from mapred.model import TaskKind
@@ -42,7 +44,7 @@ class Reservations:
         turns: dict[TaskKind, Job] = {}
         for job, kind in wanting:
             first = turns.setdefault(kind, job) is job
-            since = job.cramped_since.get(kind)
+            since = job.room_lacking_since(kind)
             if kind is TaskKind.REDUCE and job.maps_lack_memory:
                 # Its maps come first.
                 continue
@@ -63,9 +65,17 @@ class Reservations:
             tracker
             for tracker in usable.values()
             if tracker.id not in self._kept
-            and tracker.slots(kind)
+            and tracker.slots(kind) >= job.spec.task_cpus
             and not barred(waiting, tracker.id, usable)
+            # The others end some day.
+            and promised_bytes(job.spec, waiting, tracker.info) <= tracker.passing_bytes
         ]
         if able:
-            best = max(able, key=lambda tracker: (tracker.spare_bytes, tracker.id))
+            crowded = kind in job.crowded_since
+
+            def room(tracker: Tracker) -> tuple[float, float, str]:
+                free = (tracker.spare_bytes, float(tracker.free(kind)))
+                return (*(free[::-1] if crowded else free), tracker.id)
+
+            best = max(able, key=room)
             self._kept[best.id] = job.id, kind

@@ -4,10 +4,10 @@ Rules
 - Slots for maps and for reduces are counted apart: reduces that wait for maps can't starve a
   map that has to run again.
 - Which job is asked first: turns.py.
-- Maps go where their input is. A job that could only use a slot remotely waits a little for a
-  local one (delay scheduling, after Zaharia et al., EuroSys 2010), in wall time scaled to
-  the length of its tasks; it doesn't wait when no live tracker has the input, nor for a task
-  that ran before.
+- Maps go where their input is: to its host, to a host of its rack, or anywhere. A job that could
+  only use a slot farther away waits a little for a nearer one, at each of the two steps (delay
+  scheduling, after Zaharia et al., EuroSys 2010), in wall time scaled to the length of its
+  tasks; it doesn't wait for a place where no live tracker is, nor for a task that ran before.
 - Reduces of a job whose maps have all run on one tracker wait a moment for a slot there: nothing
   of a small job crosses the network.
 - A retry goes to another tracker than those where the task failed, if there is one.
@@ -23,10 +23,11 @@ from weakref import WeakKeyDictionary
 from mapred.jobtracker.attempts import Task
 from mapred.jobtracker.jobs import Job
 from mapred.jobtracker.memory import promised_bytes
+from mapred.jobtracker.racks import Racks
 from mapred.jobtracker.trackers import Tracker
 from mapred.model import TaskKind
 
-# The wait for a local slot: this share of a map's mean length, within bounds.
+# The wait for a nearer slot: this share of a map's mean length, within bounds.
 LOCALITY_WAIT_SHARE: Final = 0.25
 LOCALITY_WAIT_MIN_S: Final = 0.1
 LOCALITY_WAIT_MAX_S: Final = 3.0
@@ -41,6 +42,7 @@ class Field:
         trackers: Iterable[Tracker],
         drained: Container[str] = (),
         quarantined: Container[str] = (),
+        racks: Racks | None = None,
     ) -> None:
         self.trackers = [
             tracker
@@ -49,9 +51,12 @@ class Field:
         ]
         self.slots = {kind: sum(t.slots(kind) for t in self.trackers) for kind in TaskKind}
         self.names = frozenset(name for t in self.trackers for name in t.names)
+        where = racks or Racks()
+        self.rack_of = {t.id: where.of(t.info) for t in self.trackers}
+        self.racks = frozenset(rack for rack in self.rack_of.values() if rack)
         self._trusted = [tracker for tracker in self.trackers if tracker.id not in quarantined]
         # Nearly all jobs want the same and avoid nobody.
-        self._plain: dict[tuple[str, str, int], Mapping[str, Tracker]] = {}
+        self._plain: dict[tuple[object, ...], Mapping[str, Tracker]] = {}
         # Of the others, with how many trackers the job avoided then.
         self._usable: WeakKeyDictionary[Job, tuple[int, Mapping[str, Tracker]]] = (
             WeakKeyDictionary()
@@ -60,11 +65,9 @@ class Field:
     def usable(self, job: Job) -> Mapping[str, Tracker]:
         """Trackers that may run tasks of the job, by id."""
         if not job.avoids:
-            spec = job.spec
-            wants = (spec.python_version, spec.engine_version, spec.task_memory_bytes)
-            if wants not in self._plain:
-                self._plain[wants] = {tracker.id: tracker for tracker in self._best(job)}
-            return self._plain[wants]
+            if job.wants not in self._plain:
+                self._plain[job.wants] = {tracker.id: tracker for tracker in self._best(job)}
+            return self._plain[job.wants]
         found = self._usable.get(job)
         if found is None or found[0] != len(job.avoids):
             found = len(job.avoids), {tracker.id: tracker for tracker in self._best(job)}
@@ -92,7 +95,7 @@ def choose(
     """The task of this job that the tracker's free slot should run, if any; `behind`: that should
     follow what runs there, in a place of its queue."""
     usable = field.usable(job)
-    if tracker.id not in usable:
+    if tracker.id not in usable or not _has_slots(job, kind, tracker, now, behind=behind):
         return None
     spare = tracker.following_bytes(kind) if behind else tracker.spare_bytes
     task = next(_allowed(job, kind, job.pending[kind], tracker, usable, spare), None)
@@ -102,10 +105,26 @@ def choose(
         return None
     if kind is TaskKind.MAP:
         return _choose_map(job, tracker, usable, field, now, spare)
+    if kind is TaskKind.SERVICE:
+        return task
     if job.maps_lack_memory:
         # It would take what a map of its own needs first, and wait for that one.
         return None
     return None if _waits_for_nearer(job, tracker, usable, now) else task
+
+
+def _has_slots(job: Job, kind: TaskKind, tracker: Tracker, now: float, *, behind: bool) -> bool:
+    """Whether there are enough, of a job that asks for several at once; notes since when there
+    aren't anywhere. Such a task isn't queued: what it follows may leave one slot alone."""
+    if job.spec.task_cpus == 1:
+        return True
+    if behind:
+        return False
+    if job.spec.task_cpus <= tracker.free(kind):
+        job.crowded_since.pop(kind, None)
+        return True
+    job.crowded_since.setdefault(kind, now)
+    return False
 
 
 def _note_room(
@@ -153,13 +172,29 @@ def _choose_map(
     if local is not None:
         job.locality_skipped_at = None
         return local
-    for task in _allowed(job, TaskKind.MAP, pending, tracker, usable, spare):
-        if field.names.isdisjoint(pending.hosts_of(task.id.index)):
+    near = first(pending.on(rack)) if (rack := field.rack_of.get(tracker.id, "")) else None
+    for task, is_near in ((near, True), (first(pending), False)):
+        if task is not None and _waited(job, task.id.index, field, now, is_near=is_near):
             return task
-        if job.locality_skipped_at is None:
-            job.locality_skipped_at = now
-        return task if now - job.locality_skipped_at >= locality_wait_s(job) else None
     return None
+
+
+def _waited(job: Job, index: int, field: Field, now: float, *, is_near: bool) -> bool:
+    """Whether the job has waited enough for a nearer slot for this map, if there can be one."""
+    pending, wait_s = job.pending[TaskKind.MAP], locality_wait_s(job)
+    nearer = int(not field.names.isdisjoint(pending.hosts_of(index)))
+    if not is_near and len(field.racks) > 1 and not field.racks.isdisjoint(pending.racks_of(index)):
+        nearer += 1
+    if not nearer:
+        return True
+    if job.locality_skipped_at is None:
+        job.locality_skipped_at = now
+    if now - job.locality_skipped_at < nearer * wait_s:
+        return False
+    if is_near:
+        # It goes on to wait for its racks, not to go anywhere.
+        job.locality_skipped_at = now - nearer * wait_s
+    return True
 
 
 def _allowed(

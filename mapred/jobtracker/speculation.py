@@ -7,7 +7,7 @@ Rules
   slowest quarter of the job's tasks of the kind.
 - Of those, the one that is expected to end last goes first.
 - Not on the tracker where it runs, not on a tracker that is slow itself, and not where the
-  memory that it would be promised isn't free.
+  memory and the slots that it would be promised aren't free.
 """
 
 from collections import defaultdict
@@ -15,7 +15,7 @@ from typing import Final
 
 from mapred.jobtracker.attempts import Attempt, State, Task
 from mapred.jobtracker.jobs import Job
-from mapred.jobtracker.memory import promised_bytes
+from mapred.jobtracker.memory import portion_of
 from mapred.jobtracker.scheduler import Field
 from mapred.jobtracker.trackers import Tracker
 from mapred.model import TaskKind
@@ -70,8 +70,8 @@ class Stragglers:
             return None
         for attempt in self._late:
             task = self._job.tasks[self._kind][attempt.id.index]
-            promised = promised_bytes(self._job.spec, task, tracker.info)
-            if attempt.tracker_id != tracker.id and tracker.has_memory(promised):
+            portion = portion_of(self._job.spec, task, self._kind, tracker.info)
+            if attempt.tracker_id != tracker.id and tracker.has_room(self._kind, portion):
                 return task
         return None
 

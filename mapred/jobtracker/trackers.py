@@ -3,20 +3,23 @@
 Rules
 - A session begins with a registration; another incarnation, or a tracker declared dead, must
   register before anything it says counts.
-- An attempt takes a slot from its launch until the tracker has said that it ended: a kill
+- An attempt takes its slots from its launch until the tracker has said that it ended: a kill
   order alone frees nothing.
 - Behind the slots there is a queue, for short tasks (assigning.py). The tracker starts what is
   queued in the order in which it came, so what runs is known here without being told. What is
-  queued is promised its memory when it starts.
+  queued is promised its memory when it starts. Nothing is queued behind a task of several slots,
+  whose end would start several at once.
 - Trackers that the replayed history knows are expected: they get `dead_after_s` to register.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from math import inf
+from typing import Final
 
 from blockstore.runtime.liveness import Liveness, State
 from blockstore.runtime.mailbox import Inbox, Outbox
 from mapred.jobtracker.fitness import fits
+from mapred.jobtracker.memory import Portion
 from mapred.model import (
     AttemptId,
     JobSpec,
@@ -27,6 +30,8 @@ from mapred.model import (
     TrackerStatus,
 )
 
+_PLAIN: Final = Portion()
+
 
 class Tracker:
     """One session of one tracker."""
@@ -35,21 +40,24 @@ class Tracker:
         self,
         info: TrackerInfo,
         attempts: Iterable[AttemptId],
-        memory_of: Callable[[AttemptId, TrackerInfo], int] = lambda _, info: info.share_bytes,
+        portion_of: Callable[[AttemptId, TrackerInfo], Portion] = (
+            lambda _, info: Portion(info.share_bytes)
+        ),
     ) -> None:
         self.info = info
         self.outbox: Outbox[TrackerOrder] = Outbox()
         self.inbox: Inbox[TrackerEvent] = Inbox()
-        # With the memory that each was promised.
-        self.occupied: dict[AttemptId, int] = {}
+        # With what each was promised.
+        self.occupied: dict[AttemptId, Portion] = {}
         self._promised_bytes = 0
         self._running = dict.fromkeys(TaskKind, 0)
-        # Of what is occupied, what hasn't started: with the memory that it will be promised.
-        self.queued: dict[TaskKind, dict[AttemptId, int]] = {kind: {} for kind in TaskKind}
+        self._slots_taken = dict.fromkeys(TaskKind, 0)
+        # Of what is occupied, what hasn't started.
+        self.queued: dict[TaskKind, dict[AttemptId, Portion]] = {kind: {} for kind in TaskKind}
         # Who is told when a slot is taken or freed.
         self.on_slots: Callable[[Tracker], None] = lambda _: None
         for attempt in attempts:
-            self.occupy(attempt, memory_of(attempt, info))
+            self.occupy(attempt, portion_of(attempt, info))
         # Hosts under which splits may name this machine.
         self.names = (info.host, *(a for a in info.host_aliases if a != info.host))
         # Jobs it was told of and not yet told to forget.
@@ -69,66 +77,89 @@ class Tracker:
         return f"tracker {self.id} came back without it" + (f"; not used: {bad}" if bad else "")
 
     def slots(self, kind: TaskKind) -> int:
-        return self.info.map_slots if kind is TaskKind.MAP else self.info.reduce_slots
+        return self.info.slots(kind)
 
-    def occupy(self, attempt: AttemptId, memory_bytes: int = 0) -> bool:
-        """Whether it has a slot; else it is queued."""
+    def occupy(self, attempt: AttemptId, portion: Portion = _PLAIN) -> bool:
+        """Whether it has its slots; else it is queued."""
         if attempt not in self.occupied:
-            starts = self.free(attempt.kind) > 0
-            self.occupied[attempt] = 0
+            starts = portion.slots <= self.free(attempt.kind)
+            self.occupied[attempt] = portion
             if starts:
-                self._start(attempt, memory_bytes)
+                self._start(attempt, portion)
             else:
-                self.queued[attempt.kind][attempt] = memory_bytes
+                self.queued[attempt.kind][attempt] = portion
             self.on_slots(self)
         return attempt not in self.queued[attempt.kind]
 
-    def _start(self, attempt: AttemptId, memory_bytes: int) -> None:
-        self.occupied[attempt] = memory_bytes
-        self._promised_bytes += memory_bytes
+    def _start(self, attempt: AttemptId, portion: Portion) -> None:
+        self._promised_bytes += portion.memory_bytes
+        self._slots_taken[attempt.kind] += portion.slots
         self._running[attempt.kind] += 1
 
-    def vacate(self, attempt: AttemptId) -> AttemptId | None:
-        """The queued attempt that has its slot now, if any."""
+    def vacate(self, attempt: AttemptId) -> list[AttemptId]:
+        """The queued attempts that have its slots now."""
         if attempt not in self.occupied:
-            return None
-        queue = self.queued[attempt.kind]
-        self._promised_bytes -= self.occupied.pop(attempt)
-        following = None
+            return []
+        kind = attempt.kind
+        queue, portion = self.queued[kind], self.occupied.pop(attempt)
         if queue.pop(attempt, None) is None:
-            self._running[attempt.kind] -= 1
-            following = next(iter(queue), None)
-            if following is not None:
-                self._start(following, queue.pop(following))
+            self._promised_bytes -= portion.memory_bytes
+            self._slots_taken[kind] -= portion.slots
+            self._running[kind] -= 1
+        started = []
+        while queue:
+            following = next(iter(queue))
+            if queue[following].slots > self.idle(kind):
+                break
+            self._start(following, queue.pop(following))
+            started.append(following)
         self.on_slots(self)
-        return following
+        return started
 
     def running(self, kind: TaskKind) -> int:
         return self._running[kind]
 
+    def idle(self, kind: TaskKind) -> int:
+        """Slots that nothing runs in, though something may wait for more of them."""
+        return self.info.slots(kind) - self._slots_taken[kind]
+
     def free(self, kind: TaskKind) -> int:
-        return self.slots(kind) - self.running(kind)
+        """Slots for what comes next."""
+        return 0 if self.queued[kind] else self.idle(kind)
 
     def may_queue(self, kind: TaskKind, depth: int) -> bool:
-        """Whether its slots are all taken, and fewer than so many a slot wait behind them."""
-        return self.free(kind) == 0 and len(self.queued[kind]) < depth * self.slots(kind)
+        """Whether its slots are all taken, one by each attempt, and fewer than so many a slot wait
+        behind them."""
+        return (
+            self._running[kind] == self.info.slots(kind)
+            and len(self.queued[kind]) < depth * self._running[kind]
+        )
 
     @property
     def spare_bytes(self) -> float:
         """Promised to nobody."""
         return self.info.memory_bytes - self._promised_bytes if self.info.memory_bytes else inf
 
+    @property
+    def passing_bytes(self) -> float:
+        """Promised to nobody that runs for ever."""
+        lasting = (p.memory_bytes for a, p in self.occupied.items() if a.kind is TaskKind.SERVICE)
+        return self.info.memory_bytes - sum(lasting) if self.info.memory_bytes else inf
+
     def following_bytes(self, kind: TaskKind) -> float:
         """What an attempt that follows any that runs is sure to find."""
         running = [
-            memory
-            for attempt, memory in self.occupied.items()
+            portion.memory_bytes
+            for attempt, portion in self.occupied.items()
             if attempt.kind is kind and attempt not in self.queued[kind]
         ]
         return min(running, default=0) if self.info.memory_bytes else inf
 
     def has_memory(self, wanted_bytes: int) -> bool:
         return wanted_bytes <= self.spare_bytes
+
+    def has_room(self, kind: TaskKind, portion: Portion) -> bool:
+        return portion.slots <= self.free(kind) and self.has_memory(portion.memory_bytes)
 
     def fits(self, spec: JobSpec) -> bool:
         return fits(spec, self.info)

@@ -9,8 +9,8 @@ from mapred.model import DEFAULT_POOL, PoolStatus, TaskKind
 
 
 class Wanting:
-    """Jobs that have something to run, and what runs, by pool; kept at every entry, so that an
-    event needn't look at every job."""
+    """Jobs that have something to run, and the slots that they have, by pool; kept at every entry,
+    so that an event needn't look at every job."""
 
     def __init__(self) -> None:
         self._jobs: dict[TaskKind, dict[str, dict[str, Job]]] = {kind: {} for kind in TaskKind}
@@ -23,7 +23,7 @@ class Wanting:
         """Something was recorded of it."""
         pool = job.spec.pool
         for kind in TaskKind:
-            running = job.running_of(kind)
+            running = job.slots_of(kind)
             self._add(kind, pool, running - self._counted.get((job.id, kind), 0))
             self._counted[job.id, kind] = running
             if wants(job, kind):
@@ -80,7 +80,7 @@ def wants(job: Job, kind: TaskKind) -> bool:
     """Whether the job has a task of the kind that could start now."""
     if job.phase is not Phase.RUNNING or not job.pending[kind]:
         return False
-    return kind is TaskKind.MAP or job.reduces_may_start()
+    return kind is not TaskKind.REDUCE or job.reduces_may_start()
 
 
 def pool_statuses(jobs: Iterable[Job], pools: Pools) -> list[PoolStatus]:

@@ -4,6 +4,7 @@ from mapred.jobtracker.fitness import unfit_words, why_none_fits
 from mapred.jobtracker.jobs import Job, Phase
 from mapred.jobtracker.scheduler import Field
 from mapred.jobtracker.trackers import Trackers
+from mapred.model import TaskKind
 
 
 def why_waiting(job: Job, field: Field, trackers: Trackers, left_s: float) -> str:
@@ -29,6 +30,14 @@ def why_waiting(job: Job, field: Field, trackers: Trackers, left_s: float) -> st
         return ""
     if not any(trackers.free.values()):
         return "no TaskTracker has a free slot"
+    cpus = job.spec.task_cpus
+    if cpus > 1 and not any(
+        tracker.free(kind) >= cpus
+        for tracker in field.usable(job).values()
+        for kind in TaskKind
+        if job.pending[kind]
+    ):
+        return f"no TaskTracker has {cpus} slots free at once"
     wanted = job.spec.task_memory_bytes
     if wanted and not any(t.has_memory(wanted) for t in field.usable(job).values()):
         return f"no TaskTracker has {wanted:,} bytes of memory free"

@@ -27,11 +27,13 @@ class FileInfo:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """A run of a file's bytes and the hosts that hold it, best first."""
+    """A run of a file's bytes and the hosts that hold it, best first, each on one of `racks`."""
 
     start: int
     length: int
     hosts: tuple[str, ...]
+    # Empty where nobody knows.
+    racks: tuple[str, ...] = ()
 
 
 class OutputFile(Protocol):

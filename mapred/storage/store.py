@@ -49,7 +49,12 @@ class BlockStorage:
 
     def extents(self, uri: str) -> list[Extent]:
         return [
-            Extent(located.offset, located.block.length, tuple(node.host for node in located.nodes))
+            Extent(
+                located.offset,
+                located.block.length,
+                tuple(node.host for node in located.nodes),
+                tuple(node.rack for node in located.nodes),
+            )
             for located in self._store.locate(path_of(uri))
         ]
 

@@ -364,7 +364,8 @@ class TaskTracker:
         self.directories.tick(now)
         self._tell_directories(now)
         for attempt, work in list(self.work.items()):
-            if work.missing or not work.started:
+            if work.missing or not work.started or attempt.kind is TaskKind.SERVICE:
+                # A service waits for others as long as it runs.
                 work.moved_at = now
             elif now - work.moved_at >= work.stall_s:
                 failure = endreasons.stood_still(attempt, work, self.info.host)

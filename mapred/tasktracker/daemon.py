@@ -47,16 +47,19 @@ def run(
     *,
     slots: int = 2,
     advertise: str | None = None,
+    rack: str = "",
     insecure: bool = False,
     settings: Sequence[str] = (),
 ) -> int:
     """Serves until SIGTERM or SIGINT; the exit code.
 
     Raises:
-        ConfigException: a setting, the address, or none of the directories can be used.
+        ConfigException: a setting, the address, the rack, or none of the directories can be used.
     """
     daemon.configure_logging("tasktracker")
     chosen = config.settings(TaskTrackerSettings, settings)
+    if rack:
+        config.checked_rack(rack)
     secret = config.cluster_secret()
     daemon.check_bind("tasktracker", host, secret=secret, insecure=insecure)
     stop = daemon.stop_event_for_threads()
@@ -83,7 +86,7 @@ def run(
             (check, looks),
             processes,
             (host, port),
-            slots,
+            (slots, rack),
             advertise,
             secret,
             chosen,
@@ -101,7 +104,7 @@ def _serve(
     checked: tuple[DirectoryCheck, tuple[Look, ...]],
     processes: Processes,
     bind: tuple[str, int],
-    slots: int,
+    shape: tuple[int, str],
     advertise: str | None,
     secret: str | None,
     settings: TaskTrackerSettings,
@@ -113,7 +116,7 @@ def _serve(
     from mapred.tasktracker.servicer import serve
     from mapred.tasktracker.storedlogs import StoredLogs
 
-    (jobtracker, namenode), (host, port) = masters, bind
+    (jobtracker, namenode), (host, port), (slots, rack) = masters, bind, shape
     server = rpc.threaded_server(threads=SERVER_THREADS, secret=secret)
     real_port = rpc.bind(server, host, port)
     serve(server, workdirs)
@@ -131,6 +134,7 @@ def _serve(
         python_version=python_version(),
         engine_version=engine_version(),
         memory_bytes=for_tasks(settings.memory_bytes),
+        rack=rack,
     )
     remote = RemoteJobTracker(jobtracker, secret=secret)
     # Lives of a tracker don't write into each other's files.

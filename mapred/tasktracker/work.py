@@ -38,10 +38,22 @@ def next_to_start(
     works: Mapping[AttemptId, Work], kind: TaskKind, info: TrackerInfo
 ) -> list[AttemptId]:
     """As many as there are slots for; `works` in the order in which they came."""
-    slots = info.map_slots if kind is TaskKind.MAP else info.reduce_slots
-    ours = [(attempt, work) for attempt, work in works.items() if attempt.kind is kind]
-    free = slots - sum(work.started for _, work in ours)
-    return [attempt for attempt, work in ours if not work.started][: max(0, free)]
+    slots, free, starting = info.slots(kind), info.slots(kind), []
+    wanted: list[tuple[AttemptId, int]] = []
+    for attempt, work in works.items():
+        if attempt.kind is kind:
+            takes = max(1, min(work.launch.spec.task_cpus, slots))
+            if work.started:
+                free -= takes
+            else:
+                wanted.append((attempt, takes))
+    for attempt, takes in wanted:
+        # None goes before an earlier one: the JobTracker knows by that which of them run.
+        if takes > free:
+            break
+        free -= takes
+        starting.append(attempt)
+    return starting
 
 
 def waiting(works: Mapping[AttemptId, Work], kind: TaskKind) -> list[AttemptId]:

@@ -526,6 +526,8 @@ class RegisterTrackerRequest(_message.Message):
     MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     BAD_DIRECTORIES_FIELD_NUMBER: _builtins.int
     REFUSES_FIELD_NUMBER: _builtins.int
+    RACK_FIELD_NUMBER: _builtins.int
+    SERVICE_SLOTS_FIELD_NUMBER: _builtins.int
     tracker_id: _builtins.str
     incarnation: _builtins.int
     """Rises with every registration: it names the session, and what an older session
@@ -542,6 +544,9 @@ class RegisterTrackerRequest(_message.Message):
     """For all its tasks together, bytes; 0: nobody watches."""
     refuses: _builtins.bool
     """It has none left, and takes no attempts."""
+    rack: _builtins.str
+    """Where it stands, such as /room-2/rack-7; empty: as the block store says of its host."""
+    service_slots: _builtins.int
     @_builtins.property
     def host_aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """All names under which block store hosts may know this machine."""
@@ -573,10 +578,12 @@ class RegisterTrackerRequest(_message.Message):
         memory_bytes: _builtins.int = ...,
         bad_directories: _abc.Iterable[_builtins.str] | None = ...,
         refuses: _builtins.bool = ...,
+        rack: _builtins.str = ...,
+        service_slots: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bad_directories", b"bad_directories", "engine_version", b"engine_version", "held", b"held", "host", b"host", "host_aliases", b"host_aliases", "incarnation", b"incarnation", "map_slots", b"map_slots", "memory_bytes", b"memory_bytes", "port", b"port", "python_version", b"python_version", "reduce_slots", b"reduce_slots", "refuses", b"refuses", "running", b"running", "tracker_id", b"tracker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bad_directories", b"bad_directories", "engine_version", b"engine_version", "held", b"held", "host", b"host", "host_aliases", b"host_aliases", "incarnation", b"incarnation", "map_slots", b"map_slots", "memory_bytes", b"memory_bytes", "port", b"port", "python_version", b"python_version", "rack", b"rack", "reduce_slots", b"reduce_slots", "refuses", b"refuses", "running", b"running", "service_slots", b"service_slots", "tracker_id", b"tracker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

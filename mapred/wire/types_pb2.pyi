@@ -27,12 +27,14 @@ class _TaskKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskKind.Val
     DESCRIPTOR: _descriptor.EnumDescriptor
     MAP: _TaskKind.ValueType  # 0
     REDUCE: _TaskKind.ValueType  # 1
+    SERVICE: _TaskKind.ValueType  # 2
 
 class TaskKind(_TaskKind, metaclass=_TaskKindEnumTypeWrapper):
-    """An open set: `service` (a task that never ends) comes later."""
+    """An open set. A service never ends by itself: it runs as long as its job does."""
 
 MAP: TaskKind.ValueType  # 0
 REDUCE: TaskKind.ValueType  # 1
+SERVICE: TaskKind.ValueType  # 2
 Global___TaskKind: _TypeAlias = TaskKind  # noqa: Y015
 
 class _Priority:
@@ -95,7 +97,7 @@ class AttemptId(_message.Message):
     index: _builtins.int
     """Which task of its kind, from 0."""
     number: _builtins.int
-    """Which try, from 0."""
+    """Which try, from 0. It rises, also over restarts of the JobTracker: a service's epoch."""
     def __init__(
         self,
         *,
@@ -125,6 +127,7 @@ class Split(_message.Message):
     FORMAT_FIELD_NUMBER: _builtins.int
     INPUT_FIELD_NUMBER: _builtins.int
     PARTS_FIELD_NUMBER: _builtins.int
+    RACKS_FIELD_NUMBER: _builtins.int
     uri: _builtins.str
     """file:///…, bs://…, or any URL the storage layer opens."""
     start: _builtins.int
@@ -142,6 +145,10 @@ class Split(_message.Message):
     def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Split]:
         """Small files that one task reads; `length` is their sum. Empty: just this one."""
 
+    @_builtins.property
+    def racks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where each of `hosts` stands, such as /room-2/rack-7; empty where that's unknown."""
+
     def __init__(
         self,
         *,
@@ -152,10 +159,11 @@ class Split(_message.Message):
         format: _builtins.str = ...,
         input: _builtins.str = ...,
         parts: _abc.Iterable[Global___Split] | None = ...,
+        racks: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "hosts", b"hosts", "input", b"input", "length", b"length", "parts", b"parts", "start", b"start", "uri", b"uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "hosts", b"hosts", "input", b"input", "length", b"length", "parts", b"parts", "racks", b"racks", "start", b"start", "uri", b"uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -208,6 +216,8 @@ class JobSpec(_message.Message):
     POOL_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     TASK_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    TASK_CPUS_FIELD_NUMBER: _builtins.int
+    SERVICES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     user: _builtins.str
     code_sha256: _builtins.str
@@ -239,6 +249,10 @@ class JobSpec(_message.Message):
     """As submitted; see SetPriority."""
     task_memory_bytes: _builtins.int
     """What one task may use, and finds free where it runs, bytes; 0: a tracker's share per slot."""
+    task_cpus: _builtins.int
+    """Processors that one task uses: so many slots of its tracker; 0 is 1."""
+    services: _builtins.int
+    """How many tasks that never end run beside the maps and reduces."""
     @_builtins.property
     def splits(self) -> _containers.RepeatedCompositeFieldContainer[Global___Split]: ...
     @_builtins.property
@@ -269,10 +283,12 @@ class JobSpec(_message.Message):
         pool: _builtins.str = ...,
         priority: Global___Priority.ValueType = ...,
         task_memory_bytes: _builtins.int = ...,
+        task_cpus: _builtins.int = ...,
+        services: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts_max", b"attempts_max", "code_sha256", b"code_sha256", "code_uri", b"code_uri", "engine_version", b"engine_version", "job_class", b"job_class", "memory_bytes", b"memory_bytes", "module", b"module", "name", b"name", "output_format", b"output_format", "output_uri", b"output_uri", "params_json", b"params_json", "pool", b"pool", "priority", b"priority", "python_version", b"python_version", "reducers", b"reducers", "settings", b"settings", "slowstart", b"slowstart", "splits", b"splits", "stall_s", b"stall_s", "task_memory_bytes", b"task_memory_bytes", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts_max", b"attempts_max", "code_sha256", b"code_sha256", "code_uri", b"code_uri", "engine_version", b"engine_version", "job_class", b"job_class", "memory_bytes", b"memory_bytes", "module", b"module", "name", b"name", "output_format", b"output_format", "output_uri", b"output_uri", "params_json", b"params_json", "pool", b"pool", "priority", b"priority", "python_version", b"python_version", "reducers", b"reducers", "services", b"services", "settings", b"settings", "slowstart", b"slowstart", "splits", b"splits", "stall_s", b"stall_s", "task_cpus", b"task_cpus", "task_memory_bytes", b"task_memory_bytes", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -63,6 +63,7 @@ MET = [
     "second attempt of a slow task",
     "tracker drained",
     "priority changed",
+    "service begins",
     "job succeeded",
     "job failed",
     "job killed",

@@ -8,7 +8,7 @@ from simulator.administrator import Administrator
 from simulator.datanode_host import DataNodeHost
 from simulator.jobchecker import JobChecker
 from simulator.jobtracker_host import JobTrackerHost
-from simulator.jobusers import JobUser
+from simulator.jobusers import JobUser, rack_of
 from simulator.namenode_host import NameNodeHost
 from simulator.plans import Plans
 from simulator.storescenario import StoreScenario
@@ -51,6 +51,7 @@ class ClusterScenario(StoreScenario):
                 self.ledger,
                 self.plans,
                 near=self.datanodes[n % len(self.datanodes)].name,
+                rack=rng.choice(["", rack_of(n % len(self.datanodes))]),
                 slowness=10.0 if slow and n == 0 else 1.0,
             )
             for n in range(count)

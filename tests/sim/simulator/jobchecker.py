@@ -173,9 +173,9 @@ class JobChecker:
     def accepted(self, job_id: str, plan: Plan) -> None:
         self._accepted[job_id] = plan
 
-    def refused(self, spec: JobSpec) -> None:
+    def refused(self, spec: JobSpec, why: object = "") -> None:
         """Every simulated job has an output of its own: there is nothing to refuse it for."""
-        raise Broken(f"{spec.name} was refused")
+        raise Broken(f"{spec.name} was refused: {why}")
 
     def ended(self, job_id: str, status: JobStatus, plan: Plan) -> None:
         state = status.state

@@ -13,6 +13,11 @@ from simulator.world import Broken, World
 NAMENODE_URI = "bs://namenode"
 
 
+def rack_of(number: int) -> str:
+    """Of the DataNode of this number."""
+    return f"/rack-{number % 2}"
+
+
 class JobUser(Host):
     """One job after another."""
 
@@ -62,9 +67,12 @@ class JobUser(Host):
         self._made += 1
         name = f"{self.name}-job-{self._made}"
         splits = tuple(
-            Split(f"{NAMENODE_URI}/in", n * 100, 100, (rng.choice(self._hosts),))
-            for n in range(rng.choice([0, 1, 3, 5]))
+            self._split(n, rng.randrange(len(self._hosts))) for n in range(rng.choice([0, 1, 3, 5]))
         )
+        reducers, memory = rng.choice([0, 1, 2, 2]), rng.choice([0, 0, 30, 90])
+        # A large one would keep a machine from the maps of its own job, and trackers here have one
+        # slot for each, and one for reduces.
+        services = 1 if splits and memory < 90 and rng.random() < 0.2 else 0
         return JobSpec(
             name,
             self.name,
@@ -73,13 +81,19 @@ class JobUser(Host):
             "job",
             "Job",
             splits,
-            reducers=rng.choice([0, 1, 2, 2]),
+            reducers=reducers,
             output_uri=f"{NAMENODE_URI}/out/{name}",
             slowstart=rng.choice([0.05, 0.5, 1.0]),
             pool=rng.choice(["default", "night"]),
             priority=rng.choice(list(Priority)),
-            task_memory_bytes=rng.choice([0, 0, 30, 90]),
+            task_memory_bytes=memory,
+            task_cpus=1 if reducers or services else rng.choice([1, 2]),
+            services=services,
         )
+
+    def _split(self, number: int, host: int) -> Split:
+        at = f"{NAMENODE_URI}/in", number * 100, 100, (self._hosts[host],)
+        return Split(*at, racks=(rack_of(host),))
 
     async def _submit(self, spec: JobSpec) -> str | None:
         request_id = f"{spec.name}/submit"
@@ -90,7 +104,7 @@ class JobUser(Host):
                 await self.world.sleep(0.5)
             except RefusedError as error:
                 self.world.count("job refused", spec.name, error)
-                self._checker.refused(spec)
+                self._checker.refused(spec, error)
                 return None
             else:
                 return job_id

@@ -38,6 +38,7 @@ class SimulatedTask:
         self._task = task
         self._attempt = task.attempt
         self._plan = host.plans.of(task.spec)
+        self.cpus = task.spec.task_cpus
         self._life = life
         self._rng = host.rng
         # Reduces: the outputs known now, by map; and a bell for further ones.
@@ -79,6 +80,8 @@ class SimulatedTask:
 
     async def _work(self) -> tuple[TaskDone, tuple[bytes, ...]]:
         attempt, spec = self._attempt, self._task.spec
+        if attempt.kind is TaskKind.SERVICE:
+            await self._serve()
         if attempt.kind is TaskKind.REDUCE:
             await self._fetch_all()
         await self._compute()
@@ -115,6 +118,14 @@ class SimulatedTask:
             self._world.count("task hangs", self._attempt)
             self._count_failure()
             await Future()
+
+    async def _serve(self) -> None:
+        """Until its job is over, or it dies."""
+        self._world.count("service begins", self._attempt)
+        if self._rng.random() < self._plan.fails:
+            await self._world.sleep(self._rng.uniform(0.1, 5.0))
+            raise _Died
+        await Future()
 
     @property
     def _phase(self) -> str:

@@ -46,6 +46,7 @@ class TaskTrackerHost(Host):
         plans: Plans,
         *,
         near: str,
+        rack: str,
         slowness: float,
         make_core: type[TaskTracker] = TaskTracker,
     ) -> None:
@@ -53,6 +54,8 @@ class TaskTrackerHost(Host):
         self.ledger = ledger
         self.plans = plans
         self.near = near
+        # Empty: what jobs' inputs say of it.
+        self.rack = rack
         self.slowness = slowness
         self.rng = world.rng(name)
         self.core: TaskTracker | None = None
@@ -73,6 +76,8 @@ class TaskTrackerHost(Host):
             1,
             map_slots=2,
             reduce_slots=1,
+            service_slots=1,
+            rack=self.rack,
             host_aliases=(self.near,),
             memory_bytes=MEMORY_BYTES,
         )
@@ -194,10 +199,12 @@ class TaskTrackerHost(Host):
         life = Life(str(attempt))
         process = SimulatedTask(self, task, life)
         self.processes[attempt] = (process, life)
-        running = Counter(a.kind for a in self.processes)
+        taken = Counter[TaskKind]()
+        for one, (other, _) in self.processes.items():
+            taken[one.kind] += other.cpus
         info = self.core.info if self.core is not None else None
         assert info is not None
-        if running[TaskKind.MAP] > info.map_slots or running[TaskKind.REDUCE] > info.reduce_slots:
+        if any(taken[kind] > info.slots(kind) for kind in TaskKind):
             raise Broken(f"{self.name} runs {sorted(map(str, self.processes))}")
         self.world.spawn(process.run(), life)
 

@@ -145,6 +145,8 @@ class Master:
         self.entries: list[Entry] = []
         self.trackers: dict[str, FakeTracker] = {}
         self.reducers = 0
+        # Where hosts stand, as the block store would say.
+        self.racks: dict[str, str] = {}
         self.output = "file:///out"
         self.take(self.core.begin(0.0, 1_700_000_000.0))
 
@@ -169,7 +171,16 @@ class Master:
     ) -> str:
         """`maps`: how many, or the hosts of each split."""
         hosts = [()] * maps if isinstance(maps, int) else list(maps)
-        splits = tuple(Split("file:///in", i, 1, tuple(h)) for i, h in enumerate(hosts))
+        splits = tuple(
+            Split(
+                "file:///in",
+                i,
+                1,
+                tuple(h),
+                racks=tuple(self.racks[name] for name in h if self.racks),
+            )
+            for i, h in enumerate(hosts)
+        )
         self.reducers = reducers
         wanted = {"output_uri": self.output, "slowstart": 0.0} | spec
         job = JobSpec("wc", "me", "", "", "m", "J", splits, reducers, **wanted)
@@ -178,6 +189,9 @@ class Master:
         if prepare:
             self.perform()
         return job_id
+
+    def _racks_of(self, hosts: Iterable[str]) -> tuple[str, ...]:
+        return tuple(self.racks[name] for name in hosts) if self.racks else ()
 
     def perform(self, error: MapredError | None = None) -> list[str]:
         """Performs the actions asked for so far, and those that follow; their names."""
