@@ -50,7 +50,8 @@ def _is_loopback(host: str) -> bool:
 
 def announce(role: str, host: str, port: int) -> None:
     """The one line on stdout: whoever started the daemon waits for it and reads the address."""
-    print(f"{role} ready on {host}:{port}", flush=True)
+    # One write: where the log goes to the same file, another thread's line may come between two.
+    print(f"{role} ready on {host}:{port}\n", end="", flush=True)
 
 
 def configure_logging(role: str, level: str = "INFO") -> None:

@@ -51,6 +51,8 @@ class RoundSettings:
     pinned_bytes: int
     # Loops of one family, which run the same code, are served by the same processes.
     family: str = ""
+    # Of each map task, the number of its first split among all of the loop's.
+    first_splits: tuple[int, ...] = ()
 
     def settings(self) -> dict[str, str]:
         return {
@@ -61,6 +63,7 @@ class RoundSettings:
             f"{_PREFIX}round": str(self.number),
             f"{_PREFIX}lineage": self.lineage,
             f"{_PREFIX}pinned_bytes": str(self.pinned_bytes),
+            f"{_PREFIX}first_splits": " ".join(map(str, self.first_splits)),
             PROCESS_FAMILY: self.family or self.lineage,
         }
 
@@ -75,6 +78,7 @@ def round_settings(settings: Mapping[str, str]) -> RoundSettings | None:
         int(settings[f"{_PREFIX}round"]),
         settings[f"{_PREFIX}lineage"],
         int(settings[f"{_PREFIX}pinned_bytes"]),
+        first_splits=tuple(map(int, settings[f"{_PREFIX}first_splits"].split())),
     )
 
 

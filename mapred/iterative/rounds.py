@@ -18,15 +18,18 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from typing import Any, Final, Protocol
 
 from mapred.engine import Engine
 from mapred.errors import JobDefinitionError, JobFailedError, JobKilledError
 from mapred.formats import output_format
 from mapred.formats.packed import read_pairs
+from mapred.inlinefiles import inline_data, is_inline
 from mapred.iterative.broadcast import INLINE_BYTES_MAX, RoundSettings, Sent, send
 from mapred.iterative.checkpoint import Checkpoint, Checkpoints, RoundRecord, origin_of, stored
 from mapred.iterative.conditions import Stop, verdict
+from mapred.iterative.grouping import Task, grouped, may_be_grouped, numbered, wanted_tasks
 from mapred.iterative.loop import IterativeJob, LoopContext, Round, check_loop
 from mapred.iterative.status import LOOP_SETTING
 from mapred.model import JobSpec, JobState, JobStatus
@@ -39,6 +42,8 @@ SUCCESS: Final = "_SUCCESS"
 PACKED: Final = "packed"
 # One call waits this long for news of a round.
 NEWS_WAIT_S: Final = 5.0
+# Between two looks at how many slots there are; other tasks than before find nothing decoded.
+LOOK_AROUND_ROUNDS: Final = 50
 # Removals that may lag behind the rounds.
 SWEEPING_MAX: Final = 16
 
@@ -118,6 +123,9 @@ class Loop:
         self._begin = begin
         self._family = family
         self._records: list[RoundRecord] = []
+        self._all = numbered(spec.splits)
+        # Tasks that a round is cut into; 0: not known yet.
+        self._wanted = 0
         self._resumed: Checkpoint | None = None
         self._counters: Counter[tuple[str, str]] = Counter()
         # What the last round's tasks were sent.
@@ -203,15 +211,20 @@ class Loop:
         if self._sent and self._sent.uri and self._sent != sent:
             self._sweep(self._sent.uri)
         self._sent = sent
-        loop = RoundSettings(sent, number, self._lineage, self._job.pinned_bytes, self._family)
+        tasks = self._tasks(number, state)
+        loop = RoundSettings(
+            sent,
+            number,
+            self._lineage,
+            self._job.pinned_bytes,
+            self._family,
+            tuple(task.first for task in tasks),
+        )
         output_uri = self._place(f"round-{number:06d}")
         settings = {k: v for k, v in self._spec.settings.items() if k != LOOP_SETTING}
-        splits = tuple(one for one in self._spec.splits if self._job.reads(state, one))
-        if not splits:
-            raise JobDefinitionError(f"{self._spec.name} reads no split in round {number}")
         spec = replace(
             self._spec,
-            splits=splits,
+            splits=tuple(task.split for task in tasks),
             name=f"{self._spec.name} round {number}",
             output_uri=output_uri,
             output_format=PACKED,
@@ -220,8 +233,20 @@ class Loop:
         status = self._follow(number, self._submit(spec))
         self._counters.update(status.counters)
         next_state = self._job.step(state, self._pairs(status))
-        self._sweep(output_uri)
+        if not all(map(is_inline, status.output_files)):
+            self._sweep(output_uri)
         return next_state
+
+    def _tasks(self, number: int, state: Any) -> list[Task]:
+        """What the round's maps read."""
+        tasks = [task for task in self._all if self._job.reads(state, task.split)]
+        if not tasks:
+            raise JobDefinitionError(f"{self._spec.name} reads no split in round {number}")
+        if not may_be_grouped(type(self._job)):
+            return tasks
+        if (number - 1) % LOOK_AROUND_ROUNDS == 0 or not self._wanted:
+            self._wanted = wanted_tasks(self._engine.trackers())
+        return grouped(tasks, self._wanted)
 
     def _sweep(self, uri: str) -> None:
         """Removes what nobody needs any more, beside the next round."""
@@ -259,7 +284,8 @@ class Loop:
 
     def _pairs(self, status: JobStatus) -> Iterator[tuple[Any, Any]]:
         for uri in status.output_files:
-            with self._storage.open_read(uri) as file:
+            inline = is_inline(uri)
+            with BytesIO(inline_data(uri)) if inline else self._storage.open_read(uri) as file:
                 yield from read_pairs(file)
 
     # --- what stays

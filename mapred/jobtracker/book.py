@@ -23,7 +23,7 @@ from mapred.jobtracker.jobs import EndedJob, Job
 from mapred.jobtracker.memory import Portion, portion_of
 from mapred.jobtracker.racks import Racks
 from mapred.jobtracker.turns import Wanting
-from mapred.model import AttemptId, TrackerInfo
+from mapred.model import AttemptId, JobState, TrackerInfo
 from mapred.notification import notification_of
 
 
@@ -35,6 +35,9 @@ class Book:
         self.jobs_made = 0
         self.jobs: dict[str, Job] = {}
         self.ended: dict[str, EndedJob] = {}
+        # Of them, oldest first, those of transient output that have succeeded, such as rounds of
+        # a loop: they have no story. A later epoch takes them for others.
+        self.passing: dict[str, None] = {}
         # Follows from `jobs`.
         self.wanting = Wanting()
         self.racks = Racks()
@@ -87,10 +90,13 @@ class Book:
         job = self.jobs.pop(entry.job_id)
         self.wanting.forget(job)
         job.waiting_for = ""
-        if self.keeps_stories:
+        passing = job.transient and entry.state is JobState.SUCCEEDED
+        if self.keeps_stories and not passing:
             self.stories[job.id] = [*job.entries, entry]
         status = job.status(entry.state, finished_at_s=entry.at_s, failures=entry.failures)
         self.ended[job.id] = EndedJob(status, job.request_id, job.version + 1)
+        if passing:
+            self.passing[job.id] = None
         if wish := notification_of(job.spec.settings):
             url = wish.url_of(job.id, entry.state)
             self.notices[job.id] = NotificationDue(
@@ -112,6 +118,7 @@ class Book:
 
     def _forget(self, job_id: str) -> None:
         running, over = self.jobs.pop(job_id, None), self.ended.pop(job_id, None)
+        self.passing.pop(job_id, None)
         # One that was not kept yet has nobody who would remove it.
         self.stories.pop(job_id, None)
         self.notices.pop(job_id, None)

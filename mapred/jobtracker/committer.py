@@ -78,8 +78,6 @@ class Committer:
 
     def _once(self, action: Action) -> None:
         match action:
-            case PrepareOutput(transient=True) | PublishOutput(success=""):
-                pass
             case PrepareOutput(job_id, output_uri):
                 storage = self._storage_of(output_uri, action.user)
                 self._prepare(storage, job_id, output_uri.rstrip("/"))

@@ -67,6 +67,8 @@ from mapred.tracking import Heartbeat, HeartbeatReply, Registered, Registration
 
 # Refused submits whose repeats get the same answer.
 REFUSALS_KEPT: Final = 1000
+# Ended rounds of loops that are listed: a long loop must not push out everybody else's jobs.
+PASSING_KEPT: Final = 100
 # Versions of a job after a restart are above all before it.
 VERSIONS_PER_EPOCH: Final = 1 << 32
 
@@ -386,6 +388,8 @@ class JobTracker:
         self._draft.changed.add(job.id)
 
     def _forget_old(self) -> None:
+        while len(self.book.passing) > PASSING_KEPT:
+            self._flow.record(JobForgotten(next(iter(self.book.passing))))
         while len(self.book.ended) > self.settings.jobs_kept:
             self._flow.record(JobForgotten(next(iter(self.book.ended))))
 

@@ -8,11 +8,12 @@ Rules
 - Failure and kill: the whole output directory is removed, committed parts too. Hadoop leaves
   it without _SUCCESS; then a second submit is refused until somebody has cleaned up.
 - At most one action per job is under way, so nothing in a directory races.
+- Transient output, a directory of its job alone by its name, is made by what is written there
+  and has no _SUCCESS: its job begins and ends without an action.
 """
 
 import json
 
-from mapred.engine import TRANSIENT_OUTPUT
 from mapred.errors import MapredError
 from mapred.jobtracker.attempts import State
 from mapred.jobtracker.book import Book
@@ -57,10 +58,12 @@ class Endings:
     def take_up(self, job: Job, now: float) -> None:
         """Asks again for what a new job, or a new epoch, must have done."""
         if job.phase is Phase.PREPARING:
-            self._in_flight.add(job.id)
-            uri, user = job.spec.output_uri, job.spec.user
-            transient = TRANSIENT_OUTPUT in job.spec.settings
-            self._draft.actions.append(PrepareOutput(job.id, uri, user, transient))
+            if job.transient:
+                self._flow.prepared(job.id)
+            else:
+                self._in_flight.add(job.id)
+                uri, user = job.spec.output_uri, job.spec.user
+                self._draft.actions.append(PrepareOutput(job.id, uri, user))
         self._unseen[job.id] = None
         if job.phase is Phase.ENDING:
             job.ending_since = now
@@ -120,10 +123,14 @@ class Endings:
         since = now if job.ending_since is None else job.ending_since
         if now - since < self._drain_s and self._draining(job, now):
             return
-        self._in_flight.add(job.id)
         uri, user = job.spec.output_uri, job.spec.user
-        if job.verdict is JobState.SUCCEEDED:
-            text = "" if TRANSIENT_OUTPUT in job.spec.settings else success_text(job, wall_s)
+        succeeded = job.verdict is JobState.SUCCEEDED
+        if succeeded and job.transient:
+            self._over(job, job.verdict_failures, wall_s)
+            return
+        self._in_flight.add(job.id)
+        if succeeded:
+            text = success_text(job, wall_s)
             self._draft.actions.append(PublishOutput(job.id, uri, text, user))
         else:
             self._draft.actions.append(RemoveOutput(job.id, uri, user))
@@ -151,6 +158,10 @@ class Endings:
             if job.verdict is JobState.SUCCEEDED:
                 self._flow.record(JobEnding(job.id, JobState.FAILED, failures))
                 return
+        self._over(job, failures, wall_s)
+
+    def _over(self, job: Job, failures: tuple[Failure, ...], wall_s: float) -> None:
+        assert job.verdict is not None
         self._flow.record(JobEnded(job.id, job.verdict, wall_s, failures))
         for tracker in self._trackers:
             if job.id in tracker.jobs:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
+from mapred.engine import TRANSIENT_OUTPUT
+from mapred.inlinefiles import is_inline
 from mapred.jobtracker.attempts import Attempt, Event, State, Task
 from mapred.jobtracker.durations import Durations
 from mapred.jobtracker.entries import (
@@ -147,6 +149,11 @@ class Job:
     def attempt(self, attempt_id: AttemptId) -> Attempt | None:
         task = self.task(attempt_id.task)
         return task.attempts.get(attempt_id.number) if task else None
+
+    @property
+    def transient(self) -> bool:
+        """Whether who submitted it reads its output at once and removes it."""
+        return TRANSIENT_OUTPUT in self.spec.settings
 
     @property
     def complete(self) -> bool:
@@ -301,7 +308,8 @@ class Job:
         return min(1.0, (self.done[kind] + running) / count)
 
     def output_files(self) -> tuple[str, ...]:
-        """URIs of the parts that have their final names, maps before reduces."""
+        """URIs of the parts that have their final names, maps before reduces; of small ones of
+        transient output the name is the file."""
         root = self.spec.output_uri.rstrip("/")
         names = [
             task.winner.final_name
@@ -309,7 +317,7 @@ class Job:
             for task in self.tasks[kind]
             if task.winner is not None and task.winner.final_name
         ]
-        return tuple(f"{root}/{name}" for name in names)
+        return tuple(name if is_inline(name) else f"{root}/{name}" for name in names)
 
     def status(
         self, state: JobState, *, finished_at_s: float = 0.0, failures: tuple[Failure, ...] = ()

@@ -19,15 +19,11 @@ from mapred.model import AttemptId, MapOutput
 
 @dataclass(frozen=True, slots=True)
 class PrepareOutput:
-    """Make the output directory, which must not exist, for this job.
-
-    A transient one is its job's alone by its name, and is made by what is written there.
-    """
+    """Make the output directory, which must not exist, for this job."""
 
     job_id: str
     output_uri: str
     user: str = ""
-    transient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +46,7 @@ class CommitPart:
 
 @dataclass(frozen=True, slots=True)
 class PublishOutput:
-    """Write _SUCCESS, then remove _temporary; nothing where there is no text (transient output)."""
+    """Write _SUCCESS, then remove _temporary."""
 
     job_id: str
     output_uri: str

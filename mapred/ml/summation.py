@@ -73,7 +73,7 @@ class Summing(Mapper):
         return np.random.Generator(
             np.random.Philox(
                 key=[self.ctx.params.seed, self.ctx.round],
-                counter=[0, purpose, self.ctx.attempt.index, split.start],
+                counter=[0, purpose, self.ctx.split_number, split.start],
             )
         )
 

@@ -1,13 +1,17 @@
 """The output of one attempt, where nobody looks: OUTPUT/_temporary/<attempt>/<name>.
 
-The JobTracker publishes it by a rename to `final_name`, or removes `_temporary`.
+The JobTracker publishes it by a rename to `final_name`, or removes `_temporary`. A small part
+of transient output is no file: it is in its name (inlinefiles.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
+from mapred.engine import TRANSIENT_OUTPUT
 from mapred.formats import output_format
 from mapred.formats.port import ColumnWriter, RecordWriter
+from mapred.inlinefiles import BYTES_MAX, inline_uri
 from mapred.model import LAZY_OUTPUT, AttemptId, JobSpec
 from mapred.shuffle.columns import Rows
 from mapred.storage.port import OutputFile
@@ -28,9 +32,17 @@ class TaskFile:
     """
 
     def __init__(
-        self, spec: JobSpec, attempt: AttemptId, word: str, *, name: str = "part", lazy: bool
+        self,
+        spec: JobSpec,
+        attempt: AttemptId,
+        word: str,
+        *,
+        name: str = "part",
+        lazy: bool,
+        inline: bool = False,
     ) -> None:
         self._spec, self._attempt = spec, attempt
+        self._inline = inline
         self._form = output_format(word)
         # Below the attempt's folder.
         self.path = part_name(attempt, self._form.suffix, name)
@@ -68,6 +80,8 @@ class TaskFile:
         if self._writer and self._file:
             self._writer.close()
             self._file.commit()
+            if isinstance(self._file, HeldFile) and self._file.held is not None:
+                self.temporary_uri, self.final_name = "", inline_uri(self._file.held)
 
     def discard(self) -> None:
         if self._file:
@@ -75,7 +89,8 @@ class TaskFile:
 
     def _begin(self) -> RecordWriter:
         self.temporary_uri, self.final_name = self._uri, name_of(self._uri)
-        self._file = opened(self._spec, self._attempt, self._uri)
+        open_file = partial(opened, self._spec, self._attempt, self._uri)
+        self._file = HeldFile(open_file) if self._inline else open_file()
         self._writer = self._form.writer(self._file)
         return self._writer
 
@@ -84,4 +99,39 @@ class PartFile(TaskFile):
     """The attempt's part of the job's output."""
 
     def __init__(self, spec: JobSpec, attempt: AttemptId) -> None:
-        super().__init__(spec, attempt, spec.output_format, lazy=LAZY_OUTPUT in spec.settings)
+        super().__init__(
+            spec,
+            attempt,
+            spec.output_format,
+            lazy=LAZY_OUTPUT in spec.settings,
+            inline=TRANSIENT_OUTPUT in spec.settings,
+        )
+
+
+class HeldFile:
+    """In memory while it's small enough to be in its name; then a file."""
+
+    def __init__(self, open_file: Callable[[], OutputFile]) -> None:
+        self._open_file = open_file
+        self._file: OutputFile | None = None
+        # All of it; None: it is a file.
+        self.held: bytes | None = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        if self.held is not None:
+            self.held += data
+            if len(self.held) <= BYTES_MAX:
+                return len(data)
+            self._file, whole, self.held = self._open_file(), self.held, None
+            self._file.write(whole)
+        elif self._file:
+            self._file.write(data)
+        return len(data)
+
+    def commit(self) -> None:
+        if self._file:
+            self._file.commit()
+
+    def discard(self) -> None:
+        if self._file:
+            self._file.discard()

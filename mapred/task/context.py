@@ -36,6 +36,8 @@ class TaskContext:
         self.attempt = attempt
         # The piece of input of this map; None in reduces.
         self.split = split
+        # Which one of the task's, which may have several.
+        self.file_number = 0
         # A folder on local disk for whatever the attempt likes; it may have to be made, and is
         # removed after it.
         self.scratch = scratch
@@ -72,6 +74,16 @@ class TaskContext:
     def file(self, path: str) -> Path:
         """Where a file of `Job.files`, or a module of the job, is on this machine."""
         return self._folder / path
+
+    @property
+    def split_number(self) -> int:
+        """Which of all the splits of the loop this map reads, from 0: random numbers that are
+        counted from it are the same however the splits are shared out to tasks.
+
+        Raises:
+            AttributeError: the job is no round of a loop.
+        """
+        return self._loop().first_splits[self.attempt.index] + self.file_number
 
     @cached_property
     def state(self) -> Any:

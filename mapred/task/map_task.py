@@ -124,6 +124,7 @@ class MapTask:
     def _map_file(self, split: Split, sink: _Sink) -> None:
         """A split of several files has a mapper for each, as if each had its own task."""
         self._split = self._ctx.split = split
+        self._ctx.file_number = self._file
         kind = mapper_of(self._job, split.input)
         assert kind is not None
         mapper = kind()

@@ -5,6 +5,7 @@ Only a reduce that needs another machine's output imports this, and with it gRPC
 
 import random
 import threading
+from collections import OrderedDict
 from typing import Any, Final
 
 import grpc
@@ -26,6 +27,34 @@ _POLICY: Final = RetryPolicy(deadline_s=10.0, base_s=0.1, cap_s=1.0, attempts_ma
 # One try: this, and what the bytes take on a slow network.
 _TRY_S: Final = 10.0
 _BYTES_PER_S_MIN: Final = 4_000_000
+# Between two fetches; while one goes on there are as many as it needs.
+_CHANNELS_KEPT: Final = 16
+
+
+class _Channels:
+    """One a tracker, for as long as the process lives: to make one takes as long as to fetch what
+    a round of a loop fetches. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # Guarded by the lock: by address, last used last.
+        self._open: OrderedDict[str, grpc.Channel] = OrderedDict()
+
+    def to(self, address: str) -> grpc.Channel:
+        with self._lock:
+            if address not in self._open:
+                self._open[address] = channel(address, secret=cluster_secret())
+            self._open.move_to_end(address)
+            return self._open[address]
+
+    def close_oldest(self) -> None:
+        """Those beyond what is worth keeping; while nobody fetches."""
+        with self._lock:
+            while len(self._open) > _CHANNELS_KEPT:
+                self._open.popitem(last=False)[1].close()
+
+
+_CHANNELS: Final = _Channels()
 
 
 class RemoteTrackers:
@@ -35,10 +64,6 @@ class RemoteTrackers:
         wireerrors.register()
         self._job_id = job_id
         self._partition = partition
-        self._secret = cluster_secret()
-        self._lock = threading.Lock()
-        # Guarded by the lock: one channel per tracker address.
-        self._channels: dict[str, grpc.Channel] = {}
 
     def fetch(self, output: MapOutput, sink: Sink) -> None:
         """Raises FetchError when the output can't be had after a few tries."""
@@ -71,21 +96,12 @@ class RemoteTrackers:
             ) from None
 
     def _stream(self, address: str, request: bytes, output: MapOutput, sink: Sink) -> None:
-        call: Any = self._channel(address).unary_stream(FETCH_METHOD)
+        call: Any = _CHANNELS.to(address).unary_stream(FETCH_METHOD)
         try:
             for chunk in call(request, timeout=_TRY_S + output.bytes / _BYTES_PER_S_MIN):
                 sink.write(chunk)
         except grpc.RpcError as error:
             raise translate(error, output.tracker_id) from None
 
-    def _channel(self, address: str) -> grpc.Channel:
-        with self._lock:
-            if address not in self._channels:
-                self._channels[address] = channel(address, secret=self._secret)
-            return self._channels[address]
-
     def close(self) -> None:
-        with self._lock:
-            for one in self._channels.values():
-                one.close()
-            self._channels.clear()
+        _CHANNELS.close_oldest()

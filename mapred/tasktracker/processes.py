@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection, Pipe
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, Final, TypeAlias
 
-from mapred.model import PROCESS_FAMILY, AttemptId, RecordAt, TaskKind
+from mapred.model import PROCESS_FAMILY, AttemptId, RecordAt, Split
 from mapred.task.mark import read_mark
 from mapred.task.messages import (
     MoreOutputs,
@@ -49,6 +49,8 @@ STOP_S: Final = 1.0
 WEIGHED_EVERY_S: Final = 0.5
 # Of the pipe to an idle process, which has read all before: so much fits in without a wait.
 FITS_BYTES: Final = 32 * 1024
+# Splits that a process is known to have had: those of many loops.
+MAPPED_MAX: Final = 20_000
 # What of stderr goes into a failure.
 LAST_WORDS_BYTES: Final = 4096
 
@@ -77,8 +79,8 @@ class TaskProcess:
     # It may be used by the family's next job.
     in_family: bool = False
     idle_since: float = 0.0
-    # Which maps it has run, by index; of a family's processes only.
-    maps_run: set[int] = field(default_factory=set)
+    # Which files' splits it has mapped; of a family's processes only.
+    mapped: set[tuple[str, int]] = field(default_factory=set)
     task: RunTask | None = None
     tasks_done: int = 0
     # Where the code of what it serves is; "spoilt": the disk there is no good any more.
@@ -152,10 +154,12 @@ class Processes:
         with self._lock:
             family = task.spec.settings.get(PROCESS_FAMILY, "")
             serves = family or task.attempt.job_id
-            process = self._idle(serves, task.attempt) or self._idle("") or self._spawn()
+            process = self._idle(serves, task) or self._idle("") or self._spawn()
             process.serves, process.in_family = serves, bool(family)
-            if process.in_family and task.attempt.kind is TaskKind.MAP:
-                process.maps_run.add(task.attempt.index)
+            if process.in_family and task.split:
+                if len(process.mapped) > MAPPED_MAX:
+                    process.mapped.clear()
+                process.mapped |= _pieces(task.split)
             process.task = task
             process.code_dir = process.code_dir or task.code_dir
             process.idle_since = 0.0
@@ -211,16 +215,17 @@ class Processes:
 
     # --- inside, with the lock held
 
-    def _idle(self, serves: str, attempt: AttemptId | None = None) -> TaskProcess | None:
-        """One that can take a task; rather one that has run the attempt's map before."""
+    def _idle(self, serves: str, task: RunTask | None = None) -> TaskProcess | None:
+        """One that can take a task; rather one that has mapped most of its splits before."""
         idle = [
             process
             for process in self._processes.values()
             if process.task is None and not process.ending and process.serves == serves
         ]
-        if attempt is not None and attempt.kind is TaskKind.MAP:
-            idle.sort(key=lambda process: attempt.index not in process.maps_run)
-        return idle[0] if idle else None
+        if task is None or task.split is None or len(idle) < 2:
+            return idle[0] if idle else None
+        pieces = _pieces(task.split)
+        return max(idle, key=lambda process: len(pieces & process.mapped))
 
     def _running(self, attempt: AttemptId) -> TaskProcess | None:
         for process in self._processes.values():
@@ -371,6 +376,10 @@ def _hand_over(process: TaskProcess, task: RunTask) -> None:
             process.outgoing.put(task)
     finally:
         process.sending.release()
+
+
+def _pieces(split: Split) -> set[tuple[str, int]]:
+    return {(file.uri, file.start) for file in split.files}
 
 
 def _make(folder: str) -> None:

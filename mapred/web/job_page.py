@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Final
 
+from mapred.inlinefiles import shown
 from mapred.model import Counters, Failure, JobStatus
 from mapred.web.jobs_page import took
 from mapred.web.layout import bar, facts, notice, page, pill, section, silence, table
@@ -97,6 +98,6 @@ def _counters(counters: Counters) -> Html:
 def _files(files: Sequence[str]) -> list[Child]:
     left_out = len(files) - FILES_SHOWN
     return [
-        tag("ul", [tag("li", tag("code", name)) for name in files[:FILES_SHOWN]]),
+        tag("ul", [tag("li", tag("code", shown(name))) for name in files[:FILES_SHOWN]]),
         left_out > 0 and tag("p", f"and {number(left_out)} more"),
     ]

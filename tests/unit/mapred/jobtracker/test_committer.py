@@ -46,17 +46,6 @@ def test_an_empty_directory_that_was_there_is_refused(committer: Committer, tmp_
     )
 
 
-def test_output_that_is_read_and_removed_at_once_costs_no_call_more_than_its_parts(
-    committer: Committer, tmp_path: Path
-) -> None:
-    begun = PrepareOutput("job_1", f"file://{tmp_path}/round", transient=True)
-    assert committer.perform(begun).error is None
-    assert list(tmp_path.iterdir()) == []
-    (tmp_path / "part-r-00000").write_text("x")
-    assert committer.perform(PublishOutput("job_1", f"file://{tmp_path}", "")).error is None
-    assert [path.name for path in tmp_path.iterdir()] == ["part-r-00000"]
-
-
 def test_a_commit_that_was_done_before_is_done(committer: Committer, tmp_path: Path) -> None:
     (tmp_path / "_temporary").mkdir()
     (tmp_path / "_temporary/part").write_text("x")

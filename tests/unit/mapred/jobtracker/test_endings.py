@@ -2,10 +2,13 @@ import json
 
 import pytest
 
+from mapred.engine import TRANSIENT_OUTPUT
 from mapred.errors import JobFailedError
+from mapred.inlinefiles import inline_uri
+from mapred.jobtracker.core import PASSING_KEPT
 from mapred.jobtracker.ready import CommitPart, PublishOutput
 from mapred.jobtracker.settings import JobTrackerSettings
-from mapred.model import FailureKind, JobState, Progress
+from mapred.model import AttemptDone, FailureKind, JobState, Progress
 from mapred.tracking import Heartbeat
 from tests.unit.mapred.jobtracker.conftest import Master
 
@@ -303,3 +306,37 @@ def test_old_jobs_are_forgotten(kept: int) -> None:
     jobs = [master.submit(0, request=str(number)) for number in range(5)]
 
     assert [status.job_id for status in master.core.jobs()] == jobs[::-1][:kept]
+
+
+def _round(master: Master, request: str) -> str:
+    """A job whose one part is in its name."""
+    a = master.trackers["a"]
+    settings = {TRANSIENT_OUTPUT: "true"}
+    job = master.submit(1, request=request, prepare=False, settings=settings)
+    a.beat()
+    a.beat(AttemptDone(a.running.pop("m0.0"), {}, None, "", inline_uri(request.encode())))
+    return job
+
+
+def test_a_round_begins_and_ends_without_an_action_and_its_small_part_is_in_its_status(
+    master: Master,
+) -> None:
+    master.tracker("a")
+    job = _round(master, "r")
+    assert master.actions == []
+    status = master.status(job)
+    assert (status.state, status.output_files) == (JobState.SUCCEEDED, (inline_uri(b"r"),))
+    master.restart()
+    assert master.status(job).output_files == status.output_files
+
+
+def test_the_rounds_of_a_long_loop_push_no_other_job_off_the_list(master: Master) -> None:
+    a = master.tracker("a")
+    master.core.book.keeps_stories = True
+    other = master.submit(1, request="other")
+    a.beat().done("m0.0")
+    master.perform()
+    rounds = [_round(master, f"r{number}") for number in range(PASSING_KEPT + 3)]
+    listed = {status.job_id for status in master.core.jobs()}
+    assert listed == {other, *rounds[3:]}
+    assert list(master.core.book.stories) == [other]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mapred.inlinefiles import is_inline
 from mapred.model import Failure, JobSpec, JobState, JobStatus, MapOutput, TaskId
 from mapred.params import values_of
 from mapred.shuffle.budget import Budget
@@ -88,14 +89,19 @@ class _Attempts:
             work = ReduceTask(task, self._job, *self._surroundings(task), shuffle)
             place = work.place
             done = self._finished(work)
-            target = join(self._spec.output_uri, done.final_name)
-            storage_for(target).rename(done.temporary_uri, target)
-            files = (target,)
+            files = (self._published(done),)
         except Exception as error:
             failed = failure_of(error, place(), self._folder)
             reason = Failure(failed.kind, failed.reason, input_uri=failed.input_uri)
             return self._status(JobState.FAILED, failures=(reason,))
         return self._status(JobState.SUCCEEDED, output_files=files)
+
+    def _published(self, done: Any) -> str:
+        if is_inline(done.final_name):
+            return done.final_name
+        target = join(self._spec.output_uri, done.final_name)
+        storage_for(target).rename(done.temporary_uri, target)
+        return target
 
     def _finished(self, work: MapTask | ReduceTask) -> Any:
         done = work.run()

@@ -9,6 +9,7 @@ import pytest
 
 from mapred.engine import TRANSIENT_OUTPUT
 from mapred.errors import JobKilledError
+from mapred.inlinefiles import BYTES_MAX, inline_data
 from mapred.model import AttemptId, JobSpec, TaskId
 from mapred.storage.local import LocalStorage
 from mapred.storage.port import FileInfo, OutputFile
@@ -56,10 +57,14 @@ def _prepared(folder: Path) -> Path:
 
 
 def _written(spec: JobSpec, attempt: AttemptId = ATTEMPT) -> str:
+    return _part(spec, "v", attempt).temporary_uri
+
+
+def _part(spec: JobSpec, value: str, attempt: AttemptId = ATTEMPT) -> PartFile:
     part = PartFile(spec, attempt)
-    part.write([("k", "v")])
+    part.write([("k", value)])
     part.commit()
-    return part.temporary_uri
+    return part
 
 
 def test_an_attempt_of_a_job_that_runs_writes(tmp_path: Path) -> None:
@@ -111,7 +116,16 @@ def test_another_job_that_has_taken_the_output_is_left_alone(tmp_path: Path) -> 
 
 
 def test_transient_output_has_no_mark_to_look_for(tmp_path: Path) -> None:
-    assert _written(_spec(tmp_path, **{TRANSIENT_OUTPUT: "true"}))
+    part = _part(_spec(tmp_path, **{TRANSIENT_OUTPUT: "true"}), "v" * BYTES_MAX)
+    found = Path(part.temporary_uri.removeprefix("file://")).read_text()
+    assert found == f"k\t{'v' * BYTES_MAX}\n"
+    assert part.final_name == "part-r-00000"
+
+
+def test_a_small_part_of_transient_output_is_its_name(tmp_path: Path) -> None:
+    part = _part(_spec(tmp_path, **{TRANSIENT_OUTPUT: "true"}), "v")
+    assert (part.temporary_uri, inline_data(part.final_name)) == ("", b"k\tv\n")
+    assert os.listdir(tmp_path) == []
 
 
 def test_object_stores_are_not_asked_for_folders(

@@ -43,7 +43,7 @@ class Bench:
                 spec,
                 work_dir=str(folder),
                 tracker_id="t",
-                split=Split("file:///a", 0, 1),
+                split=Split("file:///a", index, 1),
                 log_dir=str(folder / "logs"),
             )
         )
@@ -76,7 +76,7 @@ def test_the_next_job_of_a_family_finds_its_process(bench):
     assert bench.run("job_1_4", 0) != first
 
 
-def test_a_map_goes_to_the_process_that_has_run_it_before(bench):
+def test_a_map_goes_to_the_process_that_has_had_its_split_before(bench):
     attempts = [bench.start("job_1_1", index, "loop") for index in (0, 1)]
     pids = [bench.pid(attempt) for attempt in reversed(attempts)][::-1]
     assert len(set(pids)) == 2
