@@ -8,7 +8,14 @@ from typing import Any, BinaryIO, Final, Protocol
 import pyarrow as pa
 
 from mapred.shuffle.columns import SCHEMAS, Kind, Rows, joined
-from mapred.shuffle.segments import FRAME_HEAD, frame_bytes, frame_head, unpack_frame
+from mapred.shuffle.segments import (
+    FRAME_HEAD,
+    UNORDERED,
+    flags_of,
+    frame_bytes,
+    frame_head,
+    unpack_frame,
+)
 
 _LZ4: Final = pa.Codec("lz4_raw")
 # Below this LZ4 gains less than its call costs.
@@ -22,7 +29,7 @@ def to_frame(rows: Rows) -> bytes:
     return b"".join(_pieces(rows, compress=True)[:2])
 
 
-def _pieces(rows: Rows, *, compress: bool) -> tuple[bytes, Any, bool]:
+def _pieces(rows: Rows, *, compress: bool, flags: int = 0) -> tuple[bytes, Any, bool]:
     """Head and payload of a frame, and whether compressing pays."""
     raw = rows.batch.serialize()
     payload = raw
@@ -31,7 +38,12 @@ def _pieces(rows: Rows, *, compress: bool) -> tuple[bytes, Any, bool]:
         compress = 3 * packed.size <= 2 * raw.size
         payload = packed if compress else raw
     head = frame_head(
-        payload, rows=len(rows), raw_bytes=raw.size, keys=rows.keys, values=rows.values
+        payload,
+        rows=len(rows),
+        raw_bytes=raw.size,
+        keys=rows.keys,
+        values=rows.values,
+        flags=flags,
     )
     return head, payload, compress
 
@@ -46,11 +58,16 @@ def from_frame(head: bytes, payload: pa.Buffer, *, what: str) -> Rows:
 
 
 class Segment(Protocol):
-    """Sorted rows at rest: in memory, or in a file."""
+    """Rows at rest: in memory, or in a file."""
 
     @property
     def length(self) -> int:
         """Bytes as stored."""
+        ...
+
+    @property
+    def ordered(self) -> bool:
+        """Whether rows are sorted by key."""
         ...
 
     def frames(self) -> Iterator[Rows]:
@@ -68,6 +85,10 @@ class MemorySegment:
     @property
     def length(self) -> int:
         return len(self.data)
+
+    @property
+    def ordered(self) -> bool:
+        return not flags_of(memoryview(self.data)[: FRAME_HEAD.size]) & UNORDERED
 
     def frames(self) -> Iterator[Rows]:
         data, at = pa.py_buffer(self.data), 0
@@ -87,6 +108,12 @@ class FileSegment:
     path: str | os.PathLike[str]
     start: int
     length: int
+
+    @property
+    def ordered(self) -> bool:
+        with open(self.path, "rb", buffering=0) as file:
+            head = os.pread(file.fileno(), min(FRAME_HEAD.size, self.length), self.start)
+        return not flags_of(head) & UNORDERED
 
     def frames(self) -> Iterator[Rows]:
         at, end = self.start, self.start + self.length
@@ -112,9 +139,10 @@ def _pread_all(file: Any, size: int, at: int) -> bytes:
 
 
 class FrameWriter:
-    """Appends sorted rows to a file, in frames of about `frame_bytes` before compression."""
+    """Appends rows to a file, in frames of about `frame_bytes` before compression."""
 
-    def __init__(self, file: BinaryIO, frame_bytes: int) -> None:
+    def __init__(self, file: BinaryIO, frame_bytes: int, *, ordered: bool = True) -> None:
+        self._flags = 0 if ordered else UNORDERED
         self._file = file
         self._frame_bytes = frame_bytes
         self._waiting: list[Rows] = []
@@ -148,7 +176,7 @@ class FrameWriter:
             self._waiting, self._waiting_bytes = [], 0
 
     def _append(self, rows: Rows) -> None:
-        head, payload, pays = _pieces(rows, compress=not self._plain)
+        head, payload, pays = _pieces(rows, compress=not self._plain, flags=self._flags)
         if self._plain:
             self._plain -= 1
         elif not pays:

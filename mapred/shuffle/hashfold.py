@@ -24,7 +24,7 @@ from mapred.shuffle.columns import (
     vector_column,
 )
 from mapred.shuffle.folds import AnyFold, Fold
-from mapred.shuffle.keytable import Indices, KeyTable, Words
+from mapred.shuffle.keytable import MAP_STAGE, Indices, KeyTable, Words
 from mapred.shuffle.slices import column_of, slices_of
 from mapred.shuffle.summing import largest_sum
 
@@ -37,6 +37,11 @@ _FOLDS: Final[dict[AnyFold, tuple[np.ufunc, int, float]]] = {
 }
 
 
+def hashes(fold: AnyFold) -> bool:
+    """Whether there are tables for this fold."""
+    return fold in _FOLDS
+
+
 def suits(rows: Rows, fold: AnyFold) -> bool:
     """Whether a table might take rows like these."""
     return fold in _FOLDS and rows.keys in (INT, STR, BYTES) and rows.values in (INT, FLOAT)
@@ -45,7 +50,10 @@ def suits(rows: Rows, fold: AnyFold) -> bool:
 class HashFold:
     """Takes rows of two kinds, as `foldable` allows them; holds one row for each of their keys."""
 
-    def __init__(self, keys: Kind, values: Kind, fold: AnyFold, bytes_max: int) -> None:
+    def __init__(
+        self, keys: Kind, values: Kind, fold: AnyFold, bytes_max: int, stage: int = MAP_STAGE
+    ) -> None:
+        self._stage = stage
         self.kinds = keys, values
         self._fold = fold
         self._bytes_max = bytes_max
@@ -60,6 +68,11 @@ class HashFold:
         """Whether it should be emptied before it takes more."""
         tables = self._tables.values()
         return sum(one.bytes for one in tables) > self._bytes_max or any(one.full for one in tables)
+
+    @property
+    def key_bytes(self) -> int:
+        """What a key takes up, of the kind that takes up most: half of the places are free."""
+        return 2 * max((one.place_bytes for one in self._tables.values()), default=0)
 
     @property
     def keys(self) -> int:
@@ -114,6 +127,6 @@ class HashFold:
             fold, of_ints, of_floats = _FOLDS[self._fold]
             ints = self.kinds[1] is INT
             start, kind = (of_ints, np.int64) if ints else (of_floats, np.float64)
-            table = KeyTable(words, fold, start, kind, self._bytes_max)
+            table = KeyTable(words, fold, start, kind, self._bytes_max, self._stage)
             self._tables[words] = table
         return table

@@ -21,6 +21,12 @@ Indices: TypeAlias = NDArray[np.int64]
 _EMPTY: Final = np.uint64(0x9E6C63D0762C4A00)
 # 2^64 over the golden ratio: its multiples lie far apart.
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
+# By stage. What one table gives comes to the next in order of places: with the same constant there,
+# keys that come together would all want the same few places of a smaller table.
+_SPREADS: Final = (_SPREAD, np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0xA0761D6478BD642F))
+WORDS_STAGE: Final = 0
+MAP_STAGE: Final = 1
+REDUCE_STAGE: Final = 2
 _MIX: Final = np.uint64(0xD6E8FEB86659FD93)
 _WORD_BITS: Final = 64
 # A table begins with so many places, but takes up a small share of what it may: keys of other
@@ -30,17 +36,25 @@ _FIRST_BITS_MIN: Final = 8
 _FIRST_SHARE: Final = 16
 # What a piece's vectors and the beginning of a table take up should fit into a cache.
 _PIECE_ROWS_MAX: Final = 32_768
-# A table that is half full at most has short ways; keys that don't find theirs are made for it.
-_STEPS_MAX: Final = 64
+# Before it grows, a table is five eighths full at most: of a million keys at random the longest way
+# is some 150 places. Keys that don't find theirs are made for it.
+_STEPS_MAX: Final = 256
 
 
 class KeyTable:
     """One value for every key: `fold` (numpy's add, minimum or maximum) of all its values."""
 
     def __init__(
-        self, words: int, fold: np.ufunc, start: float, kind: type[Any], bytes_max: int
+        self,
+        words: int,
+        fold: np.ufunc,
+        start: float,
+        kind: type[Any],
+        bytes_max: int,
+        stage: int = WORDS_STAGE,
     ) -> None:
         self._fold = fold
+        self._spread = _SPREADS[stage]
         self._bytes_max = bytes_max
         # It would have to grow beyond that, and takes ever fewer keys.
         self.full = False
@@ -48,8 +62,8 @@ class KeyTable:
         self._start = start
         self._kind = kind
         self._several = words if words > 1 else 0
-        place_bytes = _WORD_BITS // 8 * (2 + self._several)
-        bits = (bytes_max // _FIRST_SHARE // place_bytes).bit_length() - 1
+        self.place_bytes: Final = _WORD_BITS // 8 * (2 + self._several)
+        bits = (bytes_max // _FIRST_SHARE // self.place_bytes).bit_length() - 1
         self._make(max(_FIRST_BITS_MIN, min(bits, _FIRST_BITS_MAX)))
 
     def _make(self, bits: int) -> None:
@@ -63,7 +77,7 @@ class KeyTable:
 
     @property
     def bytes(self) -> int:
-        return self._tags.nbytes * (2 + self._several)
+        return len(self._tags) * self.place_bytes
 
     @property
     def keys(self) -> int:
@@ -109,7 +123,9 @@ class KeyTable:
         return places
 
     def _first_places(self, tags: Words) -> Indices:
-        found: Indices = ((tags * _SPREAD) >> np.uint64(_WORD_BITS - self._bits)).view(np.int64)
+        found: Indices = ((tags * self._spread) >> np.uint64(_WORD_BITS - self._bits)).view(
+            np.int64
+        )
         return found
 
     def _search(

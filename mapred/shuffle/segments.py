@@ -5,8 +5,11 @@ Data file (`map.data`)
     the segments of partitions 0, 1, 2, … one after the other; an empty partition has no bytes
 
     segment     frames, sorted by key; equal keys stand in order of emission
-    frame       payload_bytes u32 | raw_bytes u32 | rows u32 | crc u32 | keys u8 | values u8 | 0 u16
-                | payload                                                        (little-endian)
+    frame       payload_bytes u32 | raw_bytes u32 | rows u32 | crc u32 | keys u8 | values u8
+                | flags u16 | payload                                            (little-endian)
+
+    - `flags` is 0, or UNORDERED in all frames of a segment: its rows stand in order of emission
+      alone, for reduces that hash them (unordered.py).
 
     - `crc` is the CRC32C of the head without `crc` itself, and of the payload.
     - The payload is LZ4 (raw block) of `raw_bytes` bytes, or stored as it is when the two
@@ -45,6 +48,7 @@ _ENTRY: Final = struct.Struct("<QQQ")
 
 FRAME_HEAD: Final = struct.Struct("<IIIIBBH")
 _CRC_AT: Final = 12
+UNORDERED: Final = 1
 
 
 # Bytes, or what the checksum's C code takes for them without a copy: a buffer of pyarrow's.
@@ -117,11 +121,18 @@ def read_range(path: str | os.PathLike[str], partition: int) -> SegmentRange:
     return SegmentRange(*_ENTRY.unpack_from(entries, partition * _ENTRY.size))
 
 
-def frame_head(payload: Payload, *, rows: int, raw_bytes: int, keys: int, values: int) -> bytes:
+def frame_head(
+    payload: Payload, *, rows: int, raw_bytes: int, keys: int, values: int, flags: int = 0
+) -> bytes:
     """What stands before the payload in its frame."""
-    head = FRAME_HEAD.pack(len(payload), raw_bytes, rows, 0, keys, values, 0)
+    head = FRAME_HEAD.pack(len(payload), raw_bytes, rows, 0, keys, values, flags)
     crc = google_crc32c.extend(_head_crc(head), payload)
     return b"".join((head[:_CRC_AT], struct.pack("<I", crc), head[_CRC_AT + 4 :]))
+
+
+def flags_of(head: bytes | memoryview) -> int:
+    """Of a frame; 0 for a head that is cut off, which is found when the frame is read."""
+    return int(FRAME_HEAD.unpack(head)[-1]) if len(head) == FRAME_HEAD.size else 0
 
 
 def frame_bytes(head: bytes | memoryview) -> int:

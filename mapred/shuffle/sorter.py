@@ -2,12 +2,13 @@
 
 Records gather in columns. When they fill the budget they are sorted by (partition, key)
 and spilled; at the end the spills are merged, partition by partition. One spill, the
-common case, is the output itself.
+common case, is the output itself. Where reduces hash (unordered.py), rows are only parted.
 """
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, BinaryIO, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,15 @@ from mapred.shuffle.frames import FileSegment, FrameWriter, Segment
 from mapred.shuffle.merge import merged
 from mapred.shuffle.ordering import sort_order
 from mapred.shuffle.segments import DATA_NAME, SegmentRange, write_index
+from mapred.shuffle.unordered import SortedFold
 
 # (keys, their kind, their column) → the reducer of every key.
 PartitionFunction: TypeAlias = Callable[[Collection[Any], Kind, Any], NDArray[np.uint32]]
 
 _UNFINISHED: Final = ".unfinished"
+_COPY_BYTES: Final = 1024 * 1024
+# Partitions whose rows are looked for one after the other; more are sorted by radix.
+_LOOKED_FOR_MAX: Final = 4
 
 
 class Sorter:
@@ -36,7 +41,8 @@ class Sorter:
         partition: PartitionFunction,
         budget: Budget,
         folder: Path,
-        fold: Callable[[Rows], Rows | None] | None = None,
+        fold: SortedFold | None = None,
+        ordered: bool = True,
     ) -> None:
         self._partitions = partitions
         self._partition = partition
@@ -44,6 +50,7 @@ class Sorter:
         self._folder = folder
         # Makes one row of the rows of a key, where it can.
         self._fold = fold
+        self._ordered = ordered
         self._gathered: list[Rows] = []
         self._targets: list[NDArray[np.uint32]] = []
         self._held_bytes = 0
@@ -52,6 +59,10 @@ class Sorter:
         self.spilled_records = 0
         # How many rows there are fewer for that.
         self.folded_records = 0
+
+    def keep_order(self) -> None:
+        """Everything is to be sorted, if nothing has been spilled that isn't."""
+        self._ordered = self._ordered or not self._spills
 
     def add(self, keys: list[Any], values: list[Any]) -> None:
         """Takes records.
@@ -95,26 +106,49 @@ class Sorter:
         if self._gathered or not self._spills:
             self._spill()
         data = self._folder / DATA_NAME
-        path, ranges = self._spills[0] if len(self._spills) == 1 else self._merge_spills()
+        path, ranges = self._spills[0] if len(self._spills) == 1 else self._one_of_spills()
         path.replace(data)
         write_index(data, ranges)
         return data, sum(one.length for one in ranges)
 
     def _spill(self) -> None:
         path = self._folder / f"spill-{len(self._spills)}{_UNFINISHED}"
-        parts = self._sorted_partitions()
+        parts = self._sorted_partitions() if self._ordered else self._partitions_as_they_are()
         ranges = []
         with open(path, "wb") as file:
-            writer = FrameWriter(file, self._budget.frame_bytes)
-            for rows in parts:
-                start = writer.position
-                writer.write(rows)
+            writer = FrameWriter(file, self._budget.frame_bytes, ordered=self._ordered)
+            for pieces in parts:
+                start, rows_before = writer.position, writer.rows
+                for rows in pieces:
+                    writer.write(rows)
                 writer.end_segment()
-                ranges.append(_range(writer, start, len(rows)))
+                ranges.append(_range(writer, start, writer.rows - rows_before))
         self.spilled_records += writer.rows
         self._spills.append((path, ranges))
 
-    def _sorted_partitions(self) -> list[Rows]:
+    def _partitions_as_they_are(self) -> list[list[Rows]]:
+        parts: list[list[Rows]] = [[] for _ in range(self._partitions)]
+        for rows, targets in zip(self._gathered, self._targets, strict=True):
+            for part, piece in zip(parts, self._parted(rows, targets), strict=True):
+                part.append(piece)
+        self._gathered, self._targets, self._held_bytes = [], [], 0
+        return parts
+
+    def _parted(self, rows: Rows, targets: NDArray[np.uint32]) -> Iterator[Rows]:
+        if self._partitions == 1:
+            yield rows
+        elif self._partitions <= _LOOKED_FOR_MAX:
+            for partition in range(self._partitions):
+                yield rows.take((targets == partition).nonzero()[0])
+        else:
+            narrow = targets.astype(np.uint16) if self._partitions < 1 << 16 else targets
+            parted = rows.take(np.argsort(narrow, kind="stable"))
+            counts = np.bincount(targets, minlength=self._partitions)
+            ends = np.cumsum(counts).tolist()
+            for end, count in zip(ends, counts.tolist(), strict=True):
+                yield parted.slice(end - count, count)
+
+    def _sorted_partitions(self) -> list[list[Rows]]:
         rows = joined(self._gathered or [rows_of([], [])])
         targets = np.concatenate([np.empty(0, np.uint32), *self._targets])
         # Not beside their copies.
@@ -125,7 +159,7 @@ class Sorter:
         counts = np.bincount(targets, minlength=self._partitions)
         ends = np.cumsum(counts).tolist()
         return [
-            self._folded(ordered.slice(end - count, count))
+            [self._folded(ordered.slice(end - count, count))]
             for end, count in zip(ends, counts.tolist(), strict=True)
         ]
 
@@ -136,8 +170,29 @@ class Sorter:
         self.folded_records += len(rows) - len(folded)
         return folded
 
-    def _merge_spills(self) -> tuple[Path, list[SegmentRange]]:
+    def _one_of_spills(self) -> tuple[Path, list[SegmentRange]]:
         path = self._folder / f"merged{_UNFINISHED}"
+        ranges = self._merge_spills(path) if self._ordered else self._copy_spills(path)
+        for spill, _ in self._spills:
+            spill.unlink()
+        return path, ranges
+
+    def _copy_spills(self, path: Path) -> list[SegmentRange]:
+        ranges = []
+        with open(path, "wb") as file, ExitStack() as open_files:
+            spills = [
+                (open_files.enter_context(open(spill, "rb")), places)
+                for spill, places in self._spills
+            ]
+            for partition in range(self._partitions):
+                start, rows = file.tell(), 0
+                for source, places in spills:
+                    _copy(source, places[partition], file)
+                    rows += places[partition].rows
+                ranges.append(SegmentRange(start, file.tell() - start, rows))
+        return ranges
+
+    def _merge_spills(self, path: Path) -> list[SegmentRange]:
         ranges = []
         with open(path, "wb") as file:
             writer = FrameWriter(file, self._budget.frame_bytes)
@@ -153,9 +208,7 @@ class Sorter:
                 writer.end_segment()
                 ranges.append(_range(writer, start, writer.rows - rows_before))
         self.spilled_records += writer.rows
-        for spill, _ in self._spills:
-            spill.unlink()
-        return path, ranges
+        return ranges
 
 
 class _KeysOf(Collection[Any]):
@@ -172,6 +225,17 @@ class _KeysOf(Collection[Any]):
 
     def __contains__(self, key: object) -> bool:
         return key in self._rows.key_list()
+
+
+def _copy(source: BinaryIO, place: SegmentRange, target: BinaryIO) -> None:
+    source.seek(place.start)
+    left = place.length
+    while left:
+        data = source.read(min(left, _COPY_BYTES))
+        if not data:
+            raise EOFError(f"{source.name} ends {left} bytes before it should")
+        target.write(data)
+        left -= len(data)
 
 
 def _range(writer: FrameWriter, start: int, rows: int) -> SegmentRange:

@@ -13,6 +13,7 @@ from mapred.shuffle.folding import foldable, folded_sorted
 from mapred.shuffle.folds import AnyFold
 from mapred.shuffle.frames import Segment
 from mapred.shuffle.hashfold import HashFold, suits
+from mapred.shuffle.keytable import REDUCE_STAGE
 from mapred.shuffle.ordering import sort_order
 from mapred.shuffle.partials import results
 
@@ -43,7 +44,8 @@ class HashedGroups:
         for segment in self._segments:
             for rows in segment.frames():
                 if table is None:
-                    table = HashFold(rows.keys, rows.values, self._fold, bytes_max)
+                    kinds = rows.keys, rows.values
+                    table = HashFold(*kinds, self._fold, bytes_max, REDUCE_STAGE)
                 if not self._taken(rows, table):
                     self.records = 0
                     return None

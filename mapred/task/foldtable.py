@@ -16,6 +16,7 @@ from mapred.shuffle.folds import AnyFold, Fold
 from mapred.shuffle.hashfold import HashFold, suits
 from mapred.shuffle.partials import lifted
 from mapred.shuffle.sorter import Sorter
+from mapred.shuffle.unordered import likely_keys
 from mapred.task.combine import Combine, CombiningTable
 from mapred.task.pairs import Chunk, rows_of_pairs
 
@@ -27,6 +28,10 @@ _NEWER_ROWS: Final = 262_144
 _SCATTERED: Final = 2
 # A table that is kept costs less.
 _SCATTERED_PERCENT: Final = 90
+# Reduces with so many times the keys that they have room for sort no more than maps would have.
+_ROOM_EXCEEDED: Final = 2
+# Where rows needn't be sorted instead, not to fold them costs least.
+_UNORDERED_PERCENT: Final = 75
 # Rows of which it is told.
 _TOLD_ROWS: Final = 262_144
 
@@ -43,6 +48,7 @@ class FoldTable:
         *,
         floats: bool,
         lift: Callable[[Chunk], Chunk] | None = None,
+        reduces_bytes: int = 0,
     ) -> None:
         self._fold = fold
         # What Python makes of values before it combines them; columns have their own way.
@@ -51,6 +57,8 @@ class FoldTable:
         self._sorter = sorter
         self._table_bytes = table_bytes
         self._floats = floats
+        # What the tables of all reduces may take up; 0: they don't hash.
+        self._reduces_bytes = reduces_bytes
         # Not yet folded, nor looked at: chunks in columns, and their rows and bytes.
         self._pending: list[Rows] = []
         self._pending_rows = 0
@@ -152,6 +160,7 @@ class FoldTable:
         elif self._table.kinds != (rows.keys, rows.values):
             self._kept = False
         if not self._kept:
+            self._sorter.keep_order()
             # Keys of two kinds may be equal: from here on they are folded together.
             self._empty_table()
         return self._kept
@@ -164,12 +173,23 @@ class FoldTable:
         before = self._table.records
         rest = self._table.add(rows)
         records = self._table.records
-        told = before // _TOLD_ROWS != records // _TOLD_ROWS
-        if told and 100 * self._table.keys > _SCATTERED_PERCENT * records:
-            self._scattered = True
+        if rest is not None:
+            self._sorter.keep_order()
+        if before // _TOLD_ROWS != records // _TOLD_ROWS or self._table.full:
+            self._look_at(self._table)
         if self._scattered or self._table.full:
             self._empty_table()
         return rest
+
+    def _look_at(self, table: HashFold) -> None:
+        """Whether it's of use, and whether reduces will have room for all keys."""
+        keys, records = table.keys, table.records
+        likely_bytes = likely_keys(records, keys) * table.key_bytes
+        unordered = likely_bytes <= _ROOM_EXCEEDED * self._reduces_bytes
+        if not unordered:
+            self._sorter.keep_order()
+        share = _UNORDERED_PERCENT if unordered else _SCATTERED_PERCENT
+        self._scattered = self._scattered or 100 * keys > share * records
 
     def _empty_table(self) -> None:
         held = self._table.rows() if self._table else None
@@ -191,6 +211,7 @@ class FoldTable:
 
     def _to_python(self) -> CombiningTable:
         if not self._any:
+            self._sorter.keep_order()
             self._empty_table()
             self._fold_parts()
             self._to_sorter()

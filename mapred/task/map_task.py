@@ -28,6 +28,7 @@ from mapred.shuffle.budget import Budget
 from mapred.shuffle.columns import Kind, Rows
 from mapred.shuffle.folding import folded_sorted
 from mapred.shuffle.folds import Fold
+from mapred.shuffle.hashfold import hashes
 from mapred.shuffle.partition import partitions_of
 from mapred.shuffle.prefixes import partition_by_prefix
 from mapred.shuffle.ranges import ranges
@@ -219,16 +220,20 @@ class MapTask:
         reducer, combiner = self._job.reducer, self._job.combiner
         if reducer is not None and issubclass(reducer, Builtin):
             combiner = combiner or reducer
+        hashed = combiner is not None and _hashed(combiner) and _hashed(reducer)
+        hashed = hashed and not self._job.group_by
         sorter = Sorter(
             partitions=self._task.spec.reducers,
             partition=partition_function(self._job, self._ctx, self._task.spec.reducers),
             budget=budget,
             folder=Path(self._task.work_dir),
             fold=_sorted_fold(combiner),
+            ordered=not hashed,
         )
         if combiner is None:
             return _SortingSink(sorter, self._ctx)
-        return _CombiningSink(combiner, sorter, budget, self._ctx)
+        room = hashed * self._task.spec.reducers * budget.combine_bytes
+        return _CombiningSink(combiner, sorter, budget, self._ctx, room)
 
 
 class _PartSink:
@@ -282,7 +287,12 @@ class _CombiningSink(_SortingSink):
     """Pairs go through the combiner's table."""
 
     def __init__(
-        self, combiner: type[Reducer], sorter: Sorter, budget: Budget, context: TaskContext
+        self,
+        combiner: type[Reducer],
+        sorter: Sorter,
+        budget: Budget,
+        context: TaskContext,
+        reduces_bytes: int,
     ) -> None:
         super().__init__(sorter, context)
         self._combiner = combiner()
@@ -301,7 +311,13 @@ class _CombiningSink(_SortingSink):
             # The table lifts values itself, as columns where it can.
             lift, self._lift = self._lift, None
         self._table = FoldTable(
-            fold, combine, sorter, budget.combine_bytes, floats=own is not None, lift=lift
+            fold,
+            combine,
+            sorter,
+            budget.combine_bytes,
+            floats=own is not None,
+            lift=lift,
+            reduces_bytes=reduces_bytes,
         )
 
     def add(self, chunk: Chunk, chunk_bytes: int) -> None:
@@ -332,6 +348,12 @@ def _sorted_fold(combiner: type[Reducer] | None) -> Callable[[Rows], Rows | None
     if combiner is None or fold is None:
         return None
     return partial(folded_sorted, fold=fold, floats=issubclass(combiner, Builtin))
+
+
+def _hashed(reducer: type[Reducer] | None) -> bool:
+    """Whether a table of keys can do it."""
+    fold = fold_of(reducer) if reducer else None
+    return fold is not None and hashes(fold)
 
 
 def _lifted(lift: Callable[[Any], Any], chunk: Chunk) -> Chunk:

@@ -1,6 +1,7 @@
 """One reduce attempt: fetch a partition of every map, merge, call the user's reduce, write."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import chain, starmap
 from pathlib import Path
 from typing import Any, Final
@@ -12,11 +13,13 @@ from mapred.reducers.port import Builtin
 from mapred.shuffle.budget import Budget
 from mapred.shuffle.columns import Rows
 from mapred.shuffle.fetch import Shuffle
+from mapred.shuffle.folding import folded_sorted
 from mapred.shuffle.folds import AnyFold
 from mapred.shuffle.frames import Segment
 from mapred.shuffle.groups import Groups
 from mapred.shuffle.merge import merged
 from mapred.shuffle.prefixes import by_prefix
+from mapred.shuffle.unordered import InOrder
 from mapred.task.batchreduce import BatchGroups
 from mapred.task.commit import PartFile
 from mapred.task.context import TaskContext
@@ -80,7 +83,7 @@ class ReduceTask:
             reducer.setup()
             batches: Iterator[Rows] = iter(())
             if not self._hashed(segments, isinstance(reducer, Builtin), budget, part):
-                batches = merged(segments, budget, Path(self._task.work_dir))
+                batches = self._merged(segments, isinstance(reducer, Builtin), budget)
             if isinstance(reducer, BatchReducer):
                 batches = self._reduce_batches(batches, reducer, part)
             else:
@@ -122,6 +125,14 @@ class ReduceTask:
             part.write_rows(rows)
         self._folded_groups, self._folded_records = hashing.groups, hashing.records
         return done is not None
+
+    def _merged(self, segments: list[Segment], floats: bool, budget: Budget) -> Iterator[Rows]:
+        folder, fold = Path(self._task.work_dir), self._known_fold()
+        one = partial(folded_sorted, fold=fold, floats=floats) if fold else None
+        sorting = InOrder(budget, folder, one)
+        sorted_segments = sorting.of(segments)
+        self._count("reduce_input_records", sorting.folded_records)
+        return merged(sorted_segments, budget, folder)
 
     def _hashed_until(self, records: int) -> None:
         self._folded_records = records

@@ -10,6 +10,7 @@ from mapred.shuffle.columns import INT, STR, rows_of
 from mapred.shuffle.folding import foldable
 from mapred.shuffle.folds import Fold
 from mapred.shuffle.hashfold import HashFold, suits
+from mapred.shuffle.keytable import MAP_STAGE, REDUCE_STAGE, WORDS_STAGE
 
 PLENTY = 1 << 30
 FOLDS = {Fold.SUM: lambda one, other: one + other, Fold.MIN: min, Fold.MAX: max}
@@ -95,3 +96,15 @@ def test_zeros_keep_their_signs_in_sums():
         "a": -1,
         "b": 1,
     }
+
+
+def test_keys_in_the_order_of_one_table_crowd_no_other():
+    one = HashFold(INT, INT, Fold.SUM, PLENTY, MAP_STAGE)
+    keys = list(range(100_000))
+    one.add(rows_of(keys, keys))
+    rows = one.rows()
+    for stage in (WORDS_STAGE, REDUCE_STAGE):
+        other = HashFold(INT, INT, Fold.SUM, PLENTY, stage)
+        for start in range(0, len(rows), 16_384):
+            assert other.add(rows.slice(start, 16_384)) is None
+        assert other.keys == len(keys)

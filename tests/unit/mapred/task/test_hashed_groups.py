@@ -120,3 +120,27 @@ def test_jobs_have_pythons_results_with_and_without_it(tmp_path, job, fold, odd)
     assert run.counter("reduce_input_groups") == 7
     for text in run.outputs.values():
         assert text.splitlines() == sorted(text.splitlines())
+
+
+class Numbers(Mapper):
+    def map(self, offset, line):
+        yield int(line) * 7919 % 100_003, 1
+
+
+class HowOften(Job):
+    mapper, reducer = Numbers, Sum
+
+
+@pytest.mark.parametrize("memory_bytes", [0, 1 << 20])
+def test_reduces_without_room_for_all_keys_sort_what_maps_left_unsorted(tmp_path, memory_bytes):
+    lines = [str(number) for number in range(30_000) for _ in range(2)]
+    run = Run(HowOften, tmp_path, lines, memory_bytes=memory_bytes, reducers=2).all()
+    keys = sorted(number * 7919 % 100_003 for number in range(30_000))
+    assert sorted(run.lines()) == sorted(f"{key}\t2" for key in keys)
+    for text in run.outputs.values():
+        found = [int(line.partition("\t")[0]) for line in text.splitlines()]
+        assert found == sorted(found)
+    assert run.counter("reduce_input_records") == run.counter("combine_output_records")
+    assert run.counter("reduce_input_groups") == len(keys)
+    # With little memory tables are too small; otherwise the maps needn't sort, and nobody does.
+    assert bool(list(tmp_path.glob("*/sorted-*"))) == bool(memory_bytes)
