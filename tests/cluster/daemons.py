@@ -203,6 +203,8 @@ class MapReduceCluster(StoreCluster):
         self.jobtracker: Daemon | None = None
         self.jobtracker_address = ""
         self.tasktrackers: dict[int, Daemon] = {}
+        # As `advertised`, of TaskTrackers.
+        self.advertised_trackers: dict[int, str] = {}
 
     def start(self, datanodes: int = 3, *, tasktrackers: int = 3, **namenode_settings: Any) -> None:
         super().start(datanodes, **namenode_settings)
@@ -237,7 +239,11 @@ class MapReduceCluster(StoreCluster):
                 "127.0.0.1",
                 0,
             ],
-            {"slots": 1, "settings": _words(settings)},
+            {
+                "slots": 1,
+                "advertise": self.advertised_trackers.get(number),
+                "settings": _words(settings),
+            },
             self.root / f"tasktracker-{number}.log",
         )
 

@@ -9,6 +9,7 @@ the file ends, and every byte that was written must be there, on as many nodes a
 """
 
 import argparse
+import json
 import random
 import signal
 import subprocess
@@ -25,20 +26,29 @@ PIECE_BYTES: Final = 16 * 1024
 END_S: Final = 120.0
 
 WRITE: Final = """
-import sys, threading, time
+import json, sys, threading
 from blockstore import BlockStore
+from blockstore.client.settings import ClientSettings
+from blockstore.errors import StoreError
 from tests.cluster.pauses import piece
 told = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.readline(), told.set()), daemon=True).start()
-with BlockStore(sys.argv[1]) as store, store.open(sys.argv[2], "wb", replication=2) as file:
-    count = 0
-    while not told.wait(0.02):
-        file.write(piece(count))
-        file.hflush()
-        count += 1
-        if count == 3:
-            print("writing", flush=True)
-print(count, flush=True)
+settings = ClientSettings(**json.loads(sys.argv[3]))
+try:
+    with (
+        BlockStore(sys.argv[1], settings=settings) as store,
+        store.open(sys.argv[2], "wb", replication=2) as file,
+    ):
+        count = 0
+        while not told.wait(0.02):
+            file.write(piece(count))
+            file.hflush()
+            count += 1
+            if count == 3:
+                print("writing", flush=True)
+    print(count, flush=True)
+except StoreError as error:
+    print(type(error).__name__, flush=True)
 """
 
 
@@ -49,9 +59,9 @@ def piece(number: int) -> bytes:
 class Writer:
     """The program that writes."""
 
-    def __init__(self, address: str, path: str) -> None:
+    def __init__(self, address: str, path: str, **settings: float) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", WRITE, address, path],
+            [sys.executable, "-c", WRITE, address, path, json.dumps(settings)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -60,11 +70,11 @@ class Writer:
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "writing\n"
 
-    def end(self) -> int:
-        """How many pieces the closed file has."""
+    def end(self) -> str:
+        """How many pieces the closed file has, or the name of the error that it ended with."""
         out, _ = self.process.communicate("end\n", timeout=END_S)
         assert self.process.returncode == 0
-        return int(out)
+        return out.strip()
 
 
 def pause(cluster: StoreCluster, role: str, seconds: float, path: str) -> float:
@@ -85,7 +95,7 @@ def pause(cluster: StoreCluster, role: str, seconds: float, path: str) -> float:
         finally:
             process.send_signal(signal.SIGCONT)
         woke = time.monotonic()
-        count = writer.end()
+        count = int(writer.end())
     finally:
         writer.process.kill()
         writer.process.wait()

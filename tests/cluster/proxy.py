@@ -20,11 +20,14 @@ class Wire:
         self.address = f"{here}:{self._listener.getsockname()[1]}"
         self._forth, self._back = threading.Event(), threading.Event()
         self._sockets: list[socket.socket] = []
+        # Set when something has been held back since the last cut.
+        self.felt = threading.Event()
         self.heal()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self, *, forth: bool = True, back: bool = True) -> None:
         """`forth`: what goes to the target; `back`: what comes from it."""
+        self.felt.clear()
         if forth:
             self._forth.clear()
         if back:
@@ -50,16 +53,18 @@ class Wire:
                 return
             self._sockets += [near, far]
             for source, sink, whole in ((near, far, self._forth), (far, near, self._back)):
-                threading.Thread(target=_pump, args=(source, sink, whole), daemon=True).start()
+                ends = (source, sink, whole)
+                threading.Thread(target=self._pump, args=ends, daemon=True).start()
 
-
-def _pump(source: socket.socket, sink: socket.socket, whole: threading.Event) -> None:
-    try:
-        while data := source.recv(65536):
-            whole.wait()
-            sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
-    except OSError:
-        # An end of a connection is an end of it at both sides.
-        source.close()
-        sink.close()
+    def _pump(self, source: socket.socket, sink: socket.socket, whole: threading.Event) -> None:
+        try:
+            while data := source.recv(65536):
+                if not whole.is_set():
+                    self.felt.set()
+                    whole.wait()
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            # An end of a connection is an end of it at both sides.
+            source.close()
+            sink.close()
