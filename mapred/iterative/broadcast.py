@@ -4,18 +4,26 @@ The driver writes a state once and only when it changed; a task process reads it
 keeps the last one, since its next task most likely wants the same. Both know it by its
 SHA-256: a task that reads other bytes fails instead of computing with them. A small state
 travels in the settings themselves, and no file is written or read for it.
+
+Large arrays of a state that is a dict are files of their own. Those that a step hands on as they
+are (the degrees of a graph beside its ranks) are sent, and read by each process, once a loop.
 """
 
 import base64
 import binascii
 import hashlib
+import json
 import threading
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
+
 from mapred.engine import TRANSIENT_OUTPUT
-from mapred.iterative.packed import pack, unpack
+from mapred.iterative.packed import ARRAY_KINDS, pack, unpack
 from mapred.model import PROCESS_FAMILY
 from mapred.storage import storage_for
 from mapred.storage.port import Storage
@@ -23,6 +31,8 @@ from mapred.storage.port import Storage
 _PREFIX: Final = "loop."
 # The JobTracker writes settings into its journal and keeps those of jobs that have ended.
 INLINE_BYTES_MAX: Final = 8 * 1024
+# A smaller array isn't worth a file.
+PART_BYTES_MIN: Final = 32 * 1024
 
 
 class StateError(OSError):
@@ -30,12 +40,26 @@ class StateError(OSError):
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """An array of a state, in a file."""
+
+    name: str
+    uri: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
-    """A state that tasks can read: in a file, or right here as base64."""
+    """A state that tasks can read: in a file, or right here as base64; without its `parts`."""
 
     uri: str
     sha256: str
     inline: str = ""
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def uris(self) -> set[str]:
+        return {part.uri for part in self.parts} | ({self.uri} if self.uri else set())
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +69,14 @@ class RoundSettings:
     state: Sent
     # From 1.
     number: int
-    # Names the loop: what a worker keeps decoded belongs to one.
+    # Names the loop.
     lineage: str
     # How much of it a worker process may keep, bytes.
     pinned_bytes: int
-    # Loops of one family, which run the same code, are served by the same processes.
+    # Loops of one family are served by the same processes.
     family: str = ""
+    # What is kept decoded belongs to this, which loops that read the same share; "": to the loop.
+    pinned_for: str = ""
     # Of each map task, the number of its first split among all of the loop's.
     first_splits: tuple[int, ...] = ()
 
@@ -60,9 +86,11 @@ class RoundSettings:
             f"{_PREFIX}state_inline": self.state.inline,
             f"{_PREFIX}state_uri": self.state.uri,
             f"{_PREFIX}state_sha256": self.state.sha256,
+            f"{_PREFIX}state_parts": json.dumps(list(map(astuple, self.state.parts))),
             f"{_PREFIX}round": str(self.number),
             f"{_PREFIX}lineage": self.lineage,
             f"{_PREFIX}pinned_bytes": str(self.pinned_bytes),
+            f"{_PREFIX}pinned_for": self.pinned_for,
             f"{_PREFIX}first_splits": " ".join(map(str, self.first_splits)),
             PROCESS_FAMILY: self.family or self.lineage,
         }
@@ -73,11 +101,13 @@ def round_settings(settings: Mapping[str, str]) -> RoundSettings | None:
     uri = settings.get(f"{_PREFIX}state_uri")
     if uri is None:
         return None
+    parts = tuple(Part(*part) for part in json.loads(settings[f"{_PREFIX}state_parts"]))
     return RoundSettings(
-        Sent(uri, settings[f"{_PREFIX}state_sha256"], settings[f"{_PREFIX}state_inline"]),
+        Sent(uri, settings[f"{_PREFIX}state_sha256"], settings[f"{_PREFIX}state_inline"], parts),
         int(settings[f"{_PREFIX}round"]),
         settings[f"{_PREFIX}lineage"],
         int(settings[f"{_PREFIX}pinned_bytes"]),
+        pinned_for=settings[f"{_PREFIX}pinned_for"],
         first_splits=tuple(map(int, settings[f"{_PREFIX}first_splits"].split())),
     )
 
@@ -93,10 +123,14 @@ def send(state: Any, directory: str, storage: Storage, *, inline_max: int = 0) -
     digest = hashlib.sha256(data).hexdigest()
     if len(data) <= inline_max:
         return Sent("", digest, base64.b64encode(data).decode())
+    return Sent(_written(data, digest, directory, storage), digest)
+
+
+def _written(data: bytes, digest: str, directory: str, storage: Storage) -> str:
     uri = f"{directory}/state-{digest}"
     try:
         if storage.stat(uri).length == len(data):
-            return Sent(uri, digest)
+            return uri
     except FileNotFoundError:
         pass
     file = storage.open_write(uri, overwrite=True)
@@ -106,7 +140,56 @@ def send(state: Any, directory: str, storage: Storage, *, inline_max: int = 0) -
     except BaseException:
         file.discard()
         raise
-    return Sent(uri, digest)
+    return uri
+
+
+class Sender:
+    """Sends the states of one loop, one after the other."""
+
+    def __init__(self, directory: str, storage: Storage, *, inline_max: int = 0) -> None:
+        self._directory = directory
+        self._storage = storage
+        self._inline_max = inline_max
+        # Of the last state, by name: the array, its checksum then, and where it is.
+        self._known: dict[str, tuple[npt.NDArray[Any], int, Part]] = {}
+
+    def send(self, state: Any) -> Sent:
+        """As `send` does, with large arrays as parts.
+
+        Raises:
+            PackedError: the state has a part that can't be packed.
+        """
+        rest, apart = _taken_apart(state)
+        self._known = {name: self._part(name, array) for name, array in apart.items()}
+        sent = send(rest, self._directory, self._storage, inline_max=self._inline_max)
+        return replace(sent, parts=tuple(part for _, _, part in self._known.values()))
+
+    def _part(self, name: str, array: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int, Part]:
+        # A tenth of the time of its hash: a step may have changed it in its place.
+        checksum = zlib.crc32(np.ascontiguousarray(array).data)
+        before = self._known.get(name)
+        if before is not None and before[0] is array and before[1] == checksum:
+            return before
+        data = pack(array)
+        digest = hashlib.sha256(data).hexdigest()
+        uri = _written(data, digest, self._directory, self._storage)
+        return array, checksum, Part(name, uri, digest)
+
+
+def _taken_apart(state: Any) -> tuple[Any, dict[str, npt.NDArray[Any]]]:
+    """The state with None in the places of its large arrays, and these by name."""
+    if type(state) is not dict:
+        return state, {}
+    apart = {
+        name: value
+        for name, value in state.items()
+        # Of what can't be packed the error names the place.
+        if type(name) is str
+        and type(value) is np.ndarray
+        and value.nbytes >= PART_BYTES_MIN
+        and value.dtype.kind in ARRAY_KINDS
+    }
+    return {name: None if name in apart else value for name, value in state.items()}, apart
 
 
 def read(sent: Sent, storage: Storage, *, copy: bool = False) -> Any:
@@ -129,19 +212,31 @@ def _unpacked(sent: Sent, data: bytes, *, copy: bool) -> Any:
 
 
 class Receiver:
-    """The last state that was read. Thread-safe."""
+    """The last state that was read, and its parts. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sha256 = ""
+        self._hashes: tuple[Any, ...] = ()
         self._state: Any = None
+        # By their hashes.
+        self._parts: dict[str, Any] = {}
 
     def receive(self, sent: Sent) -> Any:
+        """Raises StateError: a file has other bytes than were sent."""
+        hashes = (sent.sha256, *((part.name, part.sha256) for part in sent.parts))
         with self._lock:
-            if sent.sha256 != self._sha256:
-                self._state = _received(sent)
-                self._sha256 = sent.sha256
+            if hashes != self._hashes:
+                self._parts = {part.sha256: self._part(part) for part in sent.parts}
+                found = {part.name: self._parts[part.sha256] for part in sent.parts}
+                rest = _received(sent)
+                self._state = {**rest, **found} if found else rest
+                self._hashes = hashes
             return self._state
+
+    def _part(self, part: Part) -> Any:
+        if part.sha256 in self._parts:
+            return self._parts[part.sha256]
+        return read(Sent(part.uri, part.sha256), storage_for(part.uri))
 
 
 def _received(sent: Sent) -> Any:

@@ -1,14 +1,15 @@
-"""Decoded input that stays in a task process from round to round.
+"""Decoded input that stays in a task process from round to round, and from loop to loop of a fit.
 
 A loop reads the same splits in every round, and parsing costs more than reading. So a process
-keeps the batches of the splits that it has mapped, least recently used first out, up to a
-number of bytes; the key is the loop's lineage and the split. A split that is larger than all
-of the room isn't kept: it would push out everything else and then itself.
+keeps the batches of the splits that it has mapped. Beyond a number of bytes the least recently
+used move to a file that is mapped (overflow.py), and are dropped where that can't be. The key
+is the split and what it is pinned for: a loop, or several that read the same input.
 
 What is kept is handed to user code again: it must not change its records. Arrays are
 made read-only. A mapper with `prepare(self, key, value)` is given, instead of each value, what
 that has made of it, once: it may depend on what stays the same in the loop's states. That is a
-tuple of arrays, or anything with `nbytes`.
+tuple of arrays, or anything with `nbytes`. It belongs to one loop; where others read the same
+text, what was decoded is kept beside it.
 """
 
 import sys
@@ -20,38 +21,49 @@ from typing import Any, Final
 import numpy as np
 
 from mapred.formats.port import RecordBatch, RecordReader
-from mapred.iterative.broadcast import round_settings
+from mapred.iterative.broadcast import RoundSettings, round_settings
+from mapred.iterative.overflow import mapped
 from mapred.model import JobSpec, Split
 
 # Of the items of a batch, every one that is looked at stands for this many.
 _SAMPLED: Final = 64
 HIT: Final = "splits_kept_decoded"
 MISS: Final = "splits_decoded"
+# Of all files that are mapped by a process.
+MAPPED_BYTES_MAX: Final = 16 * 1024**3
+# They are read as fast as what was decoded of them.
+_QUICK: Final = (".npy", ".csr")
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    lineage: str
+    pinned_for: str
     uri: str
     start: int
     length: int
     format: str
     input: str
+    # The loop whose mapper has prepared it; "": as it was decoded.
+    prepared: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
     batches: tuple[RecordBatch, ...]
     counters: Mapping[str, int]
+    # In memory, and in a file.
     bytes: int
+    mapped_bytes: int = 0
 
 
 class Pinned:
     """The batches of some splits. One thread."""
 
     def __init__(self) -> None:
+        self._folder = ""
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self.bytes = 0
+        self.mapped_bytes = 0
 
     def reader(
         self,
@@ -59,19 +71,53 @@ class Pinned:
         split: Split,
         make: Callable[[], RecordReader],
         prepare: Callable[[Any, Any], Any] | None = None,
+        *,
+        folder: str,
     ) -> RecordReader:
         """A reader of the split: from memory if it is here, else `make()`'s, kept for next time
-        as `prepare` has made it."""
+        as `prepare` has made it. Files, which have no name, are on the disk of `folder`."""
         loop = round_settings(spec.settings)
         if loop is None:
             return make()
-        key = Key(loop.lineage, split.uri, split.start, split.length, split.format, split.input)
-        self._forget_others(loop.lineage)
-        if kept := self._kept.get(key):
-            self._kept.move_to_end(key)
-            return _FromMemory(kept, split.length)
+        self._folder = folder
+        pinned_for = loop.pinned_for or loop.lineage
+        self._forget_others(pinned_for)
+        key = Key(pinned_for, split.uri, split.start, split.length, split.format, split.input)
+        shared = pinned_for != loop.lineage and not split.uri.endswith(_QUICK)
+        if prepare is None:
+            return self._found(key, split) or self._keeping(make(), key, loop)
+        own = Key(
+            pinned_for,
+            split.uri,
+            split.start,
+            split.length,
+            split.format,
+            split.input,
+            prepared=loop.lineage,
+        )
+        if found := self._found(own, split):
+            return found
+        decoded = self._found(key, split)
+        if decoded is None:
+            decoded = self._keeping(make(), key, loop) if shared else make()
+        return self._keeping(decoded, own, loop, prepare)
+
+    def _found(self, key: Key, split: Split) -> "RecordReader | None":
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        self._kept.move_to_end(key)
+        return _FromMemory(kept, split.length)
+
+    def _keeping(
+        self,
+        reader: RecordReader,
+        key: Key,
+        loop: RoundSettings,
+        prepare: Callable[[Any, Any], Any] | None = None,
+    ) -> RecordReader:
         return _Keeping(
-            make(),
+            reader,
             prepare,
             lambda batches, counters: self._keep(key, batches, counters, loop.pinned_bytes),
         )
@@ -79,23 +125,44 @@ class Pinned:
     def _keep(
         self, key: Key, batches: Sequence[RecordBatch], counters: Mapping[str, int], room: int
     ) -> None:
-        kept = _Kept(tuple(batches), dict(counters), sum(map(bytes_of, batches)))
-        if kept.bytes > room:
+        if not room:
+            return
+        counted = {name: value for name, value in counters.items() if name not in (HIT, MISS)}
+        kept = _Kept(tuple(batches), counted, sum(map(bytes_of, batches)))
+        self._put(key, kept if kept.bytes <= room else self._in_file(kept))
+        while self.bytes > room:
+            oldest = next(key for key, kept in self._kept.items() if kept.bytes)
+            self._put(oldest, self._in_file(self._drop(oldest)))
+
+    def _put(self, key: Key, kept: _Kept | None) -> None:
+        if kept is None:
             return
         self._kept[key] = kept
         self.bytes += kept.bytes
-        while self.bytes > room:
-            self._drop(next(iter(self._kept)))
+        self.mapped_bytes += kept.mapped_bytes
 
-    def _drop(self, key: Key) -> None:
-        self.bytes -= self._kept.pop(key).bytes
+    def _in_file(self, kept: _Kept) -> _Kept | None:
+        """None where there is no room for it either."""
+        if self.mapped_bytes + kept.bytes > MAPPED_BYTES_MAX:
+            return None
+        try:
+            batches, size = mapped(kept.batches, self._folder)
+        except OSError:
+            return None
+        return _Kept(batches, kept.counters, 0, size) if size else None
 
-    def _forget_others(self, lineage: str) -> None:
-        for key in [key for key in self._kept if key.lineage != lineage]:
+    def _drop(self, key: Key) -> _Kept:
+        kept = self._kept.pop(key)
+        self.bytes -= kept.bytes
+        self.mapped_bytes -= kept.mapped_bytes
+        return kept
+
+    def _forget_others(self, pinned_for: str) -> None:
+        for key in [key for key in self._kept if key.pinned_for != pinned_for]:
             self._drop(key)
 
     def __repr__(self) -> str:
-        return f"Pinned({len(self._kept)} splits, {self.bytes} bytes)"
+        return f"Pinned({len(self._kept)} splits, {self.bytes} bytes, {self.mapped_bytes} in files)"
 
 
 # One a task process.
@@ -148,7 +215,8 @@ class _Keeping:
         self._keep(read, self._reader.counters())
 
     def counters(self) -> Mapping[str, int]:
-        return {**self._reader.counters(), MISS: 1}
+        found = self._reader.counters()
+        return found if HIT in found else {**found, MISS: 1}
 
 
 def _freeze(column: Sequence[Any]) -> None:

@@ -26,7 +26,7 @@ from mapred.errors import JobDefinitionError, JobFailedError, JobKilledError
 from mapred.formats import output_format
 from mapred.formats.packed import read_pairs
 from mapred.inlinefiles import inline_data, is_inline
-from mapred.iterative.broadcast import INLINE_BYTES_MAX, RoundSettings, Sent, send
+from mapred.iterative.broadcast import INLINE_BYTES_MAX, RoundSettings, Sender
 from mapred.iterative.checkpoint import Checkpoint, Checkpoints, RoundRecord, origin_of, stored
 from mapred.iterative.conditions import Stop, verdict
 from mapred.iterative.grouping import Task, grouped, may_be_grouped, numbered, wanted_tasks
@@ -103,9 +103,12 @@ class Loop:
         listener: Listener | None = None,
         begin: Any = None,
         family: str = "",
+        pinned_for: str = "",
     ) -> None:
         """`begin` is the first state, if the job's `initial_state` isn't to make it. Loops of one
-        `family`, which must have the same code, use the same task processes one after the other.
+        `family`, whose modules must have names of their own, use the same task processes one
+        after the other; with the same `pinned_for`, which says that the input hasn't changed
+        between them, also what was decoded for one another.
 
         Raises:
             JobDefinitionError: the job can't be looped.
@@ -122,14 +125,16 @@ class Loop:
         self._job.ctx = LoopContext(values_of(job, spec.params_json), spec)
         self._begin = begin
         self._family = family
+        self._pinned_for = pinned_for
         self._records: list[RoundRecord] = []
         self._all = numbered(spec.splits)
         # Tasks that a round is cut into; 0: not known yet.
         self._wanted = 0
         self._resumed: Checkpoint | None = None
         self._counters: Counter[tuple[str, str]] = Counter()
-        # What the last round's tasks were sent.
-        self._sent: Sent | None = None
+        self._sender = Sender(self._place(), self._storage, inline_max=INLINE_BYTES_MAX)
+        # Where the last state is.
+        self._sent_uris: set[str] = set()
         self._sweeper = ThreadPoolExecutor(1, thread_name_prefix=f"{lineage}-sweeper")
         self._sweeping: deque[Future[bool]] = deque()
         self._lock = threading.Lock()
@@ -207,10 +212,10 @@ class Loop:
 
     def _round(self, number: int, state: Any) -> Any:
         """Submits the round, waits for its end, and makes the next state of its output."""
-        sent = send(state, self._place(), self._storage, inline_max=INLINE_BYTES_MAX)
-        if self._sent and self._sent.uri and self._sent != sent:
-            self._sweep(self._sent.uri)
-        self._sent = sent
+        sent = self._sender.send(state)
+        for uri in self._sent_uris - sent.uris:
+            self._sweep(uri)
+        self._sent_uris = sent.uris
         tasks = self._tasks(number, state)
         loop = RoundSettings(
             sent,
@@ -218,6 +223,7 @@ class Loop:
             self._lineage,
             self._job.pinned_bytes,
             self._family,
+            self._pinned_for,
             tuple(task.first for task in tasks),
         )
         output_uri = self._place(f"round-{number:06d}")

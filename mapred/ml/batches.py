@@ -12,7 +12,7 @@ import numpy as np
 
 from mapred import Mapper, Param
 from mapred.iterative import Round
-from mapred.ml.lloyd import gathered, squares_of
+from mapred.ml.lloyd import gathered, score_of, squares_of
 from mapred.ml.rows import Matrix
 from mapred.ml.summation import Rounds, Summing, Sums
 
@@ -59,7 +59,7 @@ class Batches(Rounds):
         moved = float(((centres - state["centres"]) ** 2).sum())
         smooth, best, since = state["smooth"], state["best"], state["since"]
         if drawn:
-            inertia = max(0.0, float(total["scores"].sum()) + total["squares"]) / drawn
+            inertia = max(0.0, score_of(total, state["centres"]) + total["squares"]) / drawn
             share = 1.0 if smooth is None else min(1.0, 2.0 * drawn / (params.rows + 1))
             smooth = inertia if smooth is None else smooth * (1.0 - share) + inertia * share
             since = 0 if smooth < best else since + 1

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from mapred.formats.csr import Csr
+from mapred.ml.distances import Spread, spread, ways
 from mapred.ml.estimator import Estimator, Fit
 from mapred.ml.lloyd import RANDOM, Lloyd, beginning, drawn, nearest
 from mapred.ml.parameters import number, seed, whole_number
@@ -150,34 +150,12 @@ class KMeans(Estimator):
 
     def _evaluate(self, fit: Fit) -> None:
         """What belongs to the last centres: the rounds know only of those before."""
-        self.inertia_ = 0.0
-        labels = []
-        for rows, _ in [(fit.array, None)] if fit.array is not None else fit.blocks():
-            found, _ = nearest(rows, self.cluster_centers_)
-            self.inertia_ += spread(rows, self.cluster_centers_, found)
-            labels.append(found)
+        centres = self.cluster_centers_
         if fit.array is not None:
-            self.labels_ = np.concatenate(labels)
-
-
-def spread(rows: Any, centres: Matrix, labels: npt.NDArray[np.intp]) -> float:
-    """The sum of squared distances to the chosen centres: exactly, not by scores, which lose
-    digits when rows are far from 0."""
-    if isinstance(rows, Csr):
-        found = np.stack([ways(rows, centre) for centre in centres])
-        return float(found[labels, np.arange(len(rows))].sum())
-    apart = rows - centres[labels]
-    return float(np.einsum("ij,ij->", apart, apart))
-
-
-def ways(rows: Any, centre: Matrix) -> Matrix:
-    """The squared distances of rows to one point."""
-    if isinstance(rows, Csr):
-        # |x - c|² = |c|² + Σ over what isn't 0 of (x - c)² - c²
-        there = centre[rows.indices]
-        terms = (rows.data - there) ** 2 - there**2
-        sums = np.bincount(rows.row_numbers, terms, minlength=len(rows))
-        found: Matrix = np.maximum(sums + float(centre @ centre), 0.0)
-        return found
-    apart = rows - centre
-    return np.asarray(np.einsum("ij,ij->i", apart, apart))
+            self.labels_, _ = nearest(fit.array, centres)
+            self.inertia_ = spread(fit.array, centres, self.labels_)
+            return
+        params = {"target": fit.target, "columns": fit.columns}
+        begin = {"centres": centres}
+        found = fit.session.run(Spread, fit.inputs, scratch=fit.scratch, params=params, begin=begin)
+        self.inertia_ = float(found.state["spread"])

@@ -1,9 +1,10 @@
 """k-means after Lloyd: a map finds each row's nearest centre, a round moves the centres.
 
-    sums       of the rows nearest to each centre; counts: how many; scores: the sum of theirs
+    sums       of the rows nearest to each centre; counts: how many
     squares    in the first round: of all rows, by column
 
-A score is the squared distance less the row's own square, which is the same for all centres.
+A score is the squared distance less the row's own square, which is the same for all centres;
+that of all rows follows from sums and counts.
 A centre that no row is nearest to stays where it is.
 """
 
@@ -18,8 +19,9 @@ from mapred.errors import ParamError
 from mapred.formats.csr import Csr
 from mapred.iterative import Round
 from mapred.iterative.loop import Output
-from mapred.ml.rows import Matrix, blocks_of, check_rows
-from mapred.ml.summation import Rounds, Summing, Sums
+from mapred.ml.laid import Laid, laid, summed
+from mapred.ml.rows import Block, Matrix, blocks_of, check_rows
+from mapred.ml.summation import Rounds, Summing, Sums, separated
 
 Labels = npt.NDArray[np.intp]
 
@@ -46,22 +48,35 @@ def gathered(rows: Any, centres: Matrix) -> Sums:
     """What the rows add to the centres nearest to them."""
     if isinstance(rows, Csr) and rows.columns < centres.shape[1]:
         rows = rows.widened(centres.shape[1])
-    labels, scores = nearest(rows, centres)
-    members = np.zeros((len(centres), len(rows)))
-    members[labels, np.arange(len(rows))] = 1.0
-    sums = (rows.T @ members.T).T if isinstance(rows, Csr) else members @ rows
-    return {"sums": sums, "counts": members.sum(axis=1), "scores": members @ scores}
+    if isinstance(rows, Csr):
+        labels, _ = nearest(rows, centres)
+        members = np.zeros((len(centres), len(rows)))
+        members[labels, np.arange(len(rows))] = 1.0
+        return {"sums": (rows.T @ members.T).T, "counts": members.sum(axis=1)}
+    sums, counts = summed(rows if isinstance(rows, Laid) else laid(rows), centres)
+    return {"sums": sums, "counts": counts}
+
+
+def score_of(found: Sums, centres: Matrix) -> float:
+    """Of all rows together, at the centres that they were gathered by."""
+    own = np.einsum("ij,ij->i", centres, centres)
+    return float(found["counts"] @ own - 2.0 * np.einsum("ij,ij->", centres, found["sums"]))
 
 
 class Assign(Summing):
     """Adds up the rows of a split by their nearest centre."""
 
-    def part(self, rows: Any, targets: Any) -> Sums:
-        centres: Matrix = self.ctx.state["centres"]
-        if self.ctx.round > 1:
-            return gathered(rows, centres)
-        found = gathered(rows, centres)
-        return {**found, "squares": squares_of(rows)}
+    def prepare(self, first: int, block: Block) -> Csr | Laid:
+        params = self.ctx.params
+        rows, _ = separated(block, params.target, params.columns)
+        check_rows(rows, first, columns=params.columns or None)
+        return rows if isinstance(rows, Csr) else laid(rows)
+
+    def map(self, first: int, rows: Any) -> None:
+        found = gathered(rows, self.ctx.state["centres"])
+        if self.ctx.round == 1:
+            found["squares"] = rows.squares() if isinstance(rows, Laid) else squares_of(rows)
+        self.total = self.plus(self.total, found)
 
 
 class Lloyd(Rounds):
@@ -98,7 +113,7 @@ class Lloyd(Rounds):
             spread = total["squares"] / rows - (sums.sum(axis=0) / rows) ** 2
             squares = float(total["squares"].sum())
             variance = float(spread.clip(0.0).mean())
-        inertia = max(0.0, float(total["scores"].sum()) + squares)
+        inertia = max(0.0, score_of(total, state["centres"]) + squares)
         moved = float(((centres - state["centres"]) ** 2).sum())
         return {
             "centres": centres,

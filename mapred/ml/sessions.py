@@ -100,7 +100,8 @@ class Session:
         input_format: str | Format | None = None,
         listener: Listener | None = None,
     ) -> LoopResult:
-        """One loop to its end; `begin` is its first state, if the job isn't to make one.
+        """One loop to its end; `begin` is its first state, if the job isn't to make one. Loops
+        with the same `scratch` read the same: what one has decoded the next finds.
         `input_format`: if it isn't the job's own.
 
         Raises:
@@ -125,8 +126,9 @@ class Session:
             lineage=f"loop_{uuid.uuid4().hex[:12]}",
             listener=listener,
             begin=begin,
-            # The next fit of the kind finds its processes warm.
-            family=f"{self._id}-{spec.code_sha256}",
+            # The next loop, and the next fit, find processes that are warm.
+            family=self._id,
+            pinned_for=scratch,
         )
         return loop.run()
 
@@ -183,9 +185,10 @@ def filesystem_of(cluster: str | None) -> str:
 
 
 def _job_file(job: type[IterativeJob], folder: Path) -> str:
-    """The engine's own job as a job file, whose name no module of the user has."""
-    path = folder / f"{job.__module__.replace('.', '_')}_rounds.py"
+    """The engine's own job as a job file, whose name no module of the user has, and no other
+    job file: one process imports several."""
     name = job.__name__
+    path = folder / f"{job.__module__.replace('.', '_')}_{name}_rounds.py"
     path.write_text(f"import {job.__module__} as home\n\n\nclass {name}(home.{name}): ...\n")
     return f"{path}:{name}"
 

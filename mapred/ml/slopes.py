@@ -14,24 +14,45 @@ from mapred.formats.csr import Csr
 from mapred.iterative import Round
 from mapred.ml.classifier import log_sum_exp
 from mapred.ml.descent import Evaluation, moved
-from mapred.ml.rows import Matrix
-from mapred.ml.summation import Rounds, Summing, Sums, class_numbers
+from mapred.ml.rows import Block, Matrix, check_rows
+from mapred.ml.summation import (
+    Rounds,
+    Summing,
+    Sums,
+    check_targets,
+    class_numbers,
+    separated,
+)
 
 
 class Sloping(Summing):
     """Sums over rows; means and penalties are the driver's."""
 
-    def part(self, rows: Any, targets: Any) -> Sums:
-        state = self.ctx.state
-        weights = state["point"].reshape(-1, rows.shape[1] + 1)
-        scores = rows @ weights[:, :-1].T + weights[:, -1]
-        right = class_numbers(targets, state["classes"])
+    def prepare(self, first: int, block: Block) -> tuple[Any, Matrix]:
+        """The rows, column by column, which products read sooner, and the places of their
+        classes."""
+        params = self.ctx.params
+        rows, targets = separated(block, params.target, params.columns)
+        assert targets is not None
+        check_rows(rows, first, columns=params.columns or None)
+        check_targets(targets, first)
+        right = class_numbers(targets, self.ctx.state["classes"])
+        return rows if isinstance(rows, Csr) else np.asfortranarray(rows), right
+
+    def map(self, first: int, rows: Any) -> None:
+        self.total = self.plus(self.total, self.part(*rows))
+
+    def part(self, rows: Any, right: Any) -> Sums:
+        weights = self.ctx.state["point"].reshape(-1, rows.shape[1] + 1)
         if len(weights) == 1:
-            score = scores[:, 0]
-            loss = float(np.logaddexp(0.0, score).sum() - score @ right)
-            shares = 1.0 / (1.0 + np.exp(-score))[:, None]
+            score = rows @ weights[0, :-1]
+            score += weights[0, -1]
+            less = np.exp(-np.abs(score))
+            loss = float(np.maximum(score, 0.0).sum() + np.log1p(less).sum() - score @ right)
+            shares = (np.where(score < 0.0, less, 1.0) / (1.0 + less))[:, None]
             errors = shares - right[:, None]
         else:
+            scores = rows @ weights[:, :-1].T + weights[:, -1]
             total = log_sum_exp(scores)
             loss = float((total - scores[np.arange(len(right)), right]).sum())
             shares = np.exp(scores - total[:, None])

@@ -13,6 +13,7 @@ together send each vertex about once.
     Closing       triangles: edges between the neighbours of an edge's end
 """
 
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -64,7 +65,7 @@ def united(left: Sums | None, right: Sums) -> Sums:
 class Along(Summing):
     """A mapper whose `along` gets the edges of a block, with places of vertices as their ends."""
 
-    def prepare(self, first: int, rows: Matrix) -> tuple[Any, Any, Any]:
+    def prepare(self, first: int, rows: Matrix) -> tuple[Any, ...]:
         check_rows(rows, first, columns=self.ctx.params.columns or None)
         return edges_of(rows, self.ctx.state["vertices"])
 
@@ -107,6 +108,10 @@ def spanned(left: Sums | None, right: Sums) -> Sums:
     """The sum of numbers of vertices that follow one another from "first" on."""
     if left is None:
         return right
+    at = right["first"] - left["first"]
+    if 0 <= at <= len(left["ranks"]) - len(right["ranks"]) and left["ranks"].flags.writeable:
+        left["ranks"][at : at + len(right["ranks"])] += right["ranks"]
+        return left
     first = min(left["first"], right["first"])
     end = max(part["first"] + len(part["ranks"]) for part in (left, right))
     ranks = np.zeros(end - first)
@@ -121,17 +126,28 @@ class Sharing(Along):
 
     plus = staticmethod(spanned)
 
-    def prepare(self, first: int, rows: Matrix) -> tuple[Any, Any, Any]:
-        """Instead of a weight the share that it is of all that leave the vertex."""
+    def prepare(self, first: int, rows: Matrix) -> tuple[Any, ...]:
+        """Where edges lead is counted from the lowest place, which comes last; no weights where
+        all are 1."""
         source, target, weights = super().prepare(first, rows)
-        leaving = self.ctx.state["leaving"][source]
-        shares = np.divide(weights, leaving, out=np.zeros(len(source)), where=leaving > 0)
-        return source, target, shares
+        lowest = target.min()
+        plain = (weights == 1.0).all()
+        return source, target - lowest, weights[:0] if plain else weights, np.array(lowest)
 
-    def along(self, source: Any, target: Any, shares: Any) -> Sums:
-        lowest = int(target.min())
-        gets = np.bincount(target - lowest, self.ctx.state["ranks"][source] * shares)
-        return {"first": lowest, "ranks": gets}
+    def map(self, first: int, edges: Any) -> None:
+        source, place, weights, lowest = edges
+        going = self._going[source]
+        if len(weights):
+            going *= weights
+        found = {"first": int(lowest), "ranks": np.bincount(place, going)}
+        self.total = self.plus(self.total, found)
+
+    @cached_property
+    def _going(self) -> Matrix:
+        """Of each vertex's rank what goes along an edge of weight 1."""
+        ranks, leaving = self.ctx.state["ranks"], self.ctx.state["leaving"]
+        going: Matrix = np.divide(ranks, leaving, out=np.zeros(len(ranks)), where=leaving > 0)
+        return going
 
 
 class Ranking(Rounds):

@@ -3,7 +3,7 @@
     from multiprocessing import Pipe
     run(connection)      # messages.py says what goes through
 
-A forkserver that preloads this module has everything that a task imports. The job's code is
+A forkserver that preloads this module has everything that a task imports. A job's code is
 imported once. A finished process ends by `os._exit`: pyarrow's and gRPC's
 threads can abort an interpreter that takes itself apart.
 """
@@ -74,7 +74,8 @@ class TaskProcess:
         # Owned by the reading thread: what further outputs are for.
         self._shuffle: Shuffle | None = None
         # Owned by the main thread.
-        self._job: tuple[type[Job], Path] | None = None
+        # By hash of the code and place in it: one, or those of a family's jobs.
+        self._jobs: dict[tuple[str, str, str], tuple[type[Job], Path]] = {}
 
     def serve(self) -> None:
         threading.Thread(target=self._read, name="from-tracker", daemon=True).start()
@@ -155,16 +156,17 @@ class TaskProcess:
                     context.at_end.close()
 
     def _loaded(self, task: RunTask) -> tuple[type[Job], Path]:
-        if self._job is None:
+        key = task.spec.code_sha256, task.spec.module, task.spec.job_class
+        if key not in self._jobs:
             # For everything in this process, user code as well: what it writes is the submitter's.
             os.environ[USER_VARIABLE] = task.spec.user
             folder = Path(task.code_dir or Path(task.work_dir).parent)
             folder.mkdir(parents=True, exist_ok=True)
-            self._job = load_job(task.spec, folder)
+            self._jobs[key] = load_job(task.spec, folder)
             _collect_less()
             budget = Budget.of(task.spec.memory_bytes)
             keep_freed_memory(min(budget.memory_bytes // 4, _PIECE_BYTES_MAX), budget.kept_bytes)
-        return self._job
+        return self._jobs[key]
 
 
 def _collect_less() -> None:

@@ -145,6 +145,7 @@ class MapTask:
             self._split,
             lambda: form.reader(self._split, storage_for(self._split.uri), self._skipping),
             getattr(mapper, "prepare", None),
+            folder=self._task.work_dir,
         )
         call = self._skipping.guarded(mapper.map, self._split)
         if self._task.careful is not None:

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from mapred.iterative.broadcast import (
+    PART_BYTES_MIN,
     Receiver,
     RoundSettings,
+    Sender,
     Sent,
     StateError,
     read,
@@ -85,3 +87,43 @@ def test_a_state_that_was_damaged_in_the_settings_is_refused(place):
         Receiver().receive(Sent("", sent.sha256, other.inline))
     with pytest.raises(StateError, match="damaged"):
         Receiver().receive(Sent("", sent.sha256, "!" + sent.inline))
+
+
+def test_arrays_that_stay_the_same_are_sent_and_read_once(place, tmp_path):
+    sender, receiver = Sender(place, STORAGE, inline_max=1000), Receiver()
+    large, other = np.arange(PART_BYTES_MIN // 8), np.ones(PART_BYTES_MIN // 8)
+    first = sender.send({"a": 1, "edges": large, "ranks": other, "z": "z"})
+    loop = round_settings(RoundSettings(first, 1, "loop_1", 100).settings())
+    assert loop is not None
+    assert loop.state == first
+    state = receiver.receive(first)
+    assert list(state) == ["a", "edges", "ranks", "z"]
+    assert (state["edges"] == large).all()
+    assert (state["ranks"] == 1).all()
+
+    second = sender.send({"a": 2, "edges": large, "ranks": other + 1, "z": "z"})
+    (kept,) = first.uris & second.uris
+    Path(kept.removeprefix("file://")).unlink()
+    again = receiver.receive(second)
+    assert again["edges"] is state["edges"]
+    assert (again["a"], again["ranks"][0]) == (2, 2.0)
+    with pytest.raises(ValueError, match="read-only"):
+        again["edges"][0] = 1
+
+
+def test_an_array_that_was_changed_in_its_place_is_sent_anew(place):
+    sender, receiver = Sender(place, STORAGE), Receiver()
+    ranks = np.zeros(PART_BYTES_MIN // 8)
+    before = sender.send({"ranks": ranks})
+    assert receiver.receive(before)["ranks"][3] == 0
+    ranks[3] = 5.0
+    assert receiver.receive(sender.send({"ranks": ranks}))["ranks"][3] == 5.0
+
+
+def test_large_arrays_with_other_bytes_than_were_sent_are_refused(place, tmp_path):
+    sent = Sender(place, STORAGE).send({"ranks": np.zeros(PART_BYTES_MIN // 8)})
+    (part,) = sent.parts
+    file = Path(part.uri.removeprefix("file://"))
+    file.write_bytes(file.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(StateError, match="bytes of another hash"):
+        Receiver().receive(sent)

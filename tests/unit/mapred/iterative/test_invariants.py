@@ -29,16 +29,21 @@ class Reader:
         return {"lines_passed_over": 2}
 
 
-def spec(lineage: str = "loop_1", room: int = 1_000_000) -> JobSpec:
-    settings = RoundSettings(Sent("file:///s", "00"), 1, lineage, room).settings()
+def spec(lineage: str = "loop_1", room: int = 1_000_000, pinned_for: str = "") -> JobSpec:
+    loop = RoundSettings(Sent("file:///s", "00"), 1, lineage, room, pinned_for=pinned_for)
+    settings = loop.settings()
     return JobSpec("K", "ana", "c0de", "file:///c", "k", "K", (), 1, "file:///o", settings=settings)
 
 
 SPLIT = Split("file:///a", 0, 10, format="matrix")
 
 
-def take(pinned: Pinned, reader: Reader, job: JobSpec, split: Split = SPLIT):
-    found = pinned.reader(job, split, lambda: reader)
+# No file can be made there: what has no room is dropped.
+NOWHERE = "/proc/self/nowhere"
+
+
+def take(pinned: Pinned, reader: Reader, job: JobSpec, split: Split = SPLIT, folder: str = NOWHERE):
+    found = pinned.reader(job, split, lambda: reader, folder=folder)
     values = [value for _, batch in found.batches() for value in batch]
     return values, found.counters(), found.bytes_read
 
@@ -67,7 +72,7 @@ def test_what_a_mapper_prepares_is_made_once_and_can_not_be_changed():
         return value + 1.0, value.astype(np.int64)
 
     for _ in range(2):
-        reader = pinned.reader(spec(), SPLIT, Reader, prepare)
+        reader = pinned.reader(spec(), SPLIT, Reader, prepare, folder=NOWHERE)
         values = [value for _, batch in reader.batches() for value in batch]
         assert [more[0] for more, _ in values] == [1.0, 2.0, 3.0]
     assert made == [0, 1, 2]
@@ -115,9 +120,86 @@ def test_a_split_larger_than_the_room_pushes_nothing_out():
     assert reader.reads == 1
 
 
+def test_what_has_no_room_in_memory_is_mapped_from_a_file_without_a_name(tmp_path):
+    pinned, reader = Pinned(), Reader()
+    job = spec(room=3_000)
+    splits = [replace(SPLIT, start=start) for start in (0, 10, 20)]
+    first = [take(pinned, reader, job, split, str(tmp_path)) for split in splits]
+    again = [take(pinned, reader, job, split, str(tmp_path)) for split in splits]
+    assert reader.reads == 3
+    for (values, *_), (mapped, counters, _) in zip(first, again, strict=True):
+        assert [value.tolist() for value in mapped] == [value.tolist() for value in values]
+        assert counters == {"lines_passed_over": 2, HIT: 1}
+    assert list(tmp_path.iterdir()) == []
+    assert pinned.bytes <= 3_000 < pinned.mapped_bytes
+    with pytest.raises(ValueError, match="read-only"):
+        again[0][0][0][0] = 1.0
+
+
+def test_a_split_larger_than_the_room_goes_into_a_file_and_pushes_nothing_out(tmp_path):
+    pinned, small, large = Pinned(), Reader(), Reader(rows=10_000)
+    job, other = spec(room=5_000), replace(SPLIT, start=10)
+    for _ in range(2):
+        take(pinned, small, job, SPLIT, str(tmp_path))
+        take(pinned, large, job, other, str(tmp_path))
+    assert (small.reads, large.reads) == (1, 1)
+    assert 0 < pinned.bytes < 5_000
+
+
+def test_what_is_not_in_arrays_is_dropped_for_want_of_room(tmp_path):
+    pinned = Pinned()
+
+    class Words(Reader):
+        def batches(self):
+            self.reads += 1
+            yield [0], [["word"] * 1_000]
+
+    reader = Words()
+    for _ in range(2):
+        take(pinned, reader, spec(room=100), SPLIT, str(tmp_path))
+    assert (reader.reads, pinned.bytes, pinned.mapped_bytes) == (2, 0, 0)
+
+
+def test_a_loop_without_room_keeps_nothing(tmp_path):
+    pinned, reader = Pinned(), Reader()
+    for _ in range(2):
+        take(pinned, reader, spec(room=0), SPLIT, str(tmp_path))
+    assert (reader.reads, pinned.bytes, pinned.mapped_bytes) == (2, 0, 0)
+
+
+def test_loops_that_read_the_same_find_what_the_others_have_decoded():
+    pinned, reader = Pinned(), Reader()
+    first, second = (spec(name, pinned_for="fit_1") for name in ("loop_1", "loop_2"))
+    take(pinned, reader, first)
+    values, counters, _ = take(pinned, reader, second)
+    assert (reader.reads, counters[HIT]) == (1, 1)
+
+    def twice(_, value):
+        return (2 * value,)
+
+    found = pinned.reader(second, SPLIT, lambda: reader, twice, folder=NOWHERE)
+    prepared = [value for _, batch in found.batches() for value in batch]
+    assert [one[0][0] for one in prepared] == [2 * value[0] for value in values]
+    assert (reader.reads, found.counters()) == (1, {"lines_passed_over": 2, HIT: 1})
+    # What a loop has prepared is its own.
+    third = spec("loop_3", pinned_for="fit_1")
+    plain = [value[0] for value in take(pinned, reader, third)[0]]
+    assert (reader.reads, plain) == (1, [0.0, 1.0, 2.0])
+    take(pinned, reader, spec("loop_4", pinned_for="fit_2"))
+    assert reader.reads == 2
+
+
+def test_an_array_that_is_read_as_fast_as_it_was_decoded_is_kept_as_it_was_prepared_only():
+    pinned, array = Pinned(), replace(SPLIT, uri="file:///a.npy")
+    job = spec(pinned_for="fit_1")
+    found = pinned.reader(job, array, Reader, lambda _, value: (value,), folder=NOWHERE)
+    assert len(list(found.batches())) == 3
+    assert repr(pinned).startswith("Pinned(1 splits")
+
+
 def test_a_split_that_was_not_read_to_its_end_is_not_kept():
     pinned, reader = Pinned(), Reader()
-    next(pinned.reader(spec(), SPLIT, lambda: reader).batches())
+    next(pinned.reader(spec(), SPLIT, lambda: reader, folder=NOWHERE).batches())
     take(pinned, reader, spec())
     assert reader.reads == 2
 

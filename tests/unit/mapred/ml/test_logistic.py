@@ -40,7 +40,7 @@ def oracle(rows, classes, **parameters):
 )
 def test_coefficients_are_scikit_learns(rows, classes, parameters, solver):
     theirs = oracle(rows, classes, **parameters)
-    ours = LogisticRegression(solver=solver, tol=3e-8, max_iter=400, **parameters)
+    ours = LogisticRegression(solver=solver, tol=1e-9, max_iter=400, **parameters)
     ours.fit(rows, classes)
     np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-5)
     np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-5)

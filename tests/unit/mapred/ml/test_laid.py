@@ -1,0 +1,50 @@
+"""Nearest centres found by float32 first are float64's, also where float32 alone would be wrong."""
+
+import numpy as np
+import pytest
+
+from mapred.ml.laid import laid, summed
+
+RANDOM = np.random.default_rng(3)
+
+
+def plainly(rows, centres):
+    """Sums and counts by distances, each by itself."""
+    scores = np.einsum("ij,ij->i", centres, centres) - 2.0 * rows @ centres.T
+    labels = scores.argmin(axis=1)
+    sums = np.stack([rows[labels == one].sum(axis=0) for one in range(len(centres))])
+    return sums, np.bincount(labels, minlength=len(centres))
+
+
+@pytest.mark.parametrize(
+    ("rows", "centres"),
+    [
+        (RANDOM.normal(size=(20_000, 20)), RANDOM.normal(size=(10, 20))),
+        # So far from 0 that float32 can't tell the centres apart.
+        (1e6 + RANDOM.normal(size=(9_000, 3)), 1e6 + RANDOM.normal(size=(4, 3))),
+        # Below and above what float32 has.
+        (1e-40 * RANDOM.normal(size=(5_000, 3)), 1e-40 * RANDOM.normal(size=(4, 3))),
+        (1e60 * RANDOM.normal(size=(5_000, 3)), 1e60 * RANDOM.normal(size=(4, 3))),
+        # A hair from the middle between two centres, on both sides.
+        (np.linspace(-1e-9, 1e-9, 7_001)[:, None], np.array([[-1.0], [1.0]])),
+        (RANDOM.integers(0, 3, (5_000, 2)).astype(float), RANDOM.integers(0, 3, (9, 2)) * 1.0),
+        (np.ones((3, 1)), np.zeros((1, 1))),
+    ],
+    ids=["normal", "far away", "tiny", "huge", "in the middle", "ties", "one centre"],
+)
+def test_every_row_counts_at_its_nearest_centre(rows, centres):
+    sums, counts = summed(laid(rows), centres)
+    expected, numbers = plainly(rows, centres)
+    np.testing.assert_array_equal(counts, numbers)
+    np.testing.assert_allclose(sums, expected, rtol=1e-9, atol=1e-9 * np.abs(rows).max())
+
+
+def test_squares_are_those_of_the_rows():
+    rows = RANDOM.normal(size=(5_000, 4))
+    np.testing.assert_allclose(laid(rows).squares(), (rows**2).sum(axis=0), rtol=1e-13)
+
+
+def test_what_is_laid_out_can_not_be_changed():
+    (piece,) = laid(np.ones((2, 2))).pieces
+    with pytest.raises(ValueError, match="read-only"):
+        piece.whole[0, 0] = 2.0
