@@ -6,16 +6,22 @@ second. An event is a heartbeat, with or without news. What is measured is proce
 
 import heapq
 import random
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from mapred.jobtracker.collecting import Collecting
 from mapred.jobtracker.core import JobTracker
 from mapred.jobtracker.ready import Action, Outcome, Ready
 from mapred.jobtracker.settings import JobTrackerSettings
 from mapred.model import (
     AttemptDone,
+    AttemptFailed,
     AttemptId,
+    Failure,
+    FailureKind,
     JobSpec,
     KillAttempt,
     Launch,
@@ -27,6 +33,7 @@ from mapred.model import (
 )
 from mapred.tracking import Heartbeat, Registration
 
+# Without news; what has any comes at once.
 BEAT_S = 1.0
 TASK_S = (5.0, 15.0)
 
@@ -40,6 +47,9 @@ class Tally:
     core_s: float = 0.0
     # Of one call, the longest.
     slowest_s: float = 0.0
+    # With all jobs submitted, and the most that there ever was; of the process.
+    submitted_bytes: int = 0
+    most_bytes: int = 0
     virtual_s: float = 0.0
 
     @property
@@ -54,13 +64,29 @@ class _Tracker:
     sent: int = 0
     events: list[tuple[int, TrackerEvent]] = field(default_factory=list)
     running: set[AttemptId] = field(default_factory=set)
+    next_beat_at: float = 0.0
+
+
+def resident_bytes() -> int:
+    """Of this process now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 class BigCluster:
     """One run; `go` returns when every job has ended."""
 
-    def __init__(self, trackers: int, jobs: int, maps: int, reduces: int, seed: int = 1) -> None:
+    def __init__(
+        self,
+        trackers: int,
+        jobs: int,
+        maps: int,
+        reduces: int,
+        seed: int = 1,
+        beat_s: float = BEAT_S,
+    ) -> None:
         self.tally = Tally()
+        self._beat_s = beat_s
+        self._collecting = Collecting()
         self._rng = random.Random(seed)
         self._core = JobTracker(JobTrackerSettings(jobs_kept=10))
         self._queue: list[tuple[float, int, _Tracker | None, AttemptId | None]] = []
@@ -73,7 +99,7 @@ class BigCluster:
         self._take(self._core.begin(0.0, 1.7e9))
         for tracker in self._trackers.values():
             self._take(self._core.register(Registration(tracker.info), 0.0)[1])
-            self._later(self._rng.uniform(0, BEAT_S), tracker, None)
+            self._later(self._rng.uniform(0, beat_s), tracker, None)
         hosts = [f"h{n}" for n in range(trackers)]
         for number in range(jobs):
             splits = tuple(
@@ -84,22 +110,27 @@ class BigCluster:
             )
             self._take(self._core.submit(spec, f"r{number}", 0.0)[1])
         self._later(0.1, None, None)
+        self.tally.submitted_bytes = resident_bytes()
 
     def go(self, *, events_max: int) -> Tally:
         while self._queue and self.tally.events < events_max and self._core.book.jobs:
             self._now, _, tracker, attempt = heapq.heappop(self._queue)
             if tracker is None:
                 self._take(self._timed(lambda: self._core.tick(self._now)))
+                self._collecting.look(len(self._core.book.jobs))
                 self._later(0.1, None, None)
             elif attempt is None:
                 self._beat(tracker)
-                self._later(BEAT_S, tracker, None)
+                if self._now >= tracker.next_beat_at:
+                    tracker.next_beat_at = self._now + self._beat_s
+                    self._later(self._beat_s, tracker, None)
             elif attempt in tracker.running:
                 tracker.running.discard(attempt)
                 self._report(tracker, self._done(tracker, attempt))
                 self.tally.tasks += 1
                 self._beat(tracker)
         self.tally.virtual_s = self._now
+        self.tally.most_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         return self.tally
 
     def _done(self, tracker: _Tracker, attempt: AttemptId) -> AttemptDone:
@@ -137,8 +168,11 @@ class BigCluster:
             if isinstance(order, Launch):
                 tracker.running.add(order.attempt)
                 self._later(self._rng.uniform(*TASK_S), tracker, order.attempt)
-            elif isinstance(order, KillAttempt):
+            elif isinstance(order, KillAttempt) and order.attempt in tracker.running:
                 tracker.running.discard(order.attempt)
+                killed = Failure(FailureKind.KILLED, order.reason)
+                self._report(tracker, AttemptFailed(order.attempt, killed))
+                self._later(0.0, tracker, None)
 
     def _timed(self, call: Callable[[], Ready]) -> Ready:
         began = time.process_time()

@@ -23,6 +23,8 @@ def failure_report(status: JobStatus) -> str:
     lines = [head, "", f"Probable cause: {cause.reason}", *_place(cause)]
     if cause.traceback:
         lines += ["", *(f"    {line}" for line in cause.traceback.rstrip().splitlines())]
+    if cause.story:
+        lines += ["", "What happened to its task:", *(f"  {line}" for line in cause.story)]
     distinct = dict.fromkeys(other.reason for other in others if other.reason != cause.reason)
     if distinct:
         lines += ["", "Other failures of the job:"]

@@ -97,6 +97,7 @@ def status_object(status: JobStatus) -> dict[str, object]:
                 "offset": failure.offset,
                 "sample": failure.sample,
                 "host": failure.host,
+                "story": list(failure.story),
             }
             for failure in status.failures
         ],

@@ -222,6 +222,7 @@ def failure_to_wire(failure: Failure) -> types_pb2.Failure:
         host=failure.host,
         peak_bytes=failure.peak_bytes,
         record=record_to_wire(failure.record) if failure.record else None,
+        story=failure.story,
     )
 
 
@@ -244,6 +245,7 @@ def failure_from_wire(wire: types_pb2.Failure) -> Failure:
         wire.host,
         wire.peak_bytes,
         record_from_wire(wire.record) if wire.HasField("record") else None,
+        tuple(wire.story),
     )
 
 

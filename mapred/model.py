@@ -148,6 +148,8 @@ class Failure:
     peak_bytes: int = 0
     # The one in which the process died, if that is known.
     record: RecordAt | None = None
+    # Of what has ended a job: all that happened to the task, a line an event.
+    story: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from blockstore import BlockStore
 from blockstore.errors import ConfigException, StoreError
 from blockstore.runtime import config, daemon, rpc
 from mapred import wireerrors
+from mapred.jobtracker.collecting import Collecting
 from mapred.jobtracker.committer import Committer
 from mapred.jobtracker.core import JobTracker
 from mapred.jobtracker.desk import Desk
@@ -30,6 +31,8 @@ from mapred.wire import jobtracker_pb2_grpc
 
 log = logging.getLogger(__name__)
 
+# Objects come by the ten thousand a second at most.
+COLLECT_S: Final = 1.0
 JOBTRACKER_PORT: Final = 8021
 # Addresses to listen on that nobody can dial.
 _ANYWHERE: Final = ("0.0.0.0", "::")
@@ -88,7 +91,9 @@ async def _serve(
     await server.start()
     await asyncio.to_thread(_sign, namenode, address, instance)
     daemon.announce("jobtracker", host, real_port)
+    collecting = asyncio.create_task(_collect(desk))
     code = await _until_stopped(desk, stop)
+    collecting.cancel()
     await server.stop(grace=0.2)
     await desk.stop()
     return code
@@ -118,6 +123,13 @@ async def _open_desk(
             log.info("epoch %d, %d jobs to go on with", desk.core.epoch, len(desk.core.book.jobs))
             return desk
     return None
+
+
+async def _collect(desk: Desk) -> None:
+    collecting = Collecting()
+    while True:
+        await asyncio.sleep(COLLECT_S)
+        collecting.look(len(desk.core.book.jobs))
 
 
 def _sign(namenode: str, address: str, instance: str) -> None:

@@ -82,7 +82,7 @@ class Endings:
             job = self._book.jobs.get(job_id)
             if job is not None and job.phase is Phase.RUNNING:
                 if job.decisive_failure is not None:
-                    self._end(job, JobState.FAILED, job.ranked_failures(), now)
+                    self._end(job, JobState.FAILED, job.verdict_on_failure(), now)
                 elif job.complete:
                     self._end(job, JobState.SUCCEEDED, (), now)
         self._unseen.clear()

@@ -240,7 +240,7 @@ class Flow:
         }.get(failure.kind, Event.FAILED)
         self.record(AttemptMoved(attempt.id, move, failure=failure))
         job.fetch_reports.forget_reduce(attempt.id)
-        if move is Event.FAILED:
+        if move is Event.FAILED and not failure.peak_bytes:
             self._quarantine.failed(job, tracker.id, self._trackers.live, now)
 
     def _unfit(self, job: Job, tracker: Tracker, failure: Failure) -> Failure:

@@ -32,6 +32,7 @@ from mapred.jobtracker.entries import (
 from mapred.jobtracker.fetchreports import FetchReports
 from mapred.jobtracker.fitness import wants_of
 from mapred.jobtracker.pending import PendingTasks
+from mapred.jobtracker.taskstories import story_of
 from mapred.model import (
     AttemptId,
     Failure,
@@ -116,6 +117,8 @@ class Job:
         self.counters: Counter[tuple[str, str]] = Counter()
         self.failures: list[Failure] = []
         self._exhausted: Failure | None = None
+        # Whose failure ends the job.
+        self._undone: TaskId | None = None
         self.failures_on: Counter[str] = Counter()
         # Trackers that it is kept away from, if there are others.
         self.avoids: set[str] = set()
@@ -249,18 +252,22 @@ class Job:
                 attempt.output, attempt.further = entry.output, entry.further
             case Event.FAILED if entry.failure is not None:
                 self.failures.append(entry.failure)
-                self.failures_on[attempt.tracker_id] += 1
+                if not entry.failure.peak_bytes:
+                    # Who takes too much memory does so anywhere: that's no failure of a tracker.
+                    self.failures_on[attempt.tracker_id] += 1
+                if entry.failure.kind is FailureKind.FATAL:
+                    self._undone = self._undone or task.id
                 if self.failures_on[attempt.tracker_id] >= FAILURES_TO_AVOID_TRACKER:
                     self.avoids.add(attempt.tracker_id)
                 if task.failures >= self.spec.attempts_max:
-                    self._exhausted = entry.failure
+                    self._exhausted, self._undone = entry.failure, self._undone or task.id
             case Event.KILLED if entry.failure and entry.failure.kind is FailureKind.UNFIT:
                 self.unfit[attempt.tracker_id] = entry.failure
                 self.avoids.add(attempt.tracker_id)
             case Event.OUTPUT_LOST if entry.failure is not None:
                 if task.outputs_unfetchable >= OUTPUTS_UNFETCHABLE_MAX:
                     self.failures.append(entry.failure)
-                    self._exhausted = entry.failure
+                    self._exhausted, self._undone = entry.failure, self._undone or task.id
             case _:
                 pass
         if not attempt.live and self.live.pop(attempt.id, None) is not None:
@@ -370,6 +377,12 @@ class Job:
         for failure in sorted(self.failures, key=rank):
             once.setdefault(failure.reason, failure)
         return tuple(once.values())[:FAILURES_SHOWN_MAX]
+
+    def verdict_on_failure(self) -> tuple[Failure, ...]:
+        """With the story of the task that ended the job."""
+        first, *others = self.ranked_failures()
+        story = story_of(self.entries, self._undone) if self._undone else ()
+        return (replace(first, story=story), *others)
 
     def archived_counters(self) -> tuple[tuple[str, str, int], ...]:
         return counter_list({key: value for key, value in self.counters.items() if value})

@@ -81,6 +81,7 @@ def _failure(failure: Failure) -> Html:
             ]
         ),
         failure.traceback and tag("pre", failure.traceback.rstrip()),
+        failure.story and tag("pre", "\n".join(failure.story)),
         class_="failure",
     )
 

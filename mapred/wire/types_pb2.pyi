@@ -405,6 +405,7 @@ class Failure(_message.Message):
     HOST_FIELD_NUMBER: _builtins.int
     PEAK_BYTES_FIELD_NUMBER: _builtins.int
     RECORD_FIELD_NUMBER: _builtins.int
+    STORY_FIELD_NUMBER: _builtins.int
     kind: Global___Failure.Kind.ValueType
     reason: _builtins.str
     """One line."""
@@ -420,6 +421,10 @@ class Failure(_message.Message):
     def record(self) -> Global___RecordAt:
         """The one in which the process died; absent when that isn't known."""
 
+    @_builtins.property
+    def story(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of what has ended a job: all that happened to the task, a line an event; else empty."""
+
     def __init__(
         self,
         *,
@@ -432,10 +437,11 @@ class Failure(_message.Message):
         host: _builtins.str = ...,
         peak_bytes: _builtins.int = ...,
         record: Global___RecordAt | None = ...,
+        story: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "input_uri", b"input_uri", "kind", b"kind", "offset", b"offset", "peak_bytes", b"peak_bytes", "reason", b"reason", "record", b"record", "sample", b"sample", "traceback", b"traceback"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "input_uri", b"input_uri", "kind", b"kind", "offset", b"offset", "peak_bytes", b"peak_bytes", "reason", b"reason", "record", b"record", "sample", b"sample", "story", b"story", "traceback", b"traceback"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

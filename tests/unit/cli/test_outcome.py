@@ -1,6 +1,7 @@
 """What a job tells at its end."""
 
 import json
+from dataclasses import replace
 
 from mapred_cli.failures import failure_report
 from mapred_cli.output import (
@@ -42,6 +43,7 @@ CAUSE = Failure(
     sample="'call me Ishmael'",
     host="node-3",
 )
+STORY = ("     0.0 s  attempt_7_m_000003_0 on node-3: launched",)
 LOST = Failure(FailureKind.LOST, "TaskTracker node-2 is dead")
 
 
@@ -135,3 +137,14 @@ def test_skipped_records_are_told_with_their_place():
 def test_a_job_that_goes_on_has_not_failed():
     report = failure_report(_status(JobState.RUNNING, failures=(LOST,), finished_at_s=0.0))
     assert report.splitlines()[0] == "job_7 (WordCount) goes on after what failed"
+
+
+def test_the_story_of_the_task_stands_below_its_cause():
+    told = replace(CAUSE, story=STORY)
+    report = failure_report(_status(JobState.FAILED, failures=(told, LOST)))
+    assert f"What happened to its task:\n  {STORY[0]}\n" in report
+    assert report.index("ZeroDivisionError") < report.index("What happened")
+    (first, _) = json.loads(status_json(_status(JobState.FAILED, failures=(told, LOST))))[
+        "failures"
+    ]
+    assert first["story"] == list(STORY)

@@ -40,6 +40,24 @@ def test_tasks_run_where_the_memory_that_they_ask_for_is_free(master: Master) ->
     assert master.status(job).waiting_for == ""
 
 
+def test_ends_for_used_up_memory_are_no_failures_of_the_tracker(master: Master) -> None:
+    a = _tracker(master, "a", gib=800, slots=40)
+    _tracker(master, "b", gib=800, slots=40)
+    for number in range(4):
+        master.output = f"file:///{number}"
+        job = master.core.book.jobs[master.submit(6, request=str(number))]
+        # Of the last job's there is none left here.
+        ours = {n: one for n, one in a.beat().running.items() if one.job_id == job.id}
+        assert len(ours) == 3
+        for attempt in ours.values():
+            failure = Failure(FailureKind.FAILED, "too large", peak_bytes=5 * GIB)
+            a.beat(AttemptFailed(attempt, failure))
+        a.running.clear()
+        assert (job.avoids, dict(job.failures_on)) == (set(), {})
+    assert "a" not in master.core._quarantine
+    assert {status.state for status in master.core.tracker_statuses(master.now)} == {"live"}
+
+
 def test_what_a_job_waits_for_is_told(master: Master) -> None:
     a = _tracker(master, "a", gib=8)
     master.submit(1, request="first", task_memory_bytes=6 * GIB)
