@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mapred.job import Job as Job
     from mapred.jobinputs import Input as Input
     from mapred.params import Param as Param
+    from mapred.pipeline import Pipeline as Pipeline
     from mapred.records import Mapper as Mapper
     from mapred.records import Partitioner as Partitioner
     from mapred.records import Reducer as Reducer
@@ -65,6 +66,7 @@ _HOME: Final = {
     "Min": "mapred.reducers.numbers",
     "Param": "mapred.params",
     "Partitioner": "mapred.records",
+    "Pipeline": "mapred.pipeline",
     "Reducer": "mapred.records",
     "Sum": "mapred.reducers.numbers",
     "TopK": "mapred.reducers.chosen",
@@ -92,6 +94,7 @@ __all__ = [
     "Min",
     "Param",
     "Partitioner",
+    "Pipeline",
     "Reducer",
     "Sum",
     "TopK",

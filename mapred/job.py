@@ -5,8 +5,9 @@ class MeanLength(Job):
     mapper, combiner, reducer, partitioner = Longer, Add, Add, ByCase
 """
 
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from mapred.columnar import BatchReducer
 from mapred.errors import JobDefinitionError
@@ -15,6 +16,9 @@ from mapred.jobinputs import Input, check_inputs
 from mapred.params import Declaration, parameters
 from mapred.records import Mapper, Partitioner, Reducer
 from mapred.reducers.port import Builtin
+
+if TYPE_CHECKING:
+    from mapred.pipeline import Pipeline
 
 
 class Job:
@@ -84,6 +88,16 @@ class Job:
     notify_timeout_s: ClassVar[float] = 5.0
     # Whether many small files share splits.
     combine_files: ClassVar[bool] = True
+
+    @classmethod
+    def then(
+        cls, other: "type[Job] | type[Pipeline]", *, keep: bool | str = False
+    ) -> "type[Pipeline]":
+        """A chain: `other` takes the pairs of this job (mapred/pipeline.py). `keep`: they are also
+        written, below OUTPUT/_stages; a word is the name of the directory there."""
+        from mapred.pipeline import chained
+
+        return chained(cls, other, keep, sys._getframe(1).f_globals.get("__name__", ""))
 
 
 # Attributes that `-D job.<name>=…` may set, with their types.

@@ -15,6 +15,7 @@ from types import ModuleType
 
 from mapred.errors import JobDefinitionError
 from mapred.job import Job
+from mapred.pipeline import Pipeline
 from mapred.usercode import is_engine_module, user_traceback
 
 
@@ -103,12 +104,21 @@ def _installed(path: Path) -> bool:
     return "site-packages" in path.parts or "dist-packages" in path.parts
 
 
-def find_job(module: ModuleType, name: str | None, path: Path) -> type[Job]:
-    """The Job called `name`, or the only one that the file defines.
+def find_job(module: ModuleType, name: str | None, path: Path) -> type[Job] | type[Pipeline]:
+    """The Job or chain called `name`, or the only one that the file defines; a chain goes before
+    the Jobs that it is made of.
 
     Raises:
         JobDefinitionError: none, several, or no Job of that name; lists those there are.
     """
+    chains = _chains(module)
+    if name in chains:
+        return chains[name]
+    if name is None and len(chains) > 1:
+        choices = "\n".join(f"  {path}:{chain}" for chain in chains)
+        raise JobDefinitionError(f"{path} defines {len(chains)} chains. Say which one:\n{choices}")
+    if name is None and chains:
+        return next(iter(chains.values()))
     own = {
         job_name: value
         for job_name, value in vars(module).items()
@@ -120,7 +130,8 @@ def find_job(module: ModuleType, name: str | None, path: Path) -> type[Job]:
     if name is not None:
         if name in own:
             return own[name]
-        there = f"Its Jobs are: {', '.join(own)}" if own else "It defines no Job at all"
+        known = [*own, *chains]
+        there = f"Its Jobs are: {', '.join(known)}" if known else "It defines no Job at all"
         raise JobDefinitionError(f"{path} has no Job '{name}'. {there}")
     # A Job that others derive from is a base, unless it's asked for by name.
     leaves = [
@@ -136,3 +147,17 @@ def find_job(module: ModuleType, name: str | None, path: Path) -> type[Job]:
         )
     choices = "\n".join(f"  {path}:{job.__name__}" for job in leaves)
     raise JobDefinitionError(f"{path} defines {len(leaves)} Jobs. Say which one:\n{choices}")
+
+
+def _chains(module: ModuleType) -> dict[str, type[Pipeline]]:
+    """Those that the file defines, each under the name that the file gives it."""
+    found = {}
+    for name, value in vars(module).items():
+        if (
+            inspect.isclass(value)
+            and issubclass(value, Pipeline)
+            and value.__module__ == module.__name__
+            and not name.startswith("_")
+        ):
+            found[name] = type(name, (value,), {"__module__": module.__name__})
+    return found

@@ -14,15 +14,25 @@ from typing import Any, Final
 
 from blockstore.runtime.identity import this_user
 from mapred.archive import digest, packed
-from mapred.codefiles import code_files
+from mapred.chaining import (
+    chain_settings,
+    checked_stages,
+    code_of,
+    name_of,
+    own_settings,
+    parameters_of,
+    settings_of,
+    with_levels,
+)
 from mapred.errors import JobDefinitionError, OutputExistsError, ParamError
 from mapred.formats import Format, check_input, check_output
 from mapred.inputs import InputPlan, input_files, shown, splits_of_all
-from mapred.job import SETTINGS, Job, check
+from mapred.job import SETTINGS, Job
 from mapred.jobfile import find_job, loaded_job_file
 from mapred.jobinputs import bound, mapper_of
 from mapred.model import TOTAL_ORDER, JobSpec
-from mapred.params import set_parameters, word_as
+from mapred.params import word_as
+from mapred.pipeline import Pipeline
 from mapred.storage import storage_for
 from mapred.storage.committing import output_refusal
 from mapred.storage.uris import (
@@ -34,7 +44,6 @@ from mapred.storage.uris import (
     qualified,
     scheme_of,
 )
-from mapred.tasksettings import task_settings
 from mapred.versions import engine_version, python_version
 
 # What a cluster gets when nobody says: files of a size people can handle, on a few trackers.
@@ -73,15 +82,22 @@ def plan(
     path, class_name = _split_job_word(job_file)
     code_base = code_base or join(own_place(default_filesystem), "code")
     with loaded_job_file(path) as module:
-        job = find_job(module, class_name, path)
-        check(job)
-        settings, words = _settings(job, params)
-        values = set_parameters(job, words)
+        found = find_job(module, class_name, path)
+        chain = found if issubclass(found, Pipeline) else None
+        stages = checked_stages(found)
+        job = stages[0]
+        settings, words = _settings(stages, params)
+        values = parameters_of(stages, words)
         plans = _input_plans(job, inputs, input_format)
-        output_format = check_output(job.output_format)
-        further = task_settings(job, settings)
+        output_format = check_output(stages[-1].output_format)
+        further = settings_of(stages, settings)
+        parts = [
+            *(_reducers(stage, None, default_filesystem, workers) for stage in stages[:-1]),
+            _reducers(stages[-1], reducers, default_filesystem, workers),
+        ]
+        further |= chain_settings(chain, values) if chain else {}
         with tempfile.TemporaryDirectory(prefix="mapred-archives-") as scratch:
-            archive = packed(code_files(job, path, Path(scratch)))
+            archive = packed(code_of(stages, path, Path(scratch)))
     files = [(input_files(plan.words, default_filesystem), plan) for plan in plans]
     output_uri = _output(output, default_filesystem, code_base)
     splits = splits_of_all(
@@ -89,17 +105,17 @@ def plan(
     )
     sha256 = digest(archive)
     spec = JobSpec(
-        name=job.__name__,
+        name=name_of(found),
         user=this_user(),
         code_sha256=sha256,
         code_uri=_uploaded(archive, sha256, code_base),
         module=path.stem,
         job_class=job.__name__,
         splits=splits,
-        reducers=_reducers(job, reducers, default_filesystem, workers),
+        reducers=parts[-1],
         output_uri=output_uri,
         output_format=output_format,
-        params_json=json.dumps(values),
+        params_json=json.dumps(values[0]),
         attempts_max=settings["attempts_max"],
         slowstart=settings["slowstart"],
         memory_bytes=settings["memory_bytes"],
@@ -110,6 +126,8 @@ def plan(
         engine_version=engine_version(),
         settings=further,
     )
+    if chain:
+        return with_levels(spec, stages, parts)
     return spec if job.partitioner is None else _partitioned(spec, path, class_name)
 
 
@@ -119,7 +137,9 @@ def _partitioned(spec: JobSpec, path: Path, class_name: str | None) -> JobSpec:
 
     with loaded_job_file(path) as module:
         job = find_job(module, class_name, path)
-        if job.partitioner is None or not issubclass(job.partitioner, TotalOrder):
+        if issubclass(job, Pipeline) or job.partitioner is None:
+            return spec
+        if not issubclass(job.partitioner, TotalOrder):
             return spec
         boundaries = boundaries_setting(job, spec, path.parent)
     return replace(spec, settings={**spec.settings, TOTAL_ORDER: boundaries})
@@ -160,9 +180,11 @@ def own_place(default_filesystem: str) -> str:
     return local_uri(os.path.join(cache, "mapred"))
 
 
-def _settings(job: type[Job], params: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+def _settings(
+    stages: Sequence[type[Job]], params: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, str]]:
     """The job's settings, and the words that are its parameters."""
-    settings: dict[str, Any] = {name: getattr(job, name) for name in SETTINGS}
+    settings = own_settings(stages)
     words = {}
     for name, word in params.items():
         setting = name.removeprefix(_SETTING_PREFIX)

@@ -17,6 +17,7 @@ from mapred.jobtracker.entries import (
     OutputPrepared,
     counter_list,
 )
+from mapred.jobtracker.feeding import needs_outputs_of, outputs_for
 from mapred.jobtracker.fetchreports import SILENT_AFTER_S, Verdict
 from mapred.jobtracker.fitness import unfit_words
 from mapred.jobtracker.jobs import Job, Phase
@@ -26,6 +27,7 @@ from mapred.jobtracker.ready import CommitPart, Draft
 from mapred.jobtracker.reannounce import Reannouncements
 from mapred.jobtracker.records import careful, judged
 from mapred.jobtracker.trackers import Tracker, Trackers
+from mapred.levels import NOTHING
 from mapred.model import (
     AttemptDone,
     AttemptFailed,
@@ -37,6 +39,7 @@ from mapred.model import (
     Launch,
     MapOutput,
     OutputsReady,
+    TaskId,
     TaskKind,
     TrackerEvent,
     TrackerOrder,
@@ -75,7 +78,12 @@ class Flow:
         """Tells running reduces of the outputs that came up, all of a job in one order."""
         for job_id, outputs in self._draft.outputs.items():
             job = self._book.jobs.get(job_id)
-            current = tuple(o for o in outputs if job and job.outputs.get(o.map_index) == o)
+            last = job.levels.maps(len(job.levels) - 1) if job else NOTHING
+            current = tuple(
+                o
+                for o in outputs
+                if job and o.map_index in last and job.outputs.get(o.map_index) == o
+            )
             for tracker_id in job.reducing_on if job and current else ():
                 tracker = self._trackers.live.get(tracker_id)
                 if tracker is not None:
@@ -86,7 +94,8 @@ class Flow:
         """A new session: what the last one announced may never have arrived."""
         reducing = {a.job_id for a in tracker.occupied if a.kind is TaskKind.REDUCE}
         for job_id in sorted(reducing & self._book.jobs.keys()):
-            if outputs := tuple(self._book.jobs[job_id].outputs.values()):
+            job = self._book.jobs[job_id]
+            if outputs := outputs_for(job, TaskId(job_id, "r", 0)):
                 self.order(tracker, OutputsReady(job_id, outputs))
 
     # --- attempts begin
@@ -104,16 +113,17 @@ class Flow:
         tracker.jobs.add(job.id)
         if task.id.kind is TaskKind.MAP:
             split = job.spec.splits[task.id.index]
+            feeding = job.levels.feeding(TaskKind.MAP, task.id.index)
             order = Launch(
                 *(attempt_id, job.launch_spec, split),
-                memory_limit_bytes=limit,
-                careful=careful(job.spec, task),
+                *(len(feeding), outputs_for(job, task.id), limit),
+                careful=None if feeding else careful(job.spec, task),
             )
         elif task.id.kind is TaskKind.SERVICE:
             order = Launch(attempt_id, job.launch_spec, memory_limit_bytes=limit)
         else:
-            maps = len(job.tasks[TaskKind.MAP])
-            outputs = tuple(job.outputs.values())
+            maps = job.levels.sizes[-1]
+            outputs = outputs_for(job, task.id)
             order = Launch(attempt_id, job.launch_spec, None, maps, outputs, limit)
         self.order(tracker, order)
 
@@ -324,12 +334,20 @@ class Flow:
         failure = Failure(kind, f"map output {winner.id}: {reason}", host=winner.host)
         self.record(AttemptMoved(winner.id, Event.OUTPUT_LOST, failure=failure))
         job.fetch_reports.forget_output(map_index, winner.id.number)
+        # They would wait in the slots that the map needs.
+        for attempt in list(job.live.values()) if len(job.levels) > 1 else ():
+            if attempt.id.kind is TaskKind.MAP and map_index in job.levels.feeding(
+                TaskKind.MAP, attempt.id.index
+            ):
+                self.kill(job, attempt, "what it begins with is made again")
 
     def output_found(self, held: HeldOutput) -> None:
         """A tracker came back with an output that was given up; used if nobody was faster."""
         job = self._book.jobs.get(held.attempt.job_id)
         attempt = job.attempt(held.attempt) if job else None
-        if job is None or attempt is None or not job.needs_map_outputs:
+        if job is None or attempt is None:
+            return
+        if not needs_outputs_of(job, job.levels.of(held.attempt.index)):
             return
         task = job.tasks[TaskKind.MAP][held.attempt.index]
         if attempt.state is State.LOST and attempt.output == held.output and not task.done:
@@ -345,10 +363,14 @@ class Flow:
             for attempt in list(job.live.values()):
                 if attempt.tracker_id == tracker_id and attempt.id not in keeps:
                     self._lost(job, attempt, reason)
-            if job.needs_map_outputs:
+            # Of a chain from its end: what is lost there needs what is before it.
+            for level in reversed(range(len(job.levels))):
+                if not needs_outputs_of(job, level):
+                    continue
+                maps = job.levels.maps(level)
                 for map_index in sorted(job.outputs_on.get(tracker_id, ())):
                     winner = job.tasks[TaskKind.MAP][map_index].winner
-                    if winner is not None and winner.id not in keeps:
+                    if map_index in maps and winner is not None and winner.id not in keeps:
                         self.output_lost(job, map_index, reason)
 
     def _lost(self, job: Job, attempt: Attempt, reason: str) -> None:

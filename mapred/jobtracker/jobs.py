@@ -18,6 +18,7 @@ from typing import Final
 from mapred.engine import TRANSIENT_OUTPUT
 from mapred.inlinefiles import is_inline
 from mapred.jobtracker.attempts import Attempt, Event, State, Task
+from mapred.jobtracker.causes import ranked
 from mapred.jobtracker.durations import Durations
 from mapred.jobtracker.entries import (
     AttemptLaunched,
@@ -33,6 +34,7 @@ from mapred.jobtracker.fetchreports import FetchReports
 from mapred.jobtracker.fitness import wants_of
 from mapred.jobtracker.pending import PendingTasks
 from mapred.jobtracker.taskstories import story_of
+from mapred.levels import levels_in
 from mapred.model import (
     AttemptId,
     Failure,
@@ -53,8 +55,6 @@ OUTPUTS_UNFETCHABLE_MAX: Final = 8
 FAILURES_TO_AVOID_TRACKER: Final = 3
 # What a job is done with when they are done.
 FINITE: Final = (TaskKind.MAP, TaskKind.REDUCE)
-# What a client shows of a failed job; the first ones tell the cause.
-FAILURES_SHOWN_MAX: Final = 10
 
 
 class Phase(Enum):
@@ -104,6 +104,10 @@ class Job:
             TaskKind.SERVICE: PendingTasks(entry.spec.services),
         }
         self.done = dict.fromkeys(TaskKind, 0)
+        self.levels = levels_in(entry.spec.settings, len(entry.spec.splits))
+        # Of the maps, by level.
+        self.done_in = [0] * len(self.levels)
+        self._open_levels()
         self.live: dict[AttemptId, Attempt] = {}
         # The slots that they take, by kind.
         self.live_of = dict.fromkeys(TaskKind, 0)
@@ -165,16 +169,21 @@ class Job:
             return not self.tasks[TaskKind.SERVICE]
         return all(self.done[kind] == len(self.tasks[kind]) for kind in FINITE)
 
-    @property
-    def needs_map_outputs(self) -> bool:
-        """Whether some reduce may still fetch."""
-        return self.phase is Phase.RUNNING and any(
-            not task.done and task.committing is None for task in self.tasks[TaskKind.REDUCE]
-        )
-
     def reduces_may_start(self) -> bool:
-        maps = len(self.tasks[TaskKind.MAP])
-        return self.done[TaskKind.MAP] >= min(self.spec.slowstart, 1.0) * maps
+        *before, last = self.levels.sizes
+        if before and self.done_in[:-1] != before:
+            return False
+        return self.done_in[-1] >= min(self.spec.slowstart, 1.0) * last
+
+    def _open_levels(self) -> None:
+        """A level begins when all of the one before is there."""
+        if len(self.levels) > 1:
+            whole = [
+                done == size for done, size in zip(self.done_in, self.levels.sizes, strict=True)
+            ]
+            level = (*whole, False).index(False)
+            last = min(level, len(self.levels) - 1)
+            self.pending[TaskKind.MAP].open_below = self.levels.maps(last).stop
 
     @property
     def maps_lack_memory(self) -> bool:
@@ -286,14 +295,20 @@ class Job:
 
     def _won(self, kind: TaskKind, winner: Attempt | None) -> None:
         assert winner is not None
-        self.done[kind] += 1
+        self._count_done(winner.id, 1)
         self.counters.update(winner.counters)
         if winner.output is not None:
             self.outputs[winner.id.index] = winner.output
             self.outputs_on.setdefault(winner.tracker_id, set()).add(winner.id.index)
 
+    def _count_done(self, attempt: AttemptId, one: int) -> None:
+        self.done[attempt.kind] += one
+        if attempt.kind is TaskKind.MAP:
+            self.done_in[self.levels.of(attempt.index)] += one
+            self._open_levels()
+
     def _lost_win(self, kind: TaskKind, loser: Attempt) -> None:
-        self.done[kind] -= 1
+        self._count_done(loser.id, -1)
         self.counters.subtract(loser.counters)
         self.outputs.pop(loser.id.index, None)
         self.outputs_on[loser.tracker_id].discard(loser.id.index)
@@ -360,23 +375,8 @@ class Job:
         return JobState.COMMITTING if publishing else JobState.RUNNING
 
     def ranked_failures(self) -> tuple[Failure, ...]:
-        """Most probable cause first: what ended the job, then fatal ones, then exceptions of
-        user code, then whatever happened most often; each reason once."""
-        decisive = self.decisive_failure
-        often = Counter(failure.reason for failure in self.failures)
-
-        def rank(failure: Failure) -> tuple[bool, bool, bool, int]:
-            return (
-                failure is not decisive,
-                failure.kind is not FailureKind.FATAL,
-                not failure.traceback,
-                -often[failure.reason],
-            )
-
-        once: dict[str, Failure] = {}
-        for failure in sorted(self.failures, key=rank):
-            once.setdefault(failure.reason, failure)
-        return tuple(once.values())[:FAILURES_SHOWN_MAX]
+        """Most probable cause first."""
+        return ranked(self.failures, self.decisive_failure)
 
     def verdict_on_failure(self) -> tuple[Failure, ...]:
         """With the story of the task that ended the job."""

@@ -1,4 +1,5 @@
-"""Which tasks of a job wait for a slot, found by host and by rack.
+"""Which tasks of a job wait for a slot, found by host and by rack. Those of a level of a chain that
+can't begin yet are known here, and not given out.
 
 Order: tasks whose earlier attempts ended badly first (others may wait for them), then by
 index. A map stands under every host of its split, and under every rack of those.
@@ -14,6 +15,8 @@ class PendingTasks:
 
     def __init__(self, count: int, splits: tuple[Split, ...] = ()) -> None:
         self._splits = splits
+        # Tasks from here on wait for others, and not for a slot; None: there are none such.
+        self.open_below: int | None = None
         self._again: dict[int, None] = {}
         self._fresh: dict[int, None] = dict.fromkeys(range(count))
         self._by_host: dict[str, dict[int, None]] = {}
@@ -25,27 +28,34 @@ class PendingTasks:
                 self._by_rack.setdefault(rack, {})[index] = None
 
     def __len__(self) -> int:
+        if self.open_below is not None:
+            return sum(1 for _ in self)
         return len(self._again) + len(self._fresh)
 
     def __contains__(self, index: int) -> bool:
         return index in self._again or index in self._fresh
 
     def __iter__(self) -> Iterator[int]:
-        yield from self._again
-        yield from self._fresh
+        yield from self._open(self._again)
+        yield from self._open(self._fresh)
+
+    def _open(self, indexes: Iterable[int]) -> Iterable[int]:
+        if self.open_below is None:
+            return indexes
+        return [index for index in indexes if index < self.open_below]
 
     def again(self) -> Iterator[int]:
         """Those that ran before."""
-        yield from self._again
+        yield from self._open(self._again)
 
     def at(self, hosts: Iterable[str]) -> Iterator[int]:
         """Those whose input is on one of the hosts."""
         for host in hosts:
-            yield from self._by_host.get(host, ())
+            yield from self._open(self._by_host.get(host, ()))
 
     def on(self, rack: str) -> Iterator[int]:
         """Those whose input is on the rack."""
-        yield from self._by_rack.get(rack, ())
+        yield from self._open(self._by_rack.get(rack, ()))
 
     def hosts_of(self, index: int) -> tuple[str, ...]:
         return self._splits[index].hosts if self._splits else ()

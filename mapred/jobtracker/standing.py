@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from mapred.errors import NoSuchTrackerError
 from mapred.jobtracker.book import Book
+from mapred.jobtracker.feeding import needs_outputs
 from mapred.jobtracker.quarantine import Quarantine
 from mapred.jobtracker.trackers import Trackers
 from mapred.model import TrackerStatus
@@ -39,7 +40,7 @@ def _still_needed(status: TrackerStatus, book: Book) -> str:
     outputs = sum(
         len(job.outputs_on.get(status.info.tracker_id, ()))
         for job in book.jobs.values()
-        if job.needs_map_outputs
+        if needs_outputs(job)
     )
     needs = []
     if attempts:

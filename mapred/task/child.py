@@ -27,11 +27,14 @@ from blockstore.runtime.heap import keep_freed_memory
 from blockstore.runtime.identity import USER_VARIABLE
 from mapred.formats import text as _text  # noqa: F401  (before the fork, not once a process)
 from mapred.job import Job
+from mapred.levels import feeding, levels_in
 from mapred.model import TaskKind
 from mapred.params import values_of
+from mapred.pipeline import CHAIN
 from mapred.shuffle.budget import Budget
 from mapred.shuffle.fetch import Remote, Shuffle
 from mapred.storage import local as _local  # noqa: F401  (likewise)
+from mapred.task.chained import Chain, stage_of
 from mapred.task.code import load_job
 from mapred.task.context import TaskContext
 from mapred.task.failure import Place, disk_error, failure_of
@@ -104,7 +107,9 @@ class TaskProcess:
     def _accept(self, task: RunTask) -> None:
         reporter = Reporter(self._send)
         self._shuffle = None
-        if task.attempt.kind is TaskKind.REDUCE:
+        if task.attempt.kind is TaskKind.REDUCE or feeding(
+            task.spec.settings, task.attempt, task.maps
+        ):
             self._shuffle = _shuffle(task, reporter)
             self._shuffle.announce(task.outputs)
         self._tasks.put((task, reporter, self._shuffle))
@@ -130,11 +135,7 @@ class TaskProcess:
                     on_alive=reporter.alive,
                 )
                 reporter.follow(context, output)
-                work = (
-                    ReduceTask(task, job, context, reporter, shuffle)
-                    if shuffle
-                    else MapTask(task, job, context, reporter)
-                )
+                work = _work(task, job, context, reporter, shuffle)
                 place = work.place
                 with Pulse(work.position, reporter.pulse):
                     done = work.run()
@@ -148,6 +149,8 @@ class TaskProcess:
                 with suppress(OSError):
                     traceback.print_exception(error)
                 failed = failure_of(error, place(), code)
+                if stage := stage_of(error):
+                    failed = replace(failed, reason=f"{stage}: {failed.reason}")
                 return replace(
                     failed, disk_error=disk_error(error, (task.work_dir, task.log_dir, str(code)))
                 )
@@ -179,18 +182,35 @@ def _collect_less() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
+def _work(
+    task: RunTask,
+    job: type[Job],
+    context: TaskContext,
+    reporter: Reporter,
+    shuffle: Shuffle | None,
+) -> MapTask | ReduceTask:
+    if CHAIN in task.spec.settings:
+        return Chain(task, context).work(reporter, shuffle)
+    if shuffle:
+        return ReduceTask(task, job, context, reporter, shuffle)
+    return MapTask(task, job, context, reporter)
+
+
 def _shuffle(task: RunTask, reporter: Reporter) -> Shuffle:
+    attempt = task.attempt
+    partition = levels_in(task.spec.settings, task.maps).partition(attempt.kind, attempt.index)
+
     def remote() -> Remote:
         from mapred.task.remote import RemoteTrackers
 
-        return RemoteTrackers(task.attempt.job_id, task.attempt.index)
+        return RemoteTrackers(attempt.job_id, partition)
 
     def on_progress(here: int, maps: int) -> None:
         reporter.tick(FETCH_SHARE * here / max(1, maps), "shuffle")
 
     return Shuffle(
         maps=task.maps,
-        partition=task.attempt.index,
+        partition=partition,
         tracker_id=task.tracker_id,
         folder=Path(task.work_dir),
         budget_bytes=Budget.of(task.spec.memory_bytes).fetch_bytes,

@@ -1,7 +1,9 @@
 """A job's code in a task process: fetched, checked, unpacked and imported once."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from blockstore import errors
@@ -10,6 +12,7 @@ from mapred.archive import unpacked
 from mapred.job import Job
 from mapred.jobfile import import_job_file
 from mapred.model import JobSpec
+from mapred.pipeline import Stage, stages_in
 from mapred.requirements import missing_here
 from mapred.storage import storage_for
 from mapred.task.failure import CodeError, UnfitError
@@ -45,10 +48,29 @@ def load_job(spec: JobSpec, parent: Path) -> tuple[type[Job], Path]:
         module = import_job_file(folder / f"{spec.module}.py")
     except (Exception, SystemExit) as error:
         raise CodeError(f"{spec.module}.py can't be imported in the task process") from error
-    job = getattr(module, spec.job_class, None)
+    if stages := stages_in(spec.settings):
+        return job_of(stages[0]), folder
+    return _job_in(module, spec.module, spec.job_class), folder
+
+
+def job_of(stage: Stage) -> type[Job]:
+    """The class of a stage of a chain, whose job file has been imported.
+
+    Raises:
+        CodeError: there is none.
+    """
+    try:
+        module = import_module(stage.module)
+    except (Exception, SystemExit) as error:
+        raise CodeError(f"{stage.module}.py can't be imported in the task process") from error
+    return _job_in(module, stage.module, stage.job_class)
+
+
+def _job_in(module: ModuleType, name: str, job_class: str) -> type[Job]:
+    job = getattr(module, job_class, None)
     if not (isinstance(job, type) and issubclass(job, Job)):
-        raise CodeError(f"{spec.module}.py has no Job named {spec.job_class} in the task process")
-    return job, folder
+        raise CodeError(f"{name}.py has no Job named {job_class} in the task process")
+    return job
 
 
 def _archive(uri: str) -> bytes:

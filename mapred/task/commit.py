@@ -12,16 +12,16 @@ from mapred.engine import TRANSIENT_OUTPUT
 from mapred.formats import output_format
 from mapred.formats.port import ColumnWriter, RecordWriter
 from mapred.inlinefiles import BYTES_MAX, inline_uri
-from mapred.model import LAZY_OUTPUT, AttemptId, JobSpec
+from mapred.model import LAZY_OUTPUT, AttemptId, JobSpec, TaskId
 from mapred.shuffle.columns import Rows
 from mapred.storage.port import OutputFile
 from mapred.storage.uris import join, name_of
 from mapred.task.late import TEMPORARY, opened
 
 
-def part_name(attempt: AttemptId, suffix: str, name: str = "part") -> str:
+def part_name(task: TaskId, suffix: str, name: str = "part") -> str:
     """part-m-00000 or part-r-00000, as Hadoop names them."""
-    return f"{name}-{attempt.kind.value}-{attempt.index:05d}{suffix}"
+    return f"{name}-{task.kind.value}-{task.index:05d}{suffix}"
 
 
 class TaskFile:
@@ -40,12 +40,14 @@ class TaskFile:
         name: str = "part",
         lazy: bool,
         inline: bool = False,
+        task: TaskId | None = None,
     ) -> None:
+        """`task`: whose number the file bears, if it isn't the attempt's."""
         self._spec, self._attempt = spec, attempt
         self._inline = inline
         self._form = output_format(word)
         # Below the attempt's folder.
-        self.path = part_name(attempt, self._form.suffix, name)
+        self.path = part_name(task or attempt.task, self._form.suffix, name)
         self._uri = join(spec.output_uri, TEMPORARY, str(attempt), self.path)
         self.temporary_uri = self.final_name = ""
         self._file: OutputFile | None = None
@@ -98,13 +100,14 @@ class TaskFile:
 class PartFile(TaskFile):
     """The attempt's part of the job's output."""
 
-    def __init__(self, spec: JobSpec, attempt: AttemptId) -> None:
+    def __init__(self, spec: JobSpec, attempt: AttemptId, task: TaskId | None = None) -> None:
         super().__init__(
             spec,
             attempt,
             spec.output_format,
             lazy=LAZY_OUTPUT in spec.settings,
             inline=TRANSIENT_OUTPUT in spec.settings,
+            task=task,
         )
 
 

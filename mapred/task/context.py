@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,8 @@ class TaskContext:
         self._on_status = on_status
         # A sign of life, as often as one likes.
         self.alive = on_alive
+        # That of the attempt, for those that a stage has of its own.
+        self._root = self
         # Owned by the task's main thread.
         # What is to be given back when the attempt ends, however it does.
         self.at_end = ExitStack()
@@ -64,8 +67,16 @@ class TaskContext:
         """All further files of this attempt."""
         from mapred.task.sideoutputs import SideOutputs
 
+        if self._root is not self:
+            return self._root.side_outputs
         self.has_side_outputs = True
         return SideOutputs(self.job, self.attempt)
+
+    def beside(self, params: Params) -> "TaskContext":
+        """The same attempt with parameters of another stage; counters and outputs are shared."""
+        other = copy(self)
+        other.params = params
+        return other
 
     def status(self, text: str) -> None:
         """Says what the task is doing. Also a sign of life in the middle of a long record."""

@@ -4,14 +4,10 @@ The loop is C as far as it can be: `map` over the batch's keys and values, `chai
 each call yields; Python sees chunks of pairs.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Final
 
 from mapred.columnar import BatchMapper, BlockMapper
 from mapred.formats import input_format
@@ -21,49 +17,26 @@ from mapred.iterative.invariants import PINNED
 from mapred.job import Job
 from mapred.jobinputs import mapper_of
 from mapred.model import SKIPPING, Split
-from mapred.ordering import TotalOrder, boundaries_in
-from mapred.records import Mapper, Partitioner, Reducer
-from mapred.reducers.port import Builtin
+from mapred.records import Mapper
 from mapred.shuffle.budget import Budget
-from mapred.shuffle.columns import Kind, Rows
-from mapred.shuffle.folding import folded_sorted
 from mapred.shuffle.folds import Fold
-from mapred.shuffle.hashfold import hashes
-from mapred.shuffle.partition import partitions_of
-from mapred.shuffle.prefixes import partition_by_prefix
-from mapred.shuffle.ranges import ranges
-from mapred.shuffle.sorter import PartitionFunction, Sorter
 from mapred.storage import storage_for
 from mapred.task.blocks import ColumnReader, as_rows
-from mapred.task.combine import CombiningTable, add_to
-from mapred.task.commit import PartFile
 from mapred.task.context import TaskContext
 from mapred.task.counting import TASK_GROUP
-from mapred.task.failure import Place, RecordError, sample_of
-from mapred.task.foldtable import FoldTable
+from mapred.task.failure import Place, sample_of
 from mapred.task.messages import RunTask, TaskDone
-from mapred.task.pairs import Chunk, Chunks, explained
+from mapred.task.pairs import Chunks
 from mapred.task.passing import COLUMNAR, SameBatches
 from mapred.task.pulse import Position
 from mapred.task.recognised import constant_of_words, fold_of, gives_the_same
 from mapred.task.reporter import Reporter
+from mapred.task.sinks import Sink, sink_of
 from mapred.task.skipping import Skipping
 from mapred.task.wordlines import WordsWith
 
 # Of the whole attempt: what is left is sorting and merging.
 _MAP_SHARE: Final = 0.9
-
-
-class _Sink(Protocol):
-    """Where a map's pairs go."""
-
-    def add(self, chunk: Chunk, chunk_bytes: int) -> None: ...
-
-    def add_rows(self, rows: Rows) -> None: ...
-
-    def finish(self) -> TaskDone: ...
-
-    def discard(self) -> None: ...
 
 
 class MapTask:
@@ -122,7 +95,7 @@ class MapTask:
             sink.discard()
             raise
 
-    def _map_file(self, split: Split, sink: _Sink) -> None:
+    def _map_file(self, split: Split, sink: Sink) -> None:
         """A split of several files has a mapper for each, as if each had its own task."""
         self._split = self._ctx.split = split
         self._ctx.file_number = self._file
@@ -138,7 +111,7 @@ class MapTask:
         self._take(mapper.cleanup(), sink)
         self._bytes_before += split.length
 
-    def _map_all(self, mapper: Mapper, sink: _Sink) -> None:
+    def _map_all(self, mapper: Mapper, sink: Sink) -> None:
         form = input_format(self._split.format)
         reader = PINNED.reader(
             self._task.spec,
@@ -177,7 +150,7 @@ class MapTask:
         tables_bytes = Budget.of(self._task.spec.memory_bytes).combine_bytes
         return WordsWith(constant, self._ctx, summed=fold is Fold.SUM, tables_bytes=tables_bytes)
 
-    def _map_columns(self, mapper: BatchMapper | BlockMapper, sink: _Sink) -> None:
+    def _map_columns(self, mapper: BatchMapper | BlockMapper, sink: Sink) -> None:
         reader = ColumnReader(mapper, self._split, self._moved)
         name, records = type(mapper).__name__, 0
         for item in reader.yielded():
@@ -196,7 +169,7 @@ class MapTask:
         done = (self._bytes_before + bytes_read) / max(1, self._whole_length)
         self._reporter.tick(_MAP_SHARE * min(done, 1.0), "map")
 
-    def _take(self, pairs: Iterable[tuple[Any, Any]] | None, sink: _Sink) -> None:
+    def _take(self, pairs: Iterable[tuple[Any, Any]] | None, sink: Sink) -> None:
         if pairs is None:
             return
         records = 0
@@ -214,185 +187,5 @@ class MapTask:
         for name, amount in reader.counters().items():
             self._ctx.count(self._split.format.partition(" ")[0], name, amount)
 
-    def _sink(self) -> _Sink:
-        if self._task.spec.reducers == 0:
-            return _PartSink(PartFile(self._task.spec, self._task.attempt), self._ctx)
-        budget = Budget.of(self._task.spec.memory_bytes)
-        reducer, combiner = self._job.reducer, self._job.combiner
-        if reducer is not None and issubclass(reducer, Builtin):
-            combiner = combiner or reducer
-        hashed = combiner is not None and _hashed(combiner) and _hashed(reducer)
-        hashed = hashed and not self._job.group_by
-        sorter = Sorter(
-            partitions=self._task.spec.reducers,
-            partition=partition_function(self._job, self._ctx, self._task.spec.reducers),
-            budget=budget,
-            folder=Path(self._task.work_dir),
-            fold=_sorted_fold(combiner),
-            ordered=not hashed,
-        )
-        if combiner is None:
-            return _SortingSink(sorter, self._ctx)
-        room = hashed * self._task.spec.reducers * budget.combine_bytes
-        return _CombiningSink(combiner, sorter, budget, self._ctx, room)
-
-
-class _PartSink:
-    """A job without a reducer: pairs go to the output as they come."""
-
-    def __init__(self, part: PartFile, context: TaskContext) -> None:
-        self._part = part
-        self._ctx = context
-
-    def add(self, chunk: Chunk, chunk_bytes: int) -> None:
-        self._part.write(chunk)
-
-    def add_rows(self, rows: Rows) -> None:
-        self._part.write_rows(rows)
-
-    def finish(self) -> TaskDone:
-        self._part.commit()
-        self._ctx.count(TASK_GROUP, "output_bytes", self._part.bytes_written)
-        return TaskDone(
-            {}, temporary_uri=self._part.temporary_uri, final_name=self._part.final_name
-        )
-
-    def discard(self) -> None:
-        self._part.discard()
-
-
-class _SortingSink:
-    """Pairs go to the sorter as they come."""
-
-    def __init__(self, sorter: Sorter, context: TaskContext) -> None:
-        self._sorter = sorter
-        self._ctx = context
-
-    def add(self, chunk: Chunk, chunk_bytes: int) -> None:
-        add_to(self._sorter, chunk)
-
-    def add_rows(self, rows: Rows) -> None:
-        self._sorter.add_rows(rows)
-
-    def finish(self) -> TaskDone:
-        path, size = self._sorter.finish()
-        self._ctx.count(TASK_GROUP, "spilled_records", self._sorter.spilled_records)
-        self._ctx.count(TASK_GROUP, "map_output_bytes", size)
-        return TaskDone({}, output_path=str(path), output_bytes=size)
-
-    def discard(self) -> None:
-        """The tracker removes the attempt's folder."""
-
-
-class _CombiningSink(_SortingSink):
-    """Pairs go through the combiner's table."""
-
-    def __init__(
-        self,
-        combiner: type[Reducer],
-        sorter: Sorter,
-        budget: Budget,
-        context: TaskContext,
-        reduces_bytes: int,
-    ) -> None:
-        super().__init__(sorter, context)
-        self._combiner = combiner()
-        self._combiner.ctx = context
-        self._combiner.setup()
-        own = self._combiner if isinstance(self._combiner, Builtin) else None
-        self._lift = partial(_lifted, own.lift) if own and not own.closed else None
-        combine = own.combine if own else self._combiner.reduce
-        fold = fold_of(combiner)
-        self._table: CombiningTable | FoldTable
-        if fold is None:
-            self._table = CombiningTable(combine, sorter, budget.combine_bytes)
-            return
-        lift = None
-        if fold.has_partials:
-            # The table lifts values itself, as columns where it can.
-            lift, self._lift = self._lift, None
-        self._table = FoldTable(
-            fold,
-            combine,
-            sorter,
-            budget.combine_bytes,
-            floats=own is not None,
-            lift=lift,
-            reduces_bytes=reduces_bytes,
-        )
-
-    def add(self, chunk: Chunk, chunk_bytes: int) -> None:
-        if self._lift:
-            chunk = self._lift(chunk)
-        self._table.add(chunk, chunk_bytes)
-
-    def add_rows(self, rows: Rows) -> None:
-        if isinstance(self._table, FoldTable) and not self._lift:
-            self._table.add_rows(rows)
-        elif len(rows):
-            self.add(rows.pairs(), rows.bytes)
-
-    def finish(self) -> TaskDone:
-        self._table.finish()
-        for chunk, _ in Chunks().of(self._combiner.cleanup() or ()):
-            add_to(self._sorter, chunk)
-        self._ctx.count(TASK_GROUP, "combine_input_records", self._table.records_in)
-        done = super().finish()
-        combined = self._table.records_out - self._sorter.folded_records
-        self._ctx.count(TASK_GROUP, "combine_output_records", combined)
-        return done
-
-
-def _sorted_fold(combiner: type[Reducer] | None) -> Callable[[Rows], Rows | None] | None:
-    """What the sorter may do to rows side by side; None: nothing that is known."""
-    fold = fold_of(combiner) if combiner else None
-    if combiner is None or fold is None:
-        return None
-    return partial(folded_sorted, fold=fold, floats=issubclass(combiner, Builtin))
-
-
-def _hashed(reducer: type[Reducer] | None) -> bool:
-    """Whether a table of keys can do it."""
-    fold = fold_of(reducer) if reducer else None
-    return fold is not None and hashes(fold)
-
-
-def _lifted(lift: Callable[[Any], Any], chunk: Chunk) -> Chunk:
-    try:
-        return [(key, lift(value)) for key, value in chunk]
-    except (TypeError, ValueError) as error:
-        raise explained(error, chunk) from None
-
-
-def partition_function(job: type[Job], context: TaskContext, partitions: int) -> PartitionFunction:
-    """How the job's keys find their reducers."""
-    kind = job.partitioner
-    if partitions == 1:
-        return lambda keys, _, __: np.zeros(len(keys), np.uint32)
-    if kind is not None and issubclass(kind, TotalOrder):
-        return partition_by_prefix(ranges(boundaries_in(context.job)), job.group_by)
-    if kind is None or kind.partition is Partitioner.partition:
-        return partition_by_prefix(
-            lambda keys, key_kind, column: partitions_of(keys, key_kind, column, partitions),
-            job.group_by,
-        )
-    partitioner = kind()
-    partitioner.ctx = context
-    partitioner.setup()
-    return _chosen_by(partitioner.partition, partitions)
-
-
-def _chosen_by(choose: Callable[[Any, int], int], partitions: int) -> PartitionFunction:
-    def target_of(key: Any) -> int:
-        chosen = choose(key, partitions)
-        if isinstance(chosen, int | np.integer) and 0 <= chosen < partitions:
-            return int(chosen)
-        raise RecordError(
-            f"the partitioner gave {chosen!r} for the key {sample_of(key)}: "
-            f"it must be an int in range({partitions})"
-        )
-
-    def targets_of(keys: Collection[Any], _: Kind, __: Any) -> NDArray[np.uint32]:
-        return np.array([target_of(key) for key in keys], np.uint32)
-
-    return targets_of
+    def _sink(self) -> Sink:
+        return sink_of(self._task, self._job, self._ctx, self._task.spec.reducers)

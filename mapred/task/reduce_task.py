@@ -78,7 +78,7 @@ class ReduceTask:
         reducer = self._job.reducer()
         reducer.ctx = self._ctx
         budget = Budget.of(self._task.spec.memory_bytes)
-        part = PartFile(self._task.spec, self._task.attempt)
+        part = self._part()
         try:
             reducer.setup()
             batches: Iterator[Rows] = iter(())
@@ -106,6 +106,9 @@ class ReduceTask:
         self._count("reduce_output_records", part.records)
         self._count("output_bytes", part.bytes_written)
         return TaskDone({}, temporary_uri=part.temporary_uri, final_name=part.final_name)
+
+    def _part(self) -> PartFile:
+        return PartFile(self._task.spec, self._task.attempt)
 
     def _count_largest(self, groups: Groups) -> None:
         """Who submitted the job is told of a key that has much of what its reducer got."""

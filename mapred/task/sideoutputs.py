@@ -8,9 +8,10 @@ same commit; a task that writes nothing to an output has no file of it. A map of
 reducers may have them, too.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from mapred.model import OUTPUT_PREFIX, AttemptId, JobSpec
+from mapred.model import OUTPUT_PREFIX, AttemptId, JobSpec, TaskId
 from mapred.task.commit import TaskFile
 
 # What a writer gets at once.
@@ -35,6 +36,10 @@ class SideOutput:
         self._held.append((key, value))
         if len(self._held) == _PAIRS:
             self._flush()
+
+    def write_all(self, pairs: Sequence[tuple[Any, Any]]) -> None:
+        self._flush()
+        self._file.write(pairs)
 
     def commit(self) -> None:
         self._flush()
@@ -71,6 +76,10 @@ class SideOutputs:
             )
         return self._output(name, word)
 
+    def kept(self, name: str, word: str, task: TaskId) -> SideOutput:
+        """The pairs of a stage of a chain, in files called as its tasks' would be."""
+        return self._output(name, word, task)
+
     def skipped(self) -> SideOutput:
         return self._output("_skipped/part", _SKIPPED_FORMAT)
 
@@ -84,8 +93,8 @@ class SideOutputs:
         for output in self._made.values():
             output.discard()
 
-    def _output(self, name: str, word: str) -> SideOutput:
+    def _output(self, name: str, word: str, task: TaskId | None = None) -> SideOutput:
         if name not in self._made:
-            file = TaskFile(self._spec, self._attempt, word, name=name, lazy=True)
+            file = TaskFile(self._spec, self._attempt, word, name=name, lazy=True, task=task)
             self._made[name] = SideOutput(file)
         return self._made[name]

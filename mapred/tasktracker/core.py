@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from blockstore.runtime.mailbox import Inbox, Outbox
+from mapred.levels import feeding
 from mapred.model import (
     AttemptDone,
     AttemptFailed,
@@ -172,8 +173,8 @@ class TaskTracker:
         self._forgetting.discard(attempt.job_id)
         self._used_at[attempt.job_id] = now
         work = Work(order, now, order.spec.stall_s or self.settings.stall_s)
-        if attempt.kind is TaskKind.REDUCE:
-            work.missing = set(range(order.maps)) - {o.map_index for o in order.outputs}
+        work.feeding = feeding(order.spec.settings, attempt, order.maps)
+        work.missing = set(work.feeding) - {output.map_index for output in order.outputs}
         self.work[attempt] = work
         self._start_next(attempt.kind, now)
 
@@ -191,13 +192,14 @@ class TaskTracker:
 
     def _outputs(self, order: OutputsReady, now: float) -> None:
         for attempt, work in self.work.items():
-            if attempt.job_id == order.job_id and attempt.kind is TaskKind.REDUCE:
-                work.missing -= {output.map_index for output in order.outputs}
+            outputs = tuple(o for o in order.outputs if o.map_index in work.feeding)
+            if attempt.job_id == order.job_id and outputs:
+                work.missing -= {output.map_index for output in outputs}
                 work.moved_at = now
                 if work.started:
-                    self._actions.append(SendOutputs(attempt, order.outputs))
+                    self._actions.append(SendOutputs(attempt, outputs))
                 else:
-                    outputs = (*work.launch.outputs, *order.outputs)
+                    outputs = (*work.launch.outputs, *outputs)
                     work.launch = replace(work.launch, outputs=outputs)
 
     def _kill(self, attempt: AttemptId, reason: str, now: float) -> None:

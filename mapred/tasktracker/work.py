@@ -6,6 +6,7 @@ What has none waits, and starts in the order in which it came.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mapred.levels import NOTHING
 from mapred.model import AttemptId, Failure, Launch, TaskKind, TrackerInfo
 from mapred.task.messages import RunTask, TaskProgress
 from mapred.tasktracker.workdirs import code_dir, log_dir, work_dir
@@ -22,7 +23,9 @@ class Work:
     # When it got a slot; None: it waits for one.
     started_at: float | None = None
     progress: TaskProgress = field(default_factory=lambda: TaskProgress(0.0, ""))
-    # Reduces: maps whose output it can't have yet.
+    # The maps whose outputs it begins with.
+    feeding: range = NOTHING
+    # Those of them whose output it can't have yet.
     missing: set[int] = field(default_factory=set)
     # The local directory that it works in; empty while it waits for a slot.
     root: str = ""

@@ -72,6 +72,14 @@ def test_word_count_equals_a_counter(output_of):
     assert status.counters["task", "map_input_records"] == HAMLET.read_text().count("\n")
 
 
+def test_frequent_words_are_a_counters(run_example):
+    output, _ = run_example("frequent_words.py", [HAMLET], 1, most="15")
+    lines = (output / "part-r-00000").read_text().splitlines()
+    counted = Counter(HAMLET.read_text().split())
+    expected = sorted(counted.items(), key=lambda item: (item[1], item[0]), reverse=True)[:15]
+    assert lines == [f"{word}\t{number}" for word, number in expected]
+
+
 @pytest.mark.parametrize(("pattern", "group"), [(r"[Gg]host", 0), (r"(\w+)\s+of\s+(\w+)", 2)])
 def test_grep_equals_re(output_of, pattern, group):
     lines, status = output_of("grep.py", [HAMLET], reducers=1, pattern=pattern, group=str(group))
