@@ -25,7 +25,7 @@ _ENDS: Final = {
     Event.OUTPUT_LOST: "output lost",
     Event.OUTPUT_FOUND: "succeeded",
 }
-_PHASES: Final = {TaskKind.MAP: "map", TaskKind.REDUCE: "reduce"}
+_PHASES: Final = {TaskKind.MAP: "map", TaskKind.REDUCE: "reduce", TaskKind.SERVICE: "service"}
 
 
 @dataclass(slots=True)
@@ -98,6 +98,7 @@ def story_of(entries: Iterable[Entry]) -> JobStory | None:
         return None
     spec, all_of_them = submitted.spec, list(attempts.values())
     maps = [one for one in all_of_them if one.id.kind is TaskKind.MAP]
+    # Services never end, and have no quartiles.
     tasks = {TaskKind.MAP: len(spec.splits), TaskKind.REDUCE: spec.reducers}
     return JobStory(
         id=submitted.job_id,
@@ -106,7 +107,7 @@ def story_of(entries: Iterable[Entry]) -> JobStory | None:
         ended_at_s=ended.at_s,
         state=ended.state.value,
         attempts=all_of_them,
-        phases=[_phase(kind, tasks[kind], all_of_them) for kind in TaskKind if tasks[kind]],
+        phases=[_phase(kind, tasks[kind], all_of_them) for kind in tasks if tasks[kind]],
         maps_local=sum(one.host in spec.splits[one.id.index].hosts for one in maps),
         maps_run=len(maps),
     )

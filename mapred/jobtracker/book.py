@@ -45,7 +45,8 @@ class Book:
         self.requests: dict[str, str] = {}
         # Trackers that an administrator wants drained.
         self.drained: set[str] = set()
-        # Not journaled: the time of the news at hand, as whoever keeps stories tells it.
+        # Not journaled: the wall clock at the news at hand, which the shell sets. For people: no
+        # rule asks for it.
         self.wall_s = 0.0
         # Only where somebody takes them: all entries of ended jobs whose story isn't kept yet.
         # A snapshot has them, so no death loses one.

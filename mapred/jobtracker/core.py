@@ -1,7 +1,8 @@
 """The JobTracker as a pure machine: what trackers and clients say goes in, `Ready` comes out.
 
-It holds no clock, socket, disk or thread: `now` (monotonic seconds) is an argument, storage is
-touched by whoever performs the actions. After a restart `replay` the journal, then `begin`.
+It holds no clock, socket, disk or thread: `now` (monotonic seconds) is an argument, `book.wall_s`
+is the time that people are told, and storage is touched by whoever performs the actions. After a
+restart `replay` the journal, then `begin`.
 
 - Everything a method returns is already part of the state. No client may be told of it, no
   event acknowledged and no action performed before the entries are durable; orders may go out.
@@ -92,7 +93,6 @@ class JobTracker:
         self._endings = Endings(self.book, self.trackers, self._flow, self._draft, self.settings)
         # Why a submit was refused after it had been taken up, by job id.
         self._refusals: OrderedDict[str, MapredError] = OrderedDict()
-        self._wall_ahead_s = 0.0
         self._stranded = Stranded(self.settings.no_tracker_timeout_s)
 
     def __repr__(self) -> str:
@@ -112,7 +112,7 @@ class JobTracker:
 
     def begin(self, now: float, wall_s: float) -> Ready:
         """A new epoch; takes up what the last one left. The journal begins with `snapshot`."""
-        self._wall_ahead_s = wall_s - now
+        self.book.wall_s = wall_s
         self._flow.record(EpochBegan(self.epoch + 1, self.book.jobs_made))
         for job in self.book.jobs.values():
             for attempt in job.live.values():
@@ -211,10 +211,9 @@ class JobTracker:
         self._pools.refuse_unknown(spec.pool)
         self._refuse_shared_output(spec)
         self._refuse_unfit(spec)
-        stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self._wall_ahead_s + now))
+        stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self.book.wall_s))
         job_id = f"job_{stamp}_{self.book.jobs_made + 1:04d}"
-        wall_s = self._wall_ahead_s + now
-        self._flow.record(JobSubmitted(job_id, request_id, spec, self.epoch, wall_s))
+        self._flow.record(JobSubmitted(job_id, request_id, spec, self.epoch, self.book.wall_s))
         self._endings.take_up(self.book.jobs[job_id], now)
         return job_id, self._ready(now)
 
@@ -338,13 +337,13 @@ class JobTracker:
             case CommitPart(attempt_id):
                 self._flow.committed(attempt_id, outcome.error)
             case PublishOutput(job_id) | RemoveOutput(job_id):
-                self._endings.performed(outcome, self._wall_ahead_s + now)
+                self._endings.performed(outcome, self.book.wall_s)
         return self._ready(now)
 
     def notified(self, job_id: str, error: str, now: float) -> Ready:
         """Somebody was told of the job's end, or why not."""
         if due := self.book.notices.get(job_id):
-            self._flow.record(NotificationTried(job_id, due.url, self._wall_ahead_s + now, error))
+            self._flow.record(NotificationTried(job_id, due.url, self.book.wall_s, error))
         return self._ready(now)
 
     def _prepared(self, job_id: str, error: MapredError | None) -> None:
@@ -369,7 +368,7 @@ class JobTracker:
     # --- every method ends here
 
     def _ready(self, now: float, *, at_tick: bool = False) -> Ready:
-        self._endings.look(now, self._wall_ahead_s + now)
+        self._endings.look(now, self.book.wall_s)
         self._flow.announce_outputs()
         if at_tick:
             self._assigning.reserve(now)

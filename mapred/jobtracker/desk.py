@@ -130,7 +130,7 @@ class Desk:
             self.broken.set_result(reason)
 
     def _now(self) -> float:
-        """Of what the core is told next; the story of a job has it as wall clock."""
+        """Of what the core is told next; on both clocks."""
         self.core.book.wall_s = self._clock.wall()
         return self._clock.monotonic()
 

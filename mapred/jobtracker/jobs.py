@@ -49,6 +49,9 @@ from mapred.model import (
 # Numbers of attempts of one task begin at this for each further life of the JobTracker: a
 # launch that the last life sent out but had not yet made durable never shares its number.
 NUMBERS_PER_EPOCH: Final = 1000
+# Attempts of a task, over all lives: so no life runs out of numbers. Whose attempts are lost or
+# killed so often never ends.
+ATTEMPTS_EVER_MAX: Final = 900
 # How often a map's output may be made and then not be had by any reduce, its node being alive.
 OUTPUTS_UNFETCHABLE_MAX: Final = 8
 # Failures of a job on a tracker that keep it away from there (Hadoop's default).
@@ -288,6 +291,12 @@ class Job:
             self._lost_win(kind, won_before) if won_before else self._won(kind, task.winner)
         pending = self.pending[kind]
         if not task.done and not task.live_attempts:
+            if len(task.attempts) >= ATTEMPTS_EVER_MAX:
+                last = entry.failure.reason if entry.failure else entry.event.value
+                reason = f"{task.id} was begun {len(task.attempts)} times; at last: {last}"
+                self._exhausted = Failure(FailureKind.FAILED, reason, host=attempt.host)
+                self._undone = self._undone or task.id
+                self.failures.append(self._exhausted)
             if index not in pending:
                 pending.put_back(index)
         else:

@@ -14,7 +14,7 @@ from collections import defaultdict
 from typing import Final
 
 from mapred.jobtracker.attempts import Attempt, State, Task
-from mapred.jobtracker.jobs import Job
+from mapred.jobtracker.jobs import ATTEMPTS_EVER_MAX, Job
 from mapred.jobtracker.memory import portion_of
 from mapred.jobtracker.scheduler import Field
 from mapred.jobtracker.trackers import Tracker
@@ -115,6 +115,8 @@ def _slow_trackers(rates: list[tuple[Attempt, float]]) -> set[str]:
 
 def _single(job: Job, attempt: Attempt, now: float) -> bool:
     task = job.tasks[attempt.id.kind][attempt.id.index]
+    if len(task.attempts) >= ATTEMPTS_EVER_MAX:
+        return False
     return len(task.live_attempts) == 1 and now - attempt.launched_at >= AGE_MIN_S
 
 

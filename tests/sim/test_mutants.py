@@ -18,6 +18,7 @@ from simulator.world import Broken, Future, World
 
 from blockstore.model import Block, Node, Replica, ReplicaState
 from blockstore.namenode.core import NameNode
+from mapred.jobtracker import jobs
 from mapred.jobtracker.core import JobTracker
 
 pytestmark = pytest.mark.sim
@@ -149,3 +150,12 @@ def test_a_jobtracker_that_counts_twice_is_caught() -> None:
         lambda world: ClusterScenario(world, jobtracker_core=DoubleCountingJobTracker), range(10)
     )
     assert "counted" in story
+
+
+def test_a_jobtracker_that_uses_an_attempts_id_twice_is_caught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Launches go out before they are durable: the next life may not know of them."""
+    monkeypatch.setattr(jobs, "NUMBERS_PER_EPOCH", 0)
+    story = caught(ClusterScenario, range(60))
+    assert "and was started on" in story

@@ -152,7 +152,7 @@ class JobTrackerHost(Host):
         self._take(Ready((), ready.actions, ready.wakes, ready.changed))
         while True:
             await self.world.sleep(SETTINGS.tick_s)
-            self._take(core.tick(self.world.now))
+            self._take(self._running.tick(self.world.now))
 
     def crash(self, *, power_loss: bool, rng: random.Random) -> None:
         self.core, self._power_goes = None, False
@@ -243,8 +243,7 @@ class JobTrackerHost(Host):
         outcome: Outcome = await bridge.run(lambda: committer.perform(action))
         if outcome.error is not None:
             self.world.count(f"action failed: {type(action).__name__}", outcome.error)
-        assert self.core is not None
-        self._take(self.core.performed(outcome, self.world.now))
+        self._take(self._running.performed(outcome, self.world.now))
 
     def _ring(self, tracker_id: str) -> None:
         if tracker_id in self._bells:
@@ -260,6 +259,7 @@ class JobTrackerHost(Host):
     @property
     def _running(self) -> JobTracker:
         assert self.core is not None
+        self.core.book.wall_s = self.world.wall_s
         return self.core
 
     async def serve_register(self, registration: Registration) -> Registered:

@@ -33,6 +33,8 @@ class Plans:
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self.by_name: dict[str, Plan] = {}
+        # Where each attempt was started: an id is never used twice, whatever a JobTracker forgot.
+        self.started: dict[AttemptId, str] = {}
 
     def make(self, spec: JobSpec) -> Plan:
         rng = self._rng

@@ -64,6 +64,8 @@ class TaskTrackerHost(Host):
         self.calls = 0
         self._make_core = make_core
         self._lives = 0
+        # Over all its lives, and those of the JobTracker.
+        self._ever_started: set[AttemptId] = set()
 
     # --- lives
 
@@ -196,6 +198,11 @@ class TaskTrackerHost(Host):
         attempt = task.attempt
         if attempt in self.processes:
             raise Broken(f"{attempt} is started twice on {self.name}")
+        if (before := self.plans.started.setdefault(attempt, self.name)) != self.name or (
+            attempt in self._ever_started
+        ):
+            raise Broken(f"{attempt} is started on {self.name}, and was started on {before}")
+        self._ever_started.add(attempt)
         life = Life(str(attempt))
         process = SimulatedTask(self, task, life)
         self.processes[attempt] = (process, life)

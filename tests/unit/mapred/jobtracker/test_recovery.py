@@ -1,7 +1,8 @@
 """What a new epoch takes up from the journal of the last one."""
 
+from mapred.jobtracker.jobs import ATTEMPTS_EVER_MAX, NUMBERS_PER_EPOCH
 from mapred.jobtracker.ready import CommitPart, PrepareOutput, PublishOutput, RemoveOutput
-from mapred.model import JobState
+from mapred.model import FailureKind, JobState
 from tests.unit.mapred.jobtracker.conftest import Master
 
 
@@ -180,3 +181,18 @@ def test_two_restarts_lead_to_the_same_book(master: Master) -> None:
     master.restart()
 
     assert master.core.snapshot()[1:] == once
+
+
+def test_a_task_whose_attempts_never_end_well_runs_out_of_them(master: Master) -> None:
+    """Numbers of attempts are a thousand a life of the JobTracker: none reaches the next one's."""
+    a = master.tracker("a")
+    job = master.submit(1)
+    a.beat()
+    for number in range(ATTEMPTS_EVER_MAX):
+        assert master.status(job).state is JobState.RUNNING
+        a.failed(f"m0.{number}", "killed again", FailureKind.KILLED)
+    master.perform()
+    status = master.status(job)
+    assert status.state is JobState.FAILED
+    assert status.failures[0].reason.endswith("was begun 900 times; at last: killed again")
+    assert ATTEMPTS_EVER_MAX + 1 < NUMBERS_PER_EPOCH
