@@ -64,6 +64,20 @@ def _figure(value: float | None, unit: str = "") -> str:
     return words + unit
 
 
+def merged(kept: Sequence[Row], new: Sequence[Row]) -> list[Row]:
+    """New rows in the place of those about the same, else at the end."""
+    rows = {(row.what, row.peer): row for row in (*kept, *new)}
+    return list(rows.values())
+
+
+def saved(name: str, folder: Path) -> list[Row]:
+    """The rows of NAME.json; none where there's no such file."""
+    path = folder / f"{name}.json"
+    if not path.exists():
+        return []
+    return [Row(**row) for row in json.loads(path.read_text())["rows"]]
+
+
 def save(name: str, rows: Sequence[Row], folder: Path) -> None:
     """Writes NAME.md and NAME.json."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,8 @@
 
 It installs the peers into an environment of their own ($MAPRED_PEERS, else in the cache), makes the
 inputs from seeds ($MAPRED_CORPUS), runs everybody in turn, compares results, and writes speed.md,
-speed.json and speed.svg. Contests that are done aren't run again (`--again` does).
+speed.json and speed.svg. Contests that are done aren't run again (`--again` does). What the table
+has of other contests stays there, if it is of the same size; a smaller one has a table of its own.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from benchmarks.peers import environment
 from benchmarks.speed import catalog, inputs
 from benchmarks.speed.contest import held
 from benchmarks.speed.report import Kept, rows_of
-from benchmarks.table import Row, save
+from benchmarks.table import Row, merged, save, saved
 
 SIZES: Final = {"full": catalog.FULL, "small": catalog.SMALL, "tiny": catalog.TINY}
 # Hadoop and Spark need two minutes for a GB of words on two cores.
@@ -67,7 +68,7 @@ def main(words: list[str] | None = None) -> None:
                 print(f"{name} can't be held: {error} {text[-500:]}", file=sys.stderr)
                 failed = True
         _publish([row for one in known for row in kept.rows(one) or ()], options)
-    print((options.results / "speed.md").read_text())
+    print((options.results / f"{_table(options)}.md").read_text())
     if failed:
         sys.exit("some contests couldn't be held: see above")
 
@@ -92,11 +93,16 @@ def _run(
     kept.keep(name, rows_of(contest, taken), taken)
 
 
+def _table(options: argparse.Namespace) -> str:
+    return "speed" if options.size == "full" else f"speed-{options.size}"
+
+
 def _publish(rows: list[Row], options: argparse.Namespace) -> None:
-    save("speed", rows, options.results)
+    name = _table(options)
+    save(name, merged(saved(name, options.results), rows), options.results)
     if rows and not environment.lack_of("matplotlib"):
         plot = Path(environment.__file__).with_name("plot.py")
-        source, target = options.results / "speed.json", options.results / "speed.svg"
+        source, target = (options.results / f"{name}.{end}" for end in ("json", "svg"))
         try:
             command = [environment.python(), plot, source, target]
             subprocess.run(command, check=True, capture_output=True, timeout=_PLOT_S)

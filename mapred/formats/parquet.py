@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from mapred.errors import InputError
@@ -99,6 +98,9 @@ class ParquetReader:
         expression = self._options.expression()
         if expression is None or not groups:
             return set(groups)
+        # It imports pandas where there is one: half a second for who has a filter.
+        import pyarrow.dataset as ds
+
         with self._storage.open_read(self._split.uri) as stored:
             form = ds.ParquetFileFormat()
             fragment = form.make_fragment(pa.PythonFile(stored, "r"), row_groups=groups)

@@ -17,7 +17,6 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mapred.errors import InputError, JobDefinitionError
 from mapred.formats.port import RecordBatch
@@ -59,6 +58,10 @@ class TableOptions:
 
     def expression(self) -> Any:
         """Of the filter, for Arrow; None: there is none."""
+        if not self.filter:
+            return None
+        import pyarrow.compute as pc
+
         whole = None
         for column, comparison, value in self.filter:
             one = _COMPARISONS[comparison](pc.field(column), value)
