@@ -8,6 +8,7 @@ from blockstore.model import FsckReport, NodeReport
 from blockstore.namenode import health, waiting
 from blockstore.namenode.balancing import Balancing
 from blockstore.namenode.duties import Duties
+from blockstore.namenode.leavetaking import LeaveLook
 from blockstore.namenode.nodereports import node_report
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.ready import Ready
@@ -40,6 +41,7 @@ class Administration:
         words: Sequence[str],
         duty: Duty,
         *,
+        look: LeaveLook,
         for_s: float = 0.0,
         force: bool = False,
         now: float,
@@ -49,10 +51,13 @@ class Administration:
 
         Raises:
             InvalidRequestException: it would lose data, or can't be done.
+            Unfinished: `look`, one for each request, has more to look at.
         """
         self._parts.access.superuser(f"change the duty of {', '.join(words)}")
         self._parts.safe_mode.check(f"changing the duty of {', '.join(words)}")
-        members = self._duties.assign(words, duty, for_s=for_s, force=force, now=now, wall=wall)
+        members = self._duties.assign(
+            words, duty, look=look, for_s=for_s, force=force, now=now, wall=wall
+        )
         return self._parts.ready(tuple(node_report(self._parts, m, now) for m in members))
 
     def forget(self, word: str, *, now: float) -> Ready[None]:

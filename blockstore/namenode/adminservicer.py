@@ -10,6 +10,7 @@ from blockstore.admincodec import (
     safe_mode_to_wire,
     why_to_wire,
 )
+from blockstore.namenode.leavetaking import LeaveLook
 from blockstore.namenode.roster import Duty
 from blockstore.namenode.shell import Shell
 from blockstore.wire import namenode_pb2 as pb
@@ -54,10 +55,12 @@ class AdminServicer:
         )
 
     async def AssignDuty(self, request: pb.AssignDutyRequest, _: Any) -> pb.AssignDutyReply:
-        reports = await self._shell.perform(
+        look = LeaveLook()
+        reports = await self._shell.until_finished(
             lambda core: core.admin.assign(
                 tuple(request.nodes),
                 _DUTIES[request.duty],
+                look=look,
                 for_s=request.for_s,
                 force=request.force,
                 now=self._shell.now,

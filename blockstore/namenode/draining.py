@@ -4,11 +4,9 @@ Rules
 - A block lets a leaving node go when the serving (and resting) nodes have as many replicas as
   its file wants, or as there are serving nodes; and a resting node, when `rest_replicas`
   serving nodes have it.
-- Until a node's blocks have been looked at, they all need it.
+- Until a node's blocks have been looked at, they all need it, and it's on its way.
 - A node that died on its way still has its name here while a block needs it.
 """
-
-from collections.abc import Iterable
 
 from blockstore.namenode.moment import ByDuty, Moment
 from blockstore.namenode.pace import Pace
@@ -23,8 +21,6 @@ class Drain:
         self.blocks: dict[int, int] = {}
         self.bytes_left = 0
         self.pace = Pace()
-        # Its replicas are known: it has reported since this NameNode began.
-        self.is_known = False
 
     def need(self, block_id: int, length: int) -> None:
         self.bytes_left += length - self.blocks.get(block_id, 0)
@@ -44,12 +40,15 @@ class Draining:
     def get(self, node_id: str) -> Drain | None:
         return self._drains.get(node_id)
 
-    def look(self, node_id: str, blocks: Iterable[tuple[int, int]]) -> None:
-        """The node has these blocks, and they have to be looked at."""
-        drain = self._drains.setdefault(node_id, Drain())
-        for block_id, length in blocks:
+    def begin(self, node_id: str) -> None:
+        """Its blocks are known, and looked at from now on."""
+        self._drains.setdefault(node_id, Drain())
+
+    def look(self, node_id: str, block_id: int, length: int) -> None:
+        """The node has this block, which has to be looked at."""
+        drain = self._drains.get(node_id)
+        if drain is not None:
             drain.need(block_id, length)
-        drain.is_known = True
 
     def end(self, node_id: str) -> None:
         self._drains.pop(node_id, None)

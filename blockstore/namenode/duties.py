@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from blockstore.errors import InvalidRequestException
 from blockstore.namenode.entries import DutyAssigned, NodeForgotten
+from blockstore.namenode.leavetaking import LeaveLook
 from blockstore.namenode.moment import Moment, moment
 from blockstore.namenode.namespace import StoredBlock
 from blockstore.namenode.parts import Parts
@@ -40,12 +41,16 @@ class Duties:
         words: Sequence[str],
         duty: Duty,
         *,
+        look: LeaveLook,
         for_s: float,
         force: bool,
         now: float,
         wall: float,
     ) -> list[Member]:
-        """Raises InvalidRequestException with the reason, in numbers."""
+        """Raises:
+        InvalidRequestException: with the reason, in numbers.
+        Unfinished: `look` has more to look at.
+        """
         if not words:
             raise InvalidRequestException("which DataNodes? Name them by id or host:port")
         if duty is Duty.REST and not 0 < for_s <= REST_MAX_S:
@@ -54,7 +59,7 @@ class Duties:
             )
         members = [self._parts.state.roster.named(word) for word in words]
         if duty is not Duty.SERVE:
-            self._check(members, duty, force=force, now=now)
+            self._check(members, duty, look, force=force, now=now)
         for member in members:
             if duty is Duty.REST or member.duty is not duty:
                 self._assign(member, duty, wall, wall + for_s if duty is Duty.REST else 0.0)
@@ -91,7 +96,9 @@ class Duties:
 
     # --- what would go wrong --------------------------------------------------
 
-    def _check(self, members: list[Member], duty: Duty, *, force: bool, now: float) -> None:
+    def _check(
+        self, members: list[Member], duty: Duty, look: LeaveLook, *, force: bool, now: float
+    ) -> None:
         going = {member.node.node_id for member in members}
         present = moment(self._parts.nodes, self._parts.state.roster, now)
         staying = present.serving - going
@@ -103,28 +110,33 @@ class Duties:
                 f"{', '.join(absent)}: not heard of since the NameNode began, so nobody knows what "
                 "is there: wait for it, or give --force if it won't come back"
             )
-        # A look at every block of these nodes: a second for a million, once in a node's life.
-        blocks = [self._parts.state.blocks[b] for n in going for b in self._parts.blocks.of_node(n)]
-        unfinished = [b for b in blocks if self._needs_copies(b, going, duty, present)]
-        if unfinished and not staying:
+        look.go_through(
+            lambda: set().union(*map(self._parts.blocks.of_node, going)),
+            lambda block_id: self._lacking(block_id, going, duty, present),
+            self._parts.config.forget_slice,
+        )
+        if look.wanted and not staying:
             raise InvalidRequestException(
-                f"{names}: {len(unfinished)} blocks would have no replica on a serving node, and "
-                "there is no serving node to copy them to: start another DataNode first"
+                f"{names}: {look.wanted.total()} blocks would have no replica on a serving node, "
+                "and there is no serving node to copy them to: start another DataNode first"
             )
         if not force and duty is Duty.LEAVE:
-            self._check_room(names, unfinished, staying)
+            self._check_room(names, look, staying)
 
-    def _needs_copies(
-        self, block: StoredBlock, going: set[str], duty: Duty, present: Moment
-    ) -> bool:
-        if not block.committed:
-            return False
-        left = [n for n in self._parts.blocks.good(block.id) if n not in going]
-        held = present.by_duty(left)
+    def _lacking(
+        self, block_id: int, going: set[str], duty: Duty, present: Moment
+    ) -> tuple[StoredBlock, int] | None:
+        """The block and the replicas it wants, when it needs copies without these nodes."""
+        block = self._parts.state.blocks.get(block_id)
+        if block is None or not block.committed:
+            return None
+        held = present.by_duty([n for n in self._parts.blocks.good(block_id) if n not in going])
         wanted = self._parts.names.file(block.inode_id).replication
         if duty is Duty.REST:
-            return len(held.serving) < min(wanted, self._parts.config.rest_replicas)
-        return len(held.serving) + len(held.resting) < wanted
+            needs = len(held.serving) < min(wanted, self._parts.config.rest_replicas)
+        else:
+            needs = len(held.serving) + len(held.resting) < wanted
+        return (block, wanted) if needs else None
 
     def _check_last_seen(self, going: set[str], names: str, now: float) -> None:
         """Of blocks that nobody has now, one of these nodes may have the last replica."""
@@ -144,18 +156,16 @@ class Duties:
                 f"them of '{path}': start that DataNode, and wait until they are copied"
             )
 
-    def _check_room(
-        self, names: str, unfinished: list[StoredBlock], staying: frozenset[str]
-    ) -> None:
-        wanted = [self._parts.names.file(b.inode_id).replication for b in unfinished]
-        too_many = [count for count in wanted if count > len(staying)]
+    def _check_room(self, names: str, look: LeaveLook, staying: frozenset[str]) -> None:
+        too_many = {wanted: n for wanted, n in look.wanted.items() if wanted > len(staying)}
         if too_many:
             raise InvalidRequestException(
-                f"{names}: {len(too_many)} blocks want up to {max(too_many)} replicas, and only "
+                f"{names}: {sum(too_many.values())} blocks want up to {max(too_many)} replicas, "
+                "and only "
                 f"{len(staying)} serving nodes would be left: add DataNodes, lower the replication "
                 "(mapred fs setrep), or give --force to have fewer replicas"
             )
-        need = sum(block.length for block in unfinished)
+        need = look.need_bytes
         loads = [node.load for node in map(self._parts.nodes.get, staying) if node is not None]
         free = sum(load.free_bytes for load in loads if load is not None)
         if need > free:

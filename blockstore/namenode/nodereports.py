@@ -66,7 +66,7 @@ def _duty_words(parts: Parts, member: Member, now: float) -> str:
     node_id = member.node.node_id
     drain = parts.replication.draining.get(node_id)
     # A node that isn't there has nothing that others still need from it.
-    looked_at = drain is None or not drain.blocks
+    looked_at = parts.leaving.is_looked_at(node_id) and (drain is None or not drain.blocks)
     registered = parts.nodes.get(node_id) is not None
     if parts.replication.is_quiet(now) or parts.safe_mode.on or not looked_at:
         return _ON_THE_WAY[member.duty]

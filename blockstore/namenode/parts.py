@@ -15,6 +15,7 @@ from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.datanodes import DataNodes
 from blockstore.namenode.entries import BlockCommitted, Entry
 from blockstore.namenode.leases import Leases, client_of
+from blockstore.namenode.leavetaking import Leaving
 from blockstore.namenode.namespace import NAMENODE_WRITES, File, StoredBlock
 from blockstore.namenode.outcomes import Outcomes
 from blockstore.namenode.ready import Ready, Reply
@@ -50,6 +51,7 @@ class Parts:
             reported=lambda: self.blocks.reported,
         )
         self.replication = Replication(config, state, self.blocks, self.nodes, self.targets, now)
+        self.leaving = Leaving()
         self.outcomes = Outcomes()
         self.started_at = now
         state.forget_slice = config.forget_slice
@@ -69,15 +71,20 @@ class Parts:
         self._entries.append(entry)
 
     def forget(self) -> bool:
-        """A slice of what was removed or lost; whether there is more."""
+        """A slice of what was removed, lost, or is to be looked at; whether there is more."""
         self._drop(self.state.forget())
         for block_id in self.blocks.lose_some(self.config.forget_slice):
             self.replication.touch(block_id)
+        for node_id, block_id in self.leaving.some(self.config.forget_slice):
+            self.replication.touch(block_id)
+            stored = self.state.blocks.get(block_id)
+            if stored is not None and node_id in self.blocks.good(block_id):
+                self.replication.draining.look(node_id, block_id, stored.length)
         return self.is_forgetting
 
     @property
     def is_forgetting(self) -> bool:
-        return self.state.is_forgetting or self.blocks.is_losing
+        return self.state.is_forgetting or self.blocks.is_losing or bool(self.leaving)
 
     def _drop(self, blocks: Sequence[StoredBlock]) -> None:
         for block in blocks:

@@ -197,12 +197,11 @@ class Reporting:
     def look_at_drain(self, node_id: str) -> None:
         """All blocks of the node are looked at; when it's to go, all of them need it until then."""
         parts = self._parts
-        held = [parts.state.blocks[b] for b in parts.blocks.of_node(node_id)]
-        for block in held:
-            parts.replication.touch(block.id)
         if parts.state.roster.duty(node_id) is not Duty.SERVE:
-            good = [b for b in held if node_id in parts.blocks.good(b.id)]
-            parts.replication.draining.look(node_id, [(b.id, b.length) for b in good])
+            parts.replication.draining.begin(node_id)
+        parts.leaving.begin(node_id, parts.blocks.of_node(node_id))
+        # The first slice; the shell has the others done.
+        parts.forget()
 
     def _lose_replicas(self, node_id: str, reason: str, *, process_ended: bool) -> None:
         parts = self._parts

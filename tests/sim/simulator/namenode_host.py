@@ -9,7 +9,8 @@ between any two operations of the disk.
 import random
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 from blockstore.errors import StaleEpochException, StoreError
 from blockstore.model import Block, DeleteReplicas, Node, NodeLoad, Order, Replica
@@ -19,7 +20,8 @@ from blockstore.namenode.core import NameNode
 from blockstore.namenode.disk import MemoryDisk
 from blockstore.namenode.entries import Entry, Formatted
 from blockstore.namenode.journal import Journal
-from blockstore.namenode.ready import Ready
+from blockstore.namenode.leavetaking import LeaveLook
+from blockstore.namenode.ready import Ready, Unfinished
 from blockstore.runtime.mailbox import Outbox
 from simulator.network import Host, Network
 from simulator.world import Died, Future, World
@@ -58,6 +60,8 @@ _NEEDS_WALL = frozenset({"mkdirs", "rename", "delete", "create", "complete", "re
 # Calls of core.changes.
 _CHANGES = frozenset({"append", "truncate", "concat"})
 _NOTHING = DeleteReplicas(())
+# Between two slices of a request.
+_SLICE_S: Final = 0.01
 
 
 class _Counter:
@@ -244,6 +248,18 @@ class NameNodeHost(Host):
             await self._finish(core.take_ready())
             raise
         return await self._finish(ready)
+
+    async def serve_assign(self, *arguments: Any, **named: Any) -> Any:
+        """In slices; whatever else is due comes between them."""
+        look = LeaveLook()
+        while True:
+            named["now"], named["wall"] = self.world.now, self.world.wall_s
+            with suppress(Unfinished):
+                return await self._call("assign", *arguments, look=look, **named)
+            await self.world.sleep(_SLICE_S)
+            if self.core is None:
+                # It died in between: who asked gets no answer.
+                await Future()
 
     async def serve_register(self, node: Node, incarnation: int, cluster_id: str) -> Any:
         reply = await self._call(

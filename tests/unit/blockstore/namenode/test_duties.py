@@ -1,10 +1,14 @@
 """Decommission and maintenance: nothing is lost, nothing is promised that can't be kept."""
 
+from contextlib import suppress
+
 import pytest
 
 from blockstore.errors import InvalidRequestException, PlacementException, SafeModeException
 from blockstore.model import Block, Replica, ReplicaState
 from blockstore.namenode import image
+from blockstore.namenode.leavetaking import LeaveLook
+from blockstore.namenode.ready import Unfinished
 from blockstore.namenode.roster import Duty
 from tests.unit.blockstore.namenode.test_racks import carry_out
 
@@ -19,11 +23,14 @@ def four(cluster):
 
 
 def assign(cluster, words, duty, **options):
-    return cluster.try_(
-        lambda: cluster.core.admin.assign(
-            words.split(), duty, now=cluster.now, wall=cluster.wall, **options
-        )
-    )
+    look = LeaveLook()
+    while True:
+        with suppress(Unfinished):
+            return cluster.try_(
+                lambda: cluster.core.admin.assign(
+                    words.split(), duty, look=look, now=cluster.now, wall=cluster.wall, **options
+                )
+            )
 
 
 def report_of(cluster, node_id):

@@ -5,10 +5,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from blockstore.errors import StaleEpochException
-from blockstore.model import Block, DeleteReplicas, Replica, ReplicaState
+from blockstore.model import Block, DeleteReplicas, Replica, ReplicaState, Replicate
 from blockstore.namenode.blockmap import BlockMap
 from blockstore.namenode.config import NameNodeConfig
+from blockstore.namenode.leavetaking import LeaveLook
 from blockstore.namenode.namespace import StoredBlock
+from blockstore.namenode.ready import Unfinished
+from blockstore.namenode.roster import Duty
 
 BLOCKS, NODES = range(1, 5), ("x", "y")
 
@@ -185,6 +188,65 @@ def test_safe_mode_does_not_end_by_replicas_that_are_lost_already(make_cluster):
         pass
     slow.tick()
     assert not slow.core.safe_mode().reply.on
+
+
+# --- nodes that are sent away -----------------------------------------------------------------
+
+
+def asked(slow, look):
+    """One slice of a request to send x away."""
+    times = {"now": slow.now, "wall": slow.wall}
+    return slow.try_(
+        lambda: slow.core.admin.assign(["x"], Duty.LEAVE, look=look, force=True, **times)
+    )
+
+
+def duty_of(slow, node_id):
+    nodes = slow.core.report(now=slow.now).reply.nodes
+    return next(node.duty for node in nodes if node.node.node_id == node_id)
+
+
+def test_a_leaving_nodes_blocks_are_looked_at_one_by_one_and_it_is_on_its_way_until_then(slow):
+    slow.add_nodes("xyz")
+    # Somewhat after its start a NameNode begins to judge.
+    slow.pass_time(60)
+    slow.write("/f", 10, 10, 10, replication=3, on="xyz")
+    look = LeaveLook()
+    for _ in range(3):
+        with pytest.raises(Unfinished):
+            asked(slow, look)
+        assert duty_of(slow, "x") == "in service"
+    asked(slow, look)
+    # Others have what they should; but at one of the blocks nobody has looked yet.
+    slow.tick()
+    assert slow.core.is_forgetting
+    assert duty_of(slow, "x") == "decommissioning"
+    while slow.take(slow.core.forget()):
+        pass
+    slow.tick()
+    assert duty_of(slow, "x") == "decommissioned"
+
+
+def test_what_comes_and_goes_while_a_leaving_node_is_looked_at_is_judged_as_it_is_then(slow):
+    slow.add_nodes("xy")
+    slow.write("/f", 10, 20, replication=1, on="x")
+    slow.write("/g", 40, replication=1, on="x")
+    look = LeaveLook()
+    with pytest.raises(Unfinished):
+        asked(slow, look)
+    slow.delete("/g")
+    (late,) = slow.write("/h", 80, replication=1, on="x")
+    for _ in range(2):
+        with pytest.raises(Unfinished):
+            asked(slow, look)
+    asked(slow, look)
+    assert (look.wanted, look.need_bytes) == ({1: 2}, 30)
+    while slow.take(slow.core.forget()):
+        pass
+    slow.pass_time(1)
+    copied = {order.block for _, order in slow.take_orders() if isinstance(order, Replicate)}
+    assert late in copied
+    assert len(copied) == 3
 
 
 # --- pieces of a full report ------------------------------------------------------------------
