@@ -6,6 +6,7 @@ keeps some freed memory instead. Only a process's own root calls this, never a l
 """
 
 import ctypes
+from contextlib import suppress
 from typing import Final
 
 # From malloc.h of glibc; other C libraries have no mallopt, and nothing happens.
@@ -27,3 +28,12 @@ def keep_freed_memory(piece_bytes_max: int = PIECE_BYTES_MAX, kept_bytes: int = 
     return bool(
         mallopt(_M_MMAP_THRESHOLD, piece_bytes_max) and mallopt(_M_TRIM_THRESHOLD, kept_bytes)
     )
+
+
+def give_back_freed_memory() -> None:
+    """Returns to the system what is free anywhere in the heap, and not only at its end.
+
+    Pieces of many sizes that come and go leave holes which the next ones don't fit into.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

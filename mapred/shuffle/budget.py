@@ -30,13 +30,13 @@ class Budget:
 
     @property
     def buffer_bytes(self) -> int:
-        """Columns that a map gathers before it sorts and spills: sorting needs them twice more."""
+        """Columns that a map gathers before it sorts and spills, which takes as much once more."""
         return min(self.memory_bytes // 3, _BUFFER_BYTES_MAX)
 
     @property
     def combine_bytes(self) -> int:
-        """Python objects that a combiner's table may hold (an estimate)."""
-        return self.memory_bytes // 3
+        """What a combiner's table may hold, beside what a map gathers."""
+        return self.memory_bytes // 4
 
     @property
     def frame_bytes(self) -> int:
@@ -45,7 +45,7 @@ class Budget:
 
     @property
     def merge_bytes(self) -> int:
-        """Frames that a merge has open at a time: merging needs them thrice more."""
+        """Frames that a merge has open at a time: merging takes thrice as much again."""
         return self.memory_bytes // 8
 
     @property

@@ -18,7 +18,7 @@ equal keys of different types meet (1 and 1.0), reduce sees the first in order.
 """
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
@@ -115,6 +115,11 @@ class Rows:
         return self.batch.column(0)
 
     @property
+    def is_numbered(self) -> bool:
+        """Whether the keys are numbers."""
+        return self.keys in (INT, FLOAT)
+
+    @property
     def bytes(self) -> int:
         return int(self.batch.nbytes)
 
@@ -122,7 +127,15 @@ class Rows:
         return Rows(self.keys, self.values, self.batch.slice(start, length))
 
     def take(self, rows: Any) -> "Rows":
+        return next(self.takes([rows]))
+
+    def takes(self, pieces: Iterable[Any]) -> Iterator["Rows"]:
+        """Some rows after others, as `take` gives them."""
         tables = [_cells(column) for column in self.batch.columns]
+        for rows in pieces:
+            yield self._taken(rows, tables)
+
+    def _taken(self, rows: Any, tables: list[Cells | None]) -> "Rows":
         if all(cells is None for cells in tables):
             return Rows(self.keys, self.values, self.batch.take(vector_column(rows)))
         at = np.asarray(rows, np.int64)

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
+import numpy as np
+
 from mapred.errors import FetchError
 from mapred.model import MapOutput
 from mapred.shuffle.frames import FileSegment, MemorySegment, Segment
@@ -94,7 +96,9 @@ class Shuffle:
         finally:
             if self._remote:
                 self._remote.close()
-        return [segment for _, segment in sorted(self._here.items()) if segment is not None]
+        # Held by who gets them alone: they go when he lets them.
+        here, self._here = self._here, {}
+        return [segment for _, segment in sorted(here.items()) if segment is not None]
 
     def _take_events(self) -> None:
         try:
@@ -216,9 +220,19 @@ class Sink:
             return FileSegment(self._path, 0, size), verify_file(self._path, 0, size)
         if not self._held:
             return None, 0
-        data = b"".join(self._chunks)
-        self._chunks = []
+        data = self._joined()
         return MemorySegment(data, self._what), verify(data, what=self._what)
+
+    def _joined(self) -> memoryview:
+        """The chunks as one, of which each goes when it is copied: never both of them whole."""
+        data = np.empty(self._held, np.uint8)
+        at = 0
+        self._chunks.reverse()
+        while self._chunks:
+            chunk = self._chunks.pop()
+            data[at : at + len(chunk)] = np.frombuffer(chunk, np.uint8)
+            at += len(chunk)
+        return data.data
 
     def restart(self) -> None:
         """Forgets what came so far."""

@@ -165,7 +165,9 @@ class FrameWriter:
                 self.end_segment()
             return
         self.end_segment()
-        step = max(1, len(rows) * self._frame_bytes // size)
+        # All about as large: a small one at the end of each piece would cost as a large one does.
+        step = -(-len(rows) * self._frame_bytes // size)
+        step = -(-len(rows) // -(-len(rows) // step))
         for start in range(0, len(rows), step):
             self._append(rows.slice(start, step))
 

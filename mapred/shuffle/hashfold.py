@@ -4,6 +4,7 @@ sorted, and keys that come again cost a look into a CPU's cache.
 For keys that are ints, or strings of up to 64 bytes without a NUL. Floats are added in their order.
 """
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -108,10 +109,15 @@ class HashFold:
 
     def rows(self) -> Rows | None:
         """What it holds, in no order; it is empty from then on."""
-        parts = [self._of(*table.items()) for table in self._tables.values()]
-        self._tables, self._sum_max, self.records = {}, 0, 0
-        parts = [part for part in parts if len(part)]
+        parts = list(self.pieces())
         return joined(parts) if parts else None
+
+    def pieces(self) -> Iterator[Rows]:
+        """The same, some rows at a time."""
+        tables, self._tables, self._sum_max, self.records = self._tables, {}, 0, 0
+        for size in list(tables):
+            for words, values in tables.pop(size).items():
+                yield self._of(words, values)
 
     def _of(self, words: list[Words], values: NDArray[Any]) -> Rows:
         schema = SCHEMAS[self.kinds]
@@ -129,4 +135,7 @@ class HashFold:
             start, kind = (of_ints, np.int64) if ints else (of_floats, np.float64)
             table = KeyTable(words, fold, start, kind, self._bytes_max, self._stage)
             self._tables[words] = table
+        # It may grow into what the others leave.
+        others = sum(one.bytes for one in self._tables.values()) - table.bytes
+        table.bytes_max = self._bytes_max - others
         return table

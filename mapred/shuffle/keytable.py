@@ -8,7 +8,7 @@ a constant leads, place by place, all keys that are still looking at once; most 
 Exact: who meets the tag of another key, or looks for too long, isn't taken, and told so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -39,6 +39,8 @@ _PIECE_ROWS_MAX: Final = 32_768
 # Before it grows, a table is five eighths full at most: of a million keys at random the longest way
 # is some 150 places. Keys that don't find theirs are made for it.
 _STEPS_MAX: Final = 256
+# What it holds goes out by as many places as take up so much.
+_GIVEN_BYTES: Final = 1 << 20
 
 
 class KeyTable:
@@ -55,7 +57,8 @@ class KeyTable:
     ) -> None:
         self._fold = fold
         self._spread = _SPREADS[stage]
-        self._bytes_max = bytes_max
+        # Whoever has several tables may change it.
+        self.bytes_max = bytes_max
         # It would have to grow beyond that, and takes ever fewer keys.
         self.full = False
         # What changes nothing that it is folded with.
@@ -102,11 +105,9 @@ class KeyTable:
             self._make_room()
         return np.unique(np.concatenate(refused)) if any(map(len, refused)) else refused[0]
 
-    def items(self) -> tuple[list[Words], NDArray[Any]]:
-        """Keys in no particular order, and their values."""
-        places = (self._tags != _EMPTY).nonzero()[0]
-        words = self._words or [self._tags]
-        return [word[places] for word in words], self._values[places]
+    def items(self) -> Iterator[tuple[list[Words], NDArray[Any]]]:
+        """Keys in no particular order, and their values, some at a time."""
+        return _items(self._tags, self._words or [self._tags], self._values)
 
     def _places(self, words: Sequence[Words], tags: Words, steps: int) -> Indices:
         """Where each key is; it is put there if it is new. -1: nowhere."""
@@ -156,14 +157,25 @@ class KeyTable:
         if 2 * self._keys_max <= len(self._tags):
             return
         # Four times as many places if that can be: all keys move each time.
-        more = 2 if 4 * self.bytes <= self._bytes_max else 1
-        self.full = more * 2 * self.bytes > self._bytes_max
+        more = 2 if 4 * self.bytes <= self.bytes_max else 1
+        self.full = more * 2 * self.bytes > self.bytes_max
         if not self.full:
-            words, values = self.items()
+            items = self.items()
             self._make(self._bits + more)
-            tags = words[0] if len(words) == 1 else _hashed(words)
-            # However long it takes: there is a place for each.
-            self._values[self._places(words, tags, len(self._tags))] = values
+            for words, values in items:
+                tags = words[0] if len(words) == 1 else _hashed(words)
+                # However long it takes: there is a place for each.
+                self._values[self._places(words, tags, len(self._tags))] = values
+
+
+def _items(
+    tags: Words, words: list[Words], values: NDArray[Any]
+) -> Iterator[tuple[list[Words], NDArray[Any]]]:
+    step = _GIVEN_BYTES // (_WORD_BITS // 8 * (1 + len(words)))
+    for start in range(0, len(tags), step):
+        places = (tags[start : start + step] != _EMPTY).nonzero()[0] + start
+        if len(places):
+            yield [word[places] for word in words], values[places]
 
 
 def _hashed(words: Sequence[Words]) -> Words:

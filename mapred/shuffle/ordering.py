@@ -6,6 +6,7 @@ begin with is left out.
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +21,8 @@ from mapred.shuffle.packing import packed_order
 # Rows that tie for this many words are sorted as whole strings: long equal beginnings
 # would cost a pass for every eight bytes.
 _WORDS_MAX: Final = 16
+# What is made of so many rows that tie stays in a CPU's cache, and is never large.
+_PIECE_ROWS: Final = 65_536
 
 Indices = NDArray[np.int64]
 
@@ -33,13 +36,29 @@ def sort_order(column: pa.Array, groups: NDArray[np.uint32] | None = None) -> In
     order = _lexsort(first, groups)
     first = first[order]
     same = first[1:] == first[:-1]
+    del first
     if not same.any():
         return order
     if groups is not None:
         groups = groups[order]
         same &= groups[1:] == groups[:-1]
-    _break_ties(strings, order, same, at)
+    for start, end in _between_ties(same):
+        _break_ties(strings, order[start:end], same[start : end - 1], at)
     return order
+
+
+def _between_ties(same: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """Pieces of some size, of whole ties, that have some."""
+    start, rows = 0, len(same) + 1
+    while start < rows:
+        end = start + _PIECE_ROWS
+        # Row `end` mustn't tie with the one before.
+        end += int(np.argmin(same[end - 1 :])) if end < rows else 0
+        if end >= rows or same[end - 1]:
+            end = rows
+        if same[start : end - 1].any():
+            yield start, end
+        start = end
 
 
 def _first_words(strings: ByteStrings) -> tuple[int, NDArray[np.uint64]]:
@@ -53,7 +72,7 @@ def _first_words(strings: ByteStrings) -> tuple[int, NDArray[np.uint64]]:
     return at, first
 
 
-def _shared_bytes(words: NDArray[np.uint64], lengths: Indices, at: int) -> int:
+def _shared_bytes(words: NDArray[np.uint64], lengths: NDArray[np.int32], at: int) -> int:
     """How many bytes of these words, the strings' from `at` on, all have in common."""
     different = int(np.bitwise_or.reduce(words ^ words[0]))
     alike = 8 - (different.bit_length() + 7) // 8

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Indices = NDArray[np.int64]
 
 _WORD_BITS: Final = 64
+_NARROW_BITS: Final = 32
 # Fewer bits of a key would hardly tell keys apart.
 _KEY_BITS_MIN: Final = 16
 # One in so many rows may tie.
@@ -34,17 +35,26 @@ def packed_order(keys: NDArray[Any], groups: NDArray[np.uint32] | None) -> Indic
     if kept_bits < min(keys_bits, _KEY_BITS_MIN):
         return None
     dropped = keys_bits - kept_bits
-    words = spread >> np.uint64(dropped)
+    # In place wherever that can be: with small rows these vectors are what a sort takes up.
+    words = spread >> np.uint64(dropped) if dropped else spread
     if groups is not None and groups_bits:
-        words |= groups.astype(np.uint64) << np.uint64(kept_bits)
+        shifted = groups.astype(np.uint64)
+        shifted <<= np.uint64(kept_bits)
+        words |= shifted
+        del shifted
     words <<= np.uint64(rows_bits)
-    words |= np.arange(len(keys), dtype=np.uint64)
+    words |= np.arange(len(keys), dtype=np.uint32 if rows_bits <= _NARROW_BITS else np.uint64)
     words.sort()
-    order: Indices = (words & np.uint64((1 << rows_bits) - 1)).astype(np.int64)
+    mask = np.uint64((1 << rows_bits) - 1)
     if not dropped:
-        return order
+        words &= mask
+        whole: Indices = words.view(np.int64)
+        return whole
+    order: Indices = (words & mask).view(np.int64)
     words >>= np.uint64(rows_bits)
-    return _untied(spread, order, words[1:] == words[:-1])
+    same = words[1:] == words[:-1]
+    del words
+    return _untied(spread, order, same)
 
 
 def _untied(spread: NDArray[np.uint64], order: Indices, same: NDArray[np.bool_]) -> Indices | None:

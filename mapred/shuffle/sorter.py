@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from blockstore.runtime.heap import give_back_freed_memory
 from mapred.shuffle import columns
 from mapred.shuffle.budget import Budget
 from mapred.shuffle.columns import Kind, Rows, joined, rows_of
@@ -29,6 +30,12 @@ _UNFINISHED: Final = ".unfinished"
 _COPY_BYTES: Final = 1024 * 1024
 # Partitions whose rows are looked for one after the other; more are sorted by radix.
 _LOOKED_FOR_MAX: Final = 4
+# What sorting takes up for a row beside the row itself, at most: its key's first bytes, the word
+# that they share with the row's number, its place (ordering.py, packing.py).
+_ROW_BYTES: Final = 40
+_NUMBER_ROW_BYTES: Final = 24
+# Sorted rows are made by so many frames at a time.
+_SLICE_FRAMES: Final = 4
 
 
 class Sorter:
@@ -54,6 +61,7 @@ class Sorter:
         self._gathered: list[Rows] = []
         self._targets: list[NDArray[np.uint32]] = []
         self._held_bytes = 0
+        self._sorting_bytes = 0
         # Of every spill: its file, and where each partition is in it.
         self._spills: list[tuple[Path, list[SegmentRange]]] = []
         self.spilled_records = 0
@@ -89,23 +97,31 @@ class Sorter:
 
     def add_rows(self, rows: Rows) -> None:
         """Records that are in columns already."""
-        if len(rows):
-            self._gather(rows, _KeysOf(rows))
+        # In parts, so that not much more is gathered than there is room for.
+        step = max(1, len(rows) * self._budget.frame_bytes // max(1, rows.bytes))
+        for start in range(0, len(rows), step):
+            part = rows.slice(start, step)
+            self._gather(part, _KeysOf(part))
 
     def _gather(self, rows: Rows, keys: Collection[Any]) -> None:
         if self._held_bytes + rows.bytes > columns.COLUMN_BYTES_MAX and self._gathered:
-            self._spill()
+            self._spill_early()
         self._gathered.append(rows)
         self._targets.append(self._partition(keys, rows.keys, rows.order))
         self._held_bytes += rows.bytes
-        if self._held_bytes >= self._budget.buffer_bytes:
-            self._spill()
+        self._sorting_bytes += len(rows) * (_NUMBER_ROW_BYTES if rows.is_numbered else _ROW_BYTES)
+        # Twice while they are joined; once, with what sorts them, after that.
+        peak_bytes = self._held_bytes + max(self._held_bytes, self._sorting_bytes)
+        if peak_bytes >= 2 * self._budget.buffer_bytes:
+            self._spill_early()
 
     def finish(self) -> tuple[Path, int]:
         """The data file, published with its index, and its length in bytes."""
         if self._gathered or not self._spills:
             self._spill()
         data = self._folder / DATA_NAME
+        if len(self._spills) > 1:
+            give_back_freed_memory()
         path, ranges = self._spills[0] if len(self._spills) == 1 else self._one_of_spills()
         path.replace(data)
         write_index(data, ranges)
@@ -126,13 +142,22 @@ class Sorter:
         self.spilled_records += writer.rows
         self._spills.append((path, ranges))
 
+    def _spill_early(self) -> None:
+        """More will follow."""
+        self._spill()
+        give_back_freed_memory()
+
     def _partitions_as_they_are(self) -> list[list[Rows]]:
         parts: list[list[Rows]] = [[] for _ in range(self._partitions)]
         for rows, targets in zip(self._gathered, self._targets, strict=True):
             for part, piece in zip(parts, self._parted(rows, targets), strict=True):
                 part.append(piece)
-        self._gathered, self._targets, self._held_bytes = [], [], 0
+        self._forget()
         return parts
+
+    def _forget(self) -> None:
+        self._gathered, self._targets = [], []
+        self._held_bytes = self._sorting_bytes = 0
 
     def _parted(self, rows: Rows, targets: NDArray[np.uint32]) -> Iterator[Rows]:
         if self._partitions == 1:
@@ -148,27 +173,42 @@ class Sorter:
             for end, count in zip(ends, counts.tolist(), strict=True):
                 yield parted.slice(end - count, count)
 
-    def _sorted_partitions(self) -> list[list[Rows]]:
+    def _sorted_partitions(self) -> Iterator[Iterator[Rows]]:
+        """The rows of each, slice by slice: there is never a sorted copy of them all."""
         rows = joined(self._gathered or [rows_of([], [])])
         targets = np.concatenate([np.empty(0, np.uint32), *self._targets])
         # Not beside their copies.
-        self._gathered, self._targets, self._held_bytes = [], [], 0
+        self._forget()
         order = sort_order(rows.order, targets if self._partitions > 1 else None)
-        ordered = rows.take(order)
-        del rows
         counts = np.bincount(targets, minlength=self._partitions)
+        del targets
+        step = max(1, len(rows) * _SLICE_FRAMES * self._budget.frame_bytes // max(1, rows.bytes))
         ends = np.cumsum(counts).tolist()
-        return [
-            [self._folded(ordered.slice(end - count, count))]
-            for end, count in zip(ends, counts.tolist(), strict=True)
-        ]
+        for end, count in zip(ends, counts.tolist(), strict=True):
+            yield self._folded(rows.takes(_pieces(order, end - count, end, step)))
 
-    def _folded(self, rows: Rows) -> Rows:
-        folded = self._fold(rows) if self._fold else None
-        if folded is None:
-            return rows
-        self.folded_records += len(rows) - len(folded)
-        return folded
+    def _folded(self, parts: Iterator[Rows]) -> Iterator[Rows]:
+        """Sorted rows, one a key where the fold can do that: a slice's last key may go on."""
+        if not self._fold:
+            yield from parts
+            return
+        held: list[Rows] = []
+        for part in parts:
+            rows = joined([*held, part])
+            folded = self._fold(rows)
+            held = []
+            if folded is None:
+                yield rows
+                continue
+            self.folded_records += len(rows) - len(folded)
+            last = folded.slice(len(folded) - 1, 1)
+            if last.bytes > self._budget.frame_bytes:
+                # Folded again with every slice it would cost more than another row does.
+                yield folded
+                continue
+            yield folded.slice(0, len(folded) - 1)
+            held = [last]
+        yield from held
 
     def _one_of_spills(self) -> tuple[Path, list[SegmentRange]]:
         path = self._folder / f"merged{_UNFINISHED}"
@@ -236,6 +276,12 @@ def _copy(source: BinaryIO, place: SegmentRange, target: BinaryIO) -> None:
             raise EOFError(f"{source.name} ends {left} bytes before it should")
         target.write(data)
         left -= len(data)
+
+
+def _pieces(
+    order: NDArray[np.int64], start: int, end: int, step: int
+) -> Iterator[NDArray[np.int64]]:
+    return (order[at : min(at + step, end)] for at in range(start, end, step))
 
 
 def _range(writer: FrameWriter, start: int, rows: int) -> SegmentRange:

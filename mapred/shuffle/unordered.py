@@ -8,7 +8,7 @@ a buffer at a time, into runs on disk: the work that the maps saved.
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from mapred.shuffle.budget import Budget
 from mapred.shuffle.columns import Rows, joined
@@ -16,6 +16,8 @@ from mapred.shuffle.frames import FileSegment, FrameWriter, Segment
 from mapred.shuffle.ordering import sort_order
 
 # Makes one row of the rows of a key that stand side by side; None where it can't.
+_SLICE_ROWS: Final = 65_536
+
 SortedFold: TypeAlias = Callable[[Rows], Rows | None]
 
 
@@ -64,13 +66,14 @@ class InOrder:
     def _run(self, held: list[Rows]) -> FileSegment:
         rows = joined(held)
         held.clear()
-        rows = rows.take(sort_order(rows.order))
-        folded = self._fold(rows) if self._fold else None
-        if folded is not None:
-            self.folded_records += len(rows) - len(folded)
-            rows = folded
+        order = sort_order(rows.order)
         with tempfile.NamedTemporaryFile(dir=self._folder, prefix="sorted-", delete=False) as file:
             writer = FrameWriter(file, self._budget.frame_bytes)  # type: ignore[arg-type]
-            writer.write(rows)
+            # Slice by slice: there is never a sorted copy of them all.
+            slices = (order[at : at + _SLICE_ROWS] for at in range(0, len(order), _SLICE_ROWS))
+            for part in rows.takes(slices):
+                folded = self._fold(part) if self._fold else None
+                self.folded_records += len(part) - len(folded) if folded else 0
+                writer.write(folded or part)
             writer.end_segment()
         return FileSegment(Path(file.name), 0, writer.position)

@@ -55,7 +55,8 @@ class CombiningTable:
         gathered.add(chunk)
         self._waiting += len(chunk)
         self._held_bytes += chunk_bytes
-        if self._held_bytes > self._table_bytes or self._waiting > _WAITING_MAX:
+        held_bytes = self._held_bytes + len(gathered) * _ENTRY_BYTES
+        if held_bytes > self._table_bytes or self._waiting > _WAITING_MAX:
             self._make_room()
 
     def finish(self) -> None:
@@ -64,13 +65,12 @@ class CombiningTable:
 
     def _make_room(self) -> None:
         kept = self._combined()
-        kept_bytes = self._bytes_of(len(kept))
-        if 2 * kept_bytes > self._table_bytes:
+        if 2 * self._bytes_of(len(kept)) > self._table_bytes:
             self._to_sorter(kept)
             return
         self._gathered = Listed(Counted())
         self._gathered.add(kept)
-        self._held_bytes = kept_bytes
+        self._held_bytes = len(kept) * (self._record_bytes // self._records)
 
     def _bytes_of(self, entries: int) -> int:
         return entries * (self._record_bytes // self._records + _ENTRY_BYTES)

@@ -51,7 +51,7 @@ class HashedGroups:
                     return None
                 self.records += len(rows)
                 tick(self.records)
-        return self._given(table.rows() if table else None)
+        return self._given(table)
 
     def _taken(self, rows: Rows, table: HashFold) -> bool:
         return (
@@ -63,13 +63,15 @@ class HashedGroups:
             and not table.full
         )
 
-    def _given(self, rows: Rows | None) -> Iterator[Rows]:
+    def _given(self, table: HashFold | None) -> Iterator[Rows]:
+        rows = table.rows() if table else None
         if rows is None:
             return
         self.groups = len(rows)
-        ordered = rows.take(sort_order(rows.order))
-        for start in range(0, len(ordered), _GIVEN_ROWS):
-            yield ordered.slice(start, _GIVEN_ROWS)
+        order = sort_order(rows.order)
+        yield from rows.takes(
+            order[at : at + _GIVEN_ROWS] for at in range(0, len(order), _GIVEN_ROWS)
+        )
 
 
 class FoldedGroups:

@@ -131,7 +131,9 @@ class FoldTable:
             return
         pending, self._pending, self._pending_rows = self._pending, [], 0
         pending_bytes, self._pending_bytes = self._pending_bytes, 0
-        self._take(joined(pending), pending_bytes)
+        rows = joined(pending)
+        pending.clear()
+        self._take(rows, pending_bytes)
 
     def _take(self, rows: Rows, rows_bytes: int) -> None:
         if self._fold.has_partials:
@@ -192,10 +194,9 @@ class FoldTable:
         self._scattered = self._scattered or 100 * keys > share * records
 
     def _empty_table(self) -> None:
-        held = self._table.rows() if self._table else None
-        if held is not None:
-            self._records_out += len(held)
-            self._sorter.add_rows(held)
+        for rows in self._table.pieces() if self._table else ():
+            self._records_out += len(rows)
+            self._sorter.add_rows(rows)
 
     def _hold(self, rows: Rows) -> None:
         # Many are folded at once, while they are in the CPU's cache.
@@ -204,9 +205,10 @@ class FoldTable:
         newer = sum(map(len, self._parts[1:]))
         if newer > max(_NEWER_ROWS, len(self._parts[0])):
             self._fold_parts()
-        if self._held_bytes() > self._table_bytes:
+        # While parts are folded they are there several times.
+        if 2 * self._held_bytes() > self._table_bytes:
             self._fold_parts()
-            if 2 * self._held_bytes() > self._table_bytes:
+            if 4 * self._held_bytes() > self._table_bytes:
                 self._to_sorter()
 
     def _to_python(self) -> CombiningTable:

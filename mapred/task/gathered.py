@@ -88,6 +88,10 @@ class Listed:
         except (TypeError, ValueError) as error:
             raise explained(error, chunk) from None
 
+    def __len__(self) -> int:
+        """How many keys."""
+        return len(self._lists) + len(self._lists.others)
+
     def groups(self) -> Iterator[Gathered]:
         for key, values in self._lists.items():
             yield key, len(values), iter(values)

@@ -147,7 +147,8 @@ class MapTask:
         if constant is None or not -(1 << 63) <= constant < 1 << 63:
             return None
         fold = fold_of(self._job.combiner) if self._job.combiner else None
-        tables_bytes = Budget.of(self._task.spec.memory_bytes).combine_bytes
+        # As much as the table that sums what comes of them.
+        tables_bytes = Budget.of(self._task.spec.memory_bytes).combine_bytes // 2
         return WordsWith(constant, self._ctx, summed=fold is Fold.SUM, tables_bytes=tables_bytes)
 
     def _map_columns(self, mapper: BatchMapper | BlockMapper, sink: Sink) -> None:

@@ -6,6 +6,7 @@ from itertools import chain, starmap
 from pathlib import Path
 from typing import Any, Final
 
+from blockstore.runtime.heap import give_back_freed_memory
 from mapred.columnar import BatchReducer
 from mapred.job import Job
 from mapred.model import HOT_GROUP
@@ -73,6 +74,8 @@ class ReduceTask:
 
     def run(self) -> TaskDone:
         assert self._job.reducer is not None
+        # What maps in this process have left.
+        give_back_freed_memory()
         segments = self._shuffle.fetched()
         self._count("shuffle_bytes", sum(segment.length for segment in segments))
         reducer = self._job.reducer()
@@ -124,6 +127,9 @@ class ReduceTask:
             return False
         hashing = HashedGroups(segments, fold, floats=floats)
         done = hashing.rows(budget.combine_bytes, self._hashed_until)
+        if done is not None:
+            # Not beside what is made of them.
+            segments.clear()
         for rows in done or ():
             part.write_rows(rows)
         self._folded_groups, self._folded_records = hashing.groups, hashing.records

@@ -63,11 +63,13 @@ def word_counts(
             continue
         if (longer := _count(block, tables, tables_bytes)) is not None:
             yield _counted(longer)
-        if any(table.full for table in tables.values()) or (
-            sum(table.bytes for table in tables.values()) > tables_bytes
-        ):
+        held = sum(table.bytes for table in tables.values())
+        if held > tables_bytes or any(table.full for table in tables.values()):
             yield from _found(tables)
-            tables.clear()
+            continue
+        for table in tables.values():
+            # It may grow into what the others leave.
+            table.bytes_max = tables_bytes - held + table.bytes
     yield from _found(tables)
 
 
@@ -94,12 +96,13 @@ def _count(block: bytes, tables: dict[int, KeyTable], bytes_max: int) -> pa.Stri
 
 
 def _found(tables: dict[int, KeyTable]) -> Iterator[tuple[pa.StringArray, pa.Int64Array]]:
-    for table in tables.values():
-        packed, counts = table.items()
-        # Between two white spaces there is nothing, which is no word.
-        there = packed[-1] != 0
-        column = column_of([word[there] for word in packed], pa.string())
-        yield column, vector_column(counts[there])
+    """Empties the tables."""
+    for size in list(tables):
+        for packed, counts in tables.pop(size).items():
+            # Between two white spaces there is nothing, which is no word.
+            there = packed[-1] != 0
+            column = column_of([word[there] for word in packed], pa.string())
+            yield column, vector_column(counts[there])
 
 
 def _counted(found: pa.StringArray) -> tuple[pa.StringArray, pa.Int64Array]:

@@ -1,9 +1,13 @@
+import random
+
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from orders import Documented, key_lists
 
+from mapred.shuffle import bytestrings, ordering
 from mapred.shuffle.columns import key_column
 from mapred.shuffle.ordering import group_starts, rows_below, rows_up_to, sort_order
 
@@ -44,6 +48,22 @@ def test_long_equal_beginnings_are_told_apart():
     items = [beginning + tail for tail in ("b", "a", "", "ab", "a", "aa" * 50, "a\0")]
     _, column, _ = key_column(items)
     assert sort_order(column).tolist() == sorted(range(len(items)), key=lambda row: items[row])
+
+
+@pytest.mark.parametrize("length", [9, 20])
+@pytest.mark.parametrize("different", [1, 3, 40])
+def test_ties_are_broken_piece_by_piece_whole_ones_in_each(monkeypatch, length, different):
+    monkeypatch.setattr(ordering, "_PIECE_ROWS", 4)
+    monkeypatch.setattr(bytestrings, "_PIECE_ROWS", 4)
+    rng = random.Random(different)
+    words = [f"{rng.randrange(different):08}" for _ in range(100)]
+    items = [word + "x" * rng.randrange(length - 8) + rng.choice("abc") for word in words]
+    groups = [rng.randrange(2) for _ in items]
+    rows = range(len(items))
+    _, column, _ = key_column(items)
+    assert sort_order(column).tolist() == sorted(rows, key=items.__getitem__)
+    expected = sorted(rows, key=lambda row: (groups[row], items[row]))
+    assert sort_order(column, np.array(groups, np.uint32)).tolist() == expected
 
 
 def test_a_sliced_column_sorts_by_its_own_rows():
