@@ -3,8 +3,8 @@ for every split.
 
 - Only neighbours go together, and each split keeps its own mapper: values come to the reducer in
   the order of the splits, and a loop's states don't depend on how many tasks there are.
-- So many tasks as the slots at hand are worth. Two a slot: what a tracker that dies had to do is
-  shared by the others, and a quick worker helps a slow one.
+- So many tasks as the slots at hand are worth. Two a slot where there are several trackers: what
+  one that dies had to do is shared by the others, and a quick one helps a slow one.
 - What a mapper side puts together over a task (a combiner, a built-in reducer) would depend on
   the tasks: loops with one have a task for each split.
 """
@@ -32,8 +32,9 @@ class Task:
 
 
 def wanted_tasks(trackers: Sequence[TrackerStatus]) -> int:
-    slots = sum(one.info.map_slots for one in trackers if one.state == "live")
-    return TASKS_A_SLOT * (slots or SLOTS_UNKNOWN)
+    live = [one for one in trackers if one.state == "live"]
+    slots = sum(one.info.map_slots for one in live)
+    return slots if len(live) == 1 else TASKS_A_SLOT * (slots or SLOTS_UNKNOWN)
 
 
 def may_be_grouped(job: type[Job]) -> bool:

@@ -2,13 +2,15 @@
 
 A piece has some thousand rows, a column of the table in each row of it, and ones below: so one
 product gives all scores (squared distances less what is the same for all centres), and another
-sums and counts. Scores are made in float32 first, in half the time. Rounding can move one by
+sums and counts, while the piece is in the cache. Scores are made in float32 first, in half the
+time: it is made anew each time, since memory is slower than that. Rounding can move a score by
 no more than `room`, by the sizes of rows and centres (Higham, Accuracy and Stability, §3.1):
 where another centre is as near as twice that, the row's scores are made anew in float64.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -30,10 +32,9 @@ _IN_DOUBT: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """(columns + 1) × rows, the last row of ones; twice. `reach`: the size of the largest row."""
+    """(columns + 1) × rows, the last row of ones. `reach`: the size of the largest row."""
 
     whole: Table
-    short: Table
     reach: float
 
 
@@ -54,56 +55,73 @@ class Laid:
 
 def laid(rows: Table) -> Laid:
     pieces = tuple(_pieces(rows))
-    return Laid(pieces, sum(piece.whole.nbytes + piece.short.nbytes for piece in pieces))
+    return Laid(pieces, sum(piece.whole.nbytes for piece in pieces))
 
 
 def _pieces(rows: Table) -> Iterator[Piece]:
     count, columns = rows.shape
     step = max(_PIECE_ROWS_MIN, _PIECE_BYTES // (8 * (columns + 1)))
-    for first in range(0, count, step):
-        part = rows[first : first + step]
+    # Pieces of about equal size.
+    borders = [count * place // -(-count // step) for place in range(-(-count // step) + 1)]
+    for first, end in pairwise(borders):
+        part = rows[first:end]
         whole = np.ones((columns + 1, len(part)))
         whole[:-1] = part.T
         with np.errstate(over="ignore"):
-            short = whole.astype(np.float32)
             reach = float(np.sqrt(np.einsum("ij,ij->j", whole, whole).max()))
-        whole.flags.writeable = short.flags.writeable = False
-        yield Piece(whole, short, reach)
+        whole.flags.writeable = False
+        yield Piece(whole, reach)
 
 
-def summed(rows: Laid, centres: Table) -> tuple[Table, Table]:
-    """Of the rows nearest to each centre their sum, and how many they are; of centres equally
-    near the first."""
-    clusters, columns = centres.shape
-    weights = np.empty((clusters, columns + 1))
-    weights[:, :-1] = -2.0 * centres
-    weights[:, -1] = np.einsum("ij,ij->i", centres, centres)
-    with np.errstate(over="ignore"):
-        short = weights.astype(np.float32)
-        reach = float(np.sqrt(np.einsum("ij,ij->i", weights, weights).max()))
-    total = np.zeros((clusters, columns + 1))
-    for piece in rows.pieces:
-        total += _members(piece, weights, short, reach) @ piece.whole.T
-    return total[:, :-1], total[:, -1]
+class Nearest:
+    """Centres, and what of them every piece of rows needs."""
 
+    def __init__(self, centres: Table) -> None:
+        clusters, columns = centres.shape
+        self._weights = np.empty((clusters, columns + 1))
+        self._weights[:, :-1] = -2.0 * centres
+        self._weights[:, -1] = np.einsum("ij,ij->i", centres, centres)
+        with np.errstate(over="ignore"):
+            self._short = self._weights.astype(np.float32)
+            sizes = np.einsum("ij,ij->i", self._weights, self._weights)
+            self._reach = float(np.sqrt(sizes.max()))
+        # The piece at hand as float32.
+        self._held = np.empty(0, np.float32)
 
-def _members(piece: Piece, weights: Table, short: Table, reach: float) -> Table:
-    """A row for each centre, with ones where the piece's rows are nearest to it."""
-    count = piece.whole.shape[1]
-    # Both sides' rounding, the products' and the sum's; twice, and a little for this line's own.
-    room = 2.0 * (len(piece.whole) + 6) * _UNIT * piece.reach * reach
-    if not _ROOM_MIN < room < _ROOM_MAX:
-        return _exactly(weights @ piece.whole)
-    scores = short @ piece.short
-    near = scores <= scores.min(axis=0) + np.float32(room)
-    members: Table = near.astype(np.float64)
-    if np.count_nonzero(near) == count:
+    def summed(self, rows: Laid) -> tuple[Table, Table]:
+        """Of the rows nearest to each centre their sum, and how many they are; of centres
+        equally near the first."""
+        total = np.zeros(self._weights.shape)
+        for piece in rows.pieces:
+            total += self._members(piece) @ piece.whole.T
+        return total[:, :-1], total[:, -1]
+
+    def _members(self, piece: Piece) -> Table:
+        """A row for each centre, with ones where the piece's rows are nearest to it."""
+        whole, weights = piece.whole, self._weights
+        count = whole.shape[1]
+        # Both sides' rounding, the products' and the sum's; twice, and a little for this line's.
+        room = 2.0 * (len(whole) + 6) * _UNIT * piece.reach * self._reach
+        if not _ROOM_MIN < room < _ROOM_MAX:
+            return _exactly(weights @ whole)
+        scores = self._short @ self._as_short(whole)
+        near = scores <= scores.min(axis=0) + np.float32(room)
+        members: Table = near.astype(np.float64)
+        if np.count_nonzero(near) == count:
+            return members
+        doubtful = np.flatnonzero(np.count_nonzero(near, axis=0) != 1)
+        if len(doubtful) * _IN_DOUBT > count:
+            return _exactly(weights @ whole)
+        members[:, doubtful] = _exactly(weights @ whole[:, doubtful])
         return members
-    doubtful = np.flatnonzero(np.count_nonzero(near, axis=0) != 1)
-    if len(doubtful) * _IN_DOUBT > count:
-        return _exactly(weights @ piece.whole)
-    members[:, doubtful] = _exactly(weights @ piece.whole[:, doubtful])
-    return members
+
+    def _as_short(self, whole: Table) -> Table:
+        if len(self._held) < whole.size:
+            self._held = np.empty(whole.size, np.float32)
+        short = self._held[: whole.size].reshape(whole.shape)
+        with np.errstate(over="ignore"):
+            np.copyto(short, whole, casting="same_kind")
+        return short
 
 
 def _exactly(scores: Table) -> Table:

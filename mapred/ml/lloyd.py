@@ -9,6 +9,7 @@ A centre that no row is nearest to stays where it is.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -19,7 +20,7 @@ from mapred.errors import ParamError
 from mapred.formats.csr import Csr
 from mapred.iterative import Round
 from mapred.iterative.loop import Output
-from mapred.ml.laid import Laid, laid, summed
+from mapred.ml.laid import Laid, Nearest, laid
 from mapred.ml.rows import Block, Matrix, blocks_of, check_rows
 from mapred.ml.summation import Rounds, Summing, Sums, separated
 
@@ -44,7 +45,7 @@ def squares_of(rows: Any) -> Matrix:
     return squares
 
 
-def gathered(rows: Any, centres: Matrix) -> Sums:
+def gathered(rows: Any, centres: Matrix, search: Nearest | None = None) -> Sums:
     """What the rows add to the centres nearest to them."""
     if isinstance(rows, Csr) and rows.columns < centres.shape[1]:
         rows = rows.widened(centres.shape[1])
@@ -53,7 +54,8 @@ def gathered(rows: Any, centres: Matrix) -> Sums:
         members = np.zeros((len(centres), len(rows)))
         members[labels, np.arange(len(rows))] = 1.0
         return {"sums": (rows.T @ members.T).T, "counts": members.sum(axis=1)}
-    sums, counts = summed(rows if isinstance(rows, Laid) else laid(rows), centres)
+    search = search or Nearest(centres)
+    sums, counts = search.summed(rows if isinstance(rows, Laid) else laid(rows))
     return {"sums": sums, "counts": counts}
 
 
@@ -73,10 +75,14 @@ class Assign(Summing):
         return rows if isinstance(rows, Csr) else laid(rows)
 
     def map(self, first: int, rows: Any) -> None:
-        found = gathered(rows, self.ctx.state["centres"])
+        found = gathered(rows, self.ctx.state["centres"], self._search)
         if self.ctx.round == 1:
             found["squares"] = rows.squares() if isinstance(rows, Laid) else squares_of(rows)
         self.total = self.plus(self.total, found)
+
+    @cached_property
+    def _search(self) -> Nearest:
+        return Nearest(self.ctx.state["centres"])
 
 
 class Lloyd(Rounds):

@@ -94,7 +94,7 @@ class TaskContext:
         Raises:
             AttributeError: the job is no round of a loop.
         """
-        return self._loop().first_splits[self.attempt.index] + self.file_number
+        return self._loop.first_splits[self.attempt.index] + self.file_number
 
     @cached_property
     def state(self) -> Any:
@@ -105,13 +105,14 @@ class TaskContext:
         """
         from mapred.iterative.broadcast import RECEIVER
 
-        return RECEIVER.receive(self._loop().state)
+        return RECEIVER.receive(self._loop.state)
 
     @property
     def round(self) -> int:
         """Which round of the loop this is, from 1."""
-        return self._loop().number
+        return self._loop.number
 
+    @cached_property
     def _loop(self) -> "RoundSettings":
         from mapred.iterative.broadcast import round_settings
 

@@ -57,10 +57,11 @@ def test_a_task_is_where_half_of_its_bytes_are() -> None:
     assert task.split.hosts == ("h2", "h1")
 
 
-def test_two_tasks_for_each_slot_of_a_live_tracker() -> None:
+def test_two_tasks_for_each_slot_of_live_trackers_or_one_of_the_only_one() -> None:
     info = TrackerInfo("t", 1, "h", 1, 3, 3)
     live, dead = (TrackerStatus(info, state, 0.0, 0, 0) for state in ("live", "dead"))
     assert wanted_tasks([live, dead, live]) == 12
+    assert wanted_tasks([dead, live]) == 3
     assert wanted_tasks([dead]) == wanted_tasks([])
 
 

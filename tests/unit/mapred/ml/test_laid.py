@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mapred.ml.laid import laid, summed
+from mapred.ml.laid import Nearest, laid
 
 RANDOM = np.random.default_rng(3)
 
@@ -33,7 +33,7 @@ def plainly(rows, centres):
     ids=["normal", "far away", "tiny", "huge", "in the middle", "ties", "one centre"],
 )
 def test_every_row_counts_at_its_nearest_centre(rows, centres):
-    sums, counts = summed(laid(rows), centres)
+    sums, counts = Nearest(centres).summed(laid(rows))
     expected, numbers = plainly(rows, centres)
     np.testing.assert_array_equal(counts, numbers)
     np.testing.assert_allclose(sums, expected, rtol=1e-9, atol=1e-9 * np.abs(rows).max())
