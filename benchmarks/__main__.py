@@ -66,7 +66,9 @@ def main() -> None:
         "--quick", action="store_true", help="small inputs, one run: does it work at all?"
     )
     parser.add_argument(
-        "--parts", default="", help="of loops: nothing,kmeans,logistic,pagerank,chained (all)"
+        "--parts",
+        default="",
+        help="of loops: nothing,kmeans,logistic,pagerank,cluster,chained (all)",
     )
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks import chained, sparkloops
+from benchmarks import chained, loopcluster, sparkloops
 from benchmarks.table import Row
 
 WARM_UP: Final = 4
@@ -35,6 +35,7 @@ def run(*, rows: int, vertices: int, parts: str = "") -> list[Row]:
         "kmeans": lambda: _kmeans(rows),
         "logistic": lambda: _logistic(rows),
         "pagerank": lambda: _pagerank(vertices),
+        "cluster": loopcluster.run,
         "chained": lambda: chained.run(rows=rows // 5, vertices=vertices // 2),
     }
     with warnings.catch_warnings():

@@ -56,14 +56,14 @@ def run() -> list[Row]:
 def _killed() -> Row:
     """Once all maps are done and reduces fetch: two thirds of the job are maps."""
     settings = (f"dead_after_s={DEAD_AFTER_S:g}",)
-    with _trackers(settings) as (folder, engine, trackers):
+    with trackers(settings) as (folder, engine, daemons):
         _wait(engine, _spec(engine, folder, maps=3, seconds=0.1, reduce_s=0.0))
         clean_s = _wait(engine, _spec(engine, folder, maps=18, seconds=0.5, reduce_s=2.0))
         spec = _spec(engine, folder, maps=18, seconds=0.5, reduce_s=2.0)
         began = time.perf_counter()
         job_id = engine.submit(spec)
         _until(engine, job_id, lambda status: status.maps_done == status.maps)
-        trackers[-1].kill()
+        daemons[-1].kill()
         _until(engine, job_id, lambda status: status.state.ended)
         killed_s = time.perf_counter() - began - DEAD_AFTER_S
     what = "18 maps and 3 reduces, one of 3 trackers killed when the maps are done"
@@ -76,7 +76,7 @@ def _killed() -> Row:
 def _slowed() -> Row:
     walls = {}
     for speculation in ("true", "false"):
-        with _trackers((f"speculation={speculation}",), slow=1) as (folder, engine, _):
+        with trackers((f"speculation={speculation}",), slow=1) as (folder, engine, _):
             spec = _spec(engine, folder, maps=TRACKERS, seconds=8.0, reduce_s=0.0)
             walls[speculation] = _wait(engine, spec)
     ours, its = walls["true"], walls["false"]
@@ -85,7 +85,7 @@ def _slowed() -> Row:
 
 
 @contextmanager
-def _trackers(
+def trackers(
     settings: Sequence[str], slow: int = 0
 ) -> Iterator[tuple[Path, ClusterEngine, list[subprocess.Popen[str]]]]:
     daemons: list[subprocess.Popen[str]] = []

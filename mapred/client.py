@@ -37,6 +37,8 @@ class ClusterEngine:
         later: RetryPolicy = MASTER_RESTART,
     ) -> None:
         wireerrors.register()
+        # As it was given.
+        self.address = jobtracker
         self._name = f"JobTracker at {jobtracker}"
         self._channel = rpc.channel(jobtracker, secret=secret or cluster_secret())
         self._stub: Any = jobtracker_pb2_grpc.JobTrackerStub(self._channel)

@@ -35,6 +35,24 @@ def loops(mapreduce_cluster, tmp_path):
     return Loops(mapreduce_cluster, tmp_path)
 
 
+# In the third round the first attempt at the first split stands still until it is ended.
+STUCK = """
+import time
+from mapred.ml.lloyd import Assign, Lloyd
+
+class Stuck(Assign):
+    def map(self, first, rows):
+        at = self.ctx.round, self.ctx.split_number, self.ctx.attempt.number
+        while at == (3, 0, 0):
+            time.sleep(0.1)
+            self.ctx.status("stuck")
+        super().map(first, rows)
+
+class StuckOnce(Lloyd):
+    mapper = Stuck
+"""
+
+
 class Loops:
     """Submits the k-means example as the command line does."""
 
@@ -42,7 +60,7 @@ class Loops:
         self.cluster = cluster
         self._folder = folder
 
-    def start(self, output: str) -> "subprocess.Popen[str]":
+    def start(self, output: str, job: Path = EXAMPLE) -> "subprocess.Popen[str]":
         parameters = {
             "clusters": CLUSTERS,
             "init": self._folder / "start.npy",
@@ -51,7 +69,7 @@ class Loops:
             "job.split_bytes": 600_000,
         }
         settings = [word for pair in parameters.items() for word in ("-D", "{}={}".format(*pair))]
-        return self._command("submit", str(EXAMPLE), "/points.npy", "-o", output, *settings)
+        return self._command("submit", str(job), "/points.npy", "-o", output, *settings)
 
     def _command(self, *words: str) -> "subprocess.Popen[str]":
         masters = ["--jobtracker", self.cluster.jobtracker_address]
@@ -110,6 +128,16 @@ def test_a_tracker_that_dies_in_mid_loop_changes_no_bit(loops):
     hurt = loops.finish(process)
     assert hurt["rounds"] == ROUNDS
     assert loops.centres("/hurt") == loops.centres("/whole")
+
+
+def test_a_second_attempt_at_a_slow_map_changes_no_bit(loops, tmp_path):
+    loops.run("/whole")
+    job = tmp_path / "stuck.py"
+    job.write_text(STUCK)
+    slow = loops.finish(loops.start("/slow", job))
+    assert slow["rounds"] == ROUNDS
+    assert slow["attempts_killed"] >= 1
+    assert loops.centres("/slow") == loops.centres("/whole")
 
 
 def test_a_loop_whose_client_died_is_resumed_by_its_id_to_the_same_bits(loops):

@@ -200,3 +200,16 @@ def test_the_nearest_centre_is_found_with_its_score():
     table = ((rows[:, None] - centres[None]) ** 2).sum(axis=2)
     np.testing.assert_array_equal(labels, table.argmin(axis=1))
     np.testing.assert_allclose(scores + (rows**2).sum(axis=1), table.min(axis=1))
+
+
+def test_all_loops_of_a_fit_decode_its_text_once(tmp_path):
+    np.savetxt(tmp_path / "rows.csv", IRIS, delimiter=",", fmt="%.17g")
+    with session(workers=1) as own, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = KMeans(3, max_iter=4, tol=0).fit(tmp_path / "rows.csv")
+        jobs = [own.engine.status(job.job_id)[0] for job in own.engine.jobs()]
+    # The first look, the start's seven rounds, the centres', and that of the distances.
+    assert len(jobs) == 1 + 7 + model.n_iter_ + 1
+    decoded = sum(job.counters.get(("matrix", "splits_decoded"), 0) for job in jobs)
+    kept = sum(job.counters.get(("matrix", "splits_kept_decoded"), 0) for job in jobs)
+    assert (decoded, kept) == (1, len(jobs) - 1)
