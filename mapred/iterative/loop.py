@@ -73,7 +73,8 @@ class IterativeJob(Job):
     until: ClassVar[Condition | Callable[..., Any] | None] = None
     # Rounds between two checkpoints; 0: only the last state is kept.
     checkpoint_every: ClassVar[int] = 0
-    # How much decoded input a worker process keeps from round to round, bytes.
+    # How much decoded input a worker process keeps in memory from round to round, bytes; what is
+    # more is mapped from files. 0: it keeps none.
     pinned_bytes: ClassVar[int] = 256 * 1024 * 1024
 
     ctx: LoopContext
