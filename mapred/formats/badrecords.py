@@ -28,7 +28,10 @@ class Refused:
     """The first one fails the task."""
 
     def take(self, uri: str, offset: int, record: Any, reason: str) -> None:
-        raise InputError(described(uri, offset, record, reason))
+        raise InputError(
+            f"{described(uri, offset, record, reason)}. "
+            'With on_bad_record = "skip" in the job such records are set aside'
+        )
 
 
 def described(uri: str, offset: int, record: Any, reason: str) -> str:

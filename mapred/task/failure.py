@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from blockstore.errors import StoreError
+from mapred.errors import InputError
 from mapred.model import FailureKind
 from mapred.task.messages import TaskFailed
 from mapred.usercode import one_line, user_traceback
@@ -88,7 +89,8 @@ def failure_of(error: BaseException, place: Place, folder: Path) -> TaskFailed:
         return TaskFailed(
             FailureKind.FAILED, str(error), details, place.input_uri, place.offset, place.sample
         )
-    trace = user_traceback(error, folder)
+    # An input that can't be read is told in words: no code of the user's had a part in it.
+    trace = "" if isinstance(error, InputError) else user_traceback(error, folder)
     if len(trace) > _TRACEBACK_LETTERS:
         half = _TRACEBACK_LETTERS // 2
         trace = f"{trace[:half]}\n…\n{trace[-half:]}"

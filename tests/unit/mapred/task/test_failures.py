@@ -1,11 +1,14 @@
 """What a failure tells: the user's frames, the record, and what to change."""
 
+import json
 from pathlib import Path
 
 import pytest
 from harness import Run
 
 from mapred import Job, Mapper, Partitioner, Reducer
+from mapred.errors import InputError
+from mapred.formats.badrecords import REFUSED
 from mapred.model import FailureKind
 from mapred.task.failure import CodeError, Place, RecordError, failure_of, sample_of
 
@@ -143,3 +146,16 @@ def test_a_sample_is_short_whatever_the_record():
     assert sample_of("x" * 10**6).startswith("'xxx")
     assert len(sample_of("x" * 10**6)) == len(sample_of(list(range(10_000)))) == 200
     assert sample_of(Nasty()) == "<Nasty whose repr fails: RuntimeError('no')>"
+
+
+def test_a_malformed_record_is_told_in_words_without_a_traceback_of_the_reader(tmp_path):
+    try:
+        try:
+            json.loads("{oops")
+        except ValueError as error:
+            REFUSED.take("file:///rows.jsonl", 8, "{oops", f"is not JSON: {error}")
+    except InputError as error:
+        failure = failure_of(error, Place("file:///rows.jsonl"), tmp_path)
+    assert failure.traceback == ""
+    assert failure.reason.startswith("InputError: file:///rows.jsonl at byte 8 is not JSON: ")
+    assert "'{oops'. With on_bad_record = \"skip\" in the job" in failure.reason
