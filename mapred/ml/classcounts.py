@@ -8,12 +8,14 @@ Deviations of splits are joined by the formula of Chan, Golub and LeVeque, so th
 from 0 keep their digits.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from mapred import Mapper, Param
 from mapred.formats.csr import Csr
+from mapred.iterative import Round
 from mapred.ml.summation import OnePass, Summing, Sums, one_hot
 
 
@@ -91,6 +93,9 @@ class Spreads(OnePass):
     """Means and squared deviations by class."""
 
     mapper: ClassVar[type[Mapper]] = Spreading
+
+    def metrics(self, turn: Round) -> Mapping[str, float]:
+        return {"rows": float(turn.state["rows"][-1])}
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
         return {**state, **total}

@@ -32,6 +32,7 @@ from mapred.formats.csr import Csr
 from mapred.iterative import IterativeJob
 from mapred.iterative.checkpoint import RoundRecord
 from mapred.iterative.rounds import LoopResult, Silent
+from mapred.ml.parameters import flag
 from mapred.ml.rows import (
     Block,
     Matrix,
@@ -98,6 +99,12 @@ class Estimator:
     def _names(cls) -> list[str]:
         return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
 
+    def _check_flags(self) -> None:
+        """Raises ValueError: a parameter that is on or off is neither."""
+        for name, one in inspect.signature(type(self).__init__).parameters.items():
+            if isinstance(one.default, bool):
+                flag(name, getattr(self, name))
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._names()}
 
@@ -131,6 +138,7 @@ class Estimator:
             ValueError: X or y is impossible; says which and why.
         """
         self._forget()
+        self._check_flags()
         try:
             with self._input(X, y, parts=parts) as fit:
                 self.n_features_in_ = fit.columns

@@ -76,6 +76,8 @@ class _OnGraph(Estimator):
         self.vertices_ = names.astype(np.int64)
 
     def _place(self, vertex: Any) -> int:
+        if not isinstance(vertex, int | float | np.number) or isinstance(vertex, bool):
+            raise ValueError(f"{vertex!r} is no vertex: vertices are numbers")
         at = int(np.searchsorted(self.vertices_, vertex))
         if at == len(self.vertices_) or self.vertices_[at] != vertex:
             raise ValueError(f"no edge has the vertex {vertex!r}")

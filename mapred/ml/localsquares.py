@@ -6,12 +6,14 @@ A map adds up, for every query, the weighted products of its rows: (queries × (
 numbers a split.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from mapred import Mapper, Param
 from mapred.formats.csr import Csr
+from mapred.iterative import Round
 from mapred.ml.estimator import Fit
 from mapred.ml.parameters import number
 from mapred.ml.regressor import Regressor
@@ -42,6 +44,10 @@ class NearQueries(OnePass):
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
         return total
+
+    def metrics(self, turn: Round) -> Mapping[str, float]:
+        """By how many rows' weight a query is answered, of the one with least."""
+        return {"least weight": float(turn.state["products"][:, 0, 0].min())}
 
 
 class LocallyWeightedRegression(Regressor):

@@ -48,6 +48,13 @@ def choice(name: str, value: Any, *known: Any) -> Any:
     return value
 
 
+def flag(name: str, value: Any) -> bool:
+    """Raises ValueError: it is neither True nor False."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name}={reprlib.repr(value)}: True or False is needed")
+    return bool(value)
+
+
 def words(name: str, values: Any, more: str = "") -> list[str]:
     """Raises ValueError: they are no list of words; `more` is said then, too."""
     try:

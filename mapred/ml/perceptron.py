@@ -1,5 +1,6 @@
 """Classifiers by averaged SGD (averaging.py): softmax regression and multilayer perceptrons."""
 
+from collections.abc import Sequence
 from typing import Any, Final, Self
 
 import numpy as np
@@ -128,7 +129,14 @@ class MLPClassifier(Classifier):
         return self
 
     def _hidden(self) -> tuple[int, ...]:
-        return tuple(self.hidden_layer_sizes)
+        sizes: Any = self.hidden_layer_sizes
+        if isinstance(sizes, int | np.integer) and not isinstance(sizes, bool):
+            return (int(sizes),)
+        if not isinstance(sizes, Sequence | np.ndarray) or isinstance(sizes, str):
+            raise ValueError(
+                f"hidden_layer_sizes={sizes!r}: the widths of the layers are needed, such as (100,)"
+            )
+        return tuple(sizes)
 
     def _activation(self) -> str:
         return self.activation

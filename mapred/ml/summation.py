@@ -148,6 +148,11 @@ class OnePass(Rounds):
     def arrived(self, turn: Round) -> str:
         return "one round is enough"
 
+    def metrics(self, turn: Round) -> Mapping[str, float]:
+        """How many rows it has seen, where it counts them."""
+        rows = turn.state.get("rows")
+        return {} if rows is None else {"rows": float(np.sum(rows))}
+
 
 def separated(block: Block, target: int | None, columns: int) -> tuple[Block, Matrix | None]:
     """Rows and targets of a block as it was read."""

@@ -6,12 +6,17 @@ import pytest
 from mapred.errors import JobFailedError
 from mapred.ml import (
     PCA,
+    ConvergenceWarning,
     GaussianMixture,
+    GaussianNB,
     KMeans,
     LinearRegression,
     LogisticRegression,
+    MLPClassifier,
     MultinomialNB,
     PageRank,
+    Ridge,
+    ShortestPaths,
     TruncatedSVD,
 )
 
@@ -61,6 +66,10 @@ def test_vertices_whose_names_floats_can_not_tell_apart_are_refused():
         (KMeans(2, random_state=2**64), "random_state=18446744073709551616: a whole number"),
         (TruncatedSVD(1, random_state=1.5), "random_state=1.5: a whole number"),
         (MultinomialNB(alpha=np.inf), "alpha=inf: a number"),
+        (MultinomialNB(fit_prior="no"), "fit_prior='no': True or False is needed"),
+        (PCA(whiten=1), "whiten=1: True or False is needed"),
+        (MLPClassifier(None), "hidden_layer_sizes=None: the widths of the layers"),
+        (MLPClassifier((0,)), "hidden_layer_sizes=0: a whole number"),
         (
             GaussianMixture(2, covariance_type="diag", precisions_init=np.ones((3, 2))),
             r"precisions_init has the shape \(3, 2\), and \(2, 2\) is needed",
@@ -78,6 +87,30 @@ def test_vertices_whose_names_floats_can_not_tell_apart_are_refused():
 def test_impossible_parameters_are_refused_in_words(model, words):
     with pytest.raises(ValueError, match=words):
         model.fit(ROWS, WORDS)
+
+
+def test_one_round_reports_what_it_saw_and_how_well_that_fits():
+    model = LinearRegression().fit(ROWS, ROWS[:, 0] + 1)
+    assert model.history_ == [{"rows": len(ROWS), "loss": pytest.approx(0, abs=1e-12)}]
+    targets = np.arange(len(ROWS)) % 3
+    model = Ridge(0.5).fit(ROWS, targets)
+    errors = (model.predict(ROWS) - targets) ** 2
+    assert model.history_[0]["loss"] == pytest.approx(errors.mean())
+    assert PCA().fit(ROWS).history_[0]["variance"] == pytest.approx(ROWS.var(axis=0, ddof=1).sum())
+    for bayes in (MultinomialNB(), GaussianNB()):
+        assert bayes.fit(abs(ROWS), WORDS).history_ == [{"rows": len(ROWS)}]
+
+
+def test_one_width_is_one_hidden_layer():
+    with pytest.warns(ConvergenceWarning):
+        first, _ = MLPClassifier(4, max_iter=1).fit(ROWS, WORDS).coefs_
+    assert first.shape == (2, 4)
+
+
+@pytest.mark.parametrize("source", [None, [1], True, "1"])
+def test_a_way_begins_at_a_number(source):
+    with pytest.raises(ValueError, match="is no vertex: vertices are numbers"):
+        ShortestPaths(source).fit([[1.0, 2.0]])
 
 
 def test_rows_that_are_all_alike_have_no_variance_to_explain():
