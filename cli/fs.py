@@ -12,9 +12,9 @@ import click
 
 from blockstore.errors import UnreachableException
 
-from . import complaints
+from . import complaints, foreign
 from .errors import DEBUG_VARIABLE, CommandError, explain
-from .store import namenode_option
+from .store import SCHEME, is_uri, namenode_option
 
 # Verb → "module:object" in verbs/, which is imported when the verb is used: `ls` must feel instant.
 VERBS: Final[dict[str, str]] = {
@@ -103,7 +103,19 @@ class VerbGroup(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, self._in_our_words(list(args)))
 
+    @staticmethod
+    def _as_namenode(args: list[str]) -> list[str]:
+        """Hadoop's generic options, which stand before the verb: -fs is our --namenode."""
+        if not args or (args[0] != "-fs" and args[0] not in foreign.GENERIC):
+            return args
+        if args[0] != "-fs":
+            raise click.UsageError(f"{args[0]}: {foreign.GENERIC[args[0]]}")
+        if len(args) < 2 or not is_uri(args[1]):
+            raise click.UsageError(f"-fs: name a block store:  -fs {SCHEME}HOST:PORT")
+        return ["--namenode", args[1].removeprefix(SCHEME).partition("/")[0], *args[2:]]
+
     def _in_our_words(self, args: list[str]) -> list[str]:
+        args = self._as_namenode(args)
         position = 0
         while position < len(args) and args[position].startswith("--"):
             takes_value = args[position] == "--namenode"

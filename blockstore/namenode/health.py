@@ -85,7 +85,10 @@ def _of_block(parts: Parts, stored: StoredBlock, file: File, present: Moment) ->
     value, good = stored.value(), parts.blocks.good(stored.id)
     nodes = parts.nodes.nodes(good)
     if not stored.committed:
-        return FsckBlock(value, stored.pipeline, "open", last_holders(parts, stored))
+        # What isn't finished isn't reported: who is heard of counts as writing it.
+        here = tuple(n for n in stored.pipeline if parts.nodes.is_live(n.node_id, present.now))
+        gone = tuple(one for one in last_holders(parts, stored) if one.node not in here)
+        return FsckBlock(value, here, "open", gone)
     if not good:
         damaged = any(odd.kind is Kind.CORRUPT for odd in parts.blocks.odd(stored.id).values())
         state = "corrupt" if damaged else "missing"

@@ -68,9 +68,9 @@ class Roster:
         if len(found) == 1:
             return found[0]
         known = ", ".join(sorted(str(m.node) for m in (found or self))) or "none"
+        what = f"names {len(found)} DataNodes" if found else "is no DataNode that is known"
         raise InvalidRequestException(
-            f"'{word}' names {len(found)} DataNodes; give one by its id or host:port. Known are: "
-            f"{known}"
+            f"'{word}' {what}; give one by its id or host:port. Known are: {known}"
         )
 
     # --- what State.apply calls -----------------------------------------------

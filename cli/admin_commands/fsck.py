@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from ..errors import FAILED, REFUSED, CommandError, explain
+from ..output import plural
 from ..store import absolute, namenode_option, opened
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ def _take(verdict: "Verdict", totals: Totals, *, as_json: bool) -> None:
     if words and as_json:
         click.echo(json.dumps(asdict(verdict)))
     elif words:
+        words = words.removeprefix(f"{verdict.block}: ")
         click.echo(f"{verdict.path}: {verdict.block} on {verdict.node}: {words}")
 
 
@@ -154,7 +156,8 @@ def is_shown(file: "FsckFile", shown: Shown) -> bool:
 
 def file_lines(file: "FsckFile", shown: Shown) -> Iterator[str]:
     state = ", being written" if file.is_open else ""
-    yield f"{file.path}: {file.length} bytes, {len(file.blocks)} blocks{state}"
+    blocks = plural(len(file.blocks), "block")
+    yield f"{file.path}: {plural(file.length, 'byte')}, {blocks}{state}"
     for block in file.blocks:
         if shown.blocks or shown.locations or shown.racks or block.state != "healthy":
             yield from _block_lines(block, file.replication, shown)
@@ -162,23 +165,24 @@ def file_lines(file: "FsckFile", shown: Shown) -> Iterator[str]:
 
 def _block_lines(block: "FsckBlock", replication: int, shown: Shown) -> Iterator[str]:
     copies = f"{len(block.nodes)} of {replication} copies"
-    words = f"  {block.block} {block.state}: {block.block.length} bytes, {copies}"
+    words = f"  {block.block} {block.state}: {plural(block.block.length, 'byte')}, {copies}"
     if shown.locations or shown.racks or block.state != "healthy":
         at = [node.address + (f" {node.rack}" if shown.racks else "") for node in block.nodes]
         words += f", at {', '.join(at) or 'nowhere'}"
     yield words
     for holder in block.last_holders:
-        yield f"    was at {holder}"
+        yield f"    last seen: {holder}"
 
 
 def total_lines(totals: Totals, *, verified: bool) -> Iterator[str]:
     counts = ", ".join(f"{count} {state}" for state, count in sorted(totals.states.items()))
-    yield f"{totals.files} files, {totals.length} bytes, blocks: {counts or 'none'}"
+    size = plural(totals.length, "byte")
+    yield f"{plural(totals.files, 'file')}, {size}, blocks: {counts or 'none'}"
     if totals.open_files:
-        yield f"{totals.open_files} files are being written"
+        yield f"Being written: {plural(totals.open_files, 'file')}"
     if verified:
         yield (
-            f"{totals.verified} copies were read, {totals.verified_bytes} bytes: "
-            f"{totals.damaged} are damaged, {totals.unread} could not be read"
+            f"Copies read: {totals.verified}, {plural(totals.verified_bytes, 'byte')}; "
+            f"damaged: {totals.damaged}, unreadable: {totals.unread}"
         )
     yield f"The block store is {totals.state}"

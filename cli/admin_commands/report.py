@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..listing import human, when
+from ..output import plural
 from ..store import namenode_option, opened
 from .durations import in_words
 
@@ -35,7 +36,7 @@ def report(as_json: bool, namenode: str | None) -> None:
 
 
 def report_lines(report: "ClusterReport") -> Iterator[str]:
-    yield f"Files: {report.files} in {report.directories} directories, {report.blocks} blocks"
+    yield f"Files: {report.files}, directories: {report.directories}, blocks: {report.blocks}"
     yield (
         f"Blocks with too few copies: {report.under_replicated}, "
         f"all on one rack: {report.misplaced}, "
@@ -55,7 +56,7 @@ def node_lines(report: "NodeReport") -> Iterator[str]:
     heard = f"heard {report.heard_s_ago:.1f} s ago, " if report.state != "absent" else ""
     yield (
         f"  {report.node.address:<21} {report.state:<6} {heard}"
-        f"{report.replicas} replicas, {human(report.used_bytes)} used, "
+        f"{plural(report.replicas, 'replica')}, {human(report.used_bytes)} used, "
         f"{human(report.free_bytes)} free of {human(report.capacity_bytes)}, "
         f"{report.node.rack}, {report.node.node_id}"
     )
@@ -104,7 +105,4 @@ def duty_words(report: "NodeReport") -> str:
 def safe_mode_words(mode: "SafeMode") -> str:
     if not mode.on:
         return "off"
-    # An administrator's safe mode waits for no blocks.
-    if not mode.blocks_needed:
-        return f"on: {mode.reason}"
-    return f"on: {mode.reason} ({mode.blocks_reported} of {mode.blocks_needed} blocks reported)"
+    return f"on: {mode.reason}"

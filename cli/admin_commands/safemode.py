@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import click
 
 from ..errors import REFUSED, CommandError
+from ..output import plural
 from ..store import namenode_option, opened
 from .report import safe_mode_words
 
@@ -73,16 +74,16 @@ def _confirm(why: "SafeModeWhy") -> None:
 def why_lines(why: "SafeModeWhy") -> Iterator[str]:
     yield f"Safe mode is {safe_mode_words(why.mode)}"
     if why.missing:
+        blocks = plural(why.missing, "block")
         if why.mode.on:
-            yield f"Without a good copy: {why.missing} blocks; if safe mode ended now, these would"
-            yield "be missing and their files unreadable until a node brings them:"
+            yield f"Without a good copy: {blocks}; if safe mode ended now, what is in them"
+            yield "could not be read until a node brings them:"
         else:
-            yield f"Missing: {why.missing} blocks; their files can't be read until a node brings"
-            yield "them:"
+            yield f"Missing: {blocks}; what is in them can't be read until a node brings them:"
     for waited in why.sample:
         yield f"  {waited.block} of {waited.path}"
         for holder in waited.last_holders:
-            yield f"    was at {holder}"
+            yield f"    last seen: {holder}"
     if why.missing > len(why.sample):
         yield f"  and {why.missing - len(why.sample)} more"
     for nodes, words in (

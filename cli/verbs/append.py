@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from ..foreign import in_new_block
 from ..store import absolute, namenode_option, opened, status_or_none
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 @click.command("appendToFile")
 @click.argument("sources", nargs=-1, required=True, metavar="LOCAL...")
 @click.argument("target", metavar="TARGET")
+@in_new_block
 @namenode_option
 def append_to_file(sources: tuple[str, ...], target: str, namenode: str | None) -> int:
     """Add local files to the end of a file, which is made if it isn't there; `-` is stdin.

@@ -6,6 +6,7 @@ from typing import Final
 import click
 
 from ..complaints import Complaints
+from ..foreign import without_checksums
 from ..store import each, namenode_option, opened
 
 # What Hadoop's `head` shows.
@@ -14,6 +15,7 @@ HEAD_BYTES: Final = 1024
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@without_checksums
 @namenode_option
 def cat(paths: tuple[str, ...], namenode: str | None) -> int:
     """Write files to stdout.
@@ -52,6 +54,7 @@ def head(paths: tuple[str, ...], namenode: str | None) -> int:
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@without_checksums
 @namenode_option
 def text(paths: tuple[str, ...], namenode: str | None) -> int:
     """Write files to stdout as text: what gzip, zstd, bzip2, lz4 or xz packed is unpacked.

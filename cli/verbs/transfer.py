@@ -14,6 +14,7 @@ from ..complaints import tell
 from ..copying import AHEAD_MAX, STANDARD_STREAM, THREADS_DEFAULT, THREADS_MAX, Tally
 from ..crew import AHEAD_DEFAULT
 from ..errors import FAILED, REFUSED, CommandError
+from ..foreign import with_checksum_files, without_checksums
 from ..store import absolute, each, namenode_option, opened
 
 force_option: Final = click.option("-f", "force", is_flag=True, help="Replace files that exist.")
@@ -146,6 +147,8 @@ def _local_bytes(source: str) -> int:
 @preserve_option
 @threads_option
 @ahead_option
+@without_checksums
+@with_checksum_files
 @namenode_option
 def get(
     sources: tuple[str, ...],

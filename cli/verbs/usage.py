@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..complaints import Complaints
+from ..foreign import by_storage
 from ..store import each, namenode_option, opened
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def _sums(
 @human_option
 @head_option
 @snapshots_option
+@by_storage
 @namenode_option
 def count(
     paths: tuple[str, ...],

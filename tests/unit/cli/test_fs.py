@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from mapred_cli.bundle import (
     BUNDLE_BYTES,
     BUNDLE_FILES,
@@ -371,3 +372,24 @@ def test_the_group_has_what_the_contract_names():
     names = {"ls", "put", "get", "cat", "mkdir", "mv", "rm", "stat", "du", "setrep"}
 
     assert names <= set(fs.list_commands(click.Context(fs)))
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("-D a=b -ls /", "-D: Hadoop's properties have no meaning here"),
+        ("-conf x.xml -ls /", "-conf: there are no configuration files"),
+        ("-fs hdfs://there -ls /", "-fs: name a block store:  -fs bs://HOST:PORT"),
+        ("-fs", "-fs: name a block store"),
+        ("get -crc /a b", "-crc: checksums are always compared"),
+        ("cat -ignoreCrc /a", "-ignoreCrc: checksums are always compared"),
+        ("count -t /a", "-t: there are no storage types"),
+        ("count -s /a", "-s: there are no snapshots"),
+        ("count -e /a", "-e: there are no erasure coding policies"),
+        ("appendToFile -n a /b", "-n: what is added goes on in the file's last block"),
+    ],
+)
+def test_what_hadoop_has_and_we_have_not_is_refused_by_name(line, why):
+    result = CliRunner().invoke(fs, line.split())
+    assert result.exit_code == 2
+    assert why in result.output

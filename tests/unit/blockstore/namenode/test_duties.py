@@ -231,7 +231,7 @@ def test_nodes_are_named_by_id_address_or_host(four):
     for word in ("a", "host-a:9866", "host-a"):
         assert [n.node.node_id for n in assign(four, word, Duty.LEAVE)] == ["a"]
     assert len([e for e in four.entries if type(e).__name__ == "DutyAssigned"]) == 1
-    with pytest.raises(InvalidRequestException, match="'nobody' names 0 DataNodes"):
+    with pytest.raises(InvalidRequestException, match="'nobody' is no DataNode that is known"):
         assign(four, "nobody", Duty.LEAVE)
 
 
