@@ -1,7 +1,8 @@
 """First, Last, Collect: values in their order, which is that of (map, emission).
 
 With text as input that is the order of the lines, as the files were named at submit.
-Columns give the first and the last natively, of int, float, str or bytes.
+Columns give the first and the last natively, of int, float, str or bytes; all of them, of int,
+float or str.
 Collect holds all values of a key in memory at once.
 """
 
@@ -34,6 +35,8 @@ class Last(Builtin):
 
 class Collect(Builtin):
     """All of a key's values, as a list."""
+
+    fold = Fold.COLLECT
 
     def lift(self, value: Any) -> list[Any]:
         return [value]

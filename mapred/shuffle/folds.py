@@ -14,26 +14,31 @@ class Fold(Enum):
     MAX = "max"
     FIRST = "first"
     LAST = "last"
-    # These fold partial results, of which columns make values, and results: partials.py, listed.py.
+    # These fold partial results, of which columns make values, and results: partials.py, listed.py,
+    # sketched.py.
     MEAN = "mean"
     VARIANCE = "variance"
     DISTINCT = "distinct"
     COUNT_DISTINCT = "count distinct"
+    COLLECT = "collect"
+    APPROX_COUNT_DISTINCT = "approximate count distinct"
 
     @property
     def has_partials(self) -> bool:
-        return self in (Fold.MEAN, Fold.VARIANCE) or self.has_lists
+        return self in (Fold.MEAN, Fold.VARIANCE, Fold.APPROX_COUNT_DISTINCT) or self.has_lists
 
     @property
     def has_lists(self) -> bool:
-        return self in (Fold.DISTINCT, Fold.COUNT_DISTINCT)
+        return self in (Fold.DISTINCT, Fold.COUNT_DISTINCT, Fold.COLLECT)
 
     @property
     def types(self) -> Collection[type]:
         """Values of one of these are worth a column: others needn't even be able to travel."""
-        if self.has_lists:
+        if self in (Fold.DISTINCT, Fold.COUNT_DISTINCT):
             return (int, str)
-        if self.has_partials:
+        if self is Fold.COLLECT:
+            return (int, float, str)
+        if self in (Fold.MEAN, Fold.VARIANCE):
             return (int, float)
         return (int, float, str, bytes)
 

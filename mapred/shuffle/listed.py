@@ -1,8 +1,9 @@
-"""Partial results that are lists, as Arrow's: of Distinct, TopK and Histogram.
+"""Partial results that are lists, as Arrow's: of Distinct, Collect, TopK and Histogram.
 
     kind            what a list has
     INTS, STRS      different values, in the order of keys      (Distinct, CountDistinct)
     INTS, FLOATS    the greatest, greatest first; NaN before    (TopK)
+    any of these    all values, in their order                  (Collect)
     BINS            places between bounds, and how many         (Histogram)
 
 All lists of a batch lie in one flat column: items are sorted by (key's number, item), and those
@@ -33,6 +34,7 @@ from mapred.shuffle.folds import AnyFold, Binned, Fold, Greatest
 from mapred.shuffle.ordering import sort_order
 
 _KIND_OF: Final = {INT: INTS, FLOAT: FLOATS, STR: STRS}
+_TYPE_OF: Final = {INT: int, FLOAT: float, STR: str}
 # Ints up to here are floats exactly, so that they compare with bounds as in Python.
 _EXACT_MAX: Final = 1 << 53
 
@@ -47,7 +49,7 @@ def lifted(rows: Rows, fold: AnyFold) -> Rows | None:
             return None
         places = _places(vector(flat), fold.bounds)
         return None if places is None else _of(rows, BINS, _bins(places, np.ones_like(places)))
-    if rows.values not in ((INT, FLOAT) if isinstance(fold, Greatest) else (INT, STR)):
+    if not (rows.values in _KIND_OF and _TYPE_OF[rows.values] in fold.types):
         return None
     return _of(rows, _KIND_OF[rows.values], flat)
 
@@ -80,6 +82,8 @@ def reduced(rows: Rows, starts: Vector, fold: AnyFold) -> pa.Array:
     """The lists of sorted rows: one from each start to the next."""
     column = rows.batch.columns[-1]
     sizes = np.add.reduceat(_lengths(column), starts)
+    if fold is Fold.COLLECT:
+        return _lists(rows.values, sizes, column.flatten())
     groups = np.repeat(np.arange(len(starts)), sizes)
     flat = column.flatten()
     if rows.values is BINS:

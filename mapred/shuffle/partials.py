@@ -20,8 +20,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mapred.shuffle import listed
+from mapred.shuffle import listed, sketched
 from mapred.shuffle.columns import (
+    BYTES,
     FLOAT,
     INT,
     INT64_MAX,
@@ -49,6 +50,8 @@ def lifted(rows: Rows, fold: AnyFold) -> Rows | None:
     """None: values that only Python knows how to take."""
     if fold.has_lists:
         return listed.lifted(rows, fold)
+    if fold is Fold.APPROX_COUNT_DISTINCT:
+        return sketched.lifted(rows)
     if rows.values not in (INT, FLOAT):
         return None
     values = vector(rows.batch.columns[-1])
@@ -67,6 +70,8 @@ def foldable(rows: Rows, fold: AnyFold) -> bool:
         return listed.foldable(rows)
     if not len(rows):
         return False
+    if fold is Fold.APPROX_COUNT_DISTINCT:
+        return rows.values is BYTES
     if rows.values is MEAN_INT:
         return largest_sum(rows.batch.columns[-1].field(1)) <= INT64_MAX
     if rows.values is MOMENTS:
@@ -79,6 +84,8 @@ def reduced(rows: Rows, starts: Vector, fold: AnyFold, one_by_one: bool = False)
     """The partials of sorted rows: one from each start to the next."""
     if fold.has_lists:
         return listed.reduced(rows, starts, fold)
+    if fold is Fold.APPROX_COUNT_DISTINCT:
+        return sketched.reduced(rows.batch.columns[-1], starts)
     if rows.values is MOMENTS:
         merged = _merged_one_by_one if one_by_one else _merged_moments
         return _struct(MOMENTS, *merged(_fields(rows), starts))
@@ -90,6 +97,8 @@ def results(rows: Rows, fold: AnyFold) -> Rows:
     """One partial a key, as foldable ones are, to its result."""
     if fold.has_lists:
         return listed.results(rows, fold)
+    if fold is Fold.APPROX_COUNT_DISTINCT:
+        return sketched.results(rows)
     if rows.values is MOMENTS:
         return _variances(rows)
     counts, totals = _fields(rows)

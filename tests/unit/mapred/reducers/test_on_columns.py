@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mapred import (
+    ApproxCountDistinct,
+    Collect,
     CountDistinct,
     Distinct,
     First,
@@ -23,7 +25,7 @@ from mapred import (
 )
 from mapred.formats.packed import read_pairs
 from mapred.reducers.port import Builtin
-from mapred.shuffle.columns import rows_of
+from mapred.shuffle.columns import joined, rows_of
 from mapred.shuffle.folding import folded_sorted
 from mapred.shuffle.folds import Fold
 from mapred.shuffle.groups import Groups
@@ -153,6 +155,8 @@ CHOOSING = [
     Last,
     Distinct,
     CountDistinct,
+    ApproxCountDistinct,
+    Collect,
     TopK(1),
     TopK(3),
     Histogram([-5, 0, 7]),
@@ -184,7 +188,9 @@ def test_numbers_never_go_through_python(tmp_path, monkeypatch, builtin, values)
     assert len(outcome(builtin, ([pairs, pairs], 2, 2, 0), tmp_path / "run")) == 7
 
 
-@pytest.mark.parametrize("builtin", [First, Last, Distinct, CountDistinct], ids=named)
+@pytest.mark.parametrize(
+    "builtin", [First, Last, Distinct, CountDistinct, ApproxCountDistinct, Collect], ids=named
+)
 @pytest.mark.parametrize("kind", [int, str])
 def test_what_is_told_apart_never_goes_through_python(tmp_path, monkeypatch, builtin, kind):
     def never(*_):
@@ -194,6 +200,36 @@ def test_what_is_told_apart_never_goes_through_python(tmp_path, monkeypatch, bui
         monkeypatch.setattr(builtin, name, never)
     pairs = [(f"k{at % 7}", kind(at % 21)) for at in range(100)]
     assert len(outcome(builtin, ([pairs, pairs], 2, 2, 0), tmp_path / "run")) == 7
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    sizes=st.lists(st.sampled_from([1, 2, 255, 256, 257, 3000]), min_size=1, max_size=4),
+    maps=st.integers(1, 3),
+    seed=st.integers(0, 9),
+)
+def test_sketches_of_few_and_of_many_values_merge_as_in_python(sizes, maps, seed):
+    """Those that are hashes and those that are registers, also with each other."""
+    python = ApproxCountDistinct()
+    parts, keys, wanted = [], [], {}
+    for part in range(maps):
+        # Some of the values come in every map.
+        of_key = [range(seed + part * size // 2, seed + part * size // 2 + size) for size in sizes]
+        pairs = [(key, value) for key, values in enumerate(of_key) for value in values]
+        rows = lifted(rows_of(*map(list, zip(*pairs, strict=True))), Fold.APPROX_COUNT_DISTINCT)
+        assert rows.value_list() == [python.lift(value) for _, value in pairs]
+        parts.append(folded_sorted(rows, Fold.APPROX_COUNT_DISTINCT))
+        for key, value in pairs:
+            wanted.setdefault(key, []).append(python.lift(value))
+    keys = [key for rows in parts for key in rows.key_list()]
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    together = joined(parts).take(order)
+    found = folded_sorted(together, Fold.APPROX_COUNT_DISTINCT)
+    merged = {key: python.merged(iter(partials)) for key, partials in wanted.items()}
+    assert dict(found.pairs()) == merged
+    assert results(found, Fold.APPROX_COUNT_DISTINCT).value_list() == [
+        python.result(partial) for _, partial in sorted(merged.items())
+    ]
 
 
 def test_a_mean_of_ints_is_the_exact_quotient():

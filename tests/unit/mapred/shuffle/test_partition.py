@@ -10,6 +10,7 @@ from orders import Documented, key_lists, keys
 
 from mapred.shuffle.columns import key_column
 from mapred.shuffle.keys import encode
+from mapred.shuffle.onehash import hash_of
 from mapred.shuffle.partition import partition_of, partitions_of, stable_hashes
 
 
@@ -24,6 +25,7 @@ def test_a_key_has_one_hash_whatever_stands_beside_it(items):
     together = hashes_of(items)
     assert together == [hashes_of([key])[0] for key in items]
     assert together == hashes_of([*items, None])[:-1]
+    assert together == [hash_of(key) for key in items]
 
 
 @settings(max_examples=300, deadline=None)
