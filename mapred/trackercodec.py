@@ -185,6 +185,7 @@ def reply_to_wire(reply: HeartbeatReply) -> jobtracker_pb2.TrackerOrders:
         register_again=reply.register_again,
         events_seen=reply.events_seen,
         orders=[order_to_wire(seq, order) for seq, order in reply.orders],
+        events_taken=reply.events_taken,
     )
 
 
@@ -194,6 +195,7 @@ def reply_from_wire(wire: jobtracker_pb2.TrackerOrders) -> HeartbeatReply:
         wire.register_again,
         wire.events_seen,
         tuple(order_from_wire(order) for order in wire.orders),
+        wire.events_taken,
     )
 
 

@@ -65,6 +65,8 @@ class HeartbeatReply:
     # Every event up to this number is durable.
     events_seen: int = 0
     orders: tuple[tuple[int, TrackerOrder], ...] = field(default=())
+    # Every event up to this number needn't be sent again in this session.
+    events_taken: int = 0
 
 
 class JobTrackerPort(Protocol):

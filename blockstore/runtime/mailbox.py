@@ -32,8 +32,11 @@ class Outbox(Generic[Item]):
             done.append(self._unacknowledged.popitem(last=False)[1])
         return done
 
-    def pending(self) -> list[tuple[int, Item]]:
-        return list(self._unacknowledged.items())
+    def pending(self, *, after: int = 0) -> list[tuple[int, Item]]:
+        """What isn't acknowledged, of the numbers after that."""
+        if not after:
+            return list(self._unacknowledged.items())
+        return [(number, item) for number, item in self._unacknowledged.items() if number > after]
 
     def __len__(self) -> int:
         return len(self._unacknowledged)

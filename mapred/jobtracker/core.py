@@ -185,9 +185,8 @@ class JobTracker:
         tracker = self._session(tracker_id, incarnation, epoch)
         if tracker is None:
             return HeartbeatReply(self.epoch, register_again=True)
-        return HeartbeatReply(
-            self.epoch, False, tracker.inbox.seen, tuple(tracker.outbox.pending())
-        )
+        seen, orders = tracker.inbox.seen, tuple(tracker.outbox.pending())
+        return HeartbeatReply(self.epoch, False, seen, orders, events_taken=seen)
 
     def _session(self, tracker_id: str, incarnation: int, epoch: int) -> Tracker | None:
         if epoch != self.epoch:

@@ -4,13 +4,13 @@ Rules
 - What has no free slot waits for one (work.py).
 - Every accepted attempt ends in exactly one AttemptDone or AttemptFailed, whatever happens to
   its process. It is in hand until then.
-- Events go into an outbox and are sent again until the JobTracker has them durable. A new
-  session numbers what is left anew.
+- Events go into an outbox, and are sent until the JobTracker has them in hand; they stay there
+  until it has them durable. A new session numbers what is left anew, and sends it again.
 - Finished map outputs are held until the job is forgotten, or their directory has failed.
 - What a tracker's directories are is said at registration: when that changes, a new session
   begins, and what was on a failed directory isn't in it.
 - An attempt without a sign of life for `stall_s` is ended. A reduce that waits for map outputs
-  gives none, and isn't to blame.
+  gives none, and isn't to blame; nor does a service.
 
 No clock, process, socket or disk: `now` is an argument, actions are performed by the shell.
 """
@@ -78,6 +78,8 @@ class TaskTracker:
         self._unsent_progress: set[AttemptId] = set()
         self._inbox: Inbox[TrackerOrder] = Inbox()
         self._outbox: Outbox[TrackerEvent] = Outbox()
+        # Of the session's events, how many the JobTracker has in hand.
+        self._taken = 0
         self._actions: list[Action] = []
         # A slot is or will soon be idle, or something went wrong: events don't wait for others.
         self.urgent = False
@@ -100,7 +102,7 @@ class TaskTracker:
         )
         self.epoch = 0
         left = [event for _, event in self._outbox.pending()]
-        self._inbox, self._outbox = Inbox(), Outbox()
+        self._inbox, self._outbox, self._taken = Inbox(), Outbox(), 0
         for event in left:
             self._outbox.put(event)
         ended = [e.attempt for e in left if not isinstance(e, FetchFailed)]
@@ -137,7 +139,7 @@ class TaskTracker:
             self.info.incarnation,
             self.epoch,
             self._inbox.seen,
-            tuple(self._outbox.pending()),
+            tuple(self._outbox.pending(after=self._taken)),
             progress,
             tuple(self.work),
         )
@@ -150,6 +152,7 @@ class TaskTracker:
             self.epoch = 0
             return []
         self._outbox.acknowledge(reply.events_seen)
+        self._taken = max(self._taken, reply.events_taken)
         for order in self._inbox.take(reply.orders):
             self._obey(order, now)
         return self._take_actions()
@@ -367,7 +370,6 @@ class TaskTracker:
         self._tell_directories(now)
         for attempt, work in list(self.work.items()):
             if work.missing or not work.started or attempt.kind is TaskKind.SERVICE:
-                # A service waits for others as long as it runs.
                 work.moved_at = now
             elif now - work.moved_at >= work.stall_s:
                 failure = endreasons.stood_still(attempt, work, self.info.host)

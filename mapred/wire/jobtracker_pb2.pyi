@@ -829,11 +829,16 @@ class TrackerOrders(_message.Message):
     REGISTER_AGAIN_FIELD_NUMBER: _builtins.int
     EVENTS_SEEN_FIELD_NUMBER: _builtins.int
     ORDERS_FIELD_NUMBER: _builtins.int
+    EVENTS_TAKEN_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
     register_again: _builtins.bool
     """The JobTracker doesn't know this tracker or incarnation: register."""
     events_seen: _builtins.int
     """Every event up to this number is durable."""
+    events_taken: _builtins.int
+    """Every event up to this number has been taken in: it needn't be sent again in this session. It
+    isn't durable yet, and a JobTracker that restarts must hear of it again.
+    """
     @_builtins.property
     def orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrackerOrder]: ...
     def __init__(
@@ -843,10 +848,11 @@ class TrackerOrders(_message.Message):
         register_again: _builtins.bool = ...,
         events_seen: _builtins.int = ...,
         orders: _abc.Iterable[Global___TrackerOrder] | None = ...,
+        events_taken: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "events_seen", b"events_seen", "orders", b"orders", "register_again", b"register_again"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "events_seen", b"events_seen", "events_taken", b"events_taken", "orders", b"orders", "register_again", b"register_again"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -136,6 +136,25 @@ def test_events_are_sent_again_until_they_are_acknowledged(played: Played) -> No
     assert played.events == []
 
 
+def test_events_that_the_jobtracker_has_in_hand_are_sent_again_only_in_a_new_session(
+    played: Played,
+) -> None:
+    played.launch(M0)
+    played.core.failed(M0, TaskFailed(FailureKind.FAILED, "bad"), 0.0)
+    incarnation = played.core.info.incarnation
+
+    in_hand = HeartbeatReply(1, False, 0, (), events_taken=1)
+    played.core.replied(incarnation, in_hand, 0.0)
+    assert played.events == []
+    assert played.core.has_events, "it isn't durable"
+    # An older answer, which comes late.
+    played.core.replied(incarnation, replace(in_hand, events_taken=0), 0.0)
+    assert played.events == []
+
+    played.register()
+    assert [event.attempt for event in played.events] == [M0]  # type: ignore[union-attr]
+
+
 def test_a_new_session_takes_unacknowledged_events_along_and_numbers_them_anew(
     played: Played,
 ) -> None:
