@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from mapred.ml import ALS
-from tests.packages.movielens import ratings as movielens
+from tests.packages.realdata import movielens
 
 pytestmark = pytest.mark.packages
 
 
-def test_ratings_of_movies_are_foretold_better_than_by_biases_alone(tmp_path):
-    rows = movielens(tmp_path)
+def test_ratings_of_movies_are_foretold_better_than_by_biases_alone():
+    rows = movielens()
     order = np.random.default_rng(0).permutation(len(rows))
     held, known = rows[order[:10_000]], rows[order[10_000:]]
     model = ALS(10, regularization=0.1, max_iter=20, tol=1e-3).fit(known)

@@ -1,0 +1,26 @@
+"""Perceptrons on 5,000 rows of MNIST: what shards that meet after each pass lose by that."""
+
+import pytest
+
+from mapred.ml import MLPClassifier
+from mapred.ml import session as ml_session
+from tests.packages import realdata
+from tests.unit.mapred.ml.inline import InlineEngine
+
+pytestmark = pytest.mark.packages
+
+
+@pytest.mark.filterwarnings("ignore::mapred.ml.ConvergenceWarning")
+def test_shards_lose_no_point_against_a_single_process():
+    rows, figures = realdata.mnist()
+    known, asked = slice(0, 4000), slice(4000, None)
+    found = []
+    with ml_session(engine=InlineEngine()):
+        for shards, momentum in ((1, 0.0), (4, 0.5)):
+            model = MLPClassifier(
+                (32,), shards=shards, momentum=momentum, max_iter=20, learning_rate_init=0.1, tol=0
+            ).fit(rows[known], figures[known])
+            found.append(model.score(rows[asked], figures[asked]))
+    alone, apart = found
+    assert alone > 0.86
+    assert apart > alone - 0.01, found
