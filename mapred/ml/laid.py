@@ -47,10 +47,9 @@ class Laid:
 
     def squares(self) -> Table:
         """The sum of squares of every column."""
-        found: Table = sum(
-            np.einsum("ij,ij->i", piece.whole[:-1], piece.whole[:-1]) for piece in self.pieces
-        )
-        return found
+        found = [np.einsum("ij,ij->i", one.whole[:-1], one.whole[:-1]) for one in self.pieces]
+        total: Table = np.sum(found, axis=0)
+        return total
 
 
 def laid(rows: Table) -> Laid:
@@ -62,7 +61,8 @@ def _pieces(rows: Table) -> Iterator[Piece]:
     count, columns = rows.shape
     step = max(_PIECE_ROWS_MIN, _PIECE_BYTES // (8 * (columns + 1)))
     # Pieces of about equal size.
-    borders = [count * place // -(-count // step) for place in range(-(-count // step) + 1)]
+    pieces = -(-count // step)
+    borders = [count * place // pieces for place in range(pieces + 1)] if count else []
     for first, end in pairwise(borders):
         part = rows[first:end]
         whole = np.ones((columns + 1, len(part)))

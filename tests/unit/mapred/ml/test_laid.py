@@ -39,6 +39,11 @@ def test_every_row_counts_at_its_nearest_centre(rows, centres):
     np.testing.assert_allclose(sums, expected, rtol=1e-9, atol=1e-9 * np.abs(rows).max())
 
 
+def test_no_rows_are_nearest_to_no_centre():
+    sums, counts = Nearest(np.ones((2, 3))).summed(laid(np.empty((0, 3))))
+    assert (sums.tolist(), counts.tolist()) == ([[0.0] * 3] * 2, [0.0, 0.0])
+
+
 def test_squares_are_those_of_the_rows():
     rows = RANDOM.normal(size=(5_000, 4))
     np.testing.assert_allclose(laid(rows).squares(), (rows**2).sum(axis=0), rtol=1e-13)
