@@ -4,10 +4,12 @@
 and a command's module (with gRPC, pyarrow, rich behind it) is imported when it runs.
 """
 
+import contextlib
 import importlib
+import os
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -89,9 +91,21 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point: runs a command and exits with its code (see errors.py)."""
-    from .errors import run
+    from .errors import INTERRUPTED, TERMINATED, run
 
-    sys.exit(run(cli, sys.argv[1:] if arguments is None else list(arguments)))
+    code = run(cli, sys.argv[1:] if arguments is None else list(arguments))
+    if code in (INTERRUPTED, TERMINATED):
+        _end_at_once(code)
+    sys.exit(code)
+
+
+def _end_at_once(code: int) -> NoReturn:
+    """What had to be closed is closed. Threads may still be in the middle of a call, though, and
+    the interpreter's end waits for some of them for ever."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

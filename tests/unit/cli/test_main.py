@@ -1,5 +1,8 @@
 """The table of commands against the commands."""
 
+import subprocess
+import sys
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -48,3 +51,22 @@ def test_submit_names_the_priorities_that_there_are():
     result = CliRunner().invoke(cli, ["submit", "--priority", "urgent", "job.py", "in"])
     assert result.exit_code == 2
     assert "'urgent' is none of very-low, low, normal, high, very-high" in result.output
+
+
+def test_an_interrupted_command_waits_for_no_thread_that_it_has_left():
+    program = """
+import threading
+from mapred_cli import errors, main
+
+def run(command, arguments):
+    threading.Thread(target=threading.Event().wait).start()
+    print("stopped", end="")
+    return errors.INTERRUPTED
+
+errors.run = run
+main.main([])
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (130, "stopped")

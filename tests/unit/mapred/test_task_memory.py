@@ -16,7 +16,7 @@ from mapred.submit import plan
 
 MIB = 1 << 20
 # Of the allocator, between pieces in use. Measured: 14 to 20 MiB of 16, 4 to 5 of 2, in all.
-HOLES_BYTES = 4 * MIB
+HOLES_BYTES = 6 * MIB
 # A line has two numbers of 64 digits.
 LINE_BYTES = 2 * 65
 
