@@ -5,15 +5,16 @@ Where the limit is Python itself, or the library under it (profiles on 2 cores, 
 - A call of the NameNode: an empty `grpc.aio` call is 0.5 ms of the server and 0.35 of the client.
   So a client that asks more than a little does it in streams: 0.2 to 0.3 ms for both, of which
   two thirds are gRPC's Python and its changes of thread; a change costs 0.3 more (an fsync, the
-  journal, the core: a third each). What the NameNode itself does for a mkdir is 0.05 ms, as
-  batches show: 15,000 a second. HDFS's 9,700 single stats a second would take another RPC layer
+  journal, the core: a third each). What the NameNode itself does for a mkdir is 0.04 ms, as
+  batches show: 23,000 a second. HDFS's 9,700 single stats a second would take another RPC layer
   (an echo over a bare socket costs 0.02 to 0.03 ms on each side), with deadlines, secret and TLS
   of its own.
 - `create` + `close` of an empty file is two requests, and each is its own fsync. `touch`, and
   empty files of `put_many`, are one; `open` can't be: who opens with "xb" must know that the name
   is his.
-- Batches: 0.06 to 0.10 ms of the server for a change, in coroutines, the core and the coding of
-  entries; ten times the echo would be 0.04.
+- Batches: 0.03 to 0.04 ms of the server for a change, 0.05 to 0.06 for a file that is created and
+  closed, which is two entries of the journal. A profile is flat: the core a half, the coding of
+  entries a quarter. Ten times the echo would be 0.03 with eight clients.
 - 1 KB files: a replica is two files, two fsyncs, two renames. Together with others 0.3 ms in the
   kernel and 0.3 in Python; alone 20 times that, most of it waiting for commits of the file
   system.
@@ -52,8 +53,8 @@ Where the limit is Python itself, or the library under it (profiles on 2 cores, 
   it: hashes that travel with the rows, so that a reduce needn't make them again, and buckets by
   hash, so that its table of 40 MB stays in a cache. By ints: 3.9 s (6.2), reduces a quarter of it,
   decoding another; the start of client and processes is 0.8 s of the 2.4 that it lasts.
-- Rounds of k-means: 16 tasks a round cost as much again as the arithmetic (94 ms of 192). Larger
-  splits would be faster, but the split decides the order of additions and so a model's last bits.
+- Rounds of k-means: 45 ms with two workers, 65 with one, of which a round that does nothing is 9;
+  one thread of scikit-learn takes 41.
 - `mapred fs ls`: Python 15 ms, click 35, gRPC with asyncio and protobuf 75, ours some 50; the
   largest piece of it is the making of the dataclasses in `blockstore/model.py`. 0.15 s for all
   leaves 25 ms for ours.
