@@ -45,14 +45,14 @@ Where the limit is Python itself, or the library under it (profiles on 2 cores, 
 - Word count by blocks: 2.4 s of the processor over two cores and half a second of the job itself.
   No single call dominates: search of separators, gathering, hashing and looking up are some ns a
   word each, as numpy does them one after the other; a compiled loop would do them at once.
-- Sums of Parquet by a million strings: 10 to 11 s of processor time for 20 million rows (21.6 while
-  maps sorted). Of a map's 0.28 s a quarter is decoding Parquet, a fifth the hash that chooses the
-  reducer, a fifth packing and writing frames, a sixth the table of the first 262,144 rows, by which
-  it sees that keys hardly come again. The two reduces take 0.19 µs a row, 3.7 s in all: finding
-  places 40 % (new keys half of that), words of the strings 15, unpacking frames 7. What would move
-  it: hashes that travel with the rows, so that a reduce needn't make them again, and buckets by
-  hash, so that its table of 40 MB stays in a cache. By ints: 3.9 s (6.2), reduces a quarter of it,
-  decoding another; the start of client and processes is 0.8 s of the 2.4 that it lasts.
+- Sums of Parquet by a million strings: 15 to 16 s of processor time for 20 million rows. A reduce's
+  table of 500,000 keys of three words needs 41.9 MB, and a quarter of the default budget is 33.5:
+  it can't grow, and the reduce sorts everything. With a budget of 171 MiB (`-D
+  job.memory_bytes=178956971`) it is 8 to 9 s, and 4.2 to 4.6 on the clock instead of 8. What would
+  move it: a third of the budget for tables in reduces, as long as the whole stays below its bound;
+  then hashes that travel with the rows, and buckets by hash, so that a table stays in a cache.
+  By ints: 3.9 s (6.2), reduces a quarter of it, decoding another; the start of client and
+  processes is 0.8 s of the 2.4 that it lasts.
 - Rounds of k-means: 45 ms with two workers, 65 with one, of which a round that does nothing is 9;
   one thread of scikit-learn takes 41.
 - `mapred fs ls`: Python 15 ms, click 35, gRPC with asyncio and protobuf 75, ours some 50; the
