@@ -32,6 +32,8 @@ class LocalReplica:
 
     def __init__(self, block: Block, data_path: str, checksum_path: str) -> None:
         """Raises OSError or ChecksumException when the files aren't that replica's."""
+        # What `close` asks for, also of an instance that was refused below.
+        self._descriptor = -1
         with open(checksum_path, "rb") as file:
             raw = file.read()
         header = checksumfile.unpack_header(raw, checksum_path)

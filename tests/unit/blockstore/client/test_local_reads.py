@@ -1,8 +1,10 @@
 """Reading beside a DataNode: its files are asked for once, and kept open while they're used."""
 
+import gc
 import itertools
 import os
 import random
+import sys
 
 import pytest
 
@@ -13,6 +15,7 @@ from blockstore.client.settings import DEFAULT
 from blockstore.client.shortcircuit import LocalReplica
 from blockstore.datanode.blockfiles import BlockFiles
 from blockstore.datanode.store import ReplicaStore
+from blockstore.errors import ChecksumException
 from blockstore.model import Block, LocatedBlock, Node
 from blockstore.runtime.clock import FakeClock
 
@@ -139,3 +142,15 @@ def test_a_local_node_that_has_nothing_to_show_is_asked_once(local):
         assert fetcher.read_into(offset, memoryview(bytearray(CHUNK))) == 0
     assert local.asked == [1]
     fetcher.close()
+
+
+def test_files_of_another_replica_are_refused_and_the_collector_has_nothing_to_say(
+    local, monkeypatch
+):
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    paths = local.store.local_paths(Block(1, 7))
+    with pytest.raises(ChecksumException, match="isn't of"):
+        LocalReplica(Block(1, 8), paths.data_path, paths.checksum_path)
+    gc.collect()
+    assert said == []
