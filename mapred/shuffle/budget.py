@@ -39,6 +39,11 @@ class Budget:
         return self.memory_bytes // 4
 
     @property
+    def reduce_table_bytes(self) -> int:
+        """What a reduce's table of keys may hold: it gathers nothing beside it."""
+        return self.memory_bytes // 3
+
+    @property
     def frame_bytes(self) -> int:
         """Rows of one frame before compression."""
         return max(16 * 1024, min(_FRAME_BYTES, self.memory_bytes // 64))

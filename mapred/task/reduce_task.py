@@ -126,7 +126,7 @@ class ReduceTask:
         if fold is None:
             return False
         hashing = HashedGroups(segments, fold, floats=floats)
-        done = hashing.rows(budget.combine_bytes, self._hashed_until)
+        done = hashing.rows(budget.reduce_table_bytes, self._hashed_until)
         if done is not None:
             # Not beside what is made of them.
             segments.clear()

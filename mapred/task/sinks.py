@@ -68,7 +68,7 @@ def sink_of(
     )
     if combiner is None:
         return _SortingSink(sorter, context)
-    room = hashed * partitions * budget.combine_bytes
+    room = hashed * partitions * budget.reduce_table_bytes
     return _CombiningSink(combiner, sorter, budget, context, room)
 
 
