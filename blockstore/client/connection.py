@@ -10,6 +10,7 @@ from blockstore.client.filemap import FileMap
 from blockstore.client.identity import Identity
 from blockstore.client.leases import LeaseKeeper
 from blockstore.client.namenode import NameNodeClient
+from blockstore.client.openreplicas import OpenReplicas
 from blockstore.client.pipelines import Pipelines
 from blockstore.client.reader import BlockReader
 from blockstore.client.settings import ClientSettings
@@ -42,7 +43,7 @@ class Connection:
         self._settings = settings
         self._peers = Peers(secret)
         self._ranges = SmallRanges(self._peers, settings.hedge_after_s)
-        self._local = LocalReplicas(self._peers, {client_host})
+        self._local = OpenReplicas(LocalReplicas(self._peers, {client_host}))
         self.namenode = NameNodeClient(self._channel, address, client_id, first_contact, who)
         self._leases = LeaseKeeper(self.namenode)
 
@@ -123,6 +124,7 @@ class Connection:
         self.namenode.close()
         self._channel.close()
         self._ranges.close()
+        self._local.close()
         self._peers.close()
 
     def _file_map(self, path: str) -> FileMap:

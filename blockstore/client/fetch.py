@@ -11,16 +11,17 @@ Rules
 
 import logging
 import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Final, Protocol
 
 from blockstore.client.administration import Administration
 from blockstore.client.exclusions import excluded as exclusion
 from blockstore.client.namenode import NameNodeClient
+from blockstore.client.openreplicas import OpenReplicas
 from blockstore.client.replicastream import ReplicaStream
 from blockstore.client.settings import ClientSettings
-from blockstore.client.shortcircuit import LocalReplica, LocalReplicas
+from blockstore.client.shortcircuit import LocalReplica
 from blockstore.client.smallrange import FETCH_BYTES_MAX, SmallRange, SmallRanges
 from blockstore.errors import (
     BlockMissingException,
@@ -38,8 +39,6 @@ log = logging.getLogger(__name__)
 SUSPECT_S: Final = 30.0
 # How long a NameNode may be in safe mode before a block counts as missing.
 SAFE_MODE_S: Final = 60.0
-# What a reader that jumps about goes back to; each is a descriptor.
-LOCAL_REPLICAS_MAX: Final = 4
 # Between rounds of asking the NameNode for replicas.
 _ROUND_BASE_S: Final = 0.1
 _ROUND_CAP_S: Final = 2.0
@@ -64,20 +63,21 @@ class BlocksOfFile(Protocol):
 
 
 class _LocalSource:
-    """A local replica as a source."""
+    """A local replica as a source. Who has taken a piece and waits holds no file."""
 
-    def __init__(self, replica: LocalReplica, offset: int, end: int) -> None:
-        self._replica = replica
+    def __init__(self, find: Callable[[], LocalReplica], offset: int, end: int) -> None:
+        """`find` raises OSError when the replica isn't there any more."""
+        self._find = find
         self._offset = offset
         self._end = end
 
     def take(self, timeout_s: float) -> memoryview:
-        piece = self._replica.run(self._offset, self._end)
+        piece = self._find().run(self._offset, self._end)
         self._offset += len(piece)
         return piece
 
     def cancel(self) -> None:
-        """The replica stays open: others may read in it."""
+        """Nothing goes on."""
 
 
 class Fetcher:
@@ -89,7 +89,7 @@ class Fetcher:
         namenode: NameNodeClient,
         peers: Peers,
         ranges: SmallRanges,
-        local: LocalReplicas | None,
+        local: OpenReplicas | None,
         settings: ClientSettings,
         clock: Clock,
     ) -> None:
@@ -105,10 +105,7 @@ class Fetcher:
         self._suspects: dict[str, float] = {}
         # Blocks whose local files can't be used.
         self._wire_only: set[int] = set()
-        # Local replicas that were read last, by block id and stamp: reading at another place
-        # of them needs no word of their DataNode.
-        self._opened: OrderedDict[tuple[int, int], tuple[Node, LocalReplica]] = OrderedDict()
-        self._guard = threading.Lock()
+        self._closed = False
 
     def pieces(self, offset: int, end: int) -> Iterator[memoryview]:
         """The bytes from `offset` to `end`, in order.
@@ -172,8 +169,9 @@ class Fetcher:
 
     def close(self) -> None:
         """Lets the local files go, as soon as nobody reads in them."""
-        with self._guard:
-            self._opened.clear()
+        self._closed = True
+        if self._local is not None:
+            self._local.let_go(self)
 
     def _candidates(self, located: LocatedBlock, failed: Mapping[str, Excluded]) -> list[Node]:
         now = self._clock.monotonic()
@@ -192,7 +190,8 @@ class Fetcher:
         if self._may_be_local(located):
             found = self._find_local(block, candidates)
             if found is not None and found[1].length >= stop:
-                return found[0], _LocalSource(found[1], start, stop)
+                again = partial(self._find_again, block, candidates)
+                return found[0], _LocalSource(again, start, stop)
         if stop - start <= FETCH_BYTES_MAX and (small := self._fetched(block, first, start, stop)):
             return first, small
         changed = threading.Condition()
@@ -224,34 +223,21 @@ class Fetcher:
         )
 
     def _find_local(self, block: Block, candidates: list[Node]) -> tuple[Node, LocalReplica] | None:
-        found = self._opened_before(block, candidates) or self._open_local(block, candidates)
+        assert self._local is not None
+        found = self._local.find(self, block, candidates)
+        if self._closed:
+            # While it was looked for.
+            self._local.let_go(self)
         if found is None:
             # Asking the local node again at each place of the block would cost more than the wire.
             self._wire_only.add(block.id)
         return found
 
-    def _opened_before(
-        self, block: Block, candidates: list[Node]
-    ) -> tuple[Node, LocalReplica] | None:
-        with self._guard:
-            found = self._opened.get((block.id, block.generation))
-            if found is None or found[0] not in candidates:
-                return None
-            self._opened.move_to_end((block.id, block.generation))
-            return found
-
-    def _open_local(self, block: Block, candidates: list[Node]) -> tuple[Node, LocalReplica] | None:
-        local = self._local
-        for node in filter(local.may_be_local, candidates) if local else ():
-            assert local is not None
-            replica = local.open(block, node)
-            if replica is not None:
-                with self._guard:
-                    self._opened[block.id, block.generation] = node, replica
-                    while len(self._opened) > LOCAL_REPLICAS_MAX:
-                        self._opened.popitem(last=False)
-                return node, replica
-        return None
+    def _find_again(self, block: Block, candidates: list[Node]) -> LocalReplica:
+        found = self._find_local(block, candidates)
+        if found is None:
+            raise OSError(f"the local files of {block} can't be opened any more")
+        return found[1]
 
     @staticmethod
     def _has_come(
@@ -264,8 +250,8 @@ class Fetcher:
         """Trouble with local files proves nothing: the same replica is tried over the wire."""
         log.info("%s is read over the wire: %s", located.block, error)
         self._wire_only.add(located.block.id)
-        with self._guard:
-            self._opened.pop((located.block.id, located.block.generation), None)
+        if self._local is not None:
+            self._local.forget(located.block)
 
     def blame(self, located: LocatedBlock, node: Node, error: OSError) -> None:
         """Remembers, and tells the NameNode of wrong bytes."""

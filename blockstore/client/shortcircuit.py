@@ -5,6 +5,7 @@ reads the same words at that path sees the same disk. Checksums are verified as 
 Whatever goes wrong here is no error: the bytes then come over the wire.
 """
 
+import errno
 import logging
 import os
 import socket
@@ -46,6 +47,11 @@ class LocalReplica:
             raise ChecksumException(f"{checksum_path} is too short")
         self._what = data_path
         self._descriptor = os.open(data_path, os.O_RDONLY | os.O_CLOEXEC)
+
+    @property
+    def checksum_bytes(self) -> int:
+        """How many it holds in memory."""
+        return len(self._crcs)
 
     def run(self, offset: int, end: int) -> memoryview:
         """Verified bytes from `offset`, up to `end` or RUN_BYTES.
@@ -123,10 +129,10 @@ class LocalReplicas:
             )
         except StoreError:
             return None
-        if not _sees(reply.witness_path, reply.witness):
-            self._foreign.add(node.node_id)
-            return None
         try:
+            if not _sees(reply.witness_path, reply.witness):
+                self._foreign.add(node.node_id)
+                return None
             return LocalReplica(block, reply.data_path, reply.checksum_path)
         except OSError as error:
             log.info("%s is read over the wire: %s", block, error)
@@ -134,8 +140,13 @@ class LocalReplicas:
 
 
 def _sees(path: str, words: str) -> bool:
+    """Raises OSError when this process has no descriptor left: that says nothing of the node."""
     try:
         with open(path, encoding="utf-8") as file:
             return file.read(len(words) + 1) == words
-    except (OSError, UnicodeDecodeError):
+    except UnicodeDecodeError:
+        return False
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise
         return False

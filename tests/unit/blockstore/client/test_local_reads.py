@@ -1,27 +1,32 @@
 """Reading beside a DataNode: its files are asked for once, and kept open while they're used."""
 
+import errno
 import gc
 import itertools
 import os
 import random
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from blockstore import checksum
-from blockstore.client.fetch import LOCAL_REPLICAS_MAX, Fetcher
+from blockstore.client import shortcircuit
+from blockstore.client.fetch import Fetcher
+from blockstore.client.openreplicas import OpenReplicas
 from blockstore.client.reader import BlockReader
 from blockstore.client.settings import DEFAULT
-from blockstore.client.shortcircuit import LocalReplica
+from blockstore.client.shortcircuit import LocalReplica, LocalReplicas
 from blockstore.datanode.blockfiles import BlockFiles
 from blockstore.datanode.store import ReplicaStore
 from blockstore.errors import ChecksumException
 from blockstore.model import Block, LocatedBlock, Node
+from blockstore.peers import Peers
 from blockstore.runtime.clock import FakeClock
 
 CHUNK = 512
 BLOCK_BYTES = 5_000
-BLOCKS = LOCAL_REPLICAS_MAX + 2
+BLOCKS = 6
 DATA = random.Random(5).randbytes(BLOCKS * BLOCK_BYTES)
 HERE = Node("dn-1", "here", 1)
 
@@ -67,11 +72,24 @@ def local(tmp_path):
 
 
 @pytest.fixture
-def reader(local):
+def opened(local):
+    return OpenReplicas(local)
+
+
+def reading(opened):
     file = Map()
-    fetcher = Fetcher(file, None, None, None, local, DEFAULT, FakeClock())
-    with BlockReader(file, fetcher, lambda: None) as reader:
+    fetcher = Fetcher(file, None, None, None, opened, DEFAULT, FakeClock())
+    return BlockReader(file, fetcher, lambda: None)
+
+
+@pytest.fixture
+def reader(opened):
+    with reading(opened) as reader:
         yield reader
+
+
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
 
 
 def test_reads_all_over_a_block_ask_for_its_files_once(local, reader):
@@ -83,14 +101,97 @@ def test_reads_all_over_a_block_ask_for_its_files_once(local, reader):
     assert local.asked.count(1) == 1
 
 
-def test_only_so_many_stay_open_and_those_that_were_closed_are_opened_again(local, reader):
-    open_before = len(os.listdir("/proc/self/fd"))
+def test_a_reader_that_jumps_about_in_many_blocks_asks_for_each_once(local, reader):
+    for number in [*range(BLOCKS), *reversed(range(BLOCKS))]:
+        at = number * BLOCK_BYTES + 7 * number
+        assert reader.pread(at, 10) == DATA[at : at + 10]
+    assert local.asked == list(range(1, BLOCKS + 1))
+
+
+def test_only_so_many_stay_open_and_those_that_had_to_go_are_opened_again(local):
+    before = descriptors()
+    reader = reading(OpenReplicas(local, open_max=4))
     assert reader.read() == DATA
-    assert len(os.listdir("/proc/self/fd")) <= open_before + LOCAL_REPLICAS_MAX
+    assert descriptors() == before + 4
+    # The one that was read last stays.
+    assert reader.pread(2 * BLOCK_BYTES, 10) == DATA[2 * BLOCK_BYTES :][:10]
     assert reader.pread(10, 10) == DATA[10:20]
+    assert reader.pread(2 * BLOCK_BYTES, 10) == DATA[2 * BLOCK_BYTES :][:10]
     assert local.asked == [*range(1, BLOCKS + 1), 1]
     reader.close()
-    assert len(os.listdir("/proc/self/fd")) <= open_before
+    assert descriptors() == before
+
+
+def test_many_readers_in_the_middle_of_many_blocks_hold_no_more_files_than_one(local):
+    opened = OpenReplicas(local, open_max=4)
+    before = descriptors()
+    readers = [reading(opened) for _ in range(3 * BLOCKS)]
+    streams = []
+    for number, reader in enumerate(readers):
+        at = number % BLOCKS * BLOCK_BYTES
+        reader.seek(at)
+        assert reader.read(10) == DATA[at : at + 10]
+        # As one that is interrupted between two pieces.
+        pieces = reader._fetcher.pieces(at, len(DATA))
+        streams.append((at, next(pieces), pieces))
+    assert descriptors() <= before + 4
+    # What had to go in the middle of a stream is opened again, and nothing is lost.
+    for at, first, pieces in streams:
+        assert b"".join([first, *pieces]) == DATA[at:]
+    assert descriptors() <= before + 4
+    for reader in readers:
+        reader.close()
+    assert descriptors() == before
+
+
+def test_checksums_held_in_memory_are_bounded_too(local):
+    of_one = checksum.chunk_count(BLOCK_BYTES, CHUNK) * checksum.CRC_BYTES
+    before = descriptors()
+    with reading(OpenReplicas(local, checksum_bytes_max=3 * of_one)) as reader:
+        assert reader.read() == DATA
+        assert descriptors() == before + 3
+    local.asked.clear()
+    # The one at hand stays, however large.
+    with reading(OpenReplicas(local, checksum_bytes_max=1)) as reader:
+        assert [reader.pread(at, 9) for at in (1, 2)] == [DATA[1:10], DATA[2:11]]
+        assert descriptors() == before + 1
+    assert local.asked == [1]
+
+
+def test_readers_of_one_file_share_what_is_open_until_the_last_is_closed(local, opened):
+    before = descriptors()
+    one, other = reading(opened), reading(opened)
+    assert one.pread(0, 10) == other.pread(0, 10) == DATA[:10]
+    assert other.pread(BLOCK_BYTES, 10) == DATA[BLOCK_BYTES : BLOCK_BYTES + 10]
+    assert local.asked == [1, 2]
+    other.close()
+    assert descriptors() == before + 1
+    assert one.pread(20, 10) == DATA[20:30]
+    assert local.asked == [1, 2]
+    one.close()
+    assert descriptors() == before
+
+
+def test_what_is_opened_while_its_reader_is_closed_does_not_stay(local, opened):
+    before = descriptors()
+    reader = reading(opened)
+    ask = local.open
+
+    def closing(block, node):
+        replica = ask(block, node)
+        reader.close()
+        return replica
+
+    local.open = closing
+    assert reader.pread(0, 10) == DATA[:10]
+    assert descriptors() == before
+
+
+def test_a_client_that_is_closed_holds_nothing(opened, reader):
+    before = descriptors()
+    assert reader.pread(0, 10) == DATA[:10]
+    opened.close()
+    assert descriptors() == before
 
 
 @pytest.mark.parametrize("offset", [0, 17, CHUNK, BLOCK_BYTES - 3, BLOCK_BYTES, 9 * 512 - 1])
@@ -126,7 +227,7 @@ def test_no_damaged_byte_of_a_local_file_is_handed_out(local, tmp_path, damage):
             file.write(bytes([DATA[700] ^ 1]))
         else:
             file.truncate(700)
-    fetcher = Fetcher(Map(), None, None, None, local, DEFAULT, FakeClock())
+    fetcher = Fetcher(Map(), None, None, None, OpenReplicas(local), DEFAULT, FakeClock())
     # As if the same had been read here before: a short read must not leave it to be verified.
     target = memoryview(bytearray(DATA[:BLOCK_BYTES]))
     assert fetcher.read_into(0, target) == 0
@@ -137,7 +238,7 @@ def test_no_damaged_byte_of_a_local_file_is_handed_out(local, tmp_path, damage):
 
 def test_a_local_node_that_has_nothing_to_show_is_asked_once(local):
     local.open = lambda block, node: local.asked.append(block.id)
-    fetcher = Fetcher(Map(), None, None, None, local, DEFAULT, FakeClock())
+    fetcher = Fetcher(Map(), None, None, None, OpenReplicas(local), DEFAULT, FakeClock())
     for offset in (0, 3 * CHUNK, CHUNK):
         assert fetcher.read_into(offset, memoryview(bytearray(CHUNK))) == 0
     assert local.asked == [1]
@@ -154,3 +255,28 @@ def test_files_of_another_replica_are_refused_and_the_collector_has_nothing_to_s
         LocalReplica(Block(1, 8), paths.data_path, paths.checksum_path)
     gc.collect()
     assert said == []
+
+
+@pytest.mark.parametrize("scarce", [True, False])
+def test_a_node_is_asked_again_when_only_descriptors_had_been_wanting(
+    local, tmp_path, monkeypatch, scarce
+):
+    peers = Peers(None)
+    replicas = LocalReplicas(peers, {"here"})
+    paths = local.store.local_paths(Block(1, 7))
+    reply = SimpleNamespace(
+        witness_path=paths.witness_path if scarce else str(tmp_path / "elsewhere"),
+        witness=paths.witness,
+        data_path=paths.data_path,
+        checksum_path=paths.checksum_path,
+    )
+    monkeypatch.setattr(shortcircuit.rpc, "call", lambda *_, **__: reply)
+    if scarce:
+        monkeypatch.setattr(shortcircuit, "open", _no_descriptor, raising=False)
+    assert replicas.open(Block(1, 7), HERE) is None
+    assert replicas.may_be_local(HERE) == scarce
+    peers.close()
+
+
+def _no_descriptor(*_, **__):
+    raise OSError(errno.EMFILE, "Too many open files")
