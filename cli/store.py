@@ -4,6 +4,7 @@ Paths (`/logs/today`) may name their store: `bs://HOST:PORT/logs/today`.
 """
 
 import contextlib
+import logging
 import posixpath
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -46,6 +47,9 @@ def opened(namenode: str | None, *paths: str) -> Iterator["BlockStore"]:
     addresses.check_reachable(address)
     addresses.announce(address)
 
+    if logging.lastResort is not None:
+        # What the client has to say while it works: whom it waits for, which replica is damaged.
+        logging.lastResort.setFormatter(logging.Formatter("mapred: %(message)s"))
     from blockstore import BlockStore
 
     with BlockStore(str(address), policy=addresses.FIRST_CONTACT) as store:

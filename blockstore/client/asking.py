@@ -4,15 +4,17 @@ they are repeated.
 - First contact: seconds, so that a wrong address is told at once. After it a NameNode that
   doesn't answer is restarting: it is waited for (MASTER_RESTART).
 - Safe mode of a start is waited out, for a while; an administrator's is told at once.
+- What takes longer than a second says what it waits for (patience.py).
 - What goes down a stream and isn't answered there is asked for as a call (callstreams.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import grpc
 
 from blockstore.client.callstreams import CallStreams
+from blockstore.client.patience import Patience
 from blockstore.errors import (
     ManualSafeModeException,
     SafeModeException,
@@ -52,6 +54,7 @@ class Asking:
         self._first_contact = first_contact
         self._metadata = words_of(user)
         self._reached = False
+        self._patience = Patience(SYSTEM_CLOCK)
         self._streams = CallStreams(self._stub.Calls, self._metadata, SYSTEM_CLOCK)
 
     def call(self, name: str, request: Any, timeout_s: float = rpc.CALL_TIMEOUT_S) -> Any:
@@ -68,7 +71,7 @@ class Asking:
             policy = MASTER_RESTART if self._reached else self._first_contact
             return self.reach(name, request, timeout_s, policy)
 
-        return retry(attempt, policy=SAFE_MODE, again=_is_safe_mode)
+        return retry(attempt, policy=SAFE_MODE, again=self._safe_mode_again())
 
     def once(self, name: str, request: Any) -> Any:
         """One try, as a call."""
@@ -76,6 +79,9 @@ class Asking:
 
     def reach(self, name: str, request: Any, timeout_s: float, policy: RetryPolicy) -> Any:
         """A call, with that patience."""
+        again: Callable[[Exception], bool] = rpc.unreached
+        if policy is MASTER_RESTART:
+            again = self._patience.with_words(again, policy.deadline_s)
         try:
             reply = rpc.call(
                 getattr(self._stub, name),
@@ -83,6 +89,7 @@ class Asking:
                 to=self._to,
                 timeout_s=timeout_s,
                 policy=policy,
+                again=again,
                 metadata=self._metadata,
             )
         except UnreachableException:
@@ -142,7 +149,10 @@ class Asking:
                     raise outcome
             return outcomes
 
-        return retry(attempt, policy=SAFE_MODE, again=_is_safe_mode)
+        return retry(attempt, policy=SAFE_MODE, again=self._safe_mode_again())
+
+    def _safe_mode_again(self) -> Callable[[Exception], bool]:
+        return self._patience.with_words(_is_safe_mode, SAFE_MODE.deadline_s)
 
 
 def _is_safe_mode(error: Exception) -> bool:

@@ -11,7 +11,7 @@ Rules
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from typing import Final, Protocol
 
@@ -19,6 +19,7 @@ from blockstore.client.administration import Administration
 from blockstore.client.exclusions import excluded as exclusion
 from blockstore.client.namenode import NameNodeClient
 from blockstore.client.openreplicas import OpenReplicas
+from blockstore.client.patience import SILENT_S
 from blockstore.client.replicastream import ReplicaStream
 from blockstore.client.settings import ClientSettings
 from blockstore.client.shortcircuit import LocalReplica
@@ -291,6 +292,8 @@ class _Trouble:
         self._fetcher = fetcher
         self._since: float | None = None
         self._pause_s = _ROUND_BASE_S
+        # Whether somebody has been told that this wait is one.
+        self._said = False
         # This round's failures by node id, and the last reason of every node ever asked.
         self.reasons: dict[str, Excluded] = {}
         self._history: dict[str, Excluded] = {}
@@ -302,6 +305,7 @@ class _Trouble:
 
     def over(self) -> None:
         self._since = None
+        self._said = False
         self._pause_s = _ROUND_BASE_S
 
     def next_round(self, located: LocatedBlock) -> None:
@@ -314,6 +318,9 @@ class _Trouble:
             silence_s < SAFE_MODE_S and self._fetcher.is_safe_mode()
         ):
             raise BlockMissingException(self._message(located))
+        if silence_s >= SILENT_S and not self._said:
+            self._said = True
+            log.warning("waiting for a while: %s", self._message(located))
         clock.sleep(self._pause_s)
         self._pause_s = min(_ROUND_CAP_S, 2 * self._pause_s)
         self.reasons.clear()
@@ -327,10 +334,18 @@ class _Trouble:
         holders = {why.node.node_id: why for why in located.last_holders}
         holders |= self._history
         holders |= {why.node.node_id: why for why in self._fetcher.rotten(located)}
-        words = "; ".join(map(str, holders.values())) or "nobody is known to have held it"
         block, start = located.block, located.offset
         return (
             f"{self._fetcher.file.path}: no replica of {block} (bytes {start} to "
-            f"{start + block.length}) can be read. Last holders: {words}. "
-            "The bytes are there again when one of these nodes is"
+            f"{start + block.length}) can be read. {_hope(holders.values())}"
         )
+
+
+def _hope(holders: Collection[Excluded]) -> str:
+    if not holders:
+        return (
+            "No DataNode has reported one since the NameNode began: the bytes are there again when "
+            "the one that holds them is. Which are absent: mapred admin safemode why"
+        )
+    words = "; ".join(map(str, holders))
+    return f"Last holders: {words}. The bytes are there again when one of these nodes is"

@@ -78,10 +78,14 @@ class Appending:
         reasons = [Excluded(node, "has a replica, but is not live") for node in good]
         words = [str(reason) for reason in reasons]
         words += [f"{n} {why}" for n, why in self._parts.blocks.last_holders(block.id).items()]
+        hope = (
+            f"{'; '.join(words)}. It can be when one of these nodes is back"
+            if words
+            else "no DataNode has reported it since the NameNode began. It can be when one has; "
+            "which are absent: mapred admin safemode why"
+        )
         raise BlockMissingException(
-            f"the last block of '{path}', {block.value()}, can't be changed: "
-            f"{'; '.join(words) or 'nobody is known to have held it'}. It can be when one of "
-            "these nodes is back"
+            f"the last block of '{path}', {block.value()}, can't be changed: {hope}"
         )
 
     def _reply(self, file: File) -> Appended:
