@@ -4,8 +4,9 @@ Rules
 - A word that would lose data is refused, always: the last replica of a block, and no serving
   node to copy it to. So is one that the cluster can't fulfil (fewer nodes than replicas, less
   space than bytes), unless it's forced.
-- A node on its way out serves readers and is a source of copies; it gets no new block. Blocks
-  that are open on it stay until their writers end them.
+- A node on its way out serves readers and is a source of copies; it gets no new block. A block
+  that is open on it keeps it only while too few serving nodes write the block, too: with enough
+  of them the node's end is a pipeline failure like any other, and files may stay open for days.
 - A rest ends by itself. A node that is silent while it rests isn't dead; when it's still silent
   at the end, it is.
 - Repeating a word changes nothing, but for the end of a rest.

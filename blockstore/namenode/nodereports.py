@@ -1,11 +1,19 @@
 """What the NameNode knows of its cluster and of each DataNode, for administrators."""
 
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
 from blockstore.model import ClusterReport, NodeLoad, NodeReport
+from blockstore.namenode.moment import moment
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.roster import Duty, Member
 
 # A node of the roster that hasn't registered since this NameNode began.
 ABSENT = "absent"
+
+# Of the open files that keep a node from going, so many are named.
+SAMPLE_FILES: Final = 20
 
 _ON_THE_WAY = {Duty.LEAVE: "decommissioning", Duty.REST: "entering maintenance"}
 _THERE = {Duty.LEAVE: "decommissioned", Duty.REST: "in maintenance"}
@@ -38,6 +46,7 @@ def node_report(parts: Parts, member: Member, now: float) -> NodeReport:
     node_id = member.node.node_id
     known = parts.nodes.get(node_id)
     drain = parts.replication.draining.get(node_id)
+    is_serving = member.duty is Duty.SERVE
     pace = drain.pace if drain is not None else None
     load = (known.load if known is not None else None) or NodeLoad()
     return NodeReport(
@@ -56,7 +65,9 @@ def node_report(parts: Parts, member: Member, now: float) -> NodeReport:
         bytes_left=drain.bytes_left if drain is not None else 0,
         bytes_per_s=pace.per_s if pace is not None else 0.0,
         seconds_left=pace.seconds_left if pace is not None else None,
-        open_files=_open_files(parts, node_id) if member.duty is not Duty.SERVE else (),
+        open_files=()
+        if is_serving
+        else tuple(islice(_open_files(parts, member, now), SAMPLE_FILES)),
     )
 
 
@@ -70,17 +81,22 @@ def _duty_words(parts: Parts, member: Member, now: float) -> str:
     registered = parts.nodes.get(node_id) is not None
     if parts.replication.is_quiet(now) or parts.safe_mode.on or not looked_at:
         return _ON_THE_WAY[member.duty]
-    if registered and (drain is None or _open_files(parts, node_id)):
+    if registered and (drain is None or any(_open_files(parts, member, now))):
         return _ON_THE_WAY[member.duty]
     return _THERE[member.duty]
 
 
-def _open_files(parts: Parts, node_id: str) -> tuple[str, ...]:
-    """Files of which a block is being written to this node."""
-    return tuple(
-        parts.names.path_of(file)
-        for file in parts.state.open_files.values()
-        if file.blocks
-        and not file.blocks[-1].committed
-        and any(node.node_id == node_id for node in file.blocks[-1].pipeline)
+def _open_files(parts: Parts, member: Member, now: float) -> Iterator[str]:
+    """Files whose last block needs the node while it's written: too few serving nodes write it,
+    too. Where there are enough, its going is a pipeline failure like any other."""
+    node_id = member.node.node_id
+    present = moment(parts.nodes, parts.state.roster, now)
+    enough = (
+        parts.config.rest_replicas if member.duty is Duty.REST else parts.config.durable_replicas
     )
+    for file in parts.state.open_files.values():
+        if file.blocks and not file.blocks[-1].committed:
+            writing = {node.node_id for node in file.blocks[-1].pipeline}
+            staying = len((writing & present.serving) - {node_id})
+            if node_id in writing and staying < min(enough, file.replication):
+                yield parts.names.path_of(file)

@@ -136,20 +136,38 @@ def _waited(store: "BlockStore", node_ids: Sequence[str]) -> "list[NodeReport]":
         found = [node for node in store.report().nodes if node.node.node_id in node_ids]
         if all(node.duty in _DONE for node in found):
             return found
-        if (words := _progress(found)) != said:
+        if (words := _progress(store, found)) != said:
             click.echo(words, err=True)
             said = words
         time.sleep(_PAUSE_S)
 
 
-def _progress(reports: "Sequence[NodeReport]") -> str:
+def _progress(store: "BlockStore", reports: "Sequence[NodeReport]") -> str:
     blocks = sum(report.blocks_left for report in reports)
     size = sum(report.bytes_left for report in reports)
     left = [report.seconds_left for report in reports if report.seconds_left is not None]
     estimate = f", about {in_words(max(left))} to go" if left else ""
     files = sorted({path for report in reports for path in report.open_files})
-    writers = f"; waits for writers of {', '.join(files[:3])}" if files and not blocks else ""
+    writers = _writers(store, files[:3]) if files and not blocks else ""
     return f"{blocks} blocks left, {human(size)} bytes{estimate}{writers}"
+
+
+def _writers(store: "BlockStore", paths: Sequence[str]) -> str:
+    """Whose open files keep the nodes: too few others write them, too."""
+    from blockstore.errors import FileNotFoundException
+
+    lines = []
+    for path in paths:
+        with contextlib.suppress(FileNotFoundException):
+            lines += [
+                f"\n  {lease.path}, written on {lease.host or '?'} by {lease.holder or 'nobody'}"
+                for lease in store.leases(path)
+            ]
+    if not lines:
+        return ""
+    return "; waits for these files to be closed (mapred fs lease recover PATH ends it):" + "".join(
+        lines
+    )
 
 
 def _show_all(namenode: str | None) -> None:

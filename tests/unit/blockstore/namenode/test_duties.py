@@ -206,11 +206,11 @@ def test_a_jump_of_the_wall_clock_does_not_end_a_rest(four):
     assert duty_of(four, "a") == "in maintenance"
 
 
-def test_open_files_are_named_and_waited_for(four):
-    located = four.add_block(inode := four.create("/log"))
+def test_an_open_file_that_too_few_others_write_is_named_and_waited_for(four):
+    located = four.add_block(inode := four.create("/log", replication=2))
     leaving = located.nodes[0].node_id
     assign(four, leaving, Duty.LEAVE)
-    four.tick()
+    carry_out(four)
     found = report_of(four, leaving)
     assert (found.duty, found.open_files) == ("decommissioning", ("/log",))
     last = Block(located.block.id, located.block.generation, 10)
@@ -219,6 +219,28 @@ def test_open_files_are_named_and_waited_for(four):
     assert four.complete(inode, last).done
     carry_out(four)
     assert duty_of(four, leaving) == "decommissioned"
+
+
+def test_a_file_that_stays_open_on_enough_other_nodes_keeps_nobody(four):
+    nodes = [node.node_id for node in four.add_block(four.create("/log")).nodes]
+    assign(four, nodes[0], Duty.LEAVE)
+    carry_out(four)
+    assert duty_of(four, nodes[0]) == "decommissioned"
+    # The two that are left would be one.
+    assign(four, nodes[1], Duty.LEAVE, force=True)
+    carry_out(four)
+    assert [duty_of(four, n) for n in nodes[:2]] == ["decommissioning"] * 2
+    assert report_of(four, nodes[1]).open_files == ("/log",)
+
+
+def test_a_rest_needs_one_other_writing_node_that_is_there(four):
+    nodes = [node.node_id for node in four.add_block(four.create("/log", replication=2)).nodes]
+    assign(four, nodes[0], Duty.REST, for_s=600.0)
+    carry_out(four)
+    assert duty_of(four, nodes[0]) == "in maintenance"
+    four.pass_time(31, beating="abcd".replace(nodes[1], ""))
+    carry_out(four)
+    assert duty_of(four, nodes[0]) == "entering maintenance"
 
 
 def test_files_close_while_all_but_one_node_leave(cluster):
