@@ -3,6 +3,7 @@
 from typing import Any
 
 from blockstore.codec import lease_to_wire, located_to_wire, status_to_wire
+from blockstore.namenode.leaselist import LeaseLook
 from blockstore.namenode.shell import Shell
 from blockstore.wire import namenode_pb2 as pb
 from blockstore.wire import namenode_pb2_grpc as services
@@ -63,11 +64,13 @@ class FileChangeServicer(services.NameNodeServicer):
         return pb.Empty()
 
     async def Leases(self, request: pb.LeasesRequest, _: Any) -> pb.LeasesReply:
-        page = await self._shell.perform(
+        look = LeaseLook()
+        page = await self._shell.until_finished(
             lambda core: core.changes.leases(
                 request.path,
                 start_after=request.start_after,
                 limit=request.limit,
+                look=look,
                 now=self._shell.now,
             )
         )

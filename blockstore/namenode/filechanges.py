@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from blockstore.namenode.appending import Appending
 from blockstore.namenode.closing import Closing
 from blockstore.namenode.concatenating import Concatenating
-from blockstore.namenode.leaselist import LeaseList
+from blockstore.namenode.leaselist import LeaseList, LeaseLook
 from blockstore.namenode.naming import Naming
 from blockstore.namenode.outcomes import once
 from blockstore.namenode.parts import Parts
@@ -86,6 +86,15 @@ class FileChanges:
         return self._parts.ready(None)
 
     def leases(
-        self, path: str = "/", *, start_after: int = 0, limit: int = 0, now: float
+        self,
+        path: str = "/",
+        *,
+        start_after: int = 0,
+        limit: int = 0,
+        look: LeaseLook,
+        now: float,
     ) -> Ready[LeasePage]:
-        return Ready(self._leases.page(path, start_after, limit, now))
+        """Raises:
+        Unfinished: `look`, one for each request, has more to look at.
+        """
+        return Ready(self._leases.page(path, start_after, limit, look, now))

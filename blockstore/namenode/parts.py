@@ -161,7 +161,10 @@ def _why_not_held(file: File, client_id: str) -> str:
     if file.writer is None:
         return "is closed: this writer's lease was taken away or it has closed the file itself"
     if file.writer == NAMENODE_WRITES:
-        return "is being closed by the NameNode: this writer was silent for too long"
+        return (
+            "is being closed by the NameNode: this writer was silent for too long, or somebody "
+            "took its lease (mapred fs lease recover)"
+        )
     if client_of(file.writer) == client_of(client_id):
         return "was opened anew by this client since: this request was for the time before"
     return "is being written by another client"

@@ -6,6 +6,7 @@ from blockstore.errors import (
     LeaseExpiredException,
 )
 from blockstore.model import Block, RecoverBlock, Replica, ReplicaState
+from blockstore.namenode.leaselist import LeaseLook
 
 
 def append(cluster, path="/f", client="ana", request_id=""):
@@ -117,7 +118,7 @@ def test_a_lease_is_the_clients_whatever_it_has_opened(cluster):
     cluster.pass_time(250, beating="x")
     cluster.take(cluster.core.changes.renew_lease("ana", now=cluster.now))
     cluster.pass_time(250, beating="x")
-    leases = cluster.core.changes.leases(now=cluster.now).reply.leases
+    leases = cluster.core.changes.leases(look=LeaseLook(), now=cluster.now).reply.leases
     assert [lease.holder for lease in leases] == ["ana", "ana"]
     cluster.pass_time(60, beating="x")
     assert not any(cluster.core.stat(path).reply.under_construction for path in ("/f", "/g"))

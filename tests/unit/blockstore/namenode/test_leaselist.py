@@ -1,8 +1,18 @@
+from contextlib import suppress
+
+import pytest
+
 from blockstore.model import Lease
+from blockstore.namenode import leaselist
+from blockstore.namenode.leaselist import LeaseLook
+from blockstore.namenode.ready import Unfinished
 
 
 def leases(cluster, path="/", **options):
-    return cluster.core.changes.leases(path, now=cluster.now, **options).reply
+    look = LeaseLook()
+    while True:
+        with suppress(Unfinished):
+            return cluster.core.changes.leases(path, look=look, now=cluster.now, **options).reply
 
 
 def test_a_lease_tells_who_since_when_and_when_heard_of(cluster):
@@ -44,3 +54,28 @@ def test_when_a_file_was_opened_survives_a_restart(cluster):
     cluster.restart()
     (lease,) = leases(cluster).leases
     assert (lease.since_s, lease.silence_s) == (opened_at_s, 0)
+
+
+def test_others_have_their_turn_between_slices(cluster, monkeypatch):
+    monkeypatch.setattr(leaselist, "SLICE_FILES", 3)
+    for number in range(4):
+        cluster.create(f"/here/{number}")
+        cluster.create(f"/there/{number}")
+    look = LeaseLook()
+    with pytest.raises(Unfinished):
+        cluster.core.changes.leases("/here", look=look, now=cluster.now)
+    # What closes meanwhile isn't open any more; what is opened comes with the next list.
+    cluster.recover_lease("/here/3")
+    cluster.create("/here/4")
+    with pytest.raises(Unfinished):
+        cluster.core.changes.leases("/here", look=look, now=cluster.now)
+    page = cluster.core.changes.leases("/here", look=look, now=cluster.now).reply
+    assert [lease.path for lease in page.leases] == ["/here/0", "/here/1", "/here/2"]
+    assert not page.has_more
+
+
+def test_a_page_that_ends_with_the_last_file_has_no_more(cluster):
+    for number in range(3):
+        cluster.create(f"/{number}")
+    assert not leases(cluster, limit=3).has_more
+    assert leases(cluster, limit=2).has_more
