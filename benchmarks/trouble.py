@@ -113,7 +113,9 @@ def trackers(
             for number in range(TRACKERS):
                 where = ("--dir", str(folder / f"tasks-{number}"), "--slots", "1")
                 more = {"BENCHMARK_SLOWER": str(SLOWER)} if number < slow else {}
-                start("tasktracker", "--jobtracker", jobtracker, *where, *known, **more)
+                # Each stands for a machine: nobody sees another's files.
+                apart = ("--conf", "short_circuit=false")
+                start("tasktracker", "--jobtracker", jobtracker, *where, *apart, *known, **more)
             with ClusterEngine(jobtracker) as engine:
                 yield folder, engine, daemons[1:]
         finally:

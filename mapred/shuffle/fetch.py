@@ -1,6 +1,7 @@
 """The reduce side of the shuffle: one partition of every map's output, in order of the maps.
 
-- An output of this very tracker is opened in place, after its checksums were verified.
+- An output of this very tracker is opened in place, after its checksums were verified; that of
+  another one whose disk is here, too, by a link (beside.py).
 - Others come as raw bytes from their TaskTracker, several at a time in random order, so that
   reduces don't queue at one tracker. They stay in memory within a budget, else go to disk.
 - A fetch that fails a few times is reported as lost, once per announcement; the map is then
@@ -21,6 +22,7 @@ import numpy as np
 
 from mapred.errors import FetchError
 from mapred.model import MapOutput
+from mapred.shuffle.beside import linked
 from mapred.shuffle.frames import FileSegment, MemorySegment, Segment
 from mapred.shuffle.segments import read_range, verify, verify_file
 
@@ -57,24 +59,29 @@ class Shuffle:
         folder: Path,
         budget_bytes: int,
         remote: Callable[[], Remote],
+        short_circuit: bool,
         on_lost: Callable[[MapOutput, str], None],
         on_progress: Callable[[int, int], None],
         rng: random.Random,
     ) -> None:
+        """`short_circuit`: whether outputs of other trackers are looked for on this machine."""
         # Constant after construction.
         self._maps = maps
         self._partition = partition
         self._tracker_id = tracker_id
         self._folder = folder
         self._make_remote = remote
+        self._short_circuit = short_circuit
         self._on_lost = on_lost
         self._on_progress = on_progress
         self._memory = _Memory(budget_bytes)
         # Between threads.
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._remote_lock = threading.Lock()
+        # Guarded by the lock: there when the first output had to be fetched.
+        self._remote: Remote | None = None
         # Owned by the thread in `fetched`.
         self._rng = rng
-        self._remote: Remote | None = None
         self._waiting: dict[int, MapOutput] = {}
         self._copying: set[int] = set()
         self._here: dict[int, Segment | None] = {}
@@ -133,14 +140,15 @@ class Shuffle:
             elif len(self._copying) < _COPIES_AT_ONCE:
                 del self._waiting[index]
                 self._copying.add(index)
-                if self._remote is None:
-                    self._remote = self._make_remote()
                 threading.Thread(
-                    target=self._copy,
-                    args=(self._remote, output),
-                    name=f"fetch-{index}",
-                    daemon=True,
+                    target=self._copy, args=(output,), name=f"fetch-{index}", daemon=True
                 ).start()
+
+    def _there(self) -> Remote:
+        with self._remote_lock:
+            if self._remote is None:
+                self._remote = self._make_remote()
+            return self._remote
 
     def _in_place(self, output: MapOutput) -> _Arrival:
         try:
@@ -152,15 +160,23 @@ class Shuffle:
         except FetchError as error:
             return output, error, 0
 
-    def _copy(self, remote: Remote, output: MapOutput) -> None:
+    def _copy(self, output: MapOutput) -> None:
         what = f"output of map {output.map_index} from {output.tracker_id}"
         sink = Sink(self._memory, self._folder / f"fetched-{output.map_index}", what)
         try:
-            remote.fetch(output, sink)
-            self._events.put((output, *sink.finish()))
+            found = self._beside(output)
+            if found is None:
+                self._there().fetch(output, sink)
+                found = sink.finish()
+            self._events.put((output, *found))
         except Exception as error:
             sink.restart()
             self._events.put((output, FetchError(str(error)), 0))
+
+    def _beside(self, output: MapOutput) -> tuple[Segment | None, int] | None:
+        if not self._short_circuit:
+            return None
+        return linked(output, self._partition, self._folder / f"beside-{output.map_index}")
 
 
 class _Memory:

@@ -215,6 +215,7 @@ def _shuffle(task: RunTask, reporter: Reporter) -> Shuffle:
         folder=Path(task.work_dir),
         budget_bytes=Budget.of(task.spec.memory_bytes).fetch_bytes,
         remote=remote,
+        short_circuit=task.short_circuit,
         on_lost=lambda output, reason: reporter.output_lost(
             output.map_index, output.attempt_number, reason
         ),

@@ -39,6 +39,8 @@ class RunTask:
     code_dir: str = ""
     # As in Launch.
     careful: tuple[RecordAt, ...] | None = None
+    # Whether outputs of other trackers are looked for on this machine before they are fetched.
+    short_circuit: bool = True
 
 
 @dataclass(frozen=True, slots=True)

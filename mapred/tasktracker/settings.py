@@ -29,5 +29,7 @@ class TaskTrackerSettings:
     disk_check_interval_s: float = 10.0
     # A disk that doesn't answer for so long is ill.
     disk_check_timeout_s: float = 60.0
+    # Reduces read the outputs of other trackers from their files, where they are on this machine.
+    short_circuit: bool = True
     # How often time-driven rules, and the tasks' memory, are looked at.
     tick_s: float = 0.2

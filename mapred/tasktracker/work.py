@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from mapred.levels import NOTHING
 from mapred.model import AttemptId, Failure, Launch, TaskKind, TrackerInfo
 from mapred.task.messages import RunTask, TaskProgress
+from mapred.tasktracker.settings import TaskTrackerSettings
 from mapred.tasktracker.workdirs import code_dir, log_dir, work_dir
 
 
@@ -64,7 +65,9 @@ def waiting(works: Mapping[AttemptId, Work], kind: TaskKind) -> list[AttemptId]:
     return [a for a, work in works.items() if a.kind is kind and not work.started]
 
 
-def run_task(order: Launch, work_root: str, tracker_id: str) -> RunTask:
+def run_task(
+    order: Launch, work_root: str, tracker_id: str, settings: TaskTrackerSettings
+) -> RunTask:
     attempt = order.attempt
     return RunTask(
         attempt,
@@ -73,6 +76,7 @@ def run_task(order: Launch, work_root: str, tracker_id: str) -> RunTask:
         log_dir=log_dir(work_root, attempt),
         code_dir=code_dir(work_root, attempt.job_id, order.spec),
         tracker_id=tracker_id,
+        short_circuit=settings.short_circuit,
         split=order.split,
         maps=order.maps,
         careful=order.careful,

@@ -242,7 +242,8 @@ class MapReduceCluster(StoreCluster):
             {
                 "slots": 1,
                 "advertise": self.advertised_trackers.get(number),
-                "settings": _words(settings),
+                # They stand for machines of their own.
+                "settings": _words({"short_circuit": False} | settings),
             },
             self.root / f"tasktracker-{number}.log",
         )

@@ -1,7 +1,11 @@
 """The reduce's side of the shuffle: what is fetched from where, kept where, and complained of."""
 
+import errno
+import os
 import random
+import shutil
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +14,7 @@ from mapred.model import MapOutput
 from mapred.shuffle.columns import rows_of
 from mapred.shuffle.fetch import Shuffle
 from mapred.shuffle.frames import FileSegment, MemorySegment, to_frame
-from mapred.shuffle.segments import SegmentRange, write_index
+from mapred.shuffle.segments import SegmentRange, index_path, write_index
 
 
 def output(index, number=0, tracker="there", path=""):
@@ -53,7 +57,7 @@ class Trackers:
         self.closed = True
 
 
-def shuffle_of(folder, trackers, maps, budget_bytes=10**6, on_lost=None):
+def shuffle_of(folder, trackers, maps, budget_bytes=10**6, on_lost=None, short_circuit=True):
     return Shuffle(
         maps=maps,
         partition=0,
@@ -61,6 +65,7 @@ def shuffle_of(folder, trackers, maps, budget_bytes=10**6, on_lost=None):
         folder=folder,
         budget_bytes=budget_bytes,
         remote=lambda: trackers,
+        short_circuit=short_circuit,
         on_lost=on_lost or (lambda one, reason: pytest.fail(reason)),
         on_progress=lambda here, maps: None,
         rng=random.Random(1),
@@ -114,6 +119,86 @@ def test_an_output_of_the_same_tracker_is_read_in_place(tmp_path):
     shuffle = shuffle_of(tmp_path, Trackers({}), 1)
     shuffle.announce((output(0, tracker="here", path=str(data)),))
     assert shuffle.fetched() == [FileSegment(str(data), 15, len(segment_bytes(1)))]
+
+
+def output_on_disk(folder, index, rows=3, tracker="there"):
+    """At its path, as its tracker leaves it."""
+    folder.mkdir()
+    data = folder / "map.data"
+    bytes_ = segment_bytes(index, rows) if rows else b""
+    data.write_bytes(b"other partition" + bytes_)
+    write_index(data, [SegmentRange(15, len(bytes_), rows)])
+    return output(index, tracker=tracker, path=str(data))
+
+
+def test_an_output_of_another_tracker_of_this_machine_comes_without_the_wire(tmp_path):
+    trackers = Trackers({})
+    outputs = tuple(output_on_disk(tmp_path / f"map-{n}", n) for n in range(8))
+    shuffle = shuffle_of(tmp_path, trackers, 8)
+    shuffle.announce(outputs)
+    segments = shuffle.fetched()
+    assert (trackers.asked, shuffle.rows) == ([], 24)
+    # Its tracker may forget it meanwhile.
+    for one in outputs:
+        shutil.rmtree(Path(one.path).parent)
+    assert keys_of(segments) == [f"k{n}" for n in range(8)]
+
+
+def test_an_empty_segment_of_another_tracker_of_this_machine_is_left_out(tmp_path):
+    trackers = Trackers({})
+    shuffle = shuffle_of(tmp_path, trackers, 1)
+    shuffle.announce((output_on_disk(tmp_path / "map", 0, rows=0),))
+    assert (shuffle.fetched(), trackers.asked) == ([], [])
+
+
+def test_trackers_that_stand_for_other_machines_are_asked(tmp_path):
+    trackers = Trackers({(0, 0): segment_bytes(0)})
+    shuffle = shuffle_of(tmp_path, trackers, 1, short_circuit=False)
+    shuffle.announce((output_on_disk(tmp_path / "map", 0),))
+    assert (keys_of(shuffle.fetched()), trackers.asked) == (["k0"], [0])
+
+
+def rot(data, index):
+    data.write_bytes(data.read_bytes()[:-1] + b"x")
+
+
+def cut(data, index):
+    data.write_bytes(data.read_bytes()[:-1])
+
+
+def rot_index(data, index):
+    index.write_bytes(index.read_bytes()[:-1] + b"x")
+
+
+def remove(data, index):
+    data.unlink()
+
+
+def no_index(data, index):
+    index.unlink()
+
+
+@pytest.mark.parametrize("harm", [rot, cut, rot_index, remove, no_index])
+def test_what_is_wrong_with_a_file_of_another_tracker_is_for_that_tracker_to_say(tmp_path, harm):
+    trackers = Trackers({(0, 0): segment_bytes(0)})
+    one = output_on_disk(tmp_path / "map", 0)
+    harm(Path(one.path), index_path(one.path))
+    shuffle = shuffle_of(tmp_path, trackers, 1)
+    shuffle.announce((one,))
+    assert (keys_of(shuffle.fetched()), trackers.asked) == (["k0"], [0])
+    # Nothing of it is kept.
+    assert not list(tmp_path.glob("beside-*"))
+
+
+def test_files_that_can_t_be_linked_are_fetched(tmp_path, monkeypatch):
+    def refused(*_):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refused)
+    trackers = Trackers({(0, 0): segment_bytes(0)})
+    shuffle = shuffle_of(tmp_path, trackers, 1)
+    shuffle.announce((output_on_disk(tmp_path / "map", 0),))
+    assert (keys_of(shuffle.fetched()), trackers.asked) == (["k0"], [0])
 
 
 def test_empty_segments_are_left_out(tmp_path):
