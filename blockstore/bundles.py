@@ -1,6 +1,7 @@
 """Bundles: whole small blocks that go to the same nodes, many in one message.
 
-DataNodeData/Bundle (one message up, one down)
+DataNodeData/Bundle (one message up, one down); DataNodeData/Bundles (the same in a stream, one
+after the other, for who sends them often)
 
 request     header_bytes u32 | a serialised BundleHeader (protos/blockstore/datanode.proto)
             | for each block: packet_bytes u32 | packet      (little-endian)
@@ -13,17 +14,22 @@ reply       an ack with the number of blocks as its seq, or with the hop that fa
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import grpc
 
+from blockstore.answerstream import AnswerStream
 from blockstore.datastream import Ack, unpack_ack
-from blockstore.errors import ChecksumException
+from blockstore.errors import ChecksumException, StoreError
+from blockstore.keptstreams import KeptStreams
+from blockstore.model import Node
 from blockstore.runtime import rpc
 from blockstore.wire import datanode_pb2
 
 BUNDLE_METHOD: Final = "/blockstore.DataNodeData/Bundle"
+BUNDLES_METHOD: Final = "/blockstore.DataNodeData/Bundles"
 
 # Data of one bundle, at most: a tenth of a second of a slow disk.
 BUNDLE_BYTES_MAX: Final = 8 * 1024 * 1024
@@ -63,18 +69,84 @@ def unpack_bundle(bundle: bytes) -> tuple[bytes, list[bytes]]:
     return pieces[0], pieces[1:]
 
 
-def send(
-    channel: grpc.Channel,
-    header: datanode_pb2.BundleHeader,
-    packets: Sequence[bytes],
-    *,
-    to: str,
-    timeout_s: float,
-) -> Ack:
-    """Sends a bundle to its first node; one that doesn't answer is the hop that failed."""
-    method: Any = channel.unary_unary(BUNDLE_METHOD)
-    try:
-        bundle = pack_bundle(header.SerializeToString(), packets)
-        return unpack_ack(method(bundle, timeout=timeout_s))
-    except grpc.RpcError as error:
-        return Ack(0, 0, str(rpc.translate(error, to)))
+class Sender:
+    """Sends bundles for all threads of one process. Thread-safe."""
+
+    def __init__(self, dial: Callable[[Node], grpc.Channel], streams_per_node: int) -> None:
+        self._dial = dial
+        self._streams = KeptStreams(dial, BUNDLES_METHOD, streams_per_node)
+
+    def begin(
+        self,
+        node: Node,
+        header: datanode_pb2.BundleHeader,
+        packets: Sequence[bytes],
+        timeout_s: float,
+    ) -> "Sending | None":
+        """Sends a bundle in an open stream; None when there's none: `send` makes a call then."""
+        # What one of megabytes costs isn't the call.
+        stream = self._streams.take(node) if is_light(packets) else None
+        if stream is None:
+            return None
+        return Sending(
+            self, node, pack_bundle(header.SerializeToString(), packets), timeout_s, stream
+        )
+
+    def send(
+        self,
+        node: Node,
+        header: datanode_pb2.BundleHeader,
+        packets: Sequence[bytes],
+        timeout_s: float,
+    ) -> Ack:
+        """The bundle's ack from its first node; one that doesn't answer is the hop that failed."""
+        begun = self.begin(node, header, packets, timeout_s)
+        if begun is not None:
+            return begun.ack()
+        return self.call(node, pack_bundle(header.SerializeToString(), packets), timeout_s)
+
+    def call(self, node: Node, bundle: bytes, timeout_s: float) -> Ack:
+        method: Any = self._dial(node).unary_unary(BUNDLE_METHOD)
+        try:
+            return unpack_ack(method(bundle, timeout=timeout_s))
+        except grpc.RpcError as error:
+            return Ack(0, 0, str(rpc.translate(error, str(node))))
+
+    def give_back(self, node: Node, stream: AnswerStream) -> None:
+        self._streams.give_back(node, stream)
+
+    def close(self) -> None:
+        """The channels are their maker's."""
+        self._streams.close()
+
+
+class Sending:
+    """A bundle on its way in a stream; ends in `ack` or `forget`."""
+
+    def __init__(
+        self, sender: Sender, node: Node, bundle: bytes, timeout_s: float, stream: AnswerStream
+    ) -> None:
+        self._sender = sender
+        self._node = node
+        self._bundle = bundle
+        self._timeout_s = timeout_s
+        self._stream = stream
+        self._until = time.monotonic() + timeout_s
+        stream.begin(bundle, timeout_s)
+
+    def ack(self) -> Ack:
+        """As `Sender.send` gives it. A stream that broke proves nothing: its node is called."""
+        try:
+            return unpack_ack(self._stream.end())
+        except StoreError as error:
+            left_s = self._until - time.monotonic()
+            if left_s <= 0:
+                return Ack(0, 0, str(error))
+        finally:
+            self._sender.give_back(self._node, self._stream)
+        return self._sender.call(self._node, self._bundle, left_s)
+
+    def forget(self) -> None:
+        """Nobody wants the ack."""
+        self._stream.cancel()
+        self._sender.give_back(self._node, self._stream)

@@ -16,6 +16,7 @@ from blockstore.client.fetch import BlocksOfFile, Fetcher
 from blockstore.client.namenode import NameNodeClient
 from blockstore.client.pipelines import Pipelines
 from blockstore.client.settings import ClientSettings
+from blockstore.client.wholeblocks import WholeBlocks
 from blockstore.client.writer import BlockWriter, Tail
 from blockstore.errors import StoreError
 from blockstore.model import FileStatus, LocatedBlock
@@ -47,6 +48,7 @@ class Appending:
         self,
         namenode: NameNodeClient,
         peers: Peers,
+        whole_blocks: WholeBlocks,
         settings: ClientSettings,
         client_host: str,
         clock: Clock,
@@ -54,6 +56,7 @@ class Appending:
     ) -> None:
         self._namenode = namenode
         self._peers = peers
+        self._whole_blocks = whole_blocks
         self._settings = settings
         self._client_host = client_host
         self._clock = clock
@@ -97,7 +100,13 @@ class Appending:
 
     def _pipelines(self, file: FileStatus, settings: ClientSettings) -> Pipelines:
         return Pipelines(
-            self._namenode, self._peers, file, settings, self._client_host, self._clock
+            self._namenode,
+            self._peers,
+            self._whole_blocks,
+            file,
+            settings,
+            self._client_host,
+            self._clock,
         )
 
     def _give_up(self, file: FileStatus) -> None:

@@ -17,6 +17,7 @@ from blockstore.client.settings import ClientSettings
 from blockstore.client.shortcircuit import LocalReplicas
 from blockstore.client.smallfiles import SmallFiles
 from blockstore.client.smallrange import SmallRanges
+from blockstore.client.wholeblocks import WholeBlocks
 from blockstore.client.writer import BlockWriter
 from blockstore.model import FileChecksum, FileStatus
 from blockstore.peers import Peers
@@ -43,6 +44,7 @@ class Connection:
         self._settings = settings
         self._peers = Peers(secret)
         self._ranges = SmallRanges(self._peers, settings.hedge_after_s)
+        self._whole_blocks = WholeBlocks(self._peers, settings)
         self._local = OpenReplicas(LocalReplicas(self._peers, {client_host}))
         self.namenode = NameNodeClient(self._channel, address, client_id, first_contact, who)
         self._leases = LeaseKeeper(self.namenode)
@@ -74,7 +76,7 @@ class Connection:
         """What the files that could not be written failed with."""
         small = SmallFiles(
             self.namenode,
-            self._peers,
+            self._whole_blocks,
             self._settings,
             self._client_host,
             SYSTEM_CLOCK,
@@ -94,7 +96,13 @@ class Connection:
 
     def _writer_of(self, status: FileStatus) -> BlockWriter:
         pipelines = Pipelines(
-            self.namenode, self._peers, status, self._settings, self._client_host, SYSTEM_CLOCK
+            self.namenode,
+            self._peers,
+            self._whole_blocks,
+            status,
+            self._settings,
+            self._client_host,
+            SYSTEM_CLOCK,
         )
         self._leases.opened()
         return BlockWriter(
@@ -105,6 +113,7 @@ class Connection:
         appending = Appending(
             self.namenode,
             self._peers,
+            self._whole_blocks,
             self._settings,
             self._client_host,
             SYSTEM_CLOCK,
@@ -124,6 +133,7 @@ class Connection:
         self.namenode.close()
         self._channel.close()
         self._ranges.close()
+        self._whole_blocks.close()
         self._local.close()
         self._peers.close()
 

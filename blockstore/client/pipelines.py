@@ -5,11 +5,11 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from blockstore.client import wholeblocks
 from blockstore.client.exclusions import Exclusions
 from blockstore.client.exclusions import excluded as exclusion
 from blockstore.client.namenode import NameNodeClient
 from blockstore.client.settings import ClientSettings
+from blockstore.client.wholeblocks import WholeBlocks
 from blockstore.codec import block_to_wire, nodes_to_wire, replica_info_from_wire
 from blockstore.datastream import Ack
 from blockstore.errors import (
@@ -42,6 +42,7 @@ class Pipelines:
         self,
         namenode: NameNodeClient,
         peers: Peers,
+        whole_blocks: WholeBlocks,
         file: FileStatus,
         settings: ClientSettings,
         client_host: str,
@@ -54,6 +55,7 @@ class Pipelines:
         self.refusal = ""
         self._namenode = namenode
         self._peers = peers
+        self._whole_blocks = whole_blocks
         self._file = file
         self._settings = settings
         self._client_host = client_host
@@ -98,7 +100,7 @@ class Pipelines:
 
     def deliver(self, block: Block, nodes: Sequence[Node], data: bytes) -> Ack:
         """A small block as a whole: durable on all nodes unless the ack names one that failed."""
-        return wholeblocks.send(self._peers, self._settings, nodes, [(block, data)])
+        return self._whole_blocks.send(nodes, [(block, data)])
 
     def abandon(self, block: Block) -> None:
         self._namenode.abandon_block(self._file, block)

@@ -21,11 +21,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from blockstore.bundles import BUNDLE_BYTES_MAX
-from blockstore.client import wholeblocks
 from blockstore.client.asking import BATCH_CALLS
 from blockstore.client.namenode import NameNodeClient
 from blockstore.client.settings import ClientSettings
-from blockstore.client.wholeblocks import SMALL_BYTES
+from blockstore.client.wholeblocks import SMALL_BYTES, WholeBlocks
 from blockstore.client.writer import BlockWriter
 from blockstore.codec import (
     block_to_wire,
@@ -34,7 +33,6 @@ from blockstore.codec import (
 )
 from blockstore.errors import InvalidRequestException, NotReadyException, StoreError
 from blockstore.model import Block, FileStatus, LocatedBlock
-from blockstore.peers import Peers
 from blockstore.runtime.clock import Clock
 from blockstore.wire import namenode_pb2 as pb
 
@@ -72,7 +70,7 @@ class SmallFiles:
     def __init__(
         self,
         namenode: NameNodeClient,
-        peers: Peers,
+        whole_blocks: WholeBlocks,
         settings: ClientSettings,
         client_host: str,
         clock: Clock,
@@ -80,7 +78,7 @@ class SmallFiles:
     ) -> None:
         """`writer` writes a created file the ordinary way."""
         self._namenode = namenode
-        self._peers = peers
+        self._whole_blocks = whole_blocks
         self._settings = settings
         self._client_host = client_host
         self._clock = clock
@@ -197,7 +195,7 @@ class SmallFiles:
     def _send_bundle(self, share: Sequence[_File]) -> None:
         assert share[0].located is not None
         contents = [(file.block, file.data) for file in share if file.block]
-        ack = wholeblocks.send(self._peers, self._settings, share[0].located.nodes, contents)
+        ack = self._whole_blocks.send(share[0].located.nodes, contents)
         if ack.failed_hop >= 0:
             log.warning("a bundle of %d files failed: %s", len(share), ack.reason)
         for file in share:

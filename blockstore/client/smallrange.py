@@ -1,23 +1,20 @@
-"""A few bytes of a replica in one question and one answer.
+"""A few bytes of a replica in one question and one answer: in a stream that is kept open
+(keptstreams.py), or as a call.
 
-Rules
-- Who asks a node once makes a call. Who asks it again keeps a stream open to it, which answers in
-  two thirds of the time; there are few of them, and they end when nobody has asked for a while.
-- A stream that broke proves nothing: the same question is a call then. Silence is silence.
+A stream that broke proves nothing: the same question is a call then. Silence is silence.
 """
 
 import struct
-import threading
 import time
 from typing import Any, Final
 
 import grpc
 
 from blockstore import checksum
-from blockstore.client.rangestream import IDLE_S, RangeStream
 from blockstore.codec import block_to_wire
-from blockstore.datastream import FETCH_METHOD, unpack
+from blockstore.datastream import FETCH_METHOD, RANGES_METHOD, unpack
 from blockstore.errors import ChecksumException, StoreError
+from blockstore.keptstreams import KeptStreams
 from blockstore.model import Block, Node
 from blockstore.peers import Peers
 from blockstore.runtime import rpc
@@ -25,8 +22,6 @@ from blockstore.wire import datanode_pb2
 
 # Beyond it a stream's own cost is small beside the bytes'.
 FETCH_BYTES_MAX: Final = 256 * 1024
-# Streams kept open to one node: readers in more threads than these make calls.
-STREAMS_PER_NODE_MAX: Final = 2
 
 _CHUNK_BYTES: Final = struct.Struct("<I")
 
@@ -51,12 +46,7 @@ class SmallRanges:
         """`timeout_s`: how long an answer may take."""
         self._peers = peers
         self._timeout_s = timeout_s
-        self._guard = threading.Lock()
-        # By address: streams that nobody uses just now, and how many there are with the others.
-        self._idle: dict[str, list[RangeStream]] = {}
-        self._open: dict[str, int] = {}
-        # From when on a node that was asked before may get a stream.
-        self._may_open_at: dict[str, float] = {}
+        self._streams = KeptStreams(peers.dial, RANGES_METHOD)
 
     def fetch(self, block: Block, node: Node, offset: int, end: int) -> SmallRange:
         """Bytes `offset` to `end` of the node's replica.
@@ -81,55 +71,23 @@ class SmallRanges:
 
     def close(self) -> None:
         """Ends the streams that nobody uses; the others end with the channels."""
-        with self._guard:
-            idle = [stream for streams in self._idle.values() for stream in streams]
-            self._idle.clear()
-        for stream in idle:
-            stream.close()
+        self._streams.close()
 
     def _ask(self, node: Node, request: bytes) -> bytes:
         started = time.monotonic()
-        stream = self._take(node)
+        stream = self._streams.take(node)
         if stream is not None:
             try:
-                return stream.ask(request)
+                answer: bytes = stream.ask(request, self._timeout_s)
+                return answer
             except StoreError:
                 if time.monotonic() - started >= self._timeout_s:
                     raise
             finally:
-                self._give_back(node.address, stream)
+                self._streams.give_back(node, stream)
         method: Any = self._peers.dial(node).unary_unary(FETCH_METHOD)
         try:
             reply: bytes = method(request, timeout=self._timeout_s)
         except grpc.RpcError as error:
             raise rpc.translate(error, str(node)) from None
         return reply
-
-    def _take(self, node: Node) -> RangeStream | None:
-        """None: the question is a call."""
-        address = node.address
-        with self._guard:
-            idle = self._idle.setdefault(address, [])
-            while idle:
-                stream = idle.pop()
-                if not stream.over:
-                    return stream
-                self._open[address] -= 1
-            opened = self._open.get(address, 0)
-            now = time.monotonic()
-            if now < self._may_open_at.setdefault(address, now) or opened >= STREAMS_PER_NODE_MAX:
-                return None
-            if address not in self._open:
-                # Most ask only once.
-                self._open[address] = 0
-                return None
-            self._open[address] = opened + 1
-        return RangeStream(self._peers.dial(node), str(node), self._timeout_s)
-
-    def _give_back(self, address: str, stream: RangeStream) -> None:
-        with self._guard:
-            if not stream.over:
-                self._idle.setdefault(address, []).append(stream)
-                return
-            self._open[address] -= 1
-            self._may_open_at[address] = time.monotonic() + IDLE_S

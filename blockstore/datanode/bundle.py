@@ -7,7 +7,7 @@ leaves: its blocks are abandoned by who sent it, and the NameNode has them delet
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final
+from typing import Final, Protocol
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -42,14 +42,14 @@ class Bundles:
         limits: PipelineLimits,
     ) -> None:
         self._store = store
-        self._dial = dial
+        self._sender = bundles.Sender(dial, _FORWARDING_MAX)
         self._fence = fence
         self._limits = limits
         self._forwarding = ThreadPoolExecutor(_FORWARDING_MAX, "forward")
 
     def receive(self, bundle: bytes) -> bytes:
         """Returns the ack."""
-        below: Future[Ack] | None = None
+        below: _Below | None = None
         try:
             self._fence.check()
             raw, frames = unpack_bundle(bundle)
@@ -57,13 +57,15 @@ class Bundles:
             blocks = [block_from_wire(block) for block in header.blocks]
             packets = _verified(blocks, frames, header.chunk_bytes)
             if header.downstream:
-                below = self._forwarding.submit(self._forward, header, frames)
+                below = self._forward(header, frames)
             self._take(blocks, packets, header.chunk_bytes)
         except StoreError as error:
             log.warning("a bundle failed: %s", error)
+            if below is not None:
+                below.forget()
             return pack_ack(Ack(0, 0, str(error)))
         if below is not None:
-            ack = below.result()
+            ack = below.ack()
             if ack.failed_hop >= 0:
                 return pack_ack(Ack(0, ack.failed_hop + 1, ack.reason))
         return pack_ack(Ack(len(blocks)))
@@ -80,16 +82,38 @@ class Bundles:
             for writing in writings:
                 writing.release()
 
-    def _forward(self, header: datanode_pb2.BundleHeader, frames: Sequence[bytes]) -> Ack:
+    def _forward(self, header: datanode_pb2.BundleHeader, frames: Sequence[bytes]) -> "_Below":
+        """Begins to; costs a thread where there is no open stream."""
         following = node_from_wire(header.downstream[0])
         onward = datanode_pb2.BundleHeader()
         onward.CopyFrom(header)
         del onward.downstream[0]
         patience_s = self._limits.setup_s if bundles.is_light(frames) else self._limits.ack_s
         limit_s = patience_s + len(onward.downstream) * self._limits.hop_s
-        return bundles.send(
-            self._dial(following), onward, frames, to=str(following), timeout_s=limit_s
-        )
+        begun = self._sender.begin(following, onward, frames, limit_s)
+        if begun is not None:
+            return begun
+        bundle = bundles.pack_bundle(onward.SerializeToString(), frames)
+        return _Called(self._forwarding.submit(self._sender.call, following, bundle, limit_s))
+
+
+class _Below(Protocol):
+    """What the nodes below are doing with a bundle."""
+
+    def ack(self) -> Ack: ...
+
+    def forget(self) -> None: ...
+
+
+class _Called:
+    def __init__(self, call: Future[Ack]) -> None:
+        self._call = call
+
+    def ack(self) -> Ack:
+        return self._call.result()
+
+    def forget(self) -> None:
+        """It ends by itself."""
 
 
 def _header(raw: bytes) -> datanode_pb2.BundleHeader:

@@ -1,13 +1,21 @@
 """The calls a DataNode makes to its NameNode, in model nouns, for one registration."""
 
-from typing import Any
+import logging
+import time
+from typing import Any, Final
 
+from blockstore.answerstream import AnswerStream
 from blockstore.codec import block_to_wire, node_to_wire, replica_to_wire, volume_to_wire
+from blockstore.errors import StoreError
 from blockstore.model import Block, CopyFailure, Node, NodeLoad, Replica
 from blockstore.runtime import rpc
 from blockstore.runtime.retry import NO_RETRY, RetryPolicy
 from blockstore.wire import namenode_pb2, namenode_pb2_grpc
 
+log = logging.getLogger(__name__)
+
+# Who reports changes again within so long does it in a stream.
+_OFTEN_S: Final = 1.0
 # Of a full report in one message: it holds up others at the NameNode for some 20 ms.
 PIECE_REPLICAS = 4_000
 # A report that fails begins anew, so each of its pieces is worth some patience.
@@ -30,6 +38,9 @@ class NameNodeLink:
         self.heartbeat_interval_s = 1.0
         # Of this incarnation; only one is under way at a time (reports.py).
         self._reports_sent = 0
+        # The stream for changes, while there are many; and when the last was reported.
+        self._changes: AnswerStream | None = None
+        self._changed_at = float("-inf")
 
     def register(self, cluster_id: str) -> str:
         """Returns the cluster's id.
@@ -89,7 +100,25 @@ class NameNodeLink:
             replicas=[replica_to_wire(replica) for replica in replicas],
             number=self._next_report(),
         )
-        self._call(self._stub.IncrementalReport, request)
+        if not self._streamed(request):
+            # Of what a stream has brought without an answer the number is known: it is no news.
+            self._call(self._stub.IncrementalReport, request)
+
+    def _streamed(self, request: namenode_pb2.IncrementalReportRequest) -> bool:
+        """Whether it was answered in a stream: a node that reports often has one open."""
+        now = time.monotonic()
+        often, self._changed_at = now - self._changed_at < _OFTEN_S, now
+        if self._changes is None or self._changes.over:
+            stub = self._stub
+            self._changes = AnswerStream(stub.IncrementalReports, self._to) if often else None
+        if self._changes is None:
+            return False
+        try:
+            self._changes.ask(request, rpc.CALL_TIMEOUT_S)
+        except StoreError as error:
+            log.info("a report is sent again: %s", error)
+            return False
+        return True
 
     def _next_report(self) -> int:
         self._reports_sent += 1

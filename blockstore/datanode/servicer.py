@@ -8,7 +8,7 @@ from typing import Any, Final
 import grpc
 from google.protobuf.message import DecodeError
 
-from blockstore.bundles import BUNDLE_METHOD
+from blockstore.bundles import BUNDLE_METHOD, BUNDLES_METHOD
 from blockstore.codec import block_from_wire, nodes_from_wire, replica_info_to_wire
 from blockstore.datanode import transfer
 from blockstore.datanode.bundle import Bundles
@@ -29,8 +29,8 @@ from blockstore.runtime import rpc
 from blockstore.runtime.clock import Clock
 from blockstore.wire import datanode_pb2, datanode_pb2_grpc
 
-# Readers keep Ranges open while they think; writers and whole reads must find room beside them.
-RANGES_SHARE: Final = 0.5
+# Streams that are kept open between questions: writers and whole reads must find room beside them.
+KEPT_SHARE: Final = 0.5
 
 
 class StreamLimit:
@@ -130,11 +130,12 @@ class DataServicer:
         service, _, write = WRITE_METHOD.lstrip("/").partition("/")
         fetch, ranges = FETCH_METHOD.rpartition("/")[2], RANGES_METHOD.rpartition("/")[2]
         read, bundle = READ_METHOD.rpartition("/")[2], BUNDLE_METHOD.rpartition("/")[2]
+        bundles = BUNDLES_METHOD.rpartition("/")[2]
         return rpc.raw_handler(
             service,
             unary_unary={bundle: self.bundle, fetch: self.fetch},
             unary_stream={read: self.read},
-            stream_stream={write: self.write, ranges: self.ranges},
+            stream_stream={write: self.write, ranges: self.ranges, bundles: self.bundles},
         )
 
     def read(self, request: bytes, context: Any) -> Iterator[bytes]:
@@ -149,7 +150,7 @@ class DataServicer:
 
     def ranges(self, requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
         with (
-            self._streams.one_more(RANGES_SHARE),
+            self._streams.one_more(KEPT_SHARE),
             closing(transfer.Ranges(self._store)) as ranges,
         ):
             for request in requests:
@@ -158,6 +159,11 @@ class DataServicer:
     def bundle(self, request: bytes, context: Any) -> bytes:
         with self._streams.one_more():
             return self._bundles.receive(request)
+
+    def bundles(self, requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
+        with self._streams.one_more(KEPT_SHARE):
+            for request in requests:
+                yield self._bundles.receive(request)
 
     def write(self, frames: Iterator[bytes], context: Any) -> Iterator[bytes]:
         header = _parsed(datanode_pb2.WriteHeader(), next(frames, b""))

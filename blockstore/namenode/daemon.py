@@ -132,9 +132,8 @@ async def _serve(
     server = rpc.aio_server(secret=secret)
     clients = ClientServicer(shell)
     services.add_NameNodeServicer_to_server(clients, server)
-    services.add_DataNodeProtocolServicer_to_server(
-        DataNodeServicer(shell, Topology(topology_script)), server
-    )
+    datanodes = DataNodeServicer(shell, Topology(topology_script))
+    services.add_DataNodeProtocolServicer_to_server(datanodes, server)
     real_port = rpc.bind(server, host, port)
     await server.start()
     loops = [
@@ -150,6 +149,7 @@ async def _serve(
     await asyncio.gather(*loops, return_exceptions=True)
     shell.desk.close()
     clients.streams.close()
+    datanodes.streams.close()
     await server.stop(_DRAIN_S)
     await shell.commit.close()
     _try_to_mark(journal)

@@ -1,5 +1,6 @@
 """gRPC to core and back: translate, call, translate."""
 
+from collections.abc import Awaitable
 from typing import Any
 
 from blockstore.codec import (
@@ -248,7 +249,10 @@ class ClientServicer(AdminServicer, FileChangeServicer):
         return await batch.perform(self, self._shell.commit, request, context)
 
     async def Calls(self, request_iterator: Any, context: Any) -> Any:
-        async for outcome in self.streams.answer(self, request_iterator, context):
+        def perform(call: pb.BatchCall) -> Awaitable[pb.BatchOutcome]:
+            return batch.outcome(self, call, context)
+
+        async for outcome in self.streams.answer(request_iterator, perform):
             yield outcome
 
     async def SetReplication(self, request: pb.SetReplicationRequest, _: Any) -> pb.Empty:

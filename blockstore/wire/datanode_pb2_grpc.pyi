@@ -5,7 +5,7 @@ What clients and other DataNodes ask of a DataNode.
 
 Write and Read carry raw bytes, not messages: their serializers are the
 identity and they are registered by hand (blockstore/datanode/servicer.py)
-under the names /blockstore.DataNodeData/Write, …/Read and …/Bundle.
+under the names /blockstore.DataNodeData/Write, …/Read, …/Bundle and others.
 blockstore/datastream.py and blockstore/bundles.py are the documents of these byte
 formats; WriteHeader, ReadHeader and BundleHeader below are what they begin with.
 """

@@ -1,6 +1,7 @@
 """Bundles of whole small blocks: all of them durable everywhere, or none of them counts."""
 
 import random
+import time
 
 import pytest
 
@@ -23,14 +24,23 @@ def packet(data, *, flags=LAST, crcs=None):
     return pack(Packet(0, 1, flags, crcs or checksum.checksums(data, CHUNK), data))
 
 
-def send(peers, nodes, packets=None, *, chunk_bytes=CHUNK):
+def send(peers, nodes, packets=None, *, chunk_bytes=CHUNK, sender=None, first=0, timeout_s=20):
+    """Blocks from number `first` on."""
     header = datanode_pb2.BundleHeader(
-        blocks=[block_to_wire(Block(number, 7, len(data))) for number, data in DATA.items()],
+        blocks=[block_to_wire(Block(first + n, 7, len(data))) for n, data in DATA.items()],
         downstream=nodes_to_wire(nodes[1:]),
         chunk_bytes=chunk_bytes,
     )
     packets = packets or [packet(data) for data in DATA.values()]
-    return bundles.send(peers.dial(nodes[0]), header, packets, to="the first", timeout_s=20)
+    sender = sender or bundles.Sender(peers.dial, 2)
+    return sender.send(nodes[0], header, packets, timeout_s)
+
+
+def until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def stored(server):
@@ -62,6 +72,88 @@ def test_one_wrong_byte_and_no_block_of_the_bundle_is_stored_or_forwarded(datano
     assert ack.failed_hop == 0
     assert "blk_18" in ack.reason
     assert [len(server.store) for server in servers] == [0, 0]
+
+
+def test_who_sends_bundles_again_keeps_one_stream_for_all_and_so_does_each_node(datanodes, peers):
+    servers = datanodes(3)
+    nodes = [server.node for server in servers]
+    sender = bundles.Sender(peers.dial, 2)
+    for first in range(0, 500, 100):
+        ack = send(peers, nodes, sender=sender, first=first)
+        assert (ack.seq, ack.failed_hop) == (len(DATA), -1)
+    assert [server.streams.open for server in servers] == [1, 1, 1]
+    wanted = {first + n: data for first in range(0, 500, 100) for n, data in DATA.items()}
+    assert [stored(server) == wanted for server in servers] == [True, True, True]
+    sender.close()
+    until(lambda: servers[0].streams.open == 0)
+
+
+def with_streams(datanodes, peers, count):
+    """Nodes, and a sender with streams open to all of them."""
+    servers = datanodes(count)
+    nodes, sender = [server.node for server in servers], bundles.Sender(peers.dial, 2)
+    for first in range(0, 200, 100):
+        assert send(peers, nodes, sender=sender, first=first).failed_hop == -1
+    assert [server.streams.open for server in servers] == [1] * count
+    return servers, nodes, sender
+
+
+def test_a_bundle_that_is_refused_leaves_its_streams_open(datanodes, peers):
+    servers, nodes, sender = with_streams(datanodes, peers, 2)
+    packets = [packet(data) for data in DATA.values()]
+    packets[3] = packets[3][:-1] + bytes([packets[3][-1] ^ 1])
+    assert send(peers, nodes, packets, sender=sender, first=900).failed_hop == 0
+    # The next node has some of these already: it's the one that refuses.
+    servers[1].store.create(Block(305, 7), CHUNK).release()
+    ack = send(peers, nodes, sender=sender, first=300)
+    assert (ack.failed_hop, "blk_305" in ack.reason) == (1, True)
+    assert send(peers, nodes, sender=sender, first=400).failed_hop == -1
+    assert [server.streams.open for server in servers] == [1, 1]
+
+
+def test_what_is_forwarded_of_a_bundle_that_fails_here_is_nobody_elses_answer(datanodes, peers):
+    servers, nodes, sender = with_streams(datanodes, peers, 2)
+    servers[0].store.create(Block(305, 7), CHUNK).release()
+    assert send(peers, nodes, sender=sender, first=300).failed_hop == 0
+    for first in (400, 500, 600):
+        ack = send(peers, nodes, sender=sender, first=first)
+        assert (ack.seq, ack.failed_hop) == (len(DATA), -1)
+
+
+@pytest.mark.parametrize("silent", [0, 1, 2])
+def test_a_node_that_falls_silent_behind_its_stream_is_named_by_its_place(datanodes, peers, silent):
+    servers, nodes, sender = with_streams(datanodes, peers, 3)
+    servers[silent].server.stop(0).wait(10)
+    ack = send(peers, nodes, sender=sender, first=300)
+    assert (ack.failed_hop, nodes[silent].node_id in ack.reason) == (silent, True)
+
+
+def test_a_node_that_was_started_anew_gets_the_bundle_that_its_stream_did_not_bring(
+    datanodes, peers
+):
+    servers, nodes, sender = with_streams(datanodes, peers, 1)
+    stream = sender._streams.take(nodes[0])
+    stream.cancel()
+    stream.over = False
+    sender.give_back(nodes[0], stream)
+    assert send(peers, nodes, sender=sender, first=300).failed_hop == -1
+    assert set(stored(servers[0])) >= {300 + n for n in DATA}
+
+
+def test_an_ack_that_does_not_come_in_time_is_the_first_nodes_failure(datanodes, peers):
+    servers, nodes, sender = with_streams(datanodes, peers, 1)
+    with servers[0].store.lock(310):
+        ack = send(peers, nodes, sender=sender, first=300, timeout_s=0.3)
+    assert (ack.failed_hop, nodes[0].node_id in ack.reason) == (0, True)
+
+
+def test_a_node_with_half_its_streams_taken_is_called_instead(datanodes, peers):
+    (server,) = datanodes(1, streams=2)
+    sender = bundles.Sender(peers.dial, 2)
+    with server.streams.one_more():
+        for first in range(0, 400, 100):
+            assert send(peers, [server.node], sender=sender, first=first).failed_hop == -1
+            until(lambda: server.streams.open == 1)
 
 
 @pytest.mark.parametrize("silent", [1, 2])

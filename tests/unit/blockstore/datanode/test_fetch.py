@@ -7,21 +7,24 @@ import time
 import pytest
 
 from blockstore import checksum
-from blockstore.client.rangestream import RangeStream
-from blockstore.client.smallrange import STREAMS_PER_NODE_MAX, SmallRanges
+from blockstore.answerstream import AnswerStream
+from blockstore.client.smallrange import SmallRanges
 from blockstore.codec import block_to_wire
+from blockstore.datastream import RANGES_METHOD
 from blockstore.errors import (
     ChecksumException,
     InvalidRequestException,
     ReplicaNotFoundException,
     UnreachableException,
 )
+from blockstore.keptstreams import PER_NODE_MAX
 from blockstore.model import Block
 from blockstore.wire import datanode_pb2
 
 CHUNK = 512
 DATA = random.Random(3).randbytes(10_000)
 BLOCK = Block(1, 7, len(DATA))
+PATIENCE_S = 10.0
 
 
 @pytest.fixture
@@ -121,7 +124,7 @@ def test_streams_are_few_however_many_threads_ask(server, peers):
     for thread in threads:
         thread.join(60)
     assert wrong == []
-    assert server.streams.open <= STREAMS_PER_NODE_MAX
+    assert server.streams.open <= PER_NODE_MAX
     ranges.close()
 
 
@@ -137,12 +140,16 @@ def test_a_node_with_half_its_streams_taken_answers_calls_instead(datanodes, pee
         until(lambda: server.streams.open == 1)
 
 
+def stream_to(peers, server, **limits):
+    return AnswerStream(peers.dial(server.node).stream_stream(RANGES_METHOD), "dn", **limits)
+
+
 def test_a_stream_that_nobody_uses_ends_and_the_next_question_is_answered(server, peers):
-    stream = RangeStream(peers.dial(server.node), "dn", patience_s=0.02, idle_s=0.05)
+    stream = stream_to(peers, server, idle_s=0.05)
     until(lambda: stream.over)
     until(lambda: server.streams.open == 0)
     with pytest.raises(UnreachableException, match="ended the stream"):
-        stream.ask(request_of(0, 10))
+        stream.ask(request_of(0, 10), PATIENCE_S)
 
 
 class Interrupting:
@@ -153,21 +160,21 @@ class Interrupting:
 
 
 def test_an_answer_whose_reader_was_interrupted_is_nobody_elses(server, peers):
-    stream = RangeStream(peers.dial(server.node), "dn", patience_s=10.0)
-    stream.ask(request_of(0, 10))
+    stream = stream_to(peers, server)
+    stream.ask(request_of(0, 10), PATIENCE_S)
     stream._call = Interrupting()
     with pytest.raises(KeyboardInterrupt):
-        stream.ask(request_of(0, 10))
+        stream.ask(request_of(0, 10), PATIENCE_S)
     assert stream.over
 
 
 def test_an_answer_that_does_not_come_in_time_is_given_up(server, peers):
-    stream = RangeStream(peers.dial(server.node), "dn", patience_s=0.3)
-    stream.ask(request_of(0, 10))
+    stream = stream_to(peers, server)
+    stream.ask(request_of(0, 10), PATIENCE_S)
     # A question about another block waits for that block's lock.
     other = datanode_pb2.ReadHeader(block=block_to_wire(Block(2, 7)), length=1)
     with server.store.lock(2), pytest.raises(UnreachableException):
-        stream.ask(other.SerializeToString())
+        stream.ask(other.SerializeToString(), 0.3)
     assert stream.over
 
 

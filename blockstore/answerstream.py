@@ -1,4 +1,5 @@
-"""An open Ranges stream to one DataNode: an answer costs it a fraction of what a call does.
+"""An open stream in which one question after the other is asked and answered: an answer costs a
+fraction of what it does as a call.
 
 gRPC's thread that sends for the stream looks after it, too: it gives up an answer that doesn't
 come in time, and ends a stream that nobody uses.
@@ -6,47 +7,51 @@ come in time, and ends a stream that nobody uses.
 
 import queue
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import grpc
 
-from blockstore.datastream import RANGES_METHOD
 from blockstore.errors import StoreError, UnreachableException
 from blockstore.runtime import rpc
 
-# Each open stream holds a thread of the DataNode.
+# Each open stream holds a thread of a DataNode that serves it.
 IDLE_S: Final = 5.0
 STREAM_S_MAX: Final = 3600.0
+_PAUSE_S_MIN: Final = 0.01
 
 
-class RangeStream:
+class AnswerStream:
     """For one thread at a time."""
 
-    def __init__(
-        self, channel: grpc.Channel, to: str, patience_s: float, idle_s: float = IDLE_S
-    ) -> None:
-        """`patience_s`: how long an answer may take."""
+    def __init__(self, method: Callable[..., Any], to: str, idle_s: float = IDLE_S) -> None:
         self.over = False
         self._to = to
-        self._patience_s = patience_s
         self._idle_s = idle_s
-        self._asked_at: float | None = None
+        # When the answer to what was asked is overdue.
+        self._due_at: float | None = None
         self._used_at = time.monotonic()
-        self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        method: Any = channel.stream_stream(RANGES_METHOD)
+        self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._call: Any = method(self._outgoing(), timeout=STREAM_S_MAX)
 
-    def ask(self, request: bytes) -> bytes:
-        """The reply to a serialised ReadHeader; after an error the stream is over.
+    def ask(self, request: Any, patience_s: float) -> Any:
+        """The reply; after an error the stream is over. `patience_s`: how long it may take.
 
         Raises:
             UnreachableException, StoreError: there is no answer in time, or a refusal.
         """
-        self._asked_at = time.monotonic()
+        self.begin(request, patience_s)
+        return self.end()
+
+    def begin(self, request: Any, patience_s: float) -> None:
+        """Asks; `end` gives the reply, or `cancel` is due."""
+        self._due_at = time.monotonic() + patience_s
         self._requests.put(request)
+
+    def end(self) -> Any:
+        """The reply to what was asked, as `ask` gives it."""
         try:
-            reply: bytes = next(self._call)
+            reply = next(self._call)
         except StopIteration:
             self.close()
             raise UnreachableException(f"{self._to} ended the stream") from None
@@ -58,7 +63,7 @@ class RangeStream:
             # A reply may still come: nobody else must take it for his.
             self.close()
             raise
-        self._used_at, self._asked_at = time.monotonic(), None
+        self._used_at, self._due_at = time.monotonic(), None
         return reply
 
     def close(self) -> None:
@@ -66,11 +71,16 @@ class RangeStream:
         self.over = True
         self._requests.put(None)
 
-    def _outgoing(self) -> Iterator[bytes]:
+    def cancel(self) -> None:
+        """Nobody wants the answer."""
+        self.close()
+        self._call.cancel()
+
+    def _outgoing(self) -> Iterator[Any]:
         """On gRPC's thread."""
         while not self.over:
             try:
-                request = self._requests.get(timeout=self._patience_s)
+                request = self._requests.get(timeout=self._pause_s())
             except queue.Empty:
                 if self._is_late_or_idle():
                     break
@@ -80,11 +90,18 @@ class RangeStream:
             yield request
         self.over = True
 
+    def _pause_s(self) -> float:
+        """Until the stream is to be looked at."""
+        due_at = self._due_at
+        if due_at is None:
+            return self._idle_s
+        return min(self._idle_s, max(_PAUSE_S_MIN, due_at - time.monotonic()))
+
     def _is_late_or_idle(self) -> bool:
-        now, asked_at = time.monotonic(), self._asked_at
-        if asked_at is None:
+        now, due_at = time.monotonic(), self._due_at
+        if due_at is None:
             return now - self._used_at > self._idle_s
-        if now - asked_at < self._patience_s:
+        if now < due_at:
             return False
         self._call.cancel()
         return True
