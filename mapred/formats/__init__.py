@@ -17,9 +17,10 @@ A format's class is a dataclass: its fields are the options (choice.py). What ma
     fixed     byte offset, or bytes   bytes
     npy       number of the row       row of the array
     matrix    place of the block      a block of rows of float64
+    packed    whatever was written    whatever was written
 
-Outputs are text, bytelines, jsonl, csv, parquet, arrow, fixed, and packed for programs of this
-package.
+Outputs are text, bytelines, jsonl, csv, parquet, arrow, fixed, and packed: pairs with their types,
+arrays included.
 """
 
 import dataclasses
@@ -45,6 +46,7 @@ _INPUTS: Final = {
     "fixed": ("mapred.formats.fixed", "FixedInput"),
     "npy": ("mapred.formats.npy", "NpyInput"),
     "matrix": ("mapred.formats.matrix", "MatrixInput"),
+    "packed": ("mapred.formats.packed", "PackedInput"),
 }
 _OUTPUTS: Final = {
     "text": ("mapred.formats.text", "TextOutput"),

@@ -7,11 +7,15 @@ Keys and values are plain values or NumPy arrays; others fail in the task that w
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Final
 
+from mapred.errors import InputError
+from mapred.formats.badrecords import REFUSED, BadRecords
+from mapred.formats.port import RecordBatch
 from mapred.iterative.packed import PackedError, pack, unpack
-from mapred.storage.port import OutputFile
+from mapred.model import Split
+from mapred.storage.port import OutputFile, Storage
 
 _LENGTH: Final = struct.Struct("<Q")
 
@@ -41,6 +45,39 @@ class PackedWriter:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+class PackedInput:
+    """Whole files of pairs."""
+
+    def reader(self, split: Split, storage: Storage, bad: BadRecords = REFUSED) -> "PackedReader":
+        return PackedReader(split, storage)
+
+    def pieces(
+        self, uri: str, length: int, storage: Storage, piece_bytes: int
+    ) -> list[tuple[int, int]]:
+        return [(0, length)]
+
+
+class PackedReader:
+    """The pairs of one file; arrays are read-only."""
+
+    def __init__(self, split: Split, storage: Storage) -> None:
+        self._split = split
+        self._storage = storage
+        self.bytes_read = 0
+
+    def batches(self) -> Iterator[RecordBatch]:
+        with self._storage.open_read(self._split.uri) as file:
+            try:
+                for key, value in read_pairs(file):
+                    yield [key], [value]
+            except PackedError as error:
+                raise InputError(f"{self._split.uri} isn't what 'packed' writes: {error}") from None
+        self.bytes_read = self._split.length
+
+    def counters(self) -> Mapping[str, int]:
+        return {}
 
 
 def read_pairs(file: BinaryIO) -> Iterator[tuple[Any, Any]]:

@@ -71,6 +71,12 @@ class IterativeJob(Job):
 
     # A condition, several joined with |, or a method until(self, turn).
     until: ClassVar[Condition | Callable[..., Any] | None] = None
+    # A job of the same module, with a reducer, that goes before the first round. It reads the
+    # loop's input and sees the state that the loop begins with, or goes on with after a resume:
+    # what it makes may depend on what is the same in both. The rounds read what its reducers
+    # yield, in the input's stead. Each reducer's pairs are one split, which stays where it was
+    # made, and decoded with whoever reads it; when that one dies, another reads the file.
+    placement: ClassVar[type[Job] | None] = None
     # Rounds between two checkpoints; 0: only the last state is kept.
     checkpoint_every: ClassVar[int] = 0
     # How much decoded input a worker process keeps in memory from round to round, bytes; what is
@@ -90,6 +96,11 @@ class IterativeJob(Job):
     def reads(self, state: Any, split: Split) -> bool:
         """Whether the round that begins with `state` reads a split; at least one it must."""
         return True
+
+    def parts(self, state: Any) -> int:
+        """How many reducers the placement has: the same for any state of a loop, and for any number
+        of workers. 0: the rounds read the input as it is."""
+        return 0
 
     def distance(self, old: Any, new: Any) -> float:
         """How far a round has moved the state: the largest change of any number in it."""
@@ -149,9 +160,21 @@ def check_loop(job: type[IterativeJob]) -> None:
             f"{job.__name__}.until is {job.until!r}: a loop must know when to end. Such as\n"
             "  until = settled(1e-6) | max_rounds(50)     (from mapred.iterative)"
         )
+    if job.placement is not None:
+        _check_placement(job, job.placement)
     if job.checkpoint_every < 0 or job.pinned_bytes < 0:
         raise JobDefinitionError(
             f"{job.__name__}: checkpoint_every and pinned_bytes can't be below 0"
+        )
+
+
+def _check_placement(job: type[IterativeJob], placement: type[Job]) -> None:
+    name = f"{job.__name__}.placement"
+    if not (isinstance(placement, type) and issubclass(placement, Job)):
+        raise JobDefinitionError(f"{name} is {placement!r}, which is no Job class")
+    if placement.reducer is None or issubclass(placement, IterativeJob):
+        raise JobDefinitionError(
+            f"{name} is {placement.__name__}: a job with a reducer is needed, and no loop"
         )
 
 

@@ -267,6 +267,9 @@ class _Running:
             waiting_for=status.waiting_for if waits else "",
         )
 
+    def placed(self) -> None:
+        self._before = self._status
+
     def round_done(self, record: RoundRecord) -> None:
         self._change(rounds_done=record.number, metrics=record.metrics)
         self._before = self._status

@@ -1,6 +1,7 @@
 """The driver of a loop: one submitted job a round, on whatever engine there is.
 
     OUTPUT/_loop/<lineage>/state-<sha256>    the state that this round's tasks see, if it's large
+    OUTPUT/_loop/<lineage>/placed/           the input as the rounds read it, where a job places it
     OUTPUT/_loop/<lineage>/round-000003/     this round's output, removed when it was used
     OUTPUT/_checkpoints/                     checkpoint.py; the last state stays there
     OUTPUT/part-r-00000                      the result, in the job's output format
@@ -19,19 +20,22 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from io import BytesIO
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from mapred.engine import Engine
+from mapred.engine import TRANSIENT_OUTPUT, Engine
 from mapred.errors import JobDefinitionError, JobFailedError, JobKilledError
 from mapred.formats import output_format
 from mapred.formats.packed import read_pairs
+from mapred.formats.splits import cut
 from mapred.inlinefiles import inline_data, is_inline
-from mapred.iterative.broadcast import INLINE_BYTES_MAX, RoundSettings, Sender
+from mapred.iterative.broadcast import INLINE_BYTES_MAX, RoundSettings, Sender, Sent
 from mapred.iterative.checkpoint import Checkpoint, Checkpoints, RoundRecord, origin_of, stored
 from mapred.iterative.conditions import Stop, verdict
 from mapred.iterative.grouping import Task, grouped, may_be_grouped, numbered, wanted_tasks
+from mapred.iterative.listening import Listener, Silent
 from mapred.iterative.loop import IterativeJob, LoopContext, Round, check_loop
 from mapred.iterative.status import LOOP_SETTING
+from mapred.job import Job
 from mapred.model import JobSpec, JobState, JobStatus
 from mapred.params import values_of
 from mapred.storage import storage_for
@@ -57,26 +61,6 @@ class LoopResult:
     rounds: tuple[RoundRecord, ...]
     counters: dict[tuple[str, str], int] = field(default_factory=dict)
     output_files: tuple[str, ...] = ()
-
-
-class Listener(Protocol):
-    """Who is told how far a loop is; called on the driver's thread."""
-
-    def status(self, status: JobStatus) -> None:
-        """News of the job of the round that runs."""
-        ...
-
-    def round_done(self, record: RoundRecord) -> None: ...
-
-
-class Silent:
-    """Tells nobody."""
-
-    def status(self, status: JobStatus) -> None:
-        pass
-
-    def round_done(self, record: RoundRecord) -> None:
-        pass
 
 
 class RoundFailedError(JobFailedError):
@@ -128,6 +112,8 @@ class Loop:
         self._pinned_for = pinned_for
         self._records: list[RoundRecord] = []
         self._all = numbered(spec.splits)
+        # Until the input lies as the rounds read it.
+        self._unplaced = job.placement is not None
         # Tasks that a round is cut into; 0: not known yet.
         self._wanted = 0
         self._resumed: Checkpoint | None = None
@@ -216,25 +202,14 @@ class Loop:
         for uri in self._sent_uris - sent.uris:
             self._sweep(uri)
         self._sent_uris = sent.uris
-        tasks = self._tasks(number, state)
-        loop = RoundSettings(
-            sent,
-            number,
-            self._lineage,
-            self._job.pinned_bytes,
-            self._family,
-            self._pinned_for,
-            tuple(task.first for task in tasks),
-        )
+        if self._unplaced:
+            self._place_input(number, state, sent)
         output_uri = self._place(f"round-{number:06d}")
-        settings = {k: v for k, v in self._spec.settings.items() if k != LOOP_SETTING}
+        tasks = self._tasks(number, state, type(self._job))
         spec = replace(
-            self._spec,
-            splits=tuple(task.split for task in tasks),
+            self._cut(tasks, self._settings(number, sent, tasks)),
             name=f"{self._spec.name} round {number}",
             output_uri=output_uri,
-            output_format=PACKED,
-            settings=settings | loop.settings(),
         )
         status = self._follow(number, self._submit(spec))
         self._counters.update(status.counters)
@@ -243,12 +218,63 @@ class Loop:
             self._sweep(output_uri)
         return next_state
 
-    def _tasks(self, number: int, state: Any) -> list[Task]:
-        """What the round's maps read."""
+    def _place_input(self, number: int, state: Any, sent: Sent) -> None:
+        """Has the loop's placement done, with which the first round begins: here, as after a
+        resume, since what was placed goes with its driver."""
+        self._unplaced = False
+        placement, parts = self._job.placement, self._job.parts(state)
+        if not parts or placement is None:
+            return
+        tasks = self._tasks(number, state, placement)
+        # What others keep decoded is found, and nothing is kept that isn't read again.
+        own = replace(self._settings(number, sent, tasks), pinned_bytes=0)
+        spec = self._cut(tasks, own)
+        spec = replace(
+            spec,
+            name=f"{self._spec.name} placement",
+            job_class=placement.__name__,
+            reducers=parts,
+            output_uri=self._place("placed"),
+            # These files are to stay.
+            settings={k: v for k, v in spec.settings.items() if k != TRANSIENT_OUTPUT},
+        )
+        status = self._follow(number, self._submit(spec))
+        self._counters.update(status.counters)
+        self._listener.placed()
+        found = [
+            split
+            for uri in status.output_files
+            for split in cut(uri, self._storage, split_bytes=0, input_format=PACKED)
+        ]
+        self._all = numbered(found)
+
+    def _settings(self, number: int, sent: Sent, tasks: list[Task]) -> RoundSettings:
+        return RoundSettings(
+            sent,
+            number,
+            self._lineage,
+            self._job.pinned_bytes,
+            self._family,
+            self._pinned_for,
+            tuple(task.first for task in tasks),
+        )
+
+    def _cut(self, tasks: list[Task], loop: RoundSettings) -> JobSpec:
+        """The loop's job over these tasks."""
+        settings = {k: v for k, v in self._spec.settings.items() if k != LOOP_SETTING}
+        return replace(
+            self._spec,
+            splits=tuple(task.split for task in tasks),
+            output_format=PACKED,
+            settings=settings | loop.settings(),
+        )
+
+    def _tasks(self, number: int, state: Any, job: type[Job]) -> list[Task]:
+        """What the job's maps read in that round."""
         tasks = [task for task in self._all if self._job.reads(state, task.split)]
         if not tasks:
             raise JobDefinitionError(f"{self._spec.name} reads no split in round {number}")
-        if not may_be_grouped(type(self._job)):
+        if not may_be_grouped(job):
             return tasks
         if (number - 1) % LOOK_AROUND_ROUNDS == 0 or not self._wanted:
             self._wanted = wanted_tasks(self._engine.trackers())

@@ -31,7 +31,8 @@ from mapred.formats import Format
 from mapred.formats.csr import Csr
 from mapred.iterative import IterativeJob
 from mapred.iterative.checkpoint import RoundRecord
-from mapred.iterative.rounds import LoopResult, Silent
+from mapred.iterative.listening import Silent
+from mapred.iterative.rounds import LoopResult
 from mapred.ml.parameters import flag
 from mapred.ml.rows import (
     Block,

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mapred.formats.csr import Csr
+from mapred.ml.edgeparts import borders_of
 from mapred.ml.estimator import Estimator, Fit
 from mapred.ml.parameters import number, whole_number
 from mapred.ml.rows import Matrix, Rows, as_matrix, paths_of
@@ -32,6 +33,8 @@ class Graph(NamedTuple):
     # Of each the sum of the weights that leave it.
     leaving: Matrix
     lowest_weight: float
+    # Where parts of the edges begin; None: they lie in order of their ends.
+    borders: Any
 
 
 class _OnGraph(Estimator):
@@ -50,18 +53,19 @@ class _OnGraph(Estimator):
             places = places.reshape(-1, 2)
             weights = rows[:, 2] if rows.shape[1] == 3 else np.ones(len(rows))
             leaving = np.bincount(places[:, 0], weights, minlength=len(names))
-            # In order of their ends: vertices.py says why.
+            # In order of their ends: edgeparts.py says why.
             order = np.argsort(places[:, 1], kind="stable")
             numbered = np.column_stack([places, rows[:, 2:]])[order]
             with self._fitting(numbered) as fit:
                 self._name(names)
-                yield Graph(fit, None, len(names), leaving, float(weights.min()))
+                yield Graph(fit, None, len(names), leaving, float(weights.min()), None)
             return
         with self._fitting(edges) as fit:
             found = self._loop(fit, Names).state
             names = found["vertices"]
             self._name(names)
-            yield Graph(fit, names, len(names), found["leaving"], found["lowest"])
+            borders = borders_of(found["arriving"])
+            yield Graph(fit, names, len(names), found["leaving"], found["lowest"], borders)
 
     def _name(self, names: Matrix) -> None:
         if not (names == np.rint(names)).all():
@@ -135,6 +139,7 @@ class PageRank(_OnGraph):
                 "vertices": graph.names,
                 "ranks": np.full(graph.size, 1.0 / graph.size),
                 "leaving": graph.leaving,
+                "borders": graph.borders,
             }
             self.ranks_ = self._loop(
                 graph.fit,

@@ -26,7 +26,9 @@ from mapred.engine import Engine
 from mapred.formats import Format
 from mapred.formats.csr import Csr, write_block
 from mapred.iterative import IterativeJob
-from mapred.iterative.rounds import Listener, Loop, LoopResult
+from mapred.iterative.listening import Listener
+from mapred.iterative.rounds import Loop, LoopResult
+from mapred.job import Job
 from mapred.ml.parameters import whole_number, word
 from mapred.ml.rows import Block
 from mapred.storage import storage_for
@@ -189,7 +191,14 @@ def _job_file(job: type[IterativeJob], folder: Path) -> str:
     job file: one process imports several."""
     name = job.__name__
     path = folder / f"{job.__module__.replace('.', '_')}_{name}_rounds.py"
-    path.write_text(f"import {job.__module__} as home\n\n\nclass {name}(home.{name}): ...\n")
+    needed: list[type[Job]] = [job, *([job.placement] if job.placement else [])]
+    path.write_text(
+        "".join(
+            f"import {one.__module__}\n\n\n"
+            f"class {one.__name__}({one.__module__}.{one.__name__}): ...\n"
+            for one in needed
+        )
+    )
     return f"{path}:{name}"
 
 

@@ -2,10 +2,11 @@
 round, and what a vertex makes of what it gets.
 
 Edges are rows (from, to) or (from, to, weight). They stay where they are mapped, with their ends
-looked up once; the values of the vertices are the state. A map gathers what goes along its edges
-into one array of a number a vertex, however many edges. PageRank's has only the vertices from the
-first to the last that its edges lead to: of edges that lie in order of their ends, all splits
-together send each vertex about once.
+looked up once; the values of the vertices are the state. A map gathers what goes along its edges,
+a number a vertex however many edges. PageRank's edges lie where they lead: by parts (edgeparts.py),
+or as the caller's array was written. There a map sums up its own vertices, as the reducer of the
+round before would, and a round sends each vertex about once. Components and ways send the
+vertices that changed.
 
     Ranking       PageRank: each vertex shares out its rank
     Joining       connected components: the smallest label, and the label's label
@@ -18,8 +19,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mapred import Mapper, Param
+from mapred import Job, Mapper, Param
 from mapred.iterative import Round
+from mapred.ml.edgeparts import EdgeParts, edges_of
 from mapred.ml.rows import Matrix, check_rows
 from mapred.ml.summation import OnePass, Rounds, Summing, Sums
 
@@ -27,39 +29,40 @@ from mapred.ml.summation import OnePass, Rounds, Summing, Sums
 _WEDGES_AT_ONCE = 1 << 20
 
 
-def edges_of(rows: Matrix, vertices: Any) -> tuple[Any, Any, Any]:
-    """(from, to, weights) of the edges; ends as places among `vertices`, or as they are.
-
-    Raises:
-        ValueError: rows that are no edges.
-    """
-    if rows.shape[1] not in (2, 3):
-        raise ValueError(
-            f"edges have {rows.shape[1]} columns: from and to, and perhaps a weight, are needed"
-        )
-    source, target = rows[:, 0], rows[:, 1]
-    if vertices is None:
-        ends = source.astype(np.int64), target.astype(np.int64)
-    else:
-        ends = np.searchsorted(vertices, source), np.searchsorted(vertices, target)
-    return *ends, rows[:, 2] if rows.shape[1] == 3 else np.ones(len(rows))
-
-
 def smallest(left: Sums | None, right: Sums) -> Sums:
+    """Of each vertex the smallest value; "at" has their places, in order."""
     if left is None:
         return right
-    return {name: np.minimum(left[name], right[name]) for name in left}
+    at, places = np.unique(np.concatenate([left["at"], right["at"]]), return_inverse=True)
+    values = np.concatenate([left["values"], right["values"]])
+    found = np.full(len(at), values.max(initial=0), values.dtype)
+    np.minimum.at(found, places, values)
+    return {"at": at, "values": found}
+
+
+def lowered(before: Matrix, total: Sums) -> Matrix:
+    """The values, with those that came out smaller."""
+    values = before.copy()
+    np.minimum.at(values, total["at"], total["values"])
+    return values
+
+
+def changes(before: Matrix, after: Matrix) -> Sums:
+    at = np.flatnonzero(after < before)
+    return {"at": at, "values": after[at]}
 
 
 def united(left: Sums | None, right: Sums) -> Sums:
     if left is None:
         return right
     names = np.union1d(left["vertices"], right["vertices"])
-    leaving = np.zeros(len(names))
+    leaving, arriving = np.zeros(len(names)), np.zeros(len(names), np.int64)
     for part in (left, right):
-        leaving[np.searchsorted(names, part["vertices"])] += part["leaving"]
+        places = np.searchsorted(names, part["vertices"])
+        leaving[places] += part["leaving"]
+        arriving[places] += part["arriving"]
     lowest = min(left["lowest"], right["lowest"])
-    return {"vertices": names, "leaving": leaving, "lowest": lowest}
+    return {"vertices": names, "leaving": leaving, "arriving": arriving, "lowest": lowest}
 
 
 class Along(Summing):
@@ -77,7 +80,7 @@ class Along(Summing):
 
 
 class Naming(Summing):
-    """Vertices, the weights that leave each, and the lowest weight."""
+    """Vertices, the weights that leave each, how many edges arrive, and the lowest weight."""
 
     plus = staticmethod(united)
 
@@ -88,6 +91,7 @@ class Naming(Summing):
         return {
             "vertices": names,
             "leaving": np.bincount(places[:, 0], weights, minlength=len(names)),
+            "arriving": np.bincount(places[:, 1], minlength=len(names)),
             "lowest": float(weights.min(initial=np.inf)),
         }
 
@@ -126,10 +130,14 @@ class Sharing(Along):
 
     plus = staticmethod(spanned)
 
-    def prepare(self, first: int, rows: Matrix) -> tuple[Any, ...]:
-        """Where edges lead is counted from the lowest place, which comes last; no weights where
-        all are 1."""
-        source, target, weights = super().prepare(first, rows)
+    def prepare(self, first: int, rows: Any) -> tuple[Any, ...]:
+        """Of a part of the edges or a block of rows. Where edges lead is counted from the lowest
+        place, which comes last; no weights where all are 1."""
+        if isinstance(rows, tuple):
+            ends, weights = [side.astype(np.int64) for side in rows[:2]], rows[2]
+        else:
+            *ends, weights = super().prepare(first, rows)
+        source, target = ends
         lowest = target.min()
         plain = (weights == 1.0).all()
         return source, target - lowest, weights[:0] if plain else weights, np.array(lowest)
@@ -156,7 +164,12 @@ class Ranking(Rounds):
     alpha: float = Param(0.85, help="share of a rank that goes along the edges")
 
     mapper: ClassVar[type[Mapper]] = Sharing
+    placement: ClassVar[type[Job] | None] = EdgeParts
     checkpoint_every: ClassVar[int] = 10
+
+    def parts(self, state: Any) -> int:
+        """None where the edges lie so already."""
+        return len(state["borders"]) - 1 if state["borders"] is not None else 0
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
         before, alpha, count = state["ranks"], self.ctx.params.alpha, len(state["ranks"])
@@ -187,7 +200,7 @@ class Hooking(Along):
         # Onto the label's own vertex, so that whole trees move at once.
         np.minimum.at(found, ends[0], ends[1])
         np.minimum.at(found, ends[1], ends[0])
-        return {"labels": found}
+        return changes(labels, found)
 
 
 class Joining(Rounds):
@@ -197,7 +210,7 @@ class Joining(Rounds):
     checkpoint_every: ClassVar[int] = 10
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
-        labels = total["labels"]
+        labels = lowered(state["labels"], total)
         while not np.array_equal(further := labels[labels], labels):
             labels = further
         changed = int((labels != state["labels"]).sum())
@@ -223,7 +236,7 @@ class Reaching(Along):
         np.minimum.at(found, target, lengths[source] + weights)
         if not self.ctx.params.directed:
             np.minimum.at(found, source, lengths[target] + weights)
-        return {"lengths": found}
+        return changes(lengths, found)
 
 
 class Relaxing(Rounds):
@@ -235,7 +248,7 @@ class Relaxing(Rounds):
     checkpoint_every: ClassVar[int] = 10
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
-        lengths = total["lengths"]
+        lengths = lowered(state["lengths"], total)
         shorter = int((lengths < state["lengths"]).sum())
         shown = {"shortened": shorter, "reached": int(np.isfinite(lengths).sum())}
         return {**state, "lengths": lengths, "shorter": shorter, "metrics": shown}

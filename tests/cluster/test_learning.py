@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mapred import ml
 from mapred.ml import session
 from tests.cluster.algorithms import FETCHED, ROWS
 from tests.cluster.daemons import Daemon, MapReduceCluster
@@ -46,18 +47,19 @@ class Mortal:
         self.starts = self.cluster.tasktrackers[number]
 
 
-class DiesInSecondRound:
-    """An engine under which a tracker dies when the second round has just been submitted."""
+class DiesInRounds:
+    """An engine under which a tracker dies when jobs of these numbers have just been submitted."""
 
-    def __init__(self, engine: Any, mortal: Mortal) -> None:
+    def __init__(self, engine: Any, mortal: Mortal, numbers: tuple[int, ...] = (2,)) -> None:
         self._engine = engine
         self._mortal = mortal
+        self._numbers = numbers
         self.rounds = 0
 
     def submit(self, spec: Any) -> str:
         job_id: str = self._engine.submit(spec)
         self.rounds += 1
-        if self.rounds == 2:
+        if self.rounds in self._numbers:
             self._mortal.die()
         return job_id
 
@@ -87,7 +89,7 @@ def test_a_fit_is_what_its_oracle_says_and_the_same_bits_where_a_tracker_dies(
         here = fit()
         check(here)
         with session(cluster=mortal.cluster.jobtracker_address) as there:
-            there.engine = engine = DiesInSecondRound(there.engine, mortal)
+            there.engine = engine = DiesInRounds(there.engine, mortal)
             hurt = fit()
     assert mortal.deaths == deaths + (engine.rounds > 1)
     assert {name: np.asarray(value).tobytes() for name, value in hurt.items()} == {
@@ -95,11 +97,36 @@ def test_a_fit_is_what_its_oracle_says_and_the_same_bits_where_a_tracker_dies(
     }
 
 
-def test_models_are_the_same_bytes_for_one_two_and_seven_workers():
+def test_ranks_of_edges_in_files_are_the_same_bits_where_those_who_hold_parts_of_them_die(
+    embedded, mortal, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("mapred.ml.edgeparts.PART_EDGES", 8_000)
+    random = np.random.default_rng(6)
+    edges = np.column_stack([random.integers(0, 4000, (60_000, 2)), np.ones(60_000)])
+    path = tmp_path / "edges.csv"
+    np.savetxt(path, edges, "%d", ",")
+    with mortal.cluster.client().open("/edges.csv", "wb") as file:
+        file.write(path.read_bytes())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        here = ml.PageRank(tol=0, max_iter=5).fit(path)
+        with session(cluster=mortal.cluster.jobtracker_address) as there:
+            # The look at the table, the vertices, the placement, and the first round over parts.
+            there.engine = DiesInRounds(there.engine, mortal, (3, 5))
+            hurt = ml.PageRank(tol=0, max_iter=5).fit("/edges.csv")
+    assert there.engine.rounds == 2 + 1 + 5
+    assert hurt.ranks_.tobytes() == here.ranks_.tobytes()
+
+
+def test_models_are_the_same_bytes_for_one_two_and_seven_workers(tmp_path):
+    edges = np.random.default_rng(2).integers(0, 900, (20_000, 2))
+    np.savetxt(tmp_path / "edges.csv", edges, "%d", ",")
     found = []
     for workers in (1, 2, 7):
         with warnings.catch_warnings(), session(workers=workers):
             warnings.simplefilter("ignore")
             fits = [ROWS[row]()[0] for row in ("k-means", "mini-batch", "averaged sgd")]
-            found.append([np.asarray(one).tobytes() for fit in fits for one in fit().values()])
+            ranks = ml.PageRank(tol=0, max_iter=3).fit(tmp_path / "edges.csv").ranks_
+            models = [np.asarray(one).tobytes() for fit in fits for one in fit().values()]
+            found.append([*models, ranks.tobytes()])
     assert found[0] == found[1] == found[2]

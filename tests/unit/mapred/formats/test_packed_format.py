@@ -3,9 +3,12 @@ import io
 import numpy as np
 import pytest
 
-from mapred.formats import output_format
+from mapred.errors import InputError
+from mapred.formats import input_format, output_format
 from mapred.formats.packed import read_pairs
 from mapred.iterative.packed import PackedError
+from mapred.model import Split
+from mapred.storage.local import LocalStorage
 
 
 def written(*batches) -> io.BytesIO:
@@ -36,3 +39,19 @@ def test_a_part_cut_short_is_refused_anywhere():
 def test_what_can_not_be_packed_fails_where_it_is_written():
     with pytest.raises(PackedError, match="of type set"):
         written([("a", {1})])
+
+
+def test_files_of_pairs_are_input_and_others_are_refused_by_name(tmp_path):
+    path = tmp_path / "pairs.packed"
+    whole = written([("a", 1)], [("b", (2, 3.5))]).getvalue()
+
+    def read(data: bytes):
+        path.write_bytes(data)
+        reader = input_format("packed").reader(Split(path.as_uri(), 0, len(data)), LocalStorage())
+        return [
+            (key, value) for batch in reader.batches() for key, value in zip(*batch, strict=True)
+        ]
+
+    assert read(whole) == [("a", 1), ("b", (2, 3.5))]
+    with pytest.raises(InputError, match=r"pairs\.packed isn't what 'packed' writes: cut short"):
+        read(whole[:-1])

@@ -3,7 +3,7 @@
 import os
 import signal
 
-from mapred import Mapper, Param, Reducer
+from mapred import Job, Mapper, Param, Partitioner, Reducer
 from mapred.iterative import IterativeJob, max_rounds, settled
 
 
@@ -81,3 +81,47 @@ class Endless(Mean):
     """Never arrives."""
 
     until = max_rounds(1_000_000)
+
+
+class Remainders(Mapper):
+    """Each number to the part of its line's remainder."""
+
+    def map(self, offset, line):
+        assert isinstance(self.ctx.state, float)
+        yield offset % 3, float(line)
+
+
+class Reciting(Reducer):
+    def reduce(self, key, values):
+        yield key, list(values)
+
+
+class ByRemainder(Partitioner):
+    def partition(self, key, partitions):
+        return key % partitions
+
+
+class Laid(Job):
+    """The numbers as PlacedMean's rounds read them."""
+
+    start: float = Param(0.0)
+
+    mapper, reducer, partitioner = Remainders, Reciting, ByRemainder
+
+
+class PartDifferences(Differences):
+    def map(self, part, numbers):
+        for number in numbers:
+            super().map(0, number)
+
+    def cleanup(self):
+        yield 0, (self.total, self.count)
+
+
+class PlacedMean(Mean):
+    """As Mean, over parts that were laid before the first round."""
+
+    mapper, placement = PartDifferences, Laid
+
+    def parts(self, state):
+        return 3

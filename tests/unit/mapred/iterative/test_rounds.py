@@ -119,6 +119,43 @@ def test_a_worker_killed_in_mid_loop_changes_nothing(embedded, numbers, tmp_path
     assert (tmp_path / "hurt" / "part-r-00000").read_bytes() == whole
 
 
+def test_input_that_is_placed_is_read_in_its_parts_and_stays_where_they_were_read(
+    embedded, numbers, tmp_path
+):
+    spec = planned(numbers, tmp_path / "out", job="PlacedMean")
+    status, loops = run(embedded, spec)
+    assert status.state is JobState.SUCCEEDED
+    assert loops.result(status.job_id).state == pytest.approx(sum(NUMBERS) / 400, abs=0.2)
+    # Lines once, and then three parts a round, each decoded once by a process at most.
+    assert status.counters["task", "map_input_records"] == 400 + 3 * status.rounds_done
+    assert 3 <= status.counters["packed", "splits_decoded"] <= 6
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "_SUCCESS",
+        "_checkpoints",
+        "part-r-00000",
+    ]
+
+
+def test_placed_input_gives_the_same_bits_with_any_workers_one_that_dies_and_a_resume(
+    numbers, tmp_path
+):
+    states = set()
+    for workers, more in ((1, {}), (2, {"die_in_round": 2}), (7, {})):
+        with EmbeddedEngine(workers) as engine:
+            spec = planned(numbers, tmp_path / f"out{workers}", job="PlacedMean", **more)
+            status, loops = run(engine, spec)
+            assert (status.attempts_failed > 0) == bool(more)
+            states.add(loops.result(status.job_id).state.hex())
+            if workers == 1:
+                # As if it had died before its last checkpoint.
+                for name in sorted((tmp_path / "out1" / "_checkpoints").glob("round-*"))[1:]:
+                    name.unlink()
+                again, loops = run(engine, spec, resume=True)
+                assert again.counters["task", "map_input_records"] > 400
+                states.add(loops.result(again.job_id).state.hex())
+    assert len(states) == 1
+
+
 def test_a_round_that_fails_ends_the_loop_with_its_cause(embedded, numbers, tmp_path):
     status, loops = run(embedded, planned(numbers, tmp_path / "out", fail_in_round=2))
     assert (status.state, status.reason, status.rounds_done) == (

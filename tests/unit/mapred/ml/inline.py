@@ -25,7 +25,7 @@ from mapred.task.reporter import Reporter
 
 
 class InlineEngine:
-    """Jobs with one reducer that need no second attempt."""
+    """Jobs with reducers that need no second attempt."""
 
     def __init__(self) -> None:
         self._statuses: dict[str, JobStatus] = {}
@@ -84,12 +84,12 @@ class _Attempts:
                 done = self._finished(work)
                 where = done.output_path, done.output_bytes
                 outputs.append(MapOutput(index, 0, "here", "localhost", 0, *where))
-            task = self._task("r", 0, maps=len(splits), outputs=tuple(outputs))
-            shuffle = self._shuffle(task)
-            work = ReduceTask(task, self._job, *self._surroundings(task), shuffle)
-            place = work.place
-            done = self._finished(work)
-            files = (self._published(done),)
+            for index in range(self._spec.reducers):
+                task = self._task("r", index, maps=len(splits), outputs=tuple(outputs))
+                shuffle = self._shuffle(task)
+                work = ReduceTask(task, self._job, *self._surroundings(task), shuffle)
+                place = work.place
+                files = (*files, self._published(self._finished(work)))
         except Exception as error:
             failed = failure_of(error, place(), self._folder)
             reason = Failure(failed.kind, failed.reason, input_uri=failed.input_uri)
@@ -124,9 +124,10 @@ class _Attempts:
     def _shuffle(self, task: RunTask) -> Shuffle:
         shuffle = Shuffle(
             maps=task.maps,
-            partition=0,
+            partition=task.attempt.index,
             tracker_id="here",
             folder=Path(task.work_dir),
+            short_circuit=False,
             budget_bytes=Budget.of(0).fetch_bytes,
             remote=lambda: None,
             on_lost=lambda output, reason: None,
@@ -147,8 +148,8 @@ class _Attempts:
             reduce_progress=1.0,
             maps=maps,
             maps_done=maps,
-            reduces=1,
-            reduces_done=1,
+            reduces=self._spec.reducers,
+            reduces_done=self._spec.reducers,
             submitted_at_s=0.0,
             finished_at_s=0.0,
             output_uri=self._spec.output_uri,

@@ -1,5 +1,7 @@
 """Graphs against networkx: ranks to 1e-9, the rest equal."""
 
+import warnings
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -54,6 +56,60 @@ def test_edges_in_files_keep_the_names_of_their_vertices(tmp_path):
     ours, array = PageRank(tol=1e-9).fit(tmp_path), PageRank(tol=1e-9).fit(edges)
     assert ours.vertices_.tolist() == array.vertices_.tolist()
     np.testing.assert_allclose(ours.ranks_, array.ranks_, rtol=1e-12)
+
+
+@pytest.fixture
+def edges_in_text(tmp_path, monkeypatch):
+    """Many splits, and parts; few vertices have most of the edges that arrive."""
+    monkeypatch.setattr("mapred.ml.edgeparts.PART_EDGES", 6000)
+    monkeypatch.setattr("mapred.formats.splits._SPLIT_BYTES_MIN", 40_000)
+    random = np.random.default_rng(6)
+    target = (3000 * random.random(45_000) ** 3).astype(int)
+    np.savetxt(
+        tmp_path / "edges.csv",
+        np.column_stack([random.integers(0, 3000, 45_000), target]),
+        "%d",
+        ",",
+    )
+    return tmp_path / "edges.csv"
+
+
+def _rounds(fit):
+    """The model, and what each job has shuffled, by name."""
+    with session(engine=InlineEngine()) as own, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = fit()
+        jobs = own.engine.jobs()
+    return model, {job.name: job for job in jobs}
+
+
+def test_edges_of_files_go_to_their_parts_once_and_later_rounds_send_ranks_only(edges_in_text):
+    model, jobs = _rounds(lambda: PageRank(tol=0, max_iter=3).fit(edges_in_text))
+    sent = {name: job.counters["task", "shuffle_bytes"] for name, job in jobs.items()}
+    first = sent["Ranking placement"] + sent["Ranking round 1"]
+    placement, later = jobs["Ranking placement"], jobs["Ranking round 2"]
+    assert (placement.maps, placement.reduces) == (10, 8)
+    assert sent["Ranking round 3"] == sent["Ranking round 2"] <= first / 10
+    # Each vertex once, whatever the splits.
+    assert sent["Ranking round 2"] < 8 * len(model.vertices_) + 8 * 500
+    assert (later.counters["task", "map_input_records"], later.maps) == (8, 8)
+
+
+def test_ranks_of_parts_are_the_same_bits_however_many_there_are(edges_in_text, monkeypatch):
+    few, _ = _rounds(lambda: PageRank(tol=0, max_iter=3).fit(edges_in_text))
+    monkeypatch.setattr("mapred.ml.edgeparts.PART_EDGES", 1000)
+    many, jobs = _rounds(lambda: PageRank(tol=0, max_iter=3).fit(edges_in_text))
+    assert jobs["Ranking placement"].reduces > 30
+    assert few.ranks_.tobytes() == many.ranks_.tobytes()
+
+
+def test_rounds_of_labels_and_ways_send_what_changed(edges_in_text):
+    _, jobs = _rounds(lambda: ConnectedComponents().fit(edges_in_text))
+    labels = [
+        job.counters["task", "shuffle_bytes"] for name, job in jobs.items() if "Joining" in name
+    ]
+    assert len(labels) > 2
+    assert max(labels[1:]) <= labels[0] / 10
 
 
 @GRAPHS
