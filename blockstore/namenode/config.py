@@ -72,8 +72,9 @@ class NameNodeConfig:
     rest_replicas: int = 1
     # A copy or deletion that isn't reported by then is decided anew.
     order_timeout_s: float = 120.0
-    # Blocks looked at and deletions ordered per tick, so that a tick takes milliseconds.
-    replication_work_max: int = 5_000
+    # Blocks looked at per tick: some ten milliseconds; when more are waiting, the next comes soon.
+    replication_work_max: int = 2_000
+    # Deletions ordered per tick.
     deletions_per_node_max: int = 1_000
 
     # A Complete that isn't done yet is held this long before it says so.

@@ -97,16 +97,16 @@ class NameNode:
         self._parts.access.act_for(caller)
         return self
 
-    def tick(self, *, now: float, wall: float) -> Ready[None]:
-        """What time alone brings: deaths, expired leases, late copies. Call it often."""
+    def tick(self, *, now: float, wall: float) -> Ready[bool]:
+        """What time alone brings: deaths, late copies. Call it often; soon, when it replies so."""
         self._parts.access.act_for(None)
         self._parts.forget()
-        self._reporting.tick(now)
+        is_behind = self._reporting.tick(now)
         self.admin.tick(now, wall)
         if not self._parts.safe_mode.on:
             self._closing.tick(now, wall)
             self.trash.tick(now, wall)
-        return self._parts.ready(None)
+        return self._parts.ready(is_behind)
 
     def forget(self) -> Ready[bool]:
         """A slice of what was removed or lost; whether there is more: call it again, soon."""

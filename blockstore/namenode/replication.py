@@ -73,6 +73,8 @@ class Replication:
         # Blocks that were moved, and whence: that replica is the one too many.
         self._moved: dict[int, str] = {}
         self._racks = 0
+        # The last work left blocks that could be looked at at once.
+        self.is_behind = False
         self.draining = Draining(config.rest_replicas)
         # With fewer good replicas than wanted (also those with none).
         self.short: set[int] = set()
@@ -134,6 +136,7 @@ class Replication:
         """The orders of this moment, within the limits, for up to `most` blocks of each kind."""
         self._touched.update(dict.fromkeys(self._arriving.take_overdue(now)))
         orders = self._repeat_late(now)
+        self.is_behind = len(self._touched) > most and not self.is_quiet(now)
         if self.is_quiet(now):
             return orders
         present = moment(self._nodes, self._state.roster, now)

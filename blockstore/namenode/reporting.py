@@ -168,7 +168,8 @@ class Reporting:
         self._parts.replication.failed(failure, now)
         self.work(now, WORK_PER_REPORT)
 
-    def tick(self, now: float) -> None:
+    def tick(self, now: float) -> bool:
+        """Whether the next one should come at once."""
         if now - self._ticked_at > self._parts.config.stale_after_s:
             log.warning("this NameNode was away for %.1f s", now - self._ticked_at)
             self._parts.nodes.forgive(now)
@@ -189,6 +190,7 @@ class Reporting:
                 node.report_due_at = now + self._parts.config.full_report_interval_s
                 self._parts.order(node.node.node_id, SendReport())
         self.work(now, self._parts.config.replication_work_max)
+        return self._parts.replication.is_behind and not self._parts.safe_mode.keeps_replicas
 
     def lose(self, node_id: str, reason: str) -> None:
         """The node is dead: what it has must be made anew."""

@@ -142,10 +142,13 @@ class Shell:
             if not self._held[inode_id]:
                 del self._held[inode_id]
 
-    def tick(self) -> None:
+    def tick(self) -> bool:
+        """Whether the next one should come soon."""
         self._look_at_room()
         self.commit.retry()
-        self.take(self.core.tick(now=self.now, wall=self.wall))
+        ready = self.core.tick(now=self.now, wall=self.wall)
+        self.take(ready)
+        return ready.reply
 
     def _look_at_room(self) -> None:
         if self._reserve is not None:
