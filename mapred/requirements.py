@@ -21,10 +21,13 @@ def check_requirements(words: Sequence[str]) -> str:
     Raises:
         JobDefinitionError: what is no requirement.
     """
-    from packaging.requirements import InvalidRequirement, Requirement
-
     if isinstance(words, str):
         raise JobDefinitionError(f'requirements = "{words}" is a text: write ["{words}"]')
+    if not words:
+        return ""
+    # 20 ms that most jobs can do without.
+    from packaging.requirements import InvalidRequirement, Requirement
+
     for word in words:
         try:
             url = Requirement(word).url
@@ -37,7 +40,7 @@ def check_requirements(words: Sequence[str]) -> str:
             raise JobDefinitionError(
                 f"requirements: '{word}' names a place; only names and versions are compared"
             )
-    return json.dumps(list(words)) if words else ""
+    return json.dumps(list(words))
 
 
 def missing_here(settings: Mapping[str, str]) -> str:

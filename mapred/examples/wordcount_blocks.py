@@ -11,7 +11,7 @@ from mapred.text import word_counts
 
 
 class Words(BlockMapper):
-    block_bytes = 256 * 1024
+    block_bytes = 512 * 1024
 
     def map_blocks(self, blocks: Iterator[bytes]) -> Iterator[tuple[Any, Any]]:
         yield from word_counts(blocks)

@@ -10,6 +10,8 @@ r"""Lines of a split, as blocks of whole lines: Hadoop's rule, any cut gives eve
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
+import numpy as np
+
 from mapred.formats.compression import Decompressed, is_compressed
 from mapred.model import Split
 from mapred.storage.port import Storage
@@ -18,6 +20,7 @@ from mapred.storage.port import Storage
 BLOCK_BYTES: Final = 1024 * 1024
 # What is read past a split's end at a time, to finish its last line.
 _TAIL_BYTES: Final = 64 * 1024
+_NEWLINE: Final = ord("\n")
 
 
 class LineBlocks:
@@ -79,6 +82,11 @@ class LineBlocks:
             if at >= self._split.start + self._split.length:
                 break
         return at
+
+
+def line_ends(block: bytes) -> int:
+    """How many there are; `bytes.count` goes from one to the next, which takes much longer."""
+    return int(np.count_nonzero(np.frombuffer(block, np.uint8) == _NEWLINE))
 
 
 class _BegunLine:

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from mapred.columnar import BatchMapper, BlockMapper
 from mapred.formats import input_format
-from mapred.formats.lines import LineBlocks
+from mapred.formats.lines import LineBlocks, line_ends
 from mapred.formats.tables import COLUMN_ROWS
 from mapred.model import Split
 from mapred.shuffle.columns import Rows
@@ -70,7 +70,7 @@ class ColumnReader:
     def _blocks(self) -> Iterator[Any]:
         if isinstance(self._source, LineBlocks):
             for offset, block in self._source:
-                self.records += block.count(b"\n") + (not block.endswith(b"\n"))
+                self.records += line_ends(block) + (not block.endswith(b"\n"))
                 yield block.removeprefix(_BYTE_ORDER_MARK) if offset == 0 else block
         elif hasattr(self._source, "tables"):
             for _, rows in self._source.tables(COLUMN_ROWS):

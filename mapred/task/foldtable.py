@@ -34,6 +34,10 @@ _ROOM_EXCEEDED: Final = 2
 _UNORDERED_PERCENT: Final = 75
 # Rows of which it is told.
 _TOLD_ROWS: Final = 262_144
+# If hardly a key of so many rows came twice, those up to there go unhashed; then as many are looked
+# at again.
+_FIRST_ROWS: Final = 16_384
+_FIRST_PERCENT: Final = 99
 
 
 class FoldTable:
@@ -70,6 +74,9 @@ class FoldTable:
         self._parts: list[Rows] = []
         # Keys hardly ever come twice: the sorter sorts them anyway, and folds what is side by side.
         self._scattered = False
+        # So many rows still go unhashed, before it's looked at again; None: that isn't known yet.
+        self._unhashed: int | None = None
+        self._told_rows = _TOLD_ROWS
         self._any: CombiningTable | None = None
         self._records_in = 0
         self._records_out = 0
@@ -146,13 +153,20 @@ class FoldTable:
             self._to_python().add(rows.pairs(), rows_bytes)
         elif self._scattered:
             self._records_in += len(rows)
-            self._records_out += len(rows)
-            self._sorter.add_rows(rows)
+            self._pass_on(rows)
         else:
             self._records_in += len(rows)
-            rest = self._tabled(rows) if self._suits_table(rows) else rows
-            if rest is not None:
+            if not self._suits_table(rows):
+                self._hold(rows)
+            elif self._unhashed:
+                self._unhashed = max(0, self._unhashed - len(rows))
+                self._pass_on(rows)
+            elif (rest := self._tabled(rows)) is not None:
                 self._hold(rest)
+
+    def _pass_on(self, rows: Rows) -> None:
+        self._records_out += len(rows)
+        self._sorter.add_rows(rows)
 
     def _suits_table(self, rows: Rows) -> bool:
         if not self._kept or not suits(rows, self._fold):
@@ -177,11 +191,20 @@ class FoldTable:
         records = self._table.records
         if rest is not None:
             self._sorter.keep_order()
-        if before // _TOLD_ROWS != records // _TOLD_ROWS or self._table.full:
+        if self._unhashed is None and records >= _FIRST_ROWS:
+            self._look_at_first(self._table)
+        elif before // self._told_rows != records // self._told_rows or self._table.full:
             self._look_at(self._table)
-        if self._scattered or self._table.full:
+        if self._scattered or self._unhashed or self._table.full:
             self._empty_table()
         return rest
+
+    def _look_at_first(self, table: HashFold) -> None:
+        """Whether the next rows are better not hashed: what was counted already comes like that."""
+        self._unhashed = 0
+        if 100 * table.keys > _FIRST_PERCENT * table.records:
+            self._unhashed = max(0, _TOLD_ROWS - table.records)
+            self._told_rows = _FIRST_ROWS
 
     def _look_at(self, table: HashFold) -> None:
         """Whether it's of use, and whether reduces will have room for all keys."""
@@ -195,8 +218,7 @@ class FoldTable:
 
     def _empty_table(self) -> None:
         for rows in self._table.pieces() if self._table else ():
-            self._records_out += len(rows)
-            self._sorter.add_rows(rows)
+            self._pass_on(rows)
 
     def _hold(self, rows: Rows) -> None:
         # Many are folded at once, while they are in the CPU's cache.
@@ -237,6 +259,5 @@ class FoldTable:
 
     def _to_sorter(self) -> None:
         for part in self._parts:
-            self._records_out += len(part)
-            self._sorter.add_rows(part)
+            self._pass_on(part)
         self._parts = []

@@ -169,7 +169,7 @@ class ReduceTask:
     def _pass(self, batches: Iterator[Rows], part: PartFile) -> Iterator[Rows]:
         """Writes what the reducer would only hand on; the batches that are left."""
         assert self._job.reducer is not None
-        if not gives_all_values(self._job.reducer) or self._job.group_by:
+        if self._known_fold() or self._job.group_by or not gives_all_values(self._job.reducer):
             return batches
         passing = PassedGroups(batches)
         for rows in passing:

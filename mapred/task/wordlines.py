@@ -23,7 +23,7 @@ _SUMMED_MAX: Final = 1 << 20
 class WordsWith(BlockMapper):
     """Yields every word of a block with the constant; `summed`: words with the sums of it."""
 
-    block_bytes = 256 * 1024
+    block_bytes = 512 * 1024
 
     def __init__(
         self, constant: int, context: TaskContext, *, summed: bool, tables_bytes: int
