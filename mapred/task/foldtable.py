@@ -76,6 +76,7 @@ class FoldTable:
         self._scattered = False
         # So many rows still go unhashed, before it's looked at again; None: that isn't known yet.
         self._unhashed: int | None = None
+        self._key_bytes = 0
         self._told_rows = _TOLD_ROWS
         self._any: CombiningTable | None = None
         self._records_in = 0
@@ -160,6 +161,8 @@ class FoldTable:
                 self._hold(rows)
             elif self._unhashed:
                 self._unhashed = max(0, self._unhashed - len(rows))
+                # While nothing has been spilled.
+                self._see_room(self._records_out + len(rows))
                 self._pass_on(rows)
             elif (rest := self._tabled(rows)) is not None:
                 self._hold(rest)
@@ -205,16 +208,22 @@ class FoldTable:
         if 100 * table.keys > _FIRST_PERCENT * table.records:
             self._unhashed = max(0, _TOLD_ROWS - table.records)
             self._told_rows = _FIRST_ROWS
+            self._key_bytes = table.key_bytes
 
     def _look_at(self, table: HashFold) -> None:
         """Whether it's of use, and whether reduces will have room for all keys."""
         keys, records = table.keys, table.records
-        likely_bytes = likely_keys(records, keys) * table.key_bytes
-        unordered = likely_bytes <= _ROOM_EXCEEDED * self._reduces_bytes
-        if not unordered:
-            self._sorter.keep_order()
+        self._key_bytes = table.key_bytes
+        unordered = self._see_room(likely_keys(records, keys))
         share = _UNORDERED_PERCENT if unordered else _SCATTERED_PERCENT
         self._scattered = self._scattered or 100 * keys > share * records
+
+    def _see_room(self, keys: int) -> bool:
+        """Whether reduces have room for so many keys; else rows are to be sorted here."""
+        room = keys * self._key_bytes <= _ROOM_EXCEEDED * self._reduces_bytes
+        if not room:
+            self._sorter.keep_order()
+        return room
 
     def _empty_table(self) -> None:
         for rows in self._table.pieces() if self._table else ():

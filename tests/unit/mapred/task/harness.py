@@ -91,6 +91,7 @@ class Run:
             folder=Path(task.work_dir),
             budget_bytes=Budget.of(self.spec.memory_bytes).fetch_bytes,
             remote=lambda: None,
+            short_circuit=False,
             on_lost=lambda output, reason: None,
             on_progress=lambda here, maps: None,
             rng=random.Random(1),

@@ -39,8 +39,9 @@ def hashed(monkeypatch):
     return rows_hashed
 
 
-def output_of(keys, folder):
-    """A count of each key, as the map's output has it, and the number of its rows."""
+def output_of(keys, folder, reduces_bytes=1 << 26):
+    """A count of each key, as the map's output has it, the number of its rows, and whether they
+    are in order."""
     sorter = Sorter(
         partitions=1,
         partition=lambda keys, kind, column: np.zeros(len(keys), np.uint32),
@@ -48,7 +49,7 @@ def output_of(keys, folder):
         folder=folder,
         ordered=False,
     )
-    table = FoldTable(Fold.SUM, None, sorter, 1 << 24, floats=True, reduces_bytes=1 << 26)
+    table = FoldTable(Fold.SUM, None, sorter, 1 << 24, floats=True, reduces_bytes=reduces_bytes)
     for start in range(0, len(keys), BATCH):
         some = keys[start : start + BATCH]
         table.add_rows(rows_from((pa.array(some), pa.array([1] * len(some)))))
@@ -57,17 +58,18 @@ def output_of(keys, folder):
     path, _ = sorter.finish()
     where = read_range(path, 0)
     found, rows_out = Counter(), 0
-    for rows in FileSegment(path, where.start, where.length).frames():
+    segment = FileSegment(path, where.start, where.length)
+    for rows in segment.frames():
         for key, count in rows.pairs():
             found[key] += count
             rows_out += 1
     assert table.records_out == rows_out
-    return found, rows_out
+    return found, rows_out, segment.ordered
 
 
 def test_keys_that_come_once_are_hashed_only_at_first(tmp_path, hashed):
     keys = [f"word-{number}" for number in range(900)]
-    found, rows = output_of(keys, tmp_path)
+    found, rows, _ = output_of(keys, tmp_path)
     assert found == Counter(keys)
     assert rows == 900
     assert sum(hashed) == 200
@@ -75,7 +77,7 @@ def test_keys_that_come_once_are_hashed_only_at_first(tmp_path, hashed):
 
 def test_keys_that_come_again_are_hashed_all(tmp_path, hashed):
     keys = [f"word-{number % 50}" for number in range(900)]
-    found, rows = output_of(keys, tmp_path)
+    found, rows, _ = output_of(keys, tmp_path)
     assert found == Counter(keys)
     assert rows == 50
     assert sum(hashed) == 900
@@ -84,7 +86,7 @@ def test_keys_that_come_again_are_hashed_all(tmp_path, hashed):
 def test_a_second_look_finds_keys_that_come_again_later(tmp_path, hashed):
     keys = [f"once-{number}" for number in range(1000)]
     keys += [f"often-{number % 20}" for number in range(3000)]
-    found, rows = output_of(keys, tmp_path)
+    found, rows, _ = output_of(keys, tmp_path)
     assert found == Counter(keys)
     assert rows == 1000 + 20
     assert sum(hashed) == 200 + 3000
@@ -93,5 +95,13 @@ def test_a_second_look_finds_keys_that_come_again_later(tmp_path, hashed):
 def test_rows_of_another_kind_after_unhashed_ones_are_counted_too(tmp_path):
     keys = [f"word-{number}" for number in range(500)]
     numbers = [number % 7 for number in range(500)]
-    found, _ = output_of(keys + numbers, tmp_path)
+    found, _, _ = output_of(keys + numbers, tmp_path)
     assert found == Counter(keys + numbers)
+
+
+@pytest.mark.parametrize(("reduces_bytes", "ordered"), [(10_000, True), (1 << 26, False)])
+def test_unhashed_keys_are_sorted_here_where_reduces_have_no_room_for_them(
+    tmp_path, reduces_bytes, ordered
+):
+    keys = [f"word-{number}" for number in range(900)]
+    assert output_of(keys, tmp_path, reduces_bytes) == (Counter(keys), 900, ordered)
