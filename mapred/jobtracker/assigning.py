@@ -14,6 +14,7 @@ from typing import Final
 from mapred.jobtracker.attempts import State
 from mapred.jobtracker.book import Book
 from mapred.jobtracker.flow import Flow
+from mapred.jobtracker.home import HOME_WAIT_S, home_of
 from mapred.jobtracker.jobs import FINITE, Job, Phase
 from mapred.jobtracker.memory import portion_of
 from mapred.jobtracker.pools import Pools
@@ -41,13 +42,21 @@ class Assigning:
     """Over the same book and trackers as `Flow`, through which it launches."""
 
     def __init__(
-        self, book: Book, trackers: Trackers, flow: Flow, pools: Pools, quarantine: Quarantine
+        self,
+        book: Book,
+        trackers: Trackers,
+        flow: Flow,
+        pools: Pools,
+        quarantine: Quarantine,
+        *,
+        small_job_bytes: int,
     ) -> None:
         self._book = book
         self._trackers = trackers
         self._flow = flow
         self._pools = pools
         self._quarantine = quarantine
+        self._small_job_bytes = small_job_bytes
         self._reservations = Reservations()
         # The last step has left something for the next one.
         self.unfinished = False
@@ -63,7 +72,10 @@ class Assigning:
             *(self._quarantine.version, book.racks.version),
         )
         if self._field is None or versions != self._field_of:
-            self._field = Field(self._trackers, book.drained, self._quarantine, book.racks)
+            self._field = Field(
+                *(self._trackers, book.drained, self._quarantine, book.racks),
+                small_job_bytes=self._small_job_bytes,
+            )
             self._field_of = versions
         return self._field
 
@@ -154,6 +166,9 @@ class Assigning:
         if job is None or attempt is None or now - attempt.launched_at < QUEUED_MAX_S:
             return
         task, usable = job.tasks[attempt_id.kind][attempt_id.index], self.field().usable(job)
+        home = home_of(job, usable, self._small_job_bytes)
+        if home and home.id == attempt.tracker_id and now - attempt.launched_at < HOME_WAIT_S:
+            return
         for other in self._trackers.free[attempt_id.kind].values():
             wanted = portion_of(job.spec, task, attempt_id.kind, other.info)
             if other.id in usable and other.has_room(attempt_id.kind, wanted):

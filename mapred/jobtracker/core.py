@@ -88,7 +88,8 @@ class JobTracker:
         self._quarantine = Quarantine()
         self._flow = Flow(self.book, self.trackers, self._draft, self._quarantine)
         self._assigning = Assigning(
-            self.book, self.trackers, self._flow, self._pools, self._quarantine
+            *(self.book, self.trackers, self._flow, self._pools, self._quarantine),
+            small_job_bytes=self.settings.small_job_bytes,
         )
         self._endings = Endings(self.book, self.trackers, self._flow, self._draft, self.settings)
         # Why a submit was refused after it had been taken up, by job id.

@@ -32,6 +32,7 @@ from mapred.jobtracker.entries import (
 )
 from mapred.jobtracker.fetchreports import FetchReports
 from mapred.jobtracker.fitness import wants_of
+from mapred.jobtracker.home import Home
 from mapred.jobtracker.pending import PendingTasks
 from mapred.jobtracker.taskstories import story_of
 from mapred.levels import levels_in
@@ -140,6 +141,7 @@ class Job:
         self.ending_since: float | None = None
         self.locality_skipped_at: float | None = None
         self.reduce_waits_since: float | None = None
+        self.home = Home(entry.spec)
         # Since when no tracker that was asked has had the memory for a task, or the slots.
         self.cramped_since: dict[TaskKind, float] = {}
         self.crowded_since: dict[TaskKind, float] = {}

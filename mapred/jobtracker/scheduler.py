@@ -10,6 +10,7 @@ Rules
   tasks; it doesn't wait for a place where no live tracker is, nor for a task that ran before.
 - Reduces of a job whose maps have all run on one tracker wait a moment for a slot there: nothing
   of a small job crosses the network.
+- All tasks of a small job go to one tracker (home.py), wherever its input is.
 - A retry goes to another tracker than those where the task failed, if there is one.
 - A tracker on which a job has failed three times gets no more of that job, and one in
   quarantine none of any job, unless there are no others. One that is drained, or has no local
@@ -21,6 +22,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from mapred.jobtracker.attempts import Task
+from mapred.jobtracker.home import home_of, waits_for_home
 from mapred.jobtracker.jobs import Job
 from mapred.jobtracker.memory import promised_bytes
 from mapred.jobtracker.racks import Racks
@@ -43,7 +45,10 @@ class Field:
         drained: Container[str] = (),
         quarantined: Container[str] = (),
         racks: Racks | None = None,
+        *,
+        small_job_bytes: int = 0,
     ) -> None:
+        self.small_job_bytes = small_job_bytes
         self.trackers = [
             tracker
             for tracker in trackers
@@ -103,6 +108,12 @@ def choose(
         _note_room(job, kind, tracker, usable, now, found=task is not None)
     if task is None:
         return None
+    home = home_of(job, usable, field.small_job_bytes)
+    if waits_for_home(job, task, kind, tracker, home, now):
+        return None
+    if home is tracker:
+        job.home.waits_since.pop(kind, None)
+        return None if kind is TaskKind.REDUCE and job.maps_lack_memory else task
     if kind is TaskKind.MAP:
         return _choose_map(job, tracker, usable, field, now, spare)
     if kind is TaskKind.SERVICE:

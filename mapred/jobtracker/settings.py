@@ -19,6 +19,8 @@ class JobTrackerSettings:
     tick_s: float = 0.1
     # Second attempts of slow tasks.
     speculation: bool = True
+    # A job with so much input at most, bytes, stays on one tracker where that can be; 0: none does.
+    small_job_bytes: int = 128 * 1024 * 1024
     # A TOML file of pools (pools.py says what is in it); empty: pools are what jobs name.
     pools: str = ""
     # Jobs that are over and still listed.

@@ -32,7 +32,8 @@ NAMENODE_SETTINGS = {
     "order_timeout_s": 5.0,
     "block_bytes": 1024 * 1024,
 }
-JOBTRACKER_SETTINGS = {"heartbeat_interval_s": 0.5, "dead_after_s": 4.0}
+# Jobs of tests are small, and most of them stand for large ones, whose tasks spread.
+JOBTRACKER_SETTINGS = {"heartbeat_interval_s": 0.5, "dead_after_s": 4.0, "small_job_bytes": 0}
 DATANODE_SETTINGS = {"scan_period_s": 0, "pipeline_setup_s": 5.0, "pipeline_ack_s": 8.0}
 CLIENT_SETTINGS: dict[str, Any] = {
     "pipeline_setup_s": 8.0,
@@ -214,19 +215,19 @@ class MapReduceCluster(StoreCluster):
         for number in range(tasktrackers):
             self.tasktrackers[number].ready()
 
-    def start_jobtracker(self) -> None:
+    def start_jobtracker(self, **settings: Any) -> None:
         """Anew, or again on its old port."""
         port = int(self.jobtracker_address.rpartition(":")[2]) if self.jobtracker_address else 0
         self.jobtracker = Daemon(
             "mapred.jobtracker.daemon",
             [self.address, "127.0.0.1", port],
-            {"settings": _words(JOBTRACKER_SETTINGS)},
+            {"settings": _words(JOBTRACKER_SETTINGS | settings)},
             self.root / "jobtracker.log",
         )
         self.jobtracker_address = self.jobtracker.ready()
 
     def spawn_tasktracker(
-        self, number: int, *further: Path, first: bool = True, **settings: Any
+        self, number: int, *further: Path, first: bool = True, slots: int = 1, **settings: Any
     ) -> None:
         """Without its `first` directory it has the further ones only."""
         directories = [self.root / f"tasktracker-{number}"] if first else []
@@ -240,7 +241,7 @@ class MapReduceCluster(StoreCluster):
                 0,
             ],
             {
-                "slots": 1,
+                "slots": slots,
                 "advertise": self.advertised_trackers.get(number),
                 # They stand for machines of their own.
                 "settings": _words({"short_circuit": False} | settings),

@@ -34,6 +34,9 @@ from mapred.model import (
 )
 from mapred.tracking import Heartbeat, HeldOutput, Registration
 
+# Of a split: more than a small job has.
+LARGE = 1 << 30
+
 
 def short(attempt: AttemptId) -> str:
     """ "m0.1": map 0, attempt 1."""
@@ -167,6 +170,7 @@ class Master:
         *,
         request: str = "r",
         prepare: bool = True,
+        split_bytes: int = LARGE,
         **spec: Any,
     ) -> str:
         """`maps`: how many, or the hosts of each split."""
@@ -175,7 +179,7 @@ class Master:
             Split(
                 "file:///in",
                 i,
-                1,
+                split_bytes,
                 tuple(h),
                 racks=tuple(self.racks[name] for name in h if self.racks),
             )
