@@ -275,7 +275,8 @@ class Flow:
             return
         job, _, reduce = found
         output = job.outputs.get(event.map_index)
-        if output is None:
+        if output is None or not needs_outputs_of(job, job.levels.of(event.map_index)):
+            # Of a second attempt, while the first one commits.
             return
         if output.attempt_number != event.map_attempt_number:
             self._tell(reduce, output)

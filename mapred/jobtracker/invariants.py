@@ -3,7 +3,6 @@
 from mapred.jobtracker.attempts import State
 from mapred.jobtracker.book import Book
 from mapred.jobtracker.jobs import Job, Phase
-from mapred.jobtracker.pools import Pools
 from mapred.jobtracker.trackers import Trackers
 from mapred.jobtracker.turns import wants
 from mapred.model import TaskKind
@@ -28,11 +27,12 @@ def check(book: Book, trackers: Trackers) -> None:
 
 
 def _check_turns(book: Book) -> None:
+    pools = {job.spec.pool for job in book.jobs.values()}
     for kind in TaskKind:
-        listed = {job.id for job in book.wanting.in_turn(kind, Pools())}
+        listed = book.wanting.listed(kind)
         true = {job.id for job in book.jobs.values() if wants(job, kind)}
         assert listed == true, f"{kind.name}: in turn are {listed}, and {true} want slots"
-        for pool in {job.spec.pool for job in book.jobs.values()}:
+        for pool in pools:
             running = sum(j.slots_of(kind) for j in book.jobs.values() if j.spec.pool == pool)
             assert book.wanting.running(kind, pool) == running, f"pool {pool}: {running} run"
 

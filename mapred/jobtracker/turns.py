@@ -50,6 +50,10 @@ class Wanting:
     def running(self, kind: TaskKind, pool: str) -> int:
         return self._running[kind][pool]
 
+    def listed(self, kind: TaskKind) -> set[str]:
+        """By id, in no order."""
+        return {job_id for jobs in self._jobs[kind].values() for job_id in jobs}
+
     def any(self, kind: TaskKind) -> bool:
         return bool(self._jobs[kind])
 

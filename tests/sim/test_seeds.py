@@ -15,9 +15,12 @@ from simulator.runs import kind_of, run_seed
 
 pytestmark = pytest.mark.sim
 
-# 500 of the whole cluster; of the block store alone those of the first 300, which are 100.
-SEEDS = [seed for seed in range(750) if kind_of(seed) == "cluster" or seed < 300]
+# Of the engine alone 500, of the whole cluster 250; of the block store alone those of the first
+# 300, which are 100.
+SEEDS = [seed for seed in range(375) if kind_of(seed) == "cluster" or seed < 300]
 CHUNK = 20
+JOBS_SEEDS = range(500)
+JOBS_CHUNK = 50
 
 # What the whole batch must have met: a history without them proves nothing about them.
 MET = [
@@ -59,6 +62,20 @@ MET = [
     "attempt failed: failed",
     "attempt failed: fatal",
     "task process died",
+    "task too large",
+    "record kills its process",
+    "tracker lacks what a job needs",
+    "tracker ill",
+    "disk full",
+    "local directory failed",
+    "local directory full",
+    "map output rotten",
+    "map output condemned by reduces",
+    "storage out of reach",
+    "jobtracker lost power in an action",
+    "paused: jobtracker",
+    "paused: tt",
+    "paused: jobs",
     "task hangs",
     "second attempt of a slow task",
     "tracker drained",
@@ -93,12 +110,27 @@ def test_seeds_keep_every_promise(first: int, request: pytest.FixtureRequest) ->
         pytest.skip("one seed alone")
     seeds = SEEDS[first : first + CHUNK] if alone is None else [alone]
     for seed in seeds:
-        try:
-            _figures.update(run_seed(seed, trace=alone is not None).figures)
-        except Exception as error:
-            pytest.fail(
-                f"seed {seed}: {error}\nreplay: python -m pytest tests/sim --seed {seed}",
-            )
+        _run(seed, kind_of(seed), trace=alone is not None)
+
+
+@pytest.mark.parametrize("first", range(0, len(JOBS_SEEDS), JOBS_CHUNK))
+def test_seeds_of_the_engine_alone_keep_every_promise(
+    first: int, request: pytest.FixtureRequest
+) -> None:
+    if request.config.getoption("--seed") is not None:
+        pytest.skip("python tests/sim/run.py --kind jobs --seeds N --trace runs one of these")
+    for seed in JOBS_SEEDS[first : first + JOBS_CHUNK]:
+        _run(seed, "jobs")
+
+
+def _run(seed: int, kind: str, *, trace: bool = False) -> None:
+    try:
+        _figures.update(run_seed(seed, kind=kind, trace=trace).figures)
+    except Exception as error:
+        pytest.fail(
+            f"seed {seed}: {error}\n"
+            f"replay: python tests/sim/run.py --kind {kind} --seeds {seed} --trace",
+        )
 
 
 def test_the_batch_has_met_every_kind_of_trouble(request: pytest.FixtureRequest) -> None:

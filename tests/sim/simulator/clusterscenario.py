@@ -10,6 +10,7 @@ from simulator.jobchecker import JobChecker
 from simulator.jobtracker_host import JobTrackerHost
 from simulator.jobusers import JobUser, rack_of
 from simulator.namenode_host import NameNodeHost
+from simulator.outlets import StoreOutlet
 from simulator.plans import Plans
 from simulator.storescenario import StoreScenario
 from simulator.tasktracker_host import TaskTrackerHost
@@ -39,7 +40,8 @@ class ClusterScenario(StoreScenario):
         )
         rng = world.rng("engine")
         self.plans = Plans(world.rng("plans"))
-        self.jobtracker = self.jobtracker_type(world, self.network, self.ledger, jobtracker_core)
+        outlet = StoreOutlet(self.namenode, self.ledger)
+        self.jobtracker = self.jobtracker_type(world, self.network, outlet, jobtracker_core)
         count = rng.choice([1, 2, 3, 3])
         # One slow machine: its tasks get second attempts elsewhere.
         slow = count > 1 and rng.random() < 0.3
@@ -48,7 +50,7 @@ class ClusterScenario(StoreScenario):
                 world,
                 self.network,
                 f"tt-{n}",
-                self.ledger,
+                outlet,
                 self.plans,
                 near=self.datanodes[n % len(self.datanodes)].name,
                 rack=rng.choice(["", rack_of(n % len(self.datanodes))]),
@@ -56,18 +58,14 @@ class ClusterScenario(StoreScenario):
             )
             for n in range(count)
         ]
-        self.job_checker = JobChecker(
-            world, self.jobtracker, self.trackers, self.namenode, self.ledger
-        )
-        self.jobtracker.on_recovered = self.job_checker.recovered
+        self.job_checker = JobChecker(world, self.jobtracker, self.trackers, outlet)
         hosts = [datanode.name for datanode in self.datanodes]
+        names = [tracker.name for tracker in self.trackers]
         self.job_users = [
-            JobUser(world, self.network, f"jobs-{n}", self.plans, self.job_checker, hosts)
+            JobUser(world, self.network, f"jobs-{n}", self.plans, self.job_checker, hosts, names)
             for n in range(2)
         ]
-        self.administrator = Administrator(
-            world, self.network, [tracker.name for tracker in self.trackers]
-        )
+        self.administrator = Administrator(world, self.network, names)
         self.nemesis.engine = [self.jobtracker, *self.trackers]
         world.after_step.append(self.job_checker.check)
 

@@ -8,12 +8,14 @@ Rules
   are those of exactly one attempt of each task.
 - It fails only when a task has used up its attempts by failures that count, or storage refuses;
   what a lost or killed attempt did never counts.
+- What is done isn't run again, also after a restart: a map only when its output was lost while
+  some task still needed it.
 - After a restart the JobTracker's book is what its history's entries make.
 """
 
 from collections import Counter
 
-from mapred.jobtracker.attempts import Event
+from mapred.jobtracker.attempts import Event, Task
 from mapred.jobtracker.book import Book
 from mapred.jobtracker.entries import (
     AttemptLaunched,
@@ -24,12 +26,13 @@ from mapred.jobtracker.entries import (
     JobEnding,
     JobForgotten,
 )
+from mapred.jobtracker.jobs import Phase
 from mapred.model import AttemptId, FailureKind, JobSpec, JobState, JobStatus, TaskId, TaskKind
 from mapred.storage.uris import path_of
 from simulator import plans
 from simulator.jobtracker_host import JobTrackerHost
-from simulator.ledger import Ledger
-from simulator.namenode_host import NameNodeHost
+from simulator.launchchecker import LaunchChecker
+from simulator.outlets import Outlet
 from simulator.plans import Plan
 from simulator.tasktracker_host import TaskTrackerHost
 from simulator.world import Broken, World
@@ -43,17 +46,16 @@ class JobChecker:
         world: World,
         jobtracker: JobTrackerHost,
         trackers: list[TaskTrackerHost],
-        namenode: NameNodeHost,
-        ledger: Ledger,
+        outlet: Outlet,
     ) -> None:
         self._world = world
         self._jobtracker = jobtracker
-        self._trackers = trackers
-        self._namenode = namenode
-        self._ledger = ledger
-        self._seen_calls: dict[str, int] = {}
-        self._core: object = None
+        self._hosts: list[JobTrackerHost | TaskTrackerHost] = [jobtracker, *trackers]
+        self._outlet = outlet
         self._shadow = Book()
+        self._launches = LaunchChecker(world, jobtracker.written)
+        jobtracker.on_launch = self._launches.launched
+        jobtracker.on_recovered = self.recovered
         self._followed = 0
         self._launched: set[AttemptId] = set()
         self._committed: dict[TaskId, AttemptId] = {}
@@ -65,16 +67,18 @@ class JobChecker:
         self._accepted: dict[str, Plan] = {}
 
     def check(self) -> None:
-        for host in (self._jobtracker, *self._trackers):
-            if host.core is not None and self._seen_calls.get(host.name) != host.calls:
-                self._seen_calls[host.name] = host.calls
+        for host in self._hosts:
+            if host.calls != host.checked and host.core is not None:
+                host.checked = host.calls
                 host.core.check_invariants()
-        self._follow(self._jobtracker.durable)
+        if self._followed < self._jobtracker.durable:
+            self._follow(self._jobtracker.durable)
 
     # --- the history
 
     def recovered(self, book: Book) -> int:
         """A new life has replayed: returns how many of all entries it has."""
+        self._launches.forget()
         wanted = book.snapshot()
         written = self._jobtracker.written
         while self._shadow.snapshot() != wanted:
@@ -104,6 +108,7 @@ class JobChecker:
                 self._launched.add(entry.attempt)
                 self._count_rivals(entry)
                 self._not_over(entry.attempt.job_id, entry)
+                self._must(not self._task(entry.attempt).done, f"{entry}, and its task is done")
             case AttemptMoved():
                 self._not_over(entry.attempt.job_id, entry)
                 self._moved(entry)
@@ -138,12 +143,26 @@ class JobChecker:
             self._blame(entry)
         if entry.event is Event.OUTPUT_LOST:
             self._world.count("map output lost", entry.attempt)
+            self._must(self._needs(entry.attempt), f"{entry}, and nothing needs it")
             if entry.failure is not None and entry.failure.kind is FailureKind.FAILED:
                 self._world.figures["map output condemned by reduces"] += 1
         if entry.event is Event.OUTPUT_FOUND:
             self._world.count("map output found again", entry.attempt)
         if entry.event is Event.NODE_LOST:
             self._world.count("attempt lost with its tracker", entry.attempt)
+
+    def _task(self, attempt: AttemptId) -> Task:
+        return self._shadow.jobs[attempt.job_id].tasks[attempt.kind][attempt.index]
+
+    def _needs(self, attempt: AttemptId) -> bool:
+        """Whether a task that fetches from this map may still do so."""
+        job = self._shadow.jobs[attempt.job_id]
+        return job.phase is Phase.RUNNING and any(
+            attempt.index in job.levels.feeding(kind, task.id.index)
+            and not (task.done or task.committing)
+            for kind in (TaskKind.MAP, TaskKind.REDUCE)
+            for task in job.tasks[kind]
+        )
 
     def _blame(self, entry: AttemptMoved) -> None:
         if entry.failure is None:
@@ -218,20 +237,8 @@ class JobChecker:
 
     def _stands(self, path: str, content: bytes | None) -> None:
         """It's there, whole, and stays there from now on."""
-        core = self._namenode.core
-        if core is None:
-            # Nobody can look now; what the journal has, the store's checker looks after.
-            return
-        found = core.state.names.find(path)
-        self._must(found is not None, f"{path} isn't there, and its job has succeeded")
-        assert found is not None
-        written = self._ledger.written.get(found.id)
-        self._must(written is not None, f"{path} is {found}, which nobody wrote")
-        assert written is not None
-        if content is not None:
-            self._must(written.content == content, f"{path} has another task's content")
-        self._ledger.closed(written)
-        self._ledger.stands(path, found.id)
+        trouble = self._outlet.trouble(path, content)
+        self._must(not trouble, trouble)
 
     def _check_failure(self, job_id: str, status: JobStatus, plan: Plan) -> None:
         exhausted = [
@@ -255,10 +262,9 @@ class JobChecker:
 
 def parts_of(spec: JobSpec) -> dict[str, bytes]:
     """Names and contents of what a successful job leaves."""
-    maps = len(spec.splits)
     if not spec.reducers:
-        return {f"part-m-{i:05d}": plans.map_part(spec.name, i) for i in range(maps)}
+        return {f"part-m-{i:05d}": plans.map_part(spec.name, i) for i in range(len(spec.splits))}
     return {
-        f"part-r-{i:05d}": plans.reduce_part(spec.name, i, maps, spec.reducers)
+        f"part-r-{i:05d}": plans.reduce_part(plans.fed_to(spec, TaskKind.REDUCE, i))
         for i in range(spec.reducers)
     }

@@ -1,29 +1,25 @@
 """The JobTracker's shell in the simulated world, as mapred/jobtracker/desk.py keeps it: the real
-core, the real committer over the simulated block store, the real segments over a folder that
-forgets what wasn't synced.
+core, the real committer over an outlet, the real segments over a folder that forgets what wasn't
+synced.
 """
 
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
-from blockstore.runtime.retry import RetryPolicy
 from mapred.jobtracker.book import Book
-from mapred.jobtracker.committer import Committer
 from mapred.jobtracker.core import JobTracker
-from mapred.jobtracker.entries import Entry, needs_sync
-from mapred.jobtracker.ready import Action, Outcome, Ready
+from mapred.jobtracker.entries import AttemptLaunched, Entry, needs_sync
+from mapred.jobtracker.pools import Pools
+from mapred.jobtracker.ready import Action, Ready
 from mapred.jobtracker.receipts import Receipts
 from mapred.jobtracker.segments import SegmentedHistory
 from mapred.jobtracker.settings import JobTrackerSettings
 from mapred.model import JobSpec, JobStatus, Priority
 from mapred.tracking import Heartbeat, HeartbeatReply, Registered, Registration
-from simulator.bridge import Bridge, BridgedClock
-from simulator.bridgedstorage import BridgedStorage
-from simulator.client import StoreSession
-from simulator.ledger import Ledger
 from simulator.network import Host, Network
+from simulator.outlets import Outlet
 from simulator.world import Died, Future, World
 
 SETTINGS = JobTrackerSettings(
@@ -33,8 +29,6 @@ SETTINGS = JobTrackerSettings(
     drain_s=4.0,
     tick_s=0.25,
 )
-# Longer than any outage of the NameNode here.
-STORAGE_OUTAGE = RetryPolicy(deadline_s=90.0)
 
 
 class SimFolder:
@@ -100,8 +94,9 @@ class JobTrackerHost(Host):
         self,
         world: World,
         network: Network,
-        ledger: Ledger,
+        outlet: Outlet,
         make_core: type[JobTracker] = JobTracker,
+        pools: Pools | None = None,
     ) -> None:
         super().__init__(world, network, "jobtracker")
         self.core: JobTracker | None = None
@@ -109,25 +104,26 @@ class JobTrackerHost(Host):
         # Every entry of every life, and how many of them may be told.
         self.written: list[Entry] = []
         self.durable = 0
-        # Rises whenever the core was called.
-        self.calls = 0
+        # Rises with what the core does.
+        self.calls = self.checked = 0
         # Compares a replayed book with the entries of all lives; how many of them it has.
         self.on_recovered: Callable[[Book], int] = lambda _: len(self.written)
-        self._ledger = ledger
+        # Looks at each launch, at once.
+        self.on_launch: Callable[[JobTracker, AttemptLaunched], None] = lambda _, __: None
+        self._outlet = outlet
         self._make_core = make_core
-        self._rng = world.rng("jobtracker")
-        self._lives = 0
+        self._pools = pools
+        self.rng = world.rng("jobtracker")
         self._power_goes = False
 
     # --- lives
 
     def start(self) -> None:
         self.begin_life()
-        self._lives += 1
         self.world.spawn(self._run(), self.life)
 
     async def _run(self) -> None:
-        await self.world.sleep(self._rng.uniform(0.05, 1.0))
+        await self.world.sleep(self.rng.uniform(0.05, 1.0))
         self._history = SegmentedHistory(self.folder)
         self._batch: list[Entry] = []
         self._waiting: list[tuple[int, Future[None]]] = []
@@ -135,14 +131,14 @@ class JobTrackerHost(Host):
         self._bells: dict[str, Future[None]] = {}
         self._watched: dict[str, Future[None]] = {}
         self._receipts = Receipts()
-        core = self._make_core(SETTINGS)
+        core = self._make_core(SETTINGS, self._pools)
         self.replayed = self._history.load()
         core.replay(self.replayed)
         found = self.on_recovered(core.book)
         del self.written[found:]
         self._appended = self._required = self.durable = found
         ready = core.begin(self.world.now, self.world.wall_s)
-        await self.world.sleep(self._rng.uniform(0.001, 0.02))
+        await self.world.sleep(self.rng.uniform(0.001, 0.02))
         self._history.begin(core.snapshot())
         self._note_entries(ready.entries)
         self.durable = self._required = self._appended
@@ -173,26 +169,31 @@ class JobTrackerHost(Host):
     def disarm(self) -> None:
         self._power_goes = False
 
-    def _lose_power(self) -> None:
-        self.world.count("jobtracker lost power in a write")
+    def lose_power(self, what: str) -> NoReturn:
+        """In the middle of something."""
+        self.world.count(f"jobtracker lost power in {what}")
         self.life.alive = False
-        self.world.soon(lambda: self.crash(power_loss=True, rng=self._rng))
+        self.world.soon(lambda: self.crash(power_loss=True, rng=self.rng))
         raise Died
 
     # --- effects, in order
 
     def _note_entries(self, entries: tuple[Entry, ...]) -> None:
-        self.written += entries
+        self.written.extend(entries)
         self._appended = len(self.written)
 
     def _take(self, ready: Ready) -> None:
-        self.calls += 1
+        if ready.wakes or ready.changed:
+            self.calls += 1
         if ready.entries:
+            self.calls += 1
             self._batch += ready.entries
             for entry in ready.entries:
                 self._note_entries((entry,))
                 if needs_sync(entry):
                     self._required = self._appended
+                else:
+                    self.on_launch(self._running, entry)
             if not self._saving:
                 self.world.spawn(self._save(), self.life)
         for action in ready.actions:
@@ -208,11 +209,11 @@ class JobTrackerHost(Host):
         while self._batch:
             batch, self._batch = self._batch, []
             position = self._appended
-            await self.world.sleep(self._rng.uniform(0.0005, 0.01))
+            await self.world.sleep(self.rng.uniform(0.0005, 0.01))
             self._history.append(batch)
             if self._power_goes:
-                self._lose_power()
-            await self.world.sleep(self._rng.uniform(0.0005, 0.02))
+                self.lose_power("a write")
+            await self.world.sleep(self.rng.uniform(0.0005, 0.02))
             self._history.sync()
             self.durable = position
             self._receipts.durable(position)
@@ -232,15 +233,7 @@ class JobTrackerHost(Host):
 
     async def _perform(self, action: Action) -> None:
         await self._settled()
-        bridge = Bridge(self.world)
-        number = next(self.world.numbers)
-        client_id = f"jobtracker#{self._lives}.{number}"
-        session = StoreSession(self, client_id, self._rng, patience_s=20.0)
-        storage = BridgedStorage(bridge, session, self._ledger)
-        committer = Committer(
-            lambda _, __: storage, policy=STORAGE_OUTAGE, clock=BridgedClock(bridge)
-        )
-        outcome: Outcome = await bridge.run(lambda: committer.perform(action))
+        outcome = await self._outlet.perform(self, action)
         if outcome.error is not None:
             self.world.count(f"action failed: {type(action).__name__}", outcome.error)
         self._take(self._running.performed(outcome, self.world.now))

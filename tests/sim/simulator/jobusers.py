@@ -4,10 +4,11 @@ from typing import Any
 
 from blockstore.errors import UnreachableException
 from mapred.errors import MapredError, NoSuchJobError, RefusedError
+from mapred.levels import LEVELS, fetching_split
 from mapred.model import JobSpec, JobStatus, Priority, Split
 from simulator.jobchecker import JobChecker
 from simulator.network import Host, Network
-from simulator.plans import Plan, Plans
+from simulator.plans import LEAVES_OUT, Plan, Plans
 from simulator.world import Broken, World
 
 NAMENODE_URI = "bs://namenode"
@@ -29,30 +30,44 @@ class JobUser(Host):
         plans: Plans,
         checker: JobChecker,
         hosts: list[str],
+        trackers: list[str],
     ) -> None:
         super().__init__(world, network, name)
         self._plans = plans
         self._checker = checker
         self._hosts = hosts
+        self._trackers = trackers
         self._rng = world.rng(name)
         self._made = 0
+        # What it waits for, also over its own death.
+        self._open: Plan | None = None
         self.stopping = False
-        self.busy = False
+
+    @property
+    def busy(self) -> bool:
+        return self._open is not None
 
     def start(self) -> None:
         self.begin_life()
         self.world.spawn(self._live(), self.life)
 
-    async def _live(self) -> None:
-        while not self.stopping:
-            await self.world.sleep(self._rng.expovariate(0.5))
-            self.busy = True
-            await self._run_one()
-            self.busy = False
+    def die(self, *, comes_back: bool) -> None:
+        """Its jobs stay; if it comes back it asks for the one that it waited for."""
+        self.end_life()
+        if not comes_back:
+            self._open = None
 
-    async def _run_one(self) -> None:
-        spec = self._spec()
-        plan = self._plans.make(spec)
+    async def _live(self) -> None:
+        while self._open is not None or not self.stopping:
+            await self.world.sleep(self._rng.expovariate(0.5))
+            if self._open is None:
+                spec = self._spec()
+                self._open = self._plans.make(spec, self._trackers)
+            await self._run(self._open)
+            self._open = None
+
+    async def _run(self, plan: Plan) -> None:
+        spec = plan.spec
         job_id = await self._submit(spec)
         if job_id is None:
             return
@@ -73,6 +88,12 @@ class JobUser(Host):
         # A large one would keep a machine from the maps of its own job, and trackers here have one
         # slot for each, and one for reduces.
         services = 1 if splits and memory < 90 and rng.random() < 0.2 else 0
+        settings = dict(LEAVES_OUT) if rng.random() < 0.15 else {}
+        if splits and reducers and rng.random() < 0.2:
+            # A chain of stages: further maps begin with what those before them have left.
+            later = rng.choice([1, 2])
+            settings[LEVELS] = f"{len(splits)},{later}"
+            splits += tuple(fetching_split(partition) for partition in range(later))
         return JobSpec(
             name,
             self.name,
@@ -89,6 +110,7 @@ class JobUser(Host):
             task_memory_bytes=memory,
             task_cpus=1 if reducers or services else rng.choice([1, 2]),
             services=services,
+            settings=settings,
         )
 
     def _split(self, number: int, host: int) -> Split:

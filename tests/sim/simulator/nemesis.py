@@ -1,52 +1,21 @@
 """Breaks things, at random, and mends them again: the faults of a run."""
 
-import random
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Sequence
 
 from simulator.datanode_host import DIRECTORY, DataNodeHost
 from simulator.invariants import StoreChecker
 from simulator.jobtracker_host import JobTrackerHost
 from simulator.ledger import Ledger
 from simulator.namenode_host import NameNodeHost
-from simulator.network import Host, Network, Weather
+from simulator.network import Host, Network
+from simulator.rage import Fault, Rage, Server, temper_of
 from simulator.tasktracker_host import TaskTrackerHost
 from simulator.workload import User
-from simulator.world import Life, World
-
-Fault: TypeAlias = Callable[[], None]
-Server: TypeAlias = NameNodeHost | DataNodeHost | JobTrackerHost | TaskTrackerHost
+from simulator.world import World
 
 
-@dataclass(frozen=True, slots=True)
-class Temper:
-    """How bad it gets."""
-
-    pause_s: float
-    outage_s: float
-    weather: Weather
-    rot: bool
-
-
-def temper_of(rng: random.Random, *, rot: bool) -> Temper:
-    """From a bad day to a bad year."""
-    return Temper(
-        pause_s=rng.choice([1.5, 3.0, 6.0]),
-        outage_s=rng.choice([2.0, 6.0, 16.0]),
-        weather=Weather(
-            lost=rng.choice([0.0, 0.01, 0.05]),
-            doubled=rng.choice([0.0, 0.02, 0.1]),
-            late=rng.choice([0.0, 0.01, 0.05]),
-            late_s=rng.choice([1.0, 5.0]),
-            stream_breaks=rng.choice([0.0, 0.003, 0.02]),
-        ),
-        rot=rot,
-    )
-
-
-class Nemesis:
-    """Has a life of its own, which ends when the faults stop."""
+class Nemesis(Rage):
+    """Of the block store, and of the engine on it if there is one."""
 
     def __init__(
         self,
@@ -58,36 +27,21 @@ class Nemesis:
         ledger: Ledger,
         checker: StoreChecker,
     ) -> None:
-        self._world = world
-        self._network = network
+        super().__init__(world, network)
         self._namenode = namenode
         self._datanodes = datanodes
         self._users = users
         self._ledger = ledger
         self._checker = checker
-        self._rng = world.rng("nemesis")
-        self._life = Life("nemesis")
         self._rotten: set[int] = set()
         # JobTracker and TaskTrackers, if there are any.
         self.engine: list[JobTrackerHost | TaskTrackerHost] = []
         self.temper = temper_of(self._rng, rot=self._rng.random() < 0.5)
 
-    def start(self) -> None:
-        self._network.weather = self.temper.weather
-        self._world.spawn(self._rage(), self._life)
-
-    def stop(self) -> None:
-        """Everything is mended; who is down is started."""
-        self._life.end()
-        self._network.weather = Weather()
-        self._network.mend_all()
-        for host in (self._namenode, *self._datanodes, *self.engine):
-            host.disarm()
-            if not host.up:
-                host.start()
+    def servers(self) -> Sequence[Server]:
+        return [self._namenode, *self._datanodes, *self.engine]
 
     def faults(self) -> list[tuple[int, Fault]]:
-        """Each with how often it comes, compared with the others."""
         return [
             (6, self._crash_datanode),
             (3, self._power_cut_soon),
@@ -99,24 +53,6 @@ class Nemesis:
             (3 if self.temper.rot else 0, self._flip_a_bit),
             (8 if self.engine else 0, self._crash_engine),
         ]
-
-    async def _rage(self) -> None:
-        faults = self.faults()
-        weights = [weight for weight, _ in faults]
-        while True:
-            await self._world.sleep(self._rng.expovariate(1 / self.temper.pause_s))
-            (fault,) = self._rng.choices(faults, weights)
-            fault[1]()
-
-    def _outage_s(self) -> float:
-        return 0.3 + self._rng.expovariate(1 / self.temper.outage_s)
-
-    def _start_later(self, host: Server) -> None:
-        def start() -> None:
-            if not host.up:
-                host.start()
-
-        self._world.later(self._outage_s(), start, self._life)
 
     def _some(self, hosts: "list[DataNodeHost]") -> "DataNodeHost | None":
         up = [host for host in hosts if host.up]
@@ -161,16 +97,6 @@ class Nemesis:
         if self._namenode.up:
             self._namenode.arm(self._rng.randint(0, 12))
             self._start_when_dead(self._namenode)
-
-    def _start_when_dead(self, host: Server) -> None:
-        async def watch() -> None:
-            for _ in range(40):
-                await self._world.sleep(0.5)
-                if not host.up:
-                    self._start_later(host)
-                    return
-
-        self._world.spawn(watch(), self._life)
 
     def _crash_engine(self) -> None:
         victim = self._rng.choice(self.engine)
@@ -219,23 +145,7 @@ class Nemesis:
             others = masters if style < 0.2 else [rng.choice(masters)]
         elif style < 0.7:
             others = rng.sample(others, 2)
-        style = rng.random()
-        self._world.count("partition", victim.name)
-        for other in others:
-            if other is victim:
-                continue
-            if style < 0.2:
-                self._network.cut_one_way(victim.name, other.name)
-            elif style < 0.4:
-                self._network.cut_one_way(other.name, victim.name)
-            else:
-                self._network.cut(victim.name, other.name)
-
-        def mend() -> None:
-            for other in others:
-                self._network.mend(victim.name, other.name)
-
-        self._world.later(self._outage_s(), mend, self._life)
+        self._cut_off(victim, others)
 
     # --- rot
 

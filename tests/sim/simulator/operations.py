@@ -10,7 +10,8 @@ from blockstore.namenode.core import NameNode
 from blockstore.namenode.namespace import File
 from blockstore.namenode.roster import Duty
 from simulator.namenode_host import NameNodeHost
-from simulator.nemesis import Fault, Nemesis
+from simulator.nemesis import Nemesis
+from simulator.rage import Fault
 from simulator.storescenario import StoreScenario
 from simulator.world import World
 

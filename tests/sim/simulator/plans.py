@@ -4,10 +4,25 @@ The content of an output depends on the task alone, never on the attempt, the tr
 time: so it shows whether every map was read once and every part published once.
 """
 
+import json
 import random
+import zlib
 from dataclasses import dataclass, field
+from typing import Final
 
-from mapred.model import AttemptId, FailureKind, JobSpec, TaskId, TaskKind
+from mapred.levels import levels_in
+from mapred.model import (
+    SKIPPING,
+    AttemptId,
+    FailureKind,
+    JobSpec,
+    RecordAt,
+    TaskId,
+    TaskKind,
+)
+
+# What a job's settings say that leaves out records that kill their process.
+LEAVES_OUT: Final = {SKIPPING: json.dumps({"errors": True, "max": 2})}
 
 
 @dataclass(slots=True)
@@ -20,6 +35,14 @@ class Plan:
     fails: float
     dies: float
     hangs: float
+    # Finds its disk full.
+    fills: float = 0.0
+    # Shares of tasks: uses half as much memory again as the job asks for.
+    swells: float = 0.0
+    # Records of the first map that kill its process.
+    deadly: tuple[RecordAt, ...] = ()
+    # Trackers that lack something the job needs.
+    unfit: frozenset[str] = frozenset()
     # A task that never succeeds, and how it fails.
     poisoned: tuple[str, int] | None = None
     poison: FailureKind = FailureKind.FAILED
@@ -36,7 +59,7 @@ class Plans:
         # Where each attempt was started: an id is never used twice, whatever a JobTracker forgot.
         self.started: dict[AttemptId, str] = {}
 
-    def make(self, spec: JobSpec) -> Plan:
+    def make(self, spec: JobSpec, trackers: list[str]) -> Plan:
         rng = self._rng
         poisoned = None
         if rng.random() < 0.08:
@@ -48,6 +71,14 @@ class Plans:
             fails=rng.choice([0.0, 0.05, 0.15]),
             dies=rng.choice([0.0, 0.03]),
             hangs=rng.choice([0.0, 0.03]),
+            fills=rng.choice([0.0, 0.0, 0.05]),
+            swells=rng.choice([0.0, 0.3]) if spec.task_memory_bytes else 0.0,
+            deadly=tuple((0, n) for n in range(rng.choice([0, 1, 2, 3])))
+            if SKIPPING in spec.settings
+            else (),
+            unfit=frozenset(rng.sample(trackers, rng.randint(1, len(trackers))))
+            if rng.random() < 0.1
+            else frozenset(),
             poisoned=poisoned,
             poison=rng.choice([FailureKind.FAILED, FailureKind.FAILED, FailureKind.FATAL]),
         )
@@ -58,8 +89,22 @@ class Plans:
         return self.by_name[spec.name]
 
 
-def map_output(name: str, index: int, partitions: int) -> tuple[bytes, ...]:
-    return tuple(f"{name}:m{index}>{partition};".encode() for partition in range(partitions))
+def map_output(spec: JobSpec, index: int, fed: bytes = b"") -> tuple[bytes, ...]:
+    """For each task that fetches from it. `fed`: what it has fetched itself."""
+    levels = levels_in(spec.settings, len(spec.splits))
+    mark = f"{zlib.crc32(fed):08x}" if fed else ""
+    partitions = levels.partitions(levels.of(index), spec.reducers)
+    return tuple(f"{spec.name}:m{index}{mark}>{part};".encode() for part in range(partitions))
+
+
+def fed_to(spec: JobSpec, kind: TaskKind, index: int) -> bytes:
+    """What a task fetches, in the order of the maps."""
+    levels = levels_in(spec.settings, len(spec.splits))
+    part = levels.partition(kind, index)
+    return b"".join(
+        map_output(spec, m, fed_to(spec, TaskKind.MAP, m))[part]
+        for m in levels.feeding(kind, index)
+    )
 
 
 def map_part(name: str, index: int) -> bytes:
@@ -67,8 +112,15 @@ def map_part(name: str, index: int) -> bytes:
     return f"{name}:m{index};".encode() * 20
 
 
-def reduce_part(name: str, index: int, maps: int, reducers: int) -> bytes:
-    return b"".join(map_output(name, m, reducers)[index] for m in range(maps)) * 5
+def reduce_part(fed: bytes) -> bytes:
+    return fed * 5
+
+
+def uses_bytes(plan: Plan, task: TaskId) -> int:
+    """Memory; the same for every attempt of the task."""
+    swells = zlib.crc32(f"{plan.spec.name}{task.kind}{task.index}".encode()) % 100
+    wanted = plan.spec.task_memory_bytes
+    return wanted * 3 // 2 if swells < plan.swells * 100 else wanted
 
 
 def records(kind: TaskKind, index: int) -> int:

@@ -6,13 +6,16 @@ from typing import Final
 
 from simulator.blackouts import BlackoutScenario
 from simulator.clusterscenario import ClusterScenario
+from simulator.jobsscenario import JobsScenario
 from simulator.operations import OperationsScenario
+from simulator.scenario import Scenario
 from simulator.storescenario import StoreScenario
 from simulator.world import World
 
-SCENARIOS: Final[dict[str, type[StoreScenario]]] = {
+SCENARIOS: Final[dict[str, type[Scenario]]] = {
     "store": StoreScenario,
     "cluster": ClusterScenario,
+    "jobs": JobsScenario,
     "blackouts": BlackoutScenario,
     "operations": OperationsScenario,
 }
@@ -34,7 +37,7 @@ def kind_of(seed: int) -> str:
     return "store" if seed % 3 == 2 else "cluster"
 
 
-def _scenario(kind: str) -> type[StoreScenario]:
+def _scenario(kind: str) -> type[Scenario]:
     if kind == "histories":
         # It needs the checker, which is found from the root of the repository only.
         from simulator.historian import HistoryScenario

@@ -10,16 +10,15 @@ from simulator.invariants import StoreChecker
 from simulator.ledger import Ledger
 from simulator.namenode_host import CONFIG, NameNodeHost
 from simulator.nemesis import Nemesis
-from simulator.network import Network
+from simulator.scenario import Scenario
 from simulator.workload import User
 from simulator.world import Broken, World
 
 
-class StoreScenario:
+class StoreScenario(Scenario):
     """NameNode, DataNodes, users."""
 
-    # What travels to a caller instead of ending the run.
-    refusals: tuple[type[Exception], ...] = (StoreError,)
+    refusals = (StoreError,)
     faults_s = 45.0
     # Within this time after the last fault everything must be well again: leases run out (15 s),
     # nodes come back, copies are made, recoveries are repeated.
@@ -36,9 +35,8 @@ class StoreScenario:
         datanode_type: type[DataNodeHost] = DataNodeHost,
         namenode_type: type[NameNodeHost] = NameNodeHost,
     ) -> None:
-        self.world = world
+        super().__init__(world)
         rng = world.rng("scenario")
-        self.network = Network(world, self.refusals)
         self.ledger = Ledger()
         config = replace(CONFIG, order_timeout_s=rng.choice([2.5, 8.0]))
         if world.seed % 5 < 2:
@@ -53,7 +51,7 @@ class StoreScenario:
         ]
         self.checker = StoreChecker(world, self.namenode, self.datanodes, self.ledger)
         self.users: list[User] = []
-        self.nemesis = self.nemesis_type(
+        self.nemesis: Nemesis = self.nemesis_type(
             world, self.network, self.namenode, self.datanodes, self.users, self.ledger,
             self.checker,
         )  # fmt: skip
@@ -70,46 +68,26 @@ class StoreScenario:
         for user in self.users:
             user.start()
 
-    def run(self) -> None:
-        self.start()
-        self.world.run(3.0)
-        self.nemesis.start()
-        self.world.run(3.0 + self.faults_s)
-        self.begin_peace()
-        self.world.run(self.world.now + self.peace_s, stop=self.well)
-        reason = self.unwell()
-        if reason:
-            raise Broken(f"{self.peace_s:g} s after the last fault: {reason}")
-        self._count_what_is_well()
-        self.read_all()
-
-    def _count_what_is_well(self) -> None:
+    def all_is_well(self) -> None:
         """Liveness in figures: nothing held or missing for ever, and how long the slowest took."""
+        super().all_is_well()
         core = self.namenode.core
         assert core is not None
         figures = self.world.figures
         figures["well after the faults: no lease held, no block short of replicas"] += 1
         figures["blocks with all their replicas at the end"] += len(core.state.blocks)
-        figures["seconds of peace until all was well"] += round(self.world.now - self._peace_began)
+        self.read_all()
 
     def begin_peace(self) -> None:
-        self.nemesis.stop()
+        super().begin_peace()
         for user in self.users:
             user.stopping = True
             if user.up:
                 user.end_life()
-        self._peace_began = self._looked_at = self.world.now
 
     # --- the end
 
-    def well(self) -> bool:
-        if self.world.now < self._looked_at + 1.0:
-            return False
-        self._looked_at = self.world.now
-        return not self.unwell()
-
     def unwell(self) -> str:
-        """What isn't as it should be; empty when all is."""
         core = self.namenode.core
         if core is None:
             return "the NameNode isn't up"

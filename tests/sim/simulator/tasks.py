@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 from blockstore.errors import StoreError, UnreachableException
 from mapred.errors import MapredError
-from mapred.model import FailureKind, MapOutput, TaskKind
+from mapred.levels import feeding, levels_in
+from mapred.model import FailureKind, MapOutput, RecordAt, TaskKind
 from mapred.storage.uris import path_of
 from mapred.task.messages import OutputLost, RunTask, TaskDone, TaskFailed
 from simulator import plans
-from simulator.bridgedstorage import write_file
-from simulator.client import GaveUp, StoreSession
+from simulator.client import GaveUp
 from simulator.world import Future, Life
 
 if TYPE_CHECKING:
@@ -20,13 +20,18 @@ FETCH_TRIES = 2
 
 
 class _Failed(Exception):
-    def __init__(self, kind: FailureKind, reason: str) -> None:
+    def __init__(self, kind: FailureKind, reason: str, disk_error: str = "") -> None:
         super().__init__(reason)
         self.kind = kind
+        self.disk_error = disk_error
 
 
 class _Died(Exception):
-    """The process is gone without a word."""
+    """The process is gone without a word, perhaps in a record that is known."""
+
+    def __init__(self, record: RecordAt | None = None) -> None:
+        super().__init__()
+        self.record = record
 
 
 class SimulatedTask:
@@ -38,6 +43,7 @@ class SimulatedTask:
         self._task = task
         self._attempt = task.attempt
         self._plan = host.plans.of(task.spec)
+        self._feeding = feeding(task.spec.settings, task.attempt, task.maps)
         self.cpus = task.spec.task_cpus
         self._life = life
         self._rng = host.rng
@@ -57,13 +63,18 @@ class SimulatedTask:
         host, attempt = self._host, self._attempt
         try:
             done, output = await self._work()
-        except _Died:
+        except _Died as death:
             self._count_failure()
-            host.gone(attempt, "exit code 139")
+            host.gone(attempt, "exit code 139", death.record)
         except _Failed as failure:
             self._count_failure()
             self._world.count(f"attempt failed: {failure.kind.value}", attempt)
-            host.failed(attempt, TaskFailed(failure.kind, str(failure), "Traceback …"))
+            host.failed(
+                attempt,
+                TaskFailed(
+                    failure.kind, str(failure), "Traceback …", disk_error=failure.disk_error
+                ),
+            )
         except (StoreError, GaveUp) as error:
             self._count_failure()
             self._world.count("attempt failed: storage", attempt, error)
@@ -82,18 +93,18 @@ class SimulatedTask:
         attempt, spec = self._attempt, self._task.spec
         if attempt.kind is TaskKind.SERVICE:
             await self._serve()
-        if attempt.kind is TaskKind.REDUCE:
-            await self._fetch_all()
+        await self._fetch_all()
         await self._compute()
         counters = plans.counters(attempt)
-        name = spec.name
+        fed = b"".join(self._fetched[m] for m in self._feeding)
         if attempt.kind is TaskKind.MAP and spec.reducers:
-            output = plans.map_output(name, attempt.index, spec.reducers)
-            return TaskDone(counters, output_path=f"/work/{attempt}", output_bytes=10), output
+            output = plans.map_output(spec, attempt.index, fed)
+            path = f"{self._task.work_dir}/file.out"
+            return TaskDone(counters, output_path=path, output_bytes=10), output
         if attempt.kind is TaskKind.MAP:
-            content = plans.map_part(name, attempt.index)
+            content = plans.map_part(spec.name, attempt.index)
         else:
-            content = b"".join(self._fetched[m] for m in range(self._task.maps)) * 5
+            content = plans.reduce_part(fed)
         final_name = f"part-{attempt.kind.value}-{attempt.index:05d}"
         uri = f"{spec.output_uri}/_temporary/{attempt}/{final_name}"
         await self._write(path_of(uri), content)
@@ -101,11 +112,24 @@ class SimulatedTask:
 
     async def _compute(self) -> None:
         plan, rng = self._plan, self._rng
+        if self._host.name in plan.unfit:
+            self._world.count("tracker lacks what a job needs", self._attempt)
+            raise _Failed(FailureKind.UNFIT, "it needs a package that isn't here")
         fate = rng.random()
         for step in range(STEPS):
             seconds = plan.seconds * self._host.slowness * rng.uniform(0.3, 2.0) / STEPS
             await self._world.sleep(seconds)
             self._host.progressed(self._attempt, (step + 1) / (STEPS + 1), self._phase)
+            used_bytes = plans.uses_bytes(plan, self._attempt.task)
+            if step == 0 and self._host.is_too_large(self._attempt, used_bytes):
+                self._world.count("task too large", self._attempt)
+                self._count_failure()
+        self._meet_deadly_records()
+        if rng.random() < self._host.sickness:
+            raise _Failed(FailureKind.FAILED, "this machine is broken")
+        if rng.random() < plan.fills:
+            self._world.count("disk full", self._attempt)
+            raise _Failed(FailureKind.FAILED, "disk", disk_error="No space left on device")
         if plan.poisoned == (self._attempt.kind.value, self._attempt.index):
             raise _Failed(plan.poison, "poisoned")
         if fate < plan.fails:
@@ -118,6 +142,15 @@ class SimulatedTask:
             self._world.count("task hangs", self._attempt)
             self._count_failure()
             await Future()
+
+    def _meet_deadly_records(self) -> None:
+        if (self._attempt.kind, self._attempt.index) != (TaskKind.MAP, 0):
+            return
+        left_out = self._task.careful
+        deadly = [record for record in self._plan.deadly if record not in (left_out or ())]
+        if deadly:
+            self._world.count("record kills its process", self._attempt, *deadly)
+            raise _Died(None if left_out is None else deadly[0])
 
     async def _serve(self) -> None:
         """Until its job is over, or it dies."""
@@ -135,11 +168,13 @@ class SimulatedTask:
 
     async def _fetch_all(self) -> None:
         self._fetched: dict[int, bytes] = {}
-        while len(self._fetched) < self._task.maps:
+        while len(self._fetched) < len(self._feeding):
             ready = [
                 output
                 for index, output in sorted(self._known.items())
-                if index not in self._fetched and index not in self._refused
+                if index in self._feeding
+                and index not in self._fetched
+                and index not in self._refused
             ]
             if not ready:
                 self._bell = Future()
@@ -156,7 +191,9 @@ class SimulatedTask:
                 )
 
     async def _fetch(self, output: MapOutput) -> bytes:
-        arguments: tuple[Any, ...] = (output, self._attempt.job_id, self._attempt.index)
+        attempt, spec = self._attempt, self._task.spec
+        part = levels_in(spec.settings, self._task.maps).partition(attempt.kind, attempt.index)
+        arguments: tuple[Any, ...] = (output, attempt.job_id, part)
         for left in reversed(range(FETCH_TRIES)):
             try:
                 fetched: bytes = await self._host.network.call(
@@ -174,17 +211,7 @@ class SimulatedTask:
 
     async def _write(self, path: str, content: bytes) -> None:
         host = self._host
-        number = next(self._world.numbers)
-        session = StoreSession(
-            host,
-            f"{self._attempt}@{host.name}/{number}",
-            self._rng,
-            near=host.near,
-            patience_s=40.0,
-        )
-        self._world.spawn(session.renew_leases(), self._life)
         try:
-            inode_id = await write_file(session, host.ledger, path, content)
+            await host.outlet.write(host, self._life, self._attempt, path, content)
         except UnreachableException as error:
             raise _Failed(FailureKind.FAILED, f"output: {error}") from error
-        self._world.note("part written", self._attempt, inode_id)

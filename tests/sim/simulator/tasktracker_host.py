@@ -7,7 +7,7 @@ from typing import Any
 
 from blockstore.errors import UnreachableException
 from mapred.errors import FetchError, MapredError
-from mapred.model import AttemptId, MapOutput, TaskKind, TrackerInfo
+from mapred.model import AttemptId, MapOutput, RecordAt, TaskKind, TrackerInfo
 from mapred.task.messages import OutputLost, TaskDone, TaskFailed, TaskProgress
 from mapred.tasktracker.actions import (
     Action,
@@ -18,10 +18,11 @@ from mapred.tasktracker.actions import (
     StartTask,
 )
 from mapred.tasktracker.core import TaskTracker
+from mapred.tasktracker.localdirs import Health, Look
 from mapred.tasktracker.settings import TaskTrackerSettings
 from mapred.tracking import HeartbeatReply
-from simulator.ledger import Ledger
 from simulator.network import Host, Network
+from simulator.outlets import Outlet
 from simulator.plans import Plans
 from simulator.tasks import SimulatedTask
 from simulator.world import Broken, Life, World
@@ -30,6 +31,7 @@ SETTINGS = TaskTrackerSettings(stall_s=20.0)
 # A new process must not be taken for the old one: its sessions count from here on.
 SESSIONS_PER_LIFE = 1_000_000
 OPEN_HEARTBEATS_MAX = 2
+DIRECTORIES = ("/disk-0", "/disk-1")
 # One large task of `jobusers.py`, or three small ones.
 MEMORY_BYTES = 100
 
@@ -42,7 +44,7 @@ class TaskTrackerHost(Host):
         world: World,
         network: Network,
         name: str,
-        ledger: Ledger,
+        outlet: Outlet,
         plans: Plans,
         *,
         near: str,
@@ -51,17 +53,20 @@ class TaskTrackerHost(Host):
         make_core: type[TaskTracker] = TaskTracker,
     ) -> None:
         super().__init__(world, network, name)
-        self.ledger = ledger
+        self.outlet = outlet
         self.plans = plans
         self.near = near
         # Empty: what jobs' inputs say of it.
         self.rack = rack
         self.slowness = slowness
+        # The share of attempts that fail because of this machine.
+        self.sickness = 0.0
         self.rng = world.rng(name)
         self.core: TaskTracker | None = None
         self.outputs: dict[AttemptId, tuple[bytes, ...]] = {}
         self.processes: dict[AttemptId, tuple[SimulatedTask, Life]] = {}
-        self.calls = 0
+        # Rises with what the core does.
+        self.calls = self.checked = 0
         self._make_core = make_core
         self._lives = 0
         # Over all its lives, and those of the JobTracker.
@@ -84,7 +89,7 @@ class TaskTrackerHost(Host):
             memory_bytes=MEMORY_BYTES,
         )
         self._lives += 1
-        self.core = self._make_core(info, "/work", SETTINGS)
+        self.core = self._make_core(info, DIRECTORIES, SETTINGS)
         # Map outputs: attempt → partition → content. A new process finds an empty disk.
         self.outputs, self.processes = {}, {}
         self._open = 0
@@ -165,8 +170,8 @@ class TaskTrackerHost(Host):
         if heartbeat.incarnation != core.info.incarnation:
             return
         self._open -= 1
-        self.calls += 1
         if reply is not None:
+            self.calls += len(reply.orders)
             self._perform(core.replied(heartbeat.incarnation, reply, self.world.now))
         if core.in_session and (self._something_new or self._open == 0):
             self._beat()
@@ -174,7 +179,7 @@ class TaskTrackerHost(Host):
     # --- acting
 
     def _perform(self, actions: list[Action]) -> None:
-        self.calls += 1
+        self.calls += len(actions)
         for action in actions:
             match action:
                 case StartTask(task):
@@ -252,11 +257,33 @@ class TaskTrackerHost(Host):
             self.gone(attempt, "exit code 1")
         self.news()
 
-    def gone(self, attempt: AttemptId, how: str) -> None:
+    def gone(self, attempt: AttemptId, how: str, record: RecordAt | None = None) -> None:
         assert self.core is not None
         self.processes.pop(attempt, None)
-        self._perform(self.core.process_gone(attempt, how, "", self.world.now))
+        self._perform(self.core.process_gone(attempt, how, "", self.world.now, record))
         self.news()
+
+    def is_too_large(self, attempt: AttemptId, used_bytes: int) -> bool:
+        """Whether its process is to end for the memory that it holds now."""
+        assert self.core is not None
+        ending = self.core.memory({attempt: used_bytes})
+        self._perform(ending)
+        return bool(ending)
+
+    # --- its disks
+
+    def directory_is(self, look: Look) -> None:
+        """Somebody has looked at it, and found it so."""
+        assert self.core is not None
+        if look.health is Health.FAILED:
+            for attempt in [a for a in self.outputs if self._lies_on(look.root, a)]:
+                del self.outputs[attempt]
+        self._perform(self.core.looked([look], self.world.now))
+
+    def _lies_on(self, root: str, attempt: AttemptId) -> bool:
+        assert self.core is not None
+        held = self.core.held.get(attempt)
+        return held is not None and held.path.startswith(f"{root}/")
 
     # --- what reduces ask
 

@@ -252,6 +252,14 @@ class World:
                 check()
         self.now = max(self.now, until_s)
 
+    def close(self) -> None:
+        """Nothing happens any more: processes that have not begun are told so."""
+        waiting = [*self._ready, *(action for _, _, action, _ in self._events)]
+        for action in waiting:
+            process = getattr(action, "__self__", None)
+            if isinstance(process, Process):
+                process.end()
+
     def _drain(self) -> None:
         ready = self._ready
         while ready:
