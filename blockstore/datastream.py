@@ -40,11 +40,13 @@ first that fails ends the stream
 """
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from blockstore.checksum import CRC_BYTES, chunk_count
 from blockstore.errors import ChecksumException
+from blockstore.freshbytes import fresh_bytes
 
 WRITE_METHOD: Final = "/blockstore.DataNodeData/Write"
 READ_METHOD: Final = "/blockstore.DataNodeData/Read"
@@ -93,6 +95,15 @@ class Ack:
 def pack(packet: Packet) -> bytes:
     head = _PACKET.pack(packet.offset, packet.seq, len(packet.data), packet.flags)
     return b"".join((head, packet.crcs, packet.data))
+
+
+def pack_read(packet: Packet, length: int, fill: Callable[[memoryview], int]) -> tuple[bytes, int]:
+    """A packet whose data, `length` bytes, `fill` reads to where they belong; and how many it read.
+
+    With fewer than `length` it is no packet, and nobody's.
+    """
+    head = _PACKET.pack(packet.offset, packet.seq, length, packet.flags)
+    return fresh_bytes(head + packet.crcs, length, fill)
 
 
 def unpack(frame: bytes | memoryview, chunk_bytes: int) -> Packet:

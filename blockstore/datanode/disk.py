@@ -22,6 +22,10 @@ class File(Protocol):
         """Up to `length` bytes: fewer only at the end of the file."""
         ...
 
+    def pread_into(self, target: memoryview, offset: int) -> int:
+        """The same into `target`: how many."""
+        ...
+
     def pwrite(self, data: bytes | memoryview, offset: int) -> None: ...
 
     def truncate(self, length: int) -> None: ...
@@ -93,6 +97,15 @@ class _SystemFile:
                 break
             data += more
         return data
+
+    def pread_into(self, target: memoryview, offset: int) -> int:
+        read = os.preadv(self._descriptor, [target], offset)
+        while 0 < read < len(target):
+            more = os.preadv(self._descriptor, [target[read:]], offset + read)
+            if not more:
+                break
+            read += more
+        return read
 
     def pwrite(self, data: bytes | memoryview, offset: int) -> None:
         written = os.pwrite(self._descriptor, data, offset)

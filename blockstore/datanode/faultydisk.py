@@ -86,6 +86,10 @@ class _FaultyFile:
         self._disk.check("read", self._path)
         return self._file.pread(length, offset)
 
+    def pread_into(self, target: memoryview, offset: int) -> int:
+        self._disk.check("read", self._path)
+        return self._file.pread_into(target, offset)
+
     def pwrite(self, data: bytes | memoryview, offset: int) -> None:
         self._disk.check("write", self._path)
         self._file.pwrite(data, offset)

@@ -72,6 +72,11 @@ class _MemoryFile:
         self._disk.check(self._path)
         return bytes(self._inode.data[offset : offset + length])
 
+    def pread_into(self, target: memoryview, offset: int) -> int:
+        data = self.pread(len(target), offset)
+        target[: len(data)] = data
+        return len(data)
+
     def pwrite(self, data: bytes | memoryview, offset: int) -> None:
         self._disk.check(self._path, write=True)
         if not self._write:

@@ -12,6 +12,7 @@ from blockstore.compositecrc import combine, compose
 from blockstore.datanode.disk import File
 from blockstore.datanode.layout import Place
 from blockstore.datanode.volume import Volume
+from blockstore.datastream import Packet, pack_read
 from blockstore.errors import ChecksumException
 from blockstore.model import Block
 
@@ -58,22 +59,50 @@ class StoredFiles:
             ChecksumException: the data file is shorter than the replica, or the disk can't
                 read these bytes; a bad sector costs a replica, not the volume.
         """
-        wanted = min(length, self.block.length - offset)
-        try:
+        wanted = self._wanted(offset, length)
+        with self._readable(offset):
             data = self._data.pread(wanted, offset)
+        self._check_length(offset, len(data), wanted)
+        return self._checksums(offset, wanted), data
+
+    def frame(self, offset: int, length: int, seq: int, flags: int) -> bytes:
+        """The same as a packet, for the price of one copy less.
+
+        Raises: as `run` does.
+        """
+        wanted = self._wanted(offset, length)
+        packet = Packet(offset, seq, flags, self._checksums(offset, wanted), b"")
+        with self._readable(offset):
+            frame, read = pack_read(
+                packet, wanted, lambda target: self._data.pread_into(target, offset)
+            )
+        self._check_length(offset, read, wanted)
+        return frame
+
+    def _wanted(self, offset: int, length: int) -> int:
+        return min(length, self.block.length - offset)
+
+    def _checksums(self, offset: int, length: int) -> bytes:
+        first = offset // self.chunk_bytes
+        last = first + chunk_count(length, self.chunk_bytes)
+        return self._crcs[first * CRC_BYTES : last * CRC_BYTES]
+
+    @contextmanager
+    def _readable(self, offset: int) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             self._volume.suspected = True
             self._volume.suspects.append(self.block.id)
             raise ChecksumException(
                 f"{self.block}: bytes at offset {offset} can't be read: {error.strerror}"
             ) from error
-        if len(data) < wanted:
+
+    def _check_length(self, offset: int, read: int, wanted: int) -> None:
+        if read < wanted:
             raise ChecksumException(
-                f"{self.block}: the data file ends at {offset + len(data)}, not {self.block.length}"
+                f"{self.block}: the data file ends at {offset + read}, not {self.block.length}"
             )
-        first = offset // self.chunk_bytes
-        last = first + chunk_count(len(data), self.chunk_bytes)
-        return self._crcs[first * CRC_BYTES : last * CRC_BYTES], data
 
     def verify(self, length: int) -> None:
         """Reads the chunks of the first `length` bytes.

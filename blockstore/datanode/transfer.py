@@ -23,17 +23,31 @@ WINDOW_PACKETS: Final = 16
 _CHUNK_BYTES: Final = struct.Struct("<I")
 
 
-def packets(files: StoredFiles, offset: int, length: int) -> Iterator[Packet]:
-    """The chunks around a range of a replica; ends with a LAST packet, perhaps an empty one."""
+def _steps(files: StoredFiles, offset: int, length: int) -> Iterator[tuple[int, int, int, int]]:
+    """Offset, length, seq and flags of packets for the chunks around a range of a replica; the last
+    has LAST, and may be empty.
+    """
     chunk = files.chunk_bytes
     step = max(chunk, PACKET_DATA_BYTES // chunk * chunk)
     start = offset // chunk * chunk
     end = min(-(-(offset + length) // chunk) * chunk, files.block.length)
     if start >= end:
-        yield Packet(start, 1, LAST, b"", b"")
+        yield start, 0, 1, LAST
     for seq, at in enumerate(range(start, end, step), start=1):
-        crcs, data = files.run(at, min(step, end - at))
-        yield Packet(at, seq, LAST if at + step >= end else 0, crcs, data)
+        yield at, min(step, end - at), seq, LAST if at + step >= end else 0
+
+
+def packets(files: StoredFiles, offset: int, length: int) -> Iterator[Packet]:
+    """The chunks around a range of a replica; ends with a LAST packet, perhaps an empty one."""
+    for at, size, seq, flags in _steps(files, offset, length):
+        crcs, data = files.run(at, size) if size else (b"", b"")
+        yield Packet(at, seq, flags, crcs, data)
+
+
+def frames(files: StoredFiles, offset: int, length: int) -> Iterator[bytes]:
+    """The same packets as they travel."""
+    for at, size, seq, flags in _steps(files, offset, length):
+        yield files.frame(at, size, seq, flags) if size else pack(Packet(at, seq, flags, b"", b""))
 
 
 def read(store: ReplicaStore, header: datanode_pb2.ReadHeader) -> Iterator[bytes]:
@@ -49,8 +63,7 @@ def read(store: ReplicaStore, header: datanode_pb2.ReadHeader) -> Iterator[bytes
         try:
             yield _CHUNK_BYTES.pack(files.chunk_bytes)
             length = header.length or files.block.length
-            for packet in packets(files, header.offset, length):
-                yield pack(packet)
+            yield from frames(files, header.offset, length)
         finally:
             files.close()
     except ChecksumException as error:
@@ -103,13 +116,13 @@ class Ranges:
         block = block_from_wire(header.block)
         try:
             files = self._open(block)
-            found = list(packets(files, header.offset, header.length))
+            found = list(frames(files, header.offset, header.length))
         except ChecksumException as error:
             self._store.rotten(block, str(error))
             raise
         if len(found) != 1:
             raise InvalidRequestException("a Fetch over the border of a packet: use Read")
-        return _CHUNK_BYTES.pack(files.chunk_bytes) + pack(found[0])
+        return _CHUNK_BYTES.pack(files.chunk_bytes) + found[0]
 
     def close(self) -> None:
         files, self._files = self._files, None

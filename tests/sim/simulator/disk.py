@@ -137,6 +137,9 @@ class _SimFile:
     def pread(self, length: int, offset: int) -> bytes:
         return self._file.pread(length, offset)
 
+    def pread_into(self, target: memoryview, offset: int) -> int:
+        return self._file.pread_into(target, offset)
+
     def pwrite(self, data: bytes | memoryview, offset: int) -> None:
         self._disk._count()
         self._file.pwrite(data, offset)

@@ -6,6 +6,7 @@ import pytest
 
 from blockstore import checksum
 from blockstore.datanode.blockfiles import BlockFiles, MemoryBlockFiles
+from blockstore.datastream import LAST, Packet, pack, unpack
 from blockstore.errors import ChecksumException, ConfigException, InvalidRequestException
 from blockstore.model import Block, Replica, ReplicaState
 
@@ -60,6 +61,29 @@ def finalize(files: Files, data: bytes, block: Block = A) -> Block:
     opened.finalize()
     files.now.finalized(opened)
     return opened.block
+
+
+@pytest.mark.parametrize("offset", [0, CHUNK, 4 * CHUNK])
+@pytest.mark.parametrize("length", [CHUNK, 3 * CHUNK, 10_000])
+def test_a_frame_is_the_packet_of_what_is_read(files, offset, length):
+    block = finalize(files, random.Random(4).randbytes(5 * CHUNK - 100))
+    stored = files.now.read(block)
+    crcs, data = stored.run(offset, length)
+    assert stored.frame(offset, length, 9, LAST) == pack(Packet(offset, 9, LAST, crcs, data))
+    stored.close()
+
+
+def test_a_data_file_that_is_too_short_gives_no_frame(files):
+    block = finalize(files, random.Random(4).randbytes(5 * CHUNK))
+    volume = files.now.volumes[0]
+    path = files.now.local_paths(block.id).data_path
+    volume.disk.open(path, write=True).truncate(3 * CHUNK + 7)
+    stored = files.now.read(block)
+    assert unpack(stored.frame(0, 3 * CHUNK, 1, 0), CHUNK).end == 3 * CHUNK
+    for offset in (0, 3 * CHUNK, 4 * CHUNK):
+        with pytest.raises(ChecksumException, match="the data file ends at"):
+            stored.frame(offset, 5 * CHUNK, 1, LAST)
+    stored.close()
 
 
 def test_a_finalized_replica_is_found_again(files):

@@ -13,6 +13,7 @@ from blockstore.datanode.diskcheck import DiskCheck
 from blockstore.datanode.faultydisk import FaultyDisk
 from blockstore.datanode.memorydisk import MemoryDisk
 from blockstore.datanode.store import ReplicaStore
+from blockstore.datanode.storedfiles import StoredFiles
 from blockstore.datanode.volume import VolumeFailure
 from blockstore.errors import ConfigException, StoreError
 from blockstore.model import Block, Replica, ReplicaState
@@ -287,12 +288,15 @@ def test_a_disk_that_hangs_counts_as_dead_and_the_other_goes_on(files, disk):
         release.set()
 
 
-def test_a_sector_that_cant_be_read_costs_the_replica_and_has_the_disk_checked(store, files, disk):
+@pytest.mark.parametrize("read", [StoredFiles.run, lambda files, *_: files.frame(0, 100, 1, 0)])
+def test_a_sector_that_cant_be_read_costs_the_replica_and_has_the_disk_checked(
+    store, files, disk, read
+):
     begin(store, 1).finish()
     volume = files._where[1][0]
     reading = store.read(Block(1, 1))
     disk.fail("read", f"{volume.path}/current/blk_1", errno.EIO)
     with pytest.raises(StoreError, match="can't be read: Input/output error"):
-        reading.run(0, 100)
+        read(reading, 0, 100)
     assert volume.suspected
     assert volume.failure is None
