@@ -37,8 +37,15 @@ class OpenFiles:
     """Data and checksums of one replica in `rbw/` or `tmp/`."""
 
     def __init__(
-        self, volume: Volume, place: Place, header: Header, length: int, crcs: bytearray
+        self,
+        volume: Volume,
+        place: Place,
+        header: Header,
+        length: int,
+        crcs: bytearray,
+        opened: tuple[File, File] | None = None,
     ) -> None:
+        """`opened` are data and checksums, where whoever made them has them open."""
         self.volume = volume
         self.place = place
         self.chunk_bytes = header.chunk_bytes
@@ -50,19 +57,20 @@ class OpenFiles:
         self._linked = False
         # A sync of the data failed.
         self.untrusted = False
-        with volume.guard("opening a replica"):
-            self._data = volume.disk.open(volume.data_path(place, header.block_id), write=True)
-            self._sums = volume.disk.open(volume.crc_path(place, header.block_id), write=True)
+        self._data, self._sums = opened or _opened(volume, place, header.block_id)
 
     @classmethod
     def create(cls, volume: Volume, place: Place, block: Block, chunk_bytes: int) -> "OpenFiles":
         header = Header(chunk_bytes, block.id, block.generation)
         with volume.guard("creating a replica"):
             sums = volume.disk.open(volume.crc_path(place, block.id), create=True)
-            sums.pwrite(checksumfile.pack_header(header), 0)
-            sums.close()
-            volume.disk.open(volume.data_path(place, block.id), create=True).close()
-        return cls(volume, place, header, 0, bytearray())
+            try:
+                sums.pwrite(checksumfile.pack_header(header), 0)
+                data = volume.disk.open(volume.data_path(place, block.id), create=True)
+            except OSError:
+                sums.close()
+                raise
+        return cls(volume, place, header, 0, bytearray(), (data, sums))
 
     def __repr__(self) -> str:
         return f"OpenFiles({self.block}, {self.block.length} bytes in {self.place.value})"
@@ -221,6 +229,12 @@ class OpenFiles:
         short = self.length % self.chunk_bytes != 0
         last_crc = int.from_bytes(self._crcs[-CRC_BYTES:], "big") if short else 0
         return Header(self.chunk_bytes, self.block.id, self.block.generation, self.length, last_crc)
+
+
+def _opened(volume: Volume, place: Place, block_id: int) -> tuple[File, File]:
+    with volume.guard("opening a replica"):
+        data = volume.disk.open(volume.data_path(place, block_id), write=True)
+        return data, volume.disk.open(volume.crc_path(place, block_id), write=True)
 
 
 def finalize_together(group: Sequence[OpenFiles]) -> None:
