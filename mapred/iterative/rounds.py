@@ -13,17 +13,19 @@ The round of a driver that died may still run then; it has a lineage, and so a p
 """
 
 import json
+import logging
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any, Final
 
 from mapred.engine import TRANSIENT_OUTPUT, Engine
-from mapred.errors import JobDefinitionError, JobFailedError, JobKilledError
+from mapred.errors import JobDefinitionError, JobFailedError, JobKilledError, NoSuchJobError
 from mapred.formats import output_format
 from mapred.formats.packed import read_pairs
 from mapred.formats.splits import cut
@@ -41,6 +43,8 @@ from mapred.params import values_of
 from mapred.storage import storage_for
 from mapred.storage.uris import join
 
+log = logging.getLogger(__name__)
+
 DIRECTORY: Final = "_loop"
 SUCCESS: Final = "_SUCCESS"
 PACKED: Final = "packed"
@@ -48,6 +52,8 @@ PACKED: Final = "packed"
 NEWS_WAIT_S: Final = 5.0
 # Between two looks at how many slots there are; other tasks than before find nothing decoded.
 LOOK_AROUND_ROUNDS: Final = 50
+# JobTrackers that may die, one after the other, under one round.
+FORGOTTEN_MAX: Final = 10
 # Removals that may lag behind the rounds.
 SWEEPING_MAX: Final = 16
 
@@ -136,7 +142,9 @@ class Loop:
             self._killed = self._killed or reason
             running = self._running
         if running:
-            self._engine.kill(running, reason)
+            # One that was forgotten isn't submitted again.
+            with suppress(NoSuchJobError):
+                self._engine.kill(running, reason)
 
     # --- the driver
 
@@ -211,7 +219,7 @@ class Loop:
             name=f"{self._spec.name} round {number}",
             output_uri=output_uri,
         )
-        status = self._follow(number, self._submit(spec))
+        status = self._done(number, spec)
         self._counters.update(status.counters)
         next_state = self._job.step(state, self._pairs(status))
         if not all(map(is_inline, status.output_files)):
@@ -238,7 +246,7 @@ class Loop:
             # These files are to stay.
             settings={k: v for k, v in spec.settings.items() if k != TRANSIENT_OUTPUT},
         )
-        status = self._follow(number, self._submit(spec))
+        status = self._done(number, spec)
         self._counters.update(status.counters)
         self._listener.placed()
         found = [
@@ -285,6 +293,16 @@ class Loop:
         while len(self._sweeping) >= SWEEPING_MAX:
             wait([self._sweeping.popleft()])
         self._sweeping.append(self._sweeper.submit(self._storage.delete, uri))
+
+    def _done(self, number: int, spec: JobSpec) -> JobStatus:
+        """Submits a job and waits for its end. A round isn't durable before it is over: one that
+        has died with its JobTracker is submitted again."""
+        for _ in range(FORGOTTEN_MAX):
+            try:
+                return self._follow(number, self._submit(spec))
+            except NoSuchJobError as error:
+                log.warning("round %d is submitted again: %s", number, error)
+        return self._follow(number, self._submit(spec))
 
     def _submit(self, spec: JobSpec) -> str:
         self._raise_if_killed()

@@ -6,6 +6,9 @@
                                          are acknowledged once durable (receipts.py)
                              changed ──> waiting status calls are answered, once durable
 
+A round of a loop is told of at once, at its begin, and at its end where its output is in the
+answer: who drives the loop submits again what was forgotten, and it gives the same bytes.
+
 The daemon serves it over gRPC, the embedded engine calls it in its own process.
 """
 
@@ -17,6 +20,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
+from mapred.engine import TRANSIENT_OUTPUT
+from mapred.inlinefiles import is_inline
 from mapred.jobtracker.committer import Committer
 from mapred.jobtracker.core import JobTracker
 from mapred.jobtracker.entries import Entry, JobForgotten
@@ -25,7 +30,15 @@ from mapred.jobtracker.journaling import Journal, within
 from mapred.jobtracker.notifying import Notifier
 from mapred.jobtracker.ready import Action, Ready
 from mapred.jobtracker.stories import StoryArchive
-from mapred.model import AttemptId, JobSpec, JobStatus, PoolStatus, Priority, TrackerStatus
+from mapred.model import (
+    AttemptId,
+    JobSpec,
+    JobState,
+    JobStatus,
+    PoolStatus,
+    Priority,
+    TrackerStatus,
+)
 from mapred.notification import notification_of
 from mapred.tracking import Heartbeat, HeartbeatReply, Registered, Registration
 
@@ -40,6 +53,13 @@ NOTICES_WAIT_S: Final = 10.0
 STATUS_WAIT_MAX_S: Final = 30.0
 # Of a job that goes on, a client that waits for news hears at most so often.
 STATUS_GAP_S: Final = 0.05
+
+
+def _tells_all(status: JobStatus) -> bool:
+    """Whether it is a round that has ended well with its output in here: who has that needs nothing
+    of the job any more."""
+    files = status.output_files
+    return status.state is JobState.SUCCEEDED and bool(files) and all(map(is_inline, files))
 
 
 class Desk:
@@ -186,7 +206,7 @@ class Desk:
     # --- clients
 
     async def submit(self, spec: JobSpec, request_id: str) -> str:
-        """The job's id, when its output directory has been made.
+        """The job's id, when its output directory has been made; durable, unless it's a round.
 
         Raises:
             RefusedError: with the reason.
@@ -196,7 +216,8 @@ class Desk:
         self._take(ready)
         while self.core.preparing(job_id):
             await self._watch(job_id).wait()
-        await self._journal.settled()
+        if TRANSIENT_OUTPUT not in spec.settings:
+            await self._journal.settled()
         refusal = self.core.refusal(job_id)
         if refusal is not None:
             raise refusal
@@ -245,7 +266,8 @@ class Desk:
                 break
             await within(self._watch(job_id), left_s)
             status, version = self.core.status(job_id)
-        await self._journal.settled()
+        if not _tells_all(status):
+            await self._journal.settled()
         return status, version
 
     async def jobs(self) -> list[JobStatus]:

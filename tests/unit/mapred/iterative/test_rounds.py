@@ -136,6 +136,38 @@ def test_input_that_is_placed_is_read_in_its_parts_and_stays_where_they_were_rea
     ]
 
 
+class Forgetful:
+    """An engine whose JobTracker dies under the third job, and comes back without it."""
+
+    def __init__(self, engine: EmbeddedEngine) -> None:
+        self._engine = engine
+        self.submitted: list[str] = []
+
+    def submit(self, spec: JobSpec) -> str:
+        self.submitted.append(self._engine.submit(spec))
+        return self.submitted[-1]
+
+    def status(self, job_id: str, **more):
+        if job_id in self.submitted[2:3]:
+            self._engine.kill(job_id, "its JobTracker died")
+            ended(self._engine, job_id)
+            raise NoSuchJobError(f"no job {job_id}")
+        return self._engine.status(job_id, **more)
+
+    def __getattr__(self, name: str):
+        return getattr(self._engine, name)
+
+
+def test_a_round_that_died_with_its_jobtracker_is_submitted_again(embedded, numbers, tmp_path):
+    status, _ = run(embedded, planned(numbers, tmp_path / "whole"))
+    forgetful = Forgetful(embedded)
+    hurt, _ = run(forgetful, planned(numbers, tmp_path / "hurt"))
+    assert (hurt.state, hurt.rounds_done) == (JobState.SUCCEEDED, status.rounds_done)
+    assert len(forgetful.submitted) == status.rounds_done + 1
+    whole = (tmp_path / "whole" / "part-r-00000").read_bytes()
+    assert (tmp_path / "hurt" / "part-r-00000").read_bytes() == whole
+
+
 def test_placed_input_gives_the_same_bits_with_any_workers_one_that_dies_and_a_resume(
     numbers, tmp_path
 ):

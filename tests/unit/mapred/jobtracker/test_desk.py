@@ -3,11 +3,14 @@
 import asyncio
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mapred.engine import TRANSIENT_OUTPUT
 from mapred.errors import MapredError, OutputExistsError
+from mapred.inlinefiles import inline_uri
 from mapred.jobtracker.committer import Committer
 from mapred.jobtracker.core import JobTracker
 from mapred.jobtracker.desk import Desk
@@ -134,6 +137,33 @@ def test_nobody_hears_of_a_job_before_it_is_durable(tmp_path: Path) -> None:
 
         await asyncio.wait_for(submitted, WAIT_S)
         assert any(isinstance(entry, JobSubmitted) for entry in history.load())
+        await desk.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_round_and_an_end_that_has_its_output_with_it_are_told_at_once(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        history = GatedHistory()
+        desk = await _desk(history)
+        await desk.register(Registration(INFO))
+        history.gate.clear()
+        spec = replace(_spec(tmp_path), settings={TRANSIENT_OUTPUT: "true"})
+        job_id = await asyncio.wait_for(desk.submit(spec, "r"), WAIT_S)
+        reply = await asyncio.wait_for(_beat(desk), WAIT_S)
+        ((_, launch),) = reply.orders
+        assert isinstance(launch, Launch)
+        found = inline_uri(b"found")
+
+        beat = _beat(
+            desk, orders_seen=1, events=((1, AttemptDone(launch.attempt, final_name=found)),)
+        )
+        status, _ = await asyncio.wait_for(desk.status(job_id, 0, WAIT_S), WAIT_S)
+
+        assert (status.state, status.output_files) == (JobState.SUCCEEDED, (found,))
+        assert not any(isinstance(entry, JobSubmitted) for entry in history.load())
+        history.gate.set()
+        await asyncio.wait_for(beat, WAIT_S)
         await desk.stop()
 
     asyncio.run(scenario())
