@@ -278,6 +278,7 @@ def _on_cluster(
         lambda output: check(store.fetched(output)),
         source,
         store.close,
+        peaks=False,
     )
 
 

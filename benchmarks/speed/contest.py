@@ -60,6 +60,8 @@ class Contest:
     answer: Callable[[Path], str]
     input: Path
     close: Callable[[], None] = lambda: None
+    # Whether peaks tell anything: of a cluster's job the command has next to nothing of the memory.
+    peaks: bool = True
 
 
 @dataclass

@@ -40,7 +40,7 @@ def _speed(contest: Contest, one: Contestant, taken: Mapping[str, Taken]) -> Row
         its=statistics.median(its_s),
         ratio=ratio,
         runs=min(len(mine_s), len(its_s)),
-        note=f"peak memory {peaks[0]:.0f} MB against {peaks[1]:.0f} MB",
+        note=f"peak memory {peaks[0]:.0f} MB against {peaks[1]:.0f} MB" if contest.peaks else "",
     )
 
 
