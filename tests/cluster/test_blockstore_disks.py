@@ -23,6 +23,25 @@ def small_volume(tmp_path):
     subprocess.run(["umount", "--lazy", str(place)], check=True, timeout=30)
 
 
+@pytest.fixture
+def make_read_only():
+    """Lets nobody write below a directory any more, whatever is open there."""
+    with contextlib.ExitStack() as ending:
+
+        def mount(place):
+            for words in (["--bind", str(place)], ["-o", "remount,bind,ro"]):
+                done = subprocess.run(
+                    ["mount", *words, str(place)], capture_output=True, check=False, timeout=30
+                )
+                if done.returncode:
+                    pytest.skip("no directory can be mounted here")
+                if words[0] == "--bind":
+                    unmount = ["umount", "--lazy", str(place)]
+                    ending.callback(subprocess.run, unmount, check=True, timeout=30)
+
+        yield mount
+
+
 def put(store, path, data, **options):
     with store.open(path, "wb", **options) as file:
         file.write(data)
@@ -72,6 +91,39 @@ def test_a_volume_that_fills_up_in_mid_block_fails_over_and_resumes(
     put(store, "/again", data, replication=3)
     eventually(lambda: len(store.locate("/again")[0].nodes) == 3, "all nodes hold it")
     assert get(store, "/again") == data
+
+
+def test_a_volume_that_becomes_read_only_is_dropped_and_the_node_goes_on(
+    cluster, eventually, make_read_only
+):
+    first, second = cluster.directory(0), cluster.root / "second"
+    cluster.start(2)
+    store = cluster.client()
+    data = random.Random(2).randbytes(2 * MIB + 17)
+    put(store, "/before", data, replication=2)
+    held = len(cluster.block_files(0))
+    cluster.datanodes[0].stop()
+    cluster.further_volumes[0] = [second]
+    cluster.start_datanode(0, disk_check_interval_s=0.2)
+
+    def state():
+        volume = volumes(store, 0, cluster).get(str(first))
+        return volume and volume.state
+
+    eventually(lambda: state() == "in use", "both volumes told")
+    make_read_only(first)
+    eventually(lambda: state() == "failed", "it is told")
+    assert "Read-only file system" in volumes(store, 0, cluster)[str(first)].reason
+    assert volumes(store, 0, cluster)[str(second)].state == "in use"
+    put(store, "/after", data, replication=2)
+    eventually(lambda: store.fsck("/").state == "healthy", "health")
+    eventually(
+        lambda: all(len(b.nodes) == 2 for p in ("/before", "/after") for b in store.locate(p)),
+        "two copies of each block",
+    )
+    assert len([p for p in (second / "current").iterdir() if p.suffix != ".crc"]) == 2 * held
+    assert get(store, "/before") == get(store, "/after") == data
+    assert {node.state for node in store.report().nodes} == {"live"}
 
 
 def test_a_node_whose_last_volume_goes_stops_and_says_so(cluster, eventually):
