@@ -53,16 +53,16 @@ Where the limit is Python itself, or the library under it (profiles on 2 cores, 
   then hashes that travel with the rows, and buckets by hash, so that a table stays in a cache.
   By ints: 3.9 s (6.2), reduces a quarter of it, decoding another; the start of client and
   processes is 0.8 s of the 2.4 that it lasts.
-- Sort of 1 GB on a local cluster: both cores are busy to the end, as embedded; the disk waits
-  for them (with all of the cluster in memory it takes 5.2 s instead of 5.5). What is more than
-  embedded is the gigabyte that goes out through the DataNode: 2 to 2.8 s of its processor time
-  (1.5 in memory; memory copied by gRPC and the kernel, the checksum, writeback as it comes), and
-  a half for sending; then 0.2 s of the command, for gRPC and the store's client, while one core
-  has nothing to do. Reading (blocks opened in place) and shuffling (outputs opened in place) cost
-  what they do embedded: maps take as long. What would move it: a DataNode that gives a writer of
-  its machine the block's file to write in, as readers have it, and checks, syncs and names it
-  when it is whole. It is the same for sums and word count by blocks, whose output is small: there
-  0.3 to 0.4 s are left, the command's imports and the durable commit.
+- Sort of 1 GB on a local cluster: both cores are busy nearly to the end, as embedded, and the disk
+  keeps up (with all of the cluster in memory it took 5.2 and 5.9 s, on the disk 5.5 and 6.6).
+  What is more than embedded is the gigabyte that goes out through the DataNode: 2 to 2.8 s of its
+  processor time (1.5 in memory): memory copied by gRPC and the kernel, the checksum, writeback as
+  it comes; and what sending costs. Then some 0.2 s of the command, for gRPC and the store's client,
+  while one core has little to do. Reading and shuffling cost what they do embedded, because blocks
+  and outputs are opened in place: maps take as long. What would move it: a DataNode that gives a
+  writer of its machine the block's file to write in, as readers have it, and checks, syncs and
+  names it when it is whole. Sums and word count by blocks write little: of the 0.3 to 0.5 s that
+  they take longer about 0.2 are the command's imports; the rest has no profile yet.
 - Rounds of k-means: 45 ms with two workers, 65 with one, of which a round that does nothing is 9;
   one thread of scikit-learn takes 41.
 - `mapred fs ls`: Python 15 ms, click 35, gRPC with asyncio and protobuf 75, ours some 50; the
