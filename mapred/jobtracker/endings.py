@@ -68,9 +68,12 @@ class Endings:
         if job.phase is Phase.ENDING:
             job.ending_since = now
             self._ending[job.id] = None
-        for attempt in job.live.values():
+        for attempt in list(job.live.values()):
             if attempt.state is State.COMMITTING:
                 self._draft.actions.append(commit_of(job, attempt))
+            elif job.tasks[attempt.id.kind][attempt.id.index].done:
+                # Of a history that was torn, the end of the first may be left without this.
+                self._flow.kill(job, attempt, "another attempt of the task was first")
 
     def settle(self, job_id: str) -> None:
         self._in_flight.discard(job_id)

@@ -5,6 +5,7 @@ book, record entries (which changes the book), put orders into trackers' outboxe
 for actions; all of it lands in one `Draft`.
 """
 
+from collections import defaultdict
 from dataclasses import replace
 
 from mapred.errors import MapredError
@@ -39,7 +40,6 @@ from mapred.model import (
     Launch,
     MapOutput,
     OutputsReady,
-    TaskId,
     TaskKind,
     TrackerEvent,
     TrackerOrder,
@@ -92,11 +92,13 @@ class Flow:
 
     def announce_all(self, tracker: Tracker) -> None:
         """A new session: what the last one announced may never have arrived."""
-        reducing = {a.job_id for a in tracker.occupied if a.kind is TaskKind.REDUCE}
-        for job_id in sorted(reducing & self._book.jobs.keys()):
-            job = self._book.jobs[job_id]
-            if outputs := outputs_for(job, TaskId(job_id, "r", 0)):
-                self.order(tracker, OutputsReady(job_id, outputs))
+        fed: defaultdict[str, dict[int, MapOutput]] = defaultdict(dict)
+        for attempt in tracker.occupied:
+            job = self._book.jobs.get(attempt.job_id)
+            for output in outputs_for(job, attempt.task) if job else ():
+                fed[attempt.job_id][output.map_index] = output
+        for job_id, outputs in sorted(fed.items()):
+            self.order(tracker, OutputsReady(job_id, tuple(outputs.values())))
 
     # --- attempts begin
 

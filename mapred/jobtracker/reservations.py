@@ -51,12 +51,22 @@ class Reservations:
             if since is None or now - since < RESERVE_AFTER_S:
                 continue
             still.add((job.id, kind))
+            self._leave_barred(job, kind, field)
             if first and (job.id, kind) not in self._kept.values():
                 self._reserve(job, kind, field)
         usable = {tracker.id for tracker in field.trackers}
         self._kept = {
             name: whom for name, whom in self._kept.items() if whom in still and name in usable
         }
+
+    def _leave_barred(self, job: Job, kind: TaskKind, field: Field) -> None:
+        """What waits has failed there since: kept for it, the tracker would be of no use,
+        also to those who have to end before it finds its room."""
+        waiting = job.tasks[kind][next(iter(job.pending[kind]))]
+        usable = field.usable(job)
+        for name, whom in list(self._kept.items()):
+            if whom == (job.id, kind) and barred(waiting, name, usable):
+                del self._kept[name]
 
     def _reserve(self, job: Job, kind: TaskKind, field: Field) -> None:
         usable = field.usable(job)

@@ -95,12 +95,24 @@ FOUND = {
     108244: "a rebuilt pipeline was written down without a node that had not registered yet",
 }
 
+FOUND_JOBS = {
+    11002373: "a map of a chain's later level wasn't told again in a new session what it waits for",
+    12001659: "a tracker stayed kept for a task that had failed there, and for nobody else",
+    12008981: "a task that was done before a torn history got one more attempt",
+    204: "a second attempt's complaint, while the first commits, made a map run again",
+}
+
 _figures: Counter[str] = Counter()
 
 
 @pytest.mark.parametrize("seed", FOUND, ids=FOUND.get)
 def test_seeds_that_have_found_a_bug_once_find_it_no_more(seed: int) -> None:
     run_seed(seed, kind="store")
+
+
+@pytest.mark.parametrize("seed", FOUND_JOBS, ids=FOUND_JOBS.get)
+def test_seeds_that_have_found_a_bug_of_the_engine_find_it_no_more(seed: int) -> None:
+    run_seed(seed, kind="jobs")
 
 
 @pytest.mark.parametrize("first", range(0, len(SEEDS), CHUNK))

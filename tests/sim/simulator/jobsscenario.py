@@ -90,6 +90,8 @@ class JobsScenario(Scenario):
             return "the JobTracker isn't up"
         if core.book.jobs:
             return f"jobs go on for ever: {list(core.book.jobs.values())}"
+        if self.jobtracker.durable < len(self.jobtracker.written):
+            return "not all of the history is durable"
         waiting = [user.name for user in self.users if user.busy]
         if waiting:
             return f"{waiting} still wait for their jobs"

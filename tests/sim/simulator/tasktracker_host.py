@@ -153,13 +153,17 @@ class TaskTrackerHost(Host):
             self._beat()
 
     def _beat(self) -> None:
+        assert self.core is not None
         self._something_new = False
         self._open += 1
-        self.world.spawn(self._heartbeat(), self.life)
+        self.world.spawn(self._heartbeat(self.core.info.incarnation), self.life)
 
-    async def _heartbeat(self) -> None:
+    async def _heartbeat(self, session: int) -> None:
         core = self.core
         assert core is not None
+        if session != core.info.incarnation:
+            # It was paused before it could speak: another session has begun.
+            return
         heartbeat = core.heartbeat()
         reply: HeartbeatReply | None = None
         try:
