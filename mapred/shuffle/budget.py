@@ -4,6 +4,7 @@ Every threshold is a function of the budget and of the data alone, never of the 
 load: a task that runs again cuts its spills in the same places, and so gives the same bytes.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,10 +12,22 @@ from typing import Final
 MEMORY_BYTES_DEFAULT: Final = 128 * 1024 * 1024
 # Below this the parts would be too small to be of use.
 MEMORY_BYTES_MIN: Final = 1024 * 1024
+# What of a small slot's memory is a budget: its process takes up 1.3 times that and 100 MB, user
+# code what it wants.
+_SLOT_SHARE: Final = 4
+_SMALL_MACHINES_MIN: Final = 16 * 1024 * 1024
 # Arrow's columns hold at most 2 GiB.
 _BUFFER_BYTES_MAX: Final = 1024 * 1024 * 1024
 # Large enough for vectors, small enough for many runs at a time and for a CPU's cache.
 _FRAME_BYTES: Final = 512 * 1024
+
+
+def memory_bytes_of(slots_bytes: Iterable[int]) -> int:
+    """The budget of a job that names none, where slots have so much memory each (0: unknown): the
+    default, and less on machines that are too small for it. Whoever submits the job writes it down,
+    so that its tasks have the same wherever they run."""
+    least = min((one for one in slots_bytes if one), default=MEMORY_BYTES_DEFAULT * _SLOT_SHARE)
+    return max(_SMALL_MACHINES_MIN, min(MEMORY_BYTES_DEFAULT, least // _SLOT_SHARE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,16 +99,16 @@ class Skipping:
         seen = max(1, records + self._ctx.counters.get((_GROUP, BAD), 0))
         if self._skipped > self._share * seen:
             raise InputError(
-                f"{self._skipped} of {seen} records were skipped in this task, more than the share "
-                f"of {self._share:g} that skipped_share allows"
+                f"this task has skipped {self._skipped} of {_records(seen)}, more than the "
+                f"share of {self._share:g} that skipped_share allows"
             )
 
     def _set_aside(self, kind: str, uri: str, offset: int, record: Any, reason: str) -> None:
         self._skipped += 1
         if self._skipped > self._most:
             raise InputError(
-                f"more than {self._most} records were skipped in this task (skipped_max). "
-                f"The next one: {described(uri, offset, record, reason)}"
+                f"a task may skip {_records(self._most)} (skipped_max), and this would be "
+                f"one more: {described(uri, offset, record, reason)}"
             )
         self._ctx.count(_GROUP, kind)
         self._ctx.side_outputs.skipped().write(
@@ -120,3 +120,7 @@ class Skipping:
                 "record": record if isinstance(record, str) else sample_of(record),
             },
         )
+
+
+def _records(count: int) -> str:
+    return "1 record" if count == 1 else f"{count} records"

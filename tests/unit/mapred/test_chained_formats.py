@@ -152,10 +152,10 @@ def test_named_outputs_and_skipped_records_are_published_with_the_tasks(run, tmp
     ("params", "reason"),
     [
         ({}, "at byte 7 can't be read, column n"),
-        ({"job.on_bad_record": "skip"}, "2 of 3 records were skipped in this task, more than"),
+        ({"job.on_bad_record": "skip"}, "this task has skipped 2 of 3 records, more than"),
         (
             {"job.on_bad_record": "skip", "job.skipped_max": "1", "job.skipped_share": "1"},
-            "more than 1 records were skipped in this task .skipped_max.. The next one: .*byte 11",
+            "a task may skip 1 record .skipped_max., and this would be one more: .*byte 11",
         ),
     ],
 )
