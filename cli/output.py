@@ -35,14 +35,15 @@ def skipped_line(status: JobStatus) -> str:
 
 
 def hot_keys_lines(status: JobStatus) -> list[str]:
-    """Of every key with more than twice a reducer's fair share, what part of the records it is."""
+    """Of every key with more than twice a reducer's fair share (one and a half times, where they
+    are two), what part of the records it is."""
     records = status.counters.get(("task", "reduce_input_records"), 0)
     hot = {name: value for (group, name), value in status.counters.items() if group == HOT_GROUP}
     return [
         f"hot key: {key} has {value:,} of {records:,} records, all of them in one of "
         f"{status.reduces} reduces. A combiner makes them fewer; or make it several keys"
         for key, value in sorted(hot.items(), key=lambda item: -item[1])
-        if value * status.reduces > 2 * records
+        if 2 * value * status.reduces > min(4, status.reduces + 1) * records
     ]
 
 

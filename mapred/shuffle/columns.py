@@ -234,8 +234,12 @@ def _typed(items: Sequence[Any]) -> tuple[Kind, pa.Array] | None:
 
 
 def _array(items: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    column = pa.array(items, kind)
-    if isinstance(column, pa.ChunkedArray) or column.nbytes > COLUMN_BYTES_MAX:
+    try:
+        column = pa.array(items, kind)
+    except pa.ArrowCapacityError:
+        # One item alone.
+        column = None
+    if not isinstance(column, pa.Array) or column.nbytes > COLUMN_BYTES_MAX:
         raise OverflowError(f"{len(items)} records have more than 2 GiB of keys or values")
     return column
 

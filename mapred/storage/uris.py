@@ -17,6 +17,8 @@ BLOCK_STORE: Final = "bs"
 # In a block store: below it everybody keeps the code and the scratch outputs of his jobs.
 USERS_DIRECTORY: Final = "system/mapred/users"
 
+# Of fsspec: one file system inside another, zip://a.csv::file:///b.zip.
+_CHAIN: Final = re.compile(r"::[a-z][a-z0-9+.-]*://", re.ASCII)
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*)://", re.ASCII)
 
 
@@ -58,9 +60,14 @@ def qualified(typed: str, default_filesystem: str) -> str:
     """The URI that a word of the command line means.
 
     Raises:
-        ValueError: bs:///path without a NameNode, where none is known.
+        ValueError: bs:///path without a NameNode, where none is known; a chain of file systems.
     """
     scheme = scheme_of(typed)
+    if chain := _CHAIN.search(typed):
+        raise ValueError(
+            f"a file system inside another ({chain.group()}) isn't read. Unpack it, and name what "
+            "was in it"
+        )
     if scheme == LOCAL:
         return local_uri(path_of(typed))
     if scheme == BLOCK_STORE:

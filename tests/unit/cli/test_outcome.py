@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import pytest
 from mapred_cli.failures import failure_report
 from mapred_cli.output import (
     counters_table,
@@ -124,6 +125,13 @@ def test_a_hot_key_is_named_with_its_records():
     )
     assert "hot" not in counters_table(counters)
     assert hot_keys_lines(_status()) == []
+
+
+@pytest.mark.parametrize(("share", "told"), [(80, True), (70, False)])
+def test_of_two_reduces_one_key_may_have_half_as_much_again(share, told):
+    counters = {("task", "reduce_input_records"): 100, (HOT_GROUP, "'the'"): share}
+    assert bool(hot_keys_lines(_status(reduces=2, counters=counters))) == told
+    assert hot_keys_lines(_status(reduces=1, counters=counters)) == []
 
 
 def test_skipped_records_are_told_with_their_place():

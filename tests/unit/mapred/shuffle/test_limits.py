@@ -60,6 +60,20 @@ def _streamed(outputs, partition, folder):
     return Groups(merged(segments, TINY, folder))
 
 
+def test_a_value_that_no_column_holds_is_refused_with_the_limit(tmp_path, monkeypatch):
+    whole = columns.pa.array
+
+    def array(items, *kinds):
+        # As Arrow does with an item of 2 GiB and more.
+        if items == ["too large"]:
+            raise columns.pa.ArrowCapacityError("array cannot contain more than 2147483646 bytes")
+        return whole(items, *kinds)
+
+    monkeypatch.setattr(columns.pa, "array", array)
+    with pytest.raises(ValueError, match=r"a record has more than 2147483647 bytes .* cut it"):
+        map_output([("k", "too large")], tmp_path)
+
+
 def test_5000_by_1000_tiny_partitions_do_not_exhaust_descriptors(tmp_path, few_descriptors):
     frame = to_frame(rows_of(["a", "b"], [1, 2]))
     path = tmp_path / "map.data"

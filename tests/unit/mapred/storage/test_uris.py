@@ -27,6 +27,12 @@ def test_what_a_word_means(typed, default, uri):
     assert qualified(typed, default) == uri
 
 
+def test_a_file_system_inside_another_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"inside another \(::file://\) isn't read"):
+        qualified("zip://a.csv::file:///b.zip", "file://")
+    assert qualified("/a::b", "file://") == "file:///a::b"
+
+
 def test_a_relative_path_starts_in_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert qualified("x/../y", "file://") == f"file://{tmp_path}/y"
