@@ -54,8 +54,8 @@ Where the limit is Python itself, or the library under it (profiles on 2 cores, 
 - Put, replication 3, by `perf`: 57 % in the kernel (page cache 13, changes of thread 7, what TCP
   copies 6), memory copied by gRPC 14, Python 6.5, CRC 3.5. To check at the last node only would
   save 2.
-- Word count by blocks: 2.2 to 2.4 s of processor time on two cores, of which the start of client and
-  processes is 0.7 (0.35 on the clock, before the first map), the eight maps 1.4, the reduces 0.15.
+- Word count by blocks: 2.2 to 2.4 s of processor time on two cores: the start of client and
+  processes 0.7 (0.35 on the clock, before the first map), the eight maps 1.4, the reduces 0.15.
   A map of 25 MB takes 0.17: 0.13 are the words, 40 ns each, and no call dominates: finding white
   space 5 ns, gathering the words 6, looking them up 8, those that didn't find their place at once
   4, adding 4, the rest copies and Python. All on its own, with one table that needn't grow, it is
@@ -78,8 +78,8 @@ Where the limit is Python itself, or the library under it (profiles on 2 cores, 
   names it when it is whole. Sums and word count by blocks write little: of the 0.3 to 0.5 s that
   they take longer about 0.2 are the command's imports; the rest has no profile yet.
 - Two workers against one, word count of English: 2.2 s of processor time in maps and 0.2 in reduces
-  with either; the start, 0.37 s before the first map, is the same for both. So it can't be more than
-  1.7 for a job that takes 2.8 s with one worker; the faster the job, the less. Two processes of
+  with either; the start, 0.37 s before the first map, is the same for both. So it can't be more
+  than 1.7 for a job that takes 2.8 s with one worker; the faster the job, the less. Two processes of
   nothing but numpy are each 6 to 16 % slower beside each other than alone.
 - Rounds of k-means: 45 ms with two workers, 65 with one, of which a round that does nothing is 9;
   one thread of scikit-learn takes 41.
