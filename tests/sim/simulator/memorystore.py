@@ -6,6 +6,7 @@ JobTracker that uses it can go between any two of its operations.
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from blockstore.errors import UnreachableException
+from mapred.errors import JobKilledError
 from mapred.jobtracker.committer import Committer
 from mapred.jobtracker.ready import Action, Outcome
 from mapred.model import AttemptId
@@ -165,8 +166,15 @@ class MemoryOutlet:
             if self._world.now > until:
                 raise UnreachableException("the store is out of reach")
             await self._world.sleep(0.5)
+        if self.is_late(attempt, path):
+            raise JobKilledError(f"{attempt} writes nothing: {attempt.job_id} is over")
         self.store.put(path, content)
         await self._world.sleep(host.rng.uniform(0.001, 0.05))
+
+    def is_late(self, attempt: AttemptId, path: str) -> bool:
+        """As mapred/task/late.py looks."""
+        mark = f"{path.rpartition(f'/{attempt}/')[0]}/{attempt.job_id}"
+        return mark not in self.store.paths
 
     def trouble(self, path: str, content: bytes | None) -> str:
         if path not in self.store.paths:

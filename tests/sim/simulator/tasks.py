@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from blockstore.errors import StoreError, UnreachableException
-from mapred.errors import MapredError
+from mapred.errors import JobKilledError, MapredError
 from mapred.levels import feeding, levels_in
 from mapred.model import FailureKind, MapOutput, RecordAt, TaskKind
 from mapred.storage.uris import path_of
@@ -215,3 +215,6 @@ class SimulatedTask:
             await host.outlet.write(host, self._life, self._attempt, path, content)
         except UnreachableException as error:
             raise _Failed(FailureKind.FAILED, f"output: {error}") from error
+        except JobKilledError as error:
+            self._world.count("attempt came too late to write", self._attempt)
+            raise _Failed(FailureKind.FAILED, str(error)) from error

@@ -89,3 +89,22 @@ def test_with_a_lost_task_goes_what_it_began_with(master: Master) -> None:
     said = dies.beat().said + lives.beat().said
     assert f"launch {lost}.1" in said
     assert f"launch {kept}.1" not in said
+
+
+def test_a_complaint_that_died_with_the_jobtracker_is_answered_by_the_next_one(
+    master: Master,
+) -> None:
+    a, b = master.tracker("a"), master.tracker("b")
+    chain(master, "host-a", "host-b")
+    a.beat().done("m0.0")
+    b.beat().done("m1.0")
+    waits, other = (a, b) if "m2.0" in a.beat().running else (b, a)
+    waits.orders.clear()
+    waits.cannot_fetch("m2.0", "m1.0")
+    assert waits.said == []
+
+    master.restart()
+    other.register()
+    waits.register()
+
+    assert waits.beat().said == ["outputs m0.0,m1.0"]

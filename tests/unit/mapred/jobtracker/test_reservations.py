@@ -40,6 +40,38 @@ def test_nothing_is_kept_for_a_job_that_has_gone(master: Master) -> None:
     assert len(a.running) == 3
 
 
+def test_nothing_is_kept_where_the_task_may_not_go_any_more(master: Master) -> None:
+    a, b = _roomy(master), _roomy(master, "b")
+    master.output = "file:///older"
+    # Its output directory takes its time.
+    master.submit(1, request="older", prepare=False, task_memory_bytes=90)
+    older, master.actions = master.actions, []
+    large = _submit_large(master)
+    first, other = (a, b) if a.beat().running else (b, a)
+    other.beat()
+    master.output = "file:///small"
+    first.failed("m0.0")
+    assert list(other.beat().running) == ["m0.1"], f"{large} goes where it hasn't failed"
+    master.submit(40, request="small", task_memory_bytes=30)
+    assert len(first.beat().running) == 3
+    for _ in range(6):
+        # The other one dies.
+        master.after(10.0)
+        first.beat()
+    first.done(next(iter(first.running)))
+    assert len(first.beat().running) == 2, "it is kept for the large one, which has failed there"
+
+    master.actions = older
+    master.perform()
+    other.register(keeps=False)
+    assert len(other.beat().running) == 1
+    master.after(0.1)
+
+    assert len(first.beat().running) == 3, "there is another one for it, once that is free"
+    other.done("m0.0")
+    assert [attempt.job_id for attempt in other.beat().running.values()] == [large]
+
+
 def test_a_kept_tracker_still_runs_the_maps_that_a_reduce_there_waits_for(master: Master) -> None:
     a = _roomy(master)
     master.submit(3, reducers=1, slowstart=0.3, task_memory_bytes=30)
