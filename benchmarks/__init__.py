@@ -79,7 +79,8 @@ Where the limit is Python itself, or the library under it (profiles on 2 cores, 
   they take longer about 0.2 are the command's imports; the rest has no profile yet.
 - Two workers against one, word count of English: 2.2 s of processor time in maps and 0.2 in reduces
   with either; the start, 0.37 s before the first map, is the same for both. So it can't be more
-  than 1.7 for a job that takes 2.8 s with one worker; the faster the job, the less. Two processes
+  than 1.7 for a job that takes 2.8 s with one worker; the faster the job, the less: of 2.24 s and
+  1.54 s it is a sixth and a quarter. Two processes
   of nothing but numpy are each 6 to 16 % slower beside each other than alone.
 - Rounds of k-means: 45 ms with two workers, 65 with one, of which a round that does nothing is 9;
   one thread of scikit-learn takes 41.
