@@ -58,6 +58,8 @@ class Session:
     def __init__(self, address: str, home: str) -> None:
         self.store = BlockStore(address, settings=ClientSettings(**CLIENT_SETTINGS))
         self.files: dict[str, Any] = {}
+        # One at a time; who has lost patience leaves one behind that still runs.
+        self.caller = ThreadPoolExecutor(1)
         self._home = home
 
     def do(self, action: tuple[Any, ...]) -> Any:
@@ -113,6 +115,8 @@ class Session:
         return tuple(entry.name for entry in self.store.list(self._at(path)))
 
     def close(self) -> None:
+        # What still runs may open one more file.
+        self.caller.shutdown()
         for file in self.files.values():
             file.discard()
         self.store.close()
@@ -152,32 +156,30 @@ class Recording:
         for session in self.sessions:
             session.close()
 
-    def _session(self, address: str) -> tuple[Session, ThreadPoolExecutor]:
+    def _session(self, address: str) -> Session:
         session = Session(address, self._home)
         self.sessions.append(session)
-        return session, ThreadPoolExecutor(1)
+        return session
 
     def _client(self, address: str, rng: random.Random) -> None:
-        session, caller = self._session(address)
+        session = self._session(address)
         mine: list[str] = []
         patience_s = PATIENCE_S
         while next(self._begun) < self._operations:
             action = self._choose(rng, mine)
             call = next(self._order)
-            future: Future[Any] = caller.submit(session.do, action)
+            future: Future[Any] = session.caller.submit(session.do, action)
             try:
                 result = future.result(patience_s)
             except (TooLong, Unknown):
                 self.history.append(Operation(call, None, action))
-                caller.shutdown(wait=False)
-                session, caller = self._session(address)
+                session = self._session(address)
                 mine, patience_s = [], PATIENCE_AFTER_S
                 continue
             self.history.append(Operation(call, next(self._order), action, result))
             patience_s = PATIENCE_S
             if action[0] in ("create", "append") and result == "ok":
                 mine.append(action[-1])
-        caller.shutdown()
 
     def _choose(self, rng: random.Random, mine: list[str]) -> tuple[Any, ...]:
         if mine and rng.random() < 0.4:
