@@ -5,7 +5,8 @@ Rules
 - A job whose turn it is, and that finds its memory or its slots nowhere for `RESERVE_AFTER_S`, gets
   one tracker: where most is free already. Nothing else starts there until its task does, but for
   maps of jobs of which a reduce runs there: that one may wait for them.
-- One tracker a job and kind; it is given back when the job doesn't want it any more.
+- One tracker a job and kind; it is given back when the job doesn't want it any more, or couldn't
+  begin there any more: its task has failed there meanwhile, or a service has come.
 """
 
 from collections.abc import Iterable
@@ -51,35 +52,20 @@ class Reservations:
             if since is None or now - since < RESERVE_AFTER_S:
                 continue
             still.add((job.id, kind))
-            self._leave_barred(job, kind, field)
-            if first and (job.id, kind) not in self._kept.values():
-                self._reserve(job, kind, field)
-        usable = {tracker.id for tracker in field.trackers}
-        self._kept = {
-            name: whom for name, whom in self._kept.items() if whom in still and name in usable
-        }
+            kept = next((name for name, whom in self._kept.items() if whom == (job.id, kind)), "")
+            if not (kept or first):
+                continue
+            able = _able(job, kind, field)
+            if kept and kept not in {tracker.id for tracker in able}:
+                # Of no use to it any more, nor to those who have to end before it finds its room.
+                del self._kept[kept]
+                kept = ""
+            if first and not kept:
+                self._reserve(job, kind, able)
+        self._kept = {name: whom for name, whom in self._kept.items() if whom in still}
 
-    def _leave_barred(self, job: Job, kind: TaskKind, field: Field) -> None:
-        """What waits has failed there since: kept for it, the tracker would be of no use,
-        also to those who have to end before it finds its room."""
-        waiting = job.tasks[kind][next(iter(job.pending[kind]))]
-        usable = field.usable(job)
-        for name, whom in list(self._kept.items()):
-            if whom == (job.id, kind) and barred(waiting, name, usable):
-                del self._kept[name]
-
-    def _reserve(self, job: Job, kind: TaskKind, field: Field) -> None:
-        usable = field.usable(job)
-        waiting = job.tasks[kind][next(iter(job.pending[kind]))]
-        able = [
-            tracker
-            for tracker in usable.values()
-            if tracker.id not in self._kept
-            and tracker.slots(kind) >= job.spec.task_cpus
-            and not barred(waiting, tracker.id, usable)
-            # The others end some day.
-            and promised_bytes(job.spec, waiting, tracker.info) <= tracker.passing_bytes
-        ]
+    def _reserve(self, job: Job, kind: TaskKind, able: Iterable[Tracker]) -> None:
+        able = [tracker for tracker in able if tracker.id not in self._kept]
         if able:
             crowded = kind in job.crowded_since
 
@@ -89,3 +75,21 @@ class Reservations:
 
             best = max(able, key=room)
             self._kept[best.id] = job.id, kind
+
+
+def _able(job: Job, kind: TaskKind, field: Field) -> list[Tracker]:
+    """Where a task of the job that waits could begin, once all has ended there that ends by itself:
+    services don't, so they keep their memory and slots."""
+    usable = field.usable(job)
+    waiting = job.tasks[kind][next(iter(job.pending[kind]))]
+    return [
+        tracker
+        for tracker in usable.values()
+        if _passing_slots(tracker, kind) >= job.spec.task_cpus
+        and not barred(waiting, tracker.id, usable)
+        and promised_bytes(job.spec, waiting, tracker.info) <= tracker.passing_bytes
+    ]
+
+
+def _passing_slots(tracker: Tracker, kind: TaskKind) -> int:
+    return tracker.free(kind) if kind is TaskKind.SERVICE else tracker.slots(kind)

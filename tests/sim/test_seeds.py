@@ -98,6 +98,7 @@ FOUND = {
 FOUND_JOBS = {
     11002373: "a map of a chain's later level wasn't told again in a new session what it waits for",
     12001659: "a tracker stayed kept for a task that had failed there, and for nobody else",
+    13002452: "a tracker stayed kept for a service whose slot another job's service had taken",
     12008981: "a task that was done before a torn history got one more attempt",
     204: "a second attempt's complaint, while the first commits, made a map run again",
 }
