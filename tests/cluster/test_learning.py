@@ -113,8 +113,10 @@ def test_ranks_of_edges_in_files_are_the_same_bits_where_those_who_hold_parts_of
         with session(cluster=mortal.cluster.jobtracker_address) as there:
             # The look at the table, the vertices, the placement, and the first round over parts.
             there.engine = DiesInRounds(there.engine, mortal, (3, 5))
+            deaths = mortal.deaths
             hurt = ml.PageRank(tol=0, max_iter=5).fit("/edges.csv")
     assert there.engine.rounds == 2 + 1 + 5
+    assert mortal.deaths == deaths + 2
     assert hurt.ranks_.tobytes() == here.ranks_.tobytes()
 
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from simulator import mutants
 from simulator.jobsscenario import JobsScenario
-from simulator.jobtracker_host import JobTrackerHost
 from simulator.memorystore import MemoryOutlet, MemoryStorage
-from simulator.world import Broken, World
+from simulator.mutants import DoubleCountingJobTracker, HastyJobTracker
+from simulator.world import World
 
 from mapred.jobtracker import flow, jobs, memory
 from mapred.jobtracker.attempts import Event
@@ -26,23 +27,7 @@ SEEDS = 60
 
 
 def caught(make: Callable[[World], JobsScenario] = JobsScenario) -> str:
-    """What is said of the first seed that shows the mutant."""
-    for seed in range(SEEDS):
-        try:
-            make(World(seed)).run()
-        except (Broken, AssertionError) as broken:
-            return str(broken)
-    return "nothing"
-
-
-class HastyJobTracker(JobTrackerHost):
-    async def _settled(self) -> None:
-        pass
-
-    async def _save(self) -> None:
-        self._saving = True
-        await self.world.sleep(2.0)
-        await super()._save()
+    return mutants.caught(make, range(SEEDS))
 
 
 class HastyJobs(JobsScenario):
@@ -53,15 +38,8 @@ def test_answers_before_the_history_is_durable() -> None:
     assert caught(HastyJobs) != "nothing"
 
 
-class DoubleCounting(JobTracker):
-    def heartbeat(self, heartbeat: Any, now: float) -> Any:
-        for job in self.book.jobs.values():
-            job.counters.update(list(job.counters)[:1])
-        return super().heartbeat(heartbeat, now)
-
-
 def test_counters_doubled_by_retries() -> None:
-    story = caught(lambda world: JobsScenario(world, jobtracker_core=DoubleCounting))
+    story = caught(lambda world: JobsScenario(world, jobtracker_core=DoubleCountingJobTracker))
     assert "counted" in story
 
 

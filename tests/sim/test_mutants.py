@@ -3,7 +3,7 @@
 A mutant that lives would mean that the checker doesn't look, or that the faults never come.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,27 +11,16 @@ import pytest
 from simulator.clusterscenario import ClusterScenario
 from simulator.datanode_host import DataNodeHost
 from simulator.disk import SimDisk
-from simulator.jobtracker_host import JobTrackerHost
+from simulator.mutants import DoubleCountingJobTracker, HastyJobTracker, caught
 from simulator.namenode_host import NameNodeHost
 from simulator.storescenario import StoreScenario
-from simulator.world import Broken, Future, World
+from simulator.world import Future
 
 from blockstore.model import Block, Node, Replica, ReplicaState
 from blockstore.namenode.core import NameNode
 from mapred.jobtracker import jobs
-from mapred.jobtracker.core import JobTracker
 
 pytestmark = pytest.mark.sim
-
-
-def caught(make: Callable[[World], StoreScenario], seeds: Sequence[int]) -> str:
-    """What the checker says of the first seed that shows the mutant."""
-    for seed in seeds:
-        try:
-            make(World(seed)).run()
-        except Broken as broken:
-            return str(broken)
-    return "nothing"
 
 
 class HastyNameNode(NameNodeHost):
@@ -116,33 +105,12 @@ def test_a_namenode_that_ignores_generation_stamps_is_caught() -> None:
     assert story != "nothing"
 
 
-class HastyJobTracker(JobTrackerHost):
-    """Tells users and acts before its history is on its disk, which is slow."""
-
-    async def _settled(self) -> None:
-        pass
-
-    async def _save(self) -> None:
-        self._saving = True
-        await self.world.sleep(2.0)
-        await super()._save()
-
-
 class HastyCluster(ClusterScenario):
     jobtracker_type = HastyJobTracker
 
 
 def test_a_jobtracker_that_answers_before_the_history_is_durable_is_caught() -> None:
     assert caught(HastyCluster, range(20)) != "nothing"
-
-
-class DoubleCountingJobTracker(JobTracker):
-    """Adds to counters what no attempt has counted."""
-
-    def heartbeat(self, heartbeat: Any, now: float) -> Any:
-        for job in self.book.jobs.values():
-            job.counters.update(list(job.counters)[:1])
-        return super().heartbeat(heartbeat, now)
 
 
 def test_a_jobtracker_that_counts_twice_is_caught() -> None:

@@ -1,12 +1,13 @@
 """mapred/storage's port over the simulated block store, for the JobTracker's own committer."""
 
-from typing import Any, BinaryIO
+from typing import Any
 
 from blockstore.errors import UnreachableException
-from mapred.storage.port import Extent, FileInfo, OutputFile
+from mapred.storage.port import FileInfo, OutputFile
 from mapred.storage.uris import path_of
 from simulator.bridge import Bridge
 from simulator.client import GaveUp, StoreSession
+from simulator.committerstorage import CommitterStorage
 from simulator.ledger import Ledger
 from simulator.writer import FileWriter, WriteFailed, at_creation
 
@@ -14,7 +15,7 @@ BLOCK_BYTES = 512
 TRIES_TO_WRITE = 3
 
 
-class BridgedStorage:
+class BridgedStorage(CommitterStorage):
     """What the committer uses of it."""
 
     def __init__(self, bridge: Bridge, session: StoreSession, ledger: Ledger) -> None:
@@ -48,18 +49,6 @@ class BridgedStorage:
 
     def open_write(self, uri: str, *, overwrite: bool = False) -> OutputFile:
         return _Output(self, path_of(uri))
-
-    def open_read(self, uri: str) -> BinaryIO:
-        raise NotImplementedError
-
-    def entries(self, uri: str) -> list[FileInfo]:
-        raise NotImplementedError
-
-    def glob(self, pattern: str) -> list[FileInfo]:
-        raise NotImplementedError
-
-    def extents(self, uri: str) -> list[Extent]:
-        raise NotImplementedError
 
     def write(self, path: str, content: bytes) -> None:
         async def wish() -> None:

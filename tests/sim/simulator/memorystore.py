@@ -3,15 +3,16 @@ store beneath. What it says is durable at once; it can be out of reach, and the 
 JobTracker that uses it can go between any two of its operations.
 """
 
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from blockstore.errors import UnreachableException
 from mapred.errors import JobKilledError
 from mapred.jobtracker.committer import Committer
 from mapred.jobtracker.ready import Action, Outcome
 from mapred.model import AttemptId
-from mapred.storage.port import Extent, FileInfo, OutputFile
+from mapred.storage.port import FileInfo, OutputFile
 from mapred.storage.uris import path_of
+from simulator.committerstorage import CommitterStorage
 from simulator.world import Died, Life, World
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class MemoryStore:
         return [one for one in self.paths if one == path or one.startswith(f"{path}/")]
 
 
-class MemoryStorage:
+class MemoryStorage(CommitterStorage):
     """What the committer uses of it. Each operation is one step, and may be the last."""
 
     def __init__(self, outlet: "MemoryOutlet") -> None:
@@ -75,18 +76,6 @@ class MemoryStorage:
 
     def open_write(self, uri: str, *, overwrite: bool = False) -> OutputFile:
         return _Output(self._outlet, path_of(uri))
-
-    def open_read(self, uri: str) -> BinaryIO:
-        raise NotImplementedError
-
-    def entries(self, uri: str) -> list[FileInfo]:
-        raise NotImplementedError
-
-    def glob(self, pattern: str) -> list[FileInfo]:
-        raise NotImplementedError
-
-    def extents(self, uri: str) -> list[Extent]:
-        raise NotImplementedError
 
 
 class _Output:

@@ -67,20 +67,20 @@ def output_of(keys, folder, reduces_bytes=1 << 26):
     return found, rows_out, segment.ordered
 
 
-def test_keys_that_come_once_are_hashed_only_at_first(tmp_path, hashed):
-    keys = [f"word-{number}" for number in range(900)]
-    found, rows, _ = output_of(keys, tmp_path)
+@pytest.mark.parametrize(
+    ("keys", "rows", "looked_up"),
+    [
+        pytest.param([f"word-{number}" for number in range(900)], 900, 200, id="once"),
+        pytest.param([f"word-{number % 50}" for number in range(900)], 50, 900, id="again"),
+    ],
+)
+def test_rows_are_hashed_only_at_first_where_keys_come_once(
+    keys, rows, looked_up, tmp_path, hashed
+):
+    found, rows_out, _ = output_of(keys, tmp_path)
     assert found == Counter(keys)
-    assert rows == 900
-    assert sum(hashed) == 200
-
-
-def test_keys_that_come_again_are_hashed_all(tmp_path, hashed):
-    keys = [f"word-{number % 50}" for number in range(900)]
-    found, rows, _ = output_of(keys, tmp_path)
-    assert found == Counter(keys)
-    assert rows == 50
-    assert sum(hashed) == 900
+    assert rows_out == rows
+    assert sum(hashed) == looked_up
 
 
 def test_a_second_look_finds_keys_that_come_again_later(tmp_path, hashed):
