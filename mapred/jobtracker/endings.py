@@ -3,7 +3,8 @@
 Rules
 - The verdict is journaled first. Then running attempts are killed; commits under way are
   waited for; and until the killed attempts are gone (or `drain_s` has passed) the output
-  directory is left alone, so that no zombie writes into what was published or removed.
+  directory is left alone, so that no zombie writes into what was published or removed. Those on
+  a tracker that has fallen silent aren't waited for: they look by themselves (mapred/task/late.py).
 - Success: _SUCCESS is written last of all files, then _temporary is removed.
 - Failure and kill: the whole output directory is removed, committed parts too. Hadoop leaves
   it without _SUCCESS; then a second submit is refused until somebody has cleaned up.
@@ -18,6 +19,7 @@ from mapred.errors import MapredError
 from mapred.jobtracker.attempts import State
 from mapred.jobtracker.book import Book
 from mapred.jobtracker.entries import JobEnded, JobEnding
+from mapred.jobtracker.fetchreports import SILENT_AFTER_S
 from mapred.jobtracker.flow import Flow, commit_of
 from mapred.jobtracker.jobs import Job, Phase
 from mapred.jobtracker.ready import Draft, Outcome, PrepareOutput, PublishOutput, RemoveOutput
@@ -141,7 +143,9 @@ class Endings:
     def _draining(self, job: Job, now: float) -> bool:
         """Whether attempts of the job may still be at work somewhere."""
         for tracker in self._trackers:
-            if any(attempt.job_id == job.id for attempt in tracker.occupied):
+            if self._trackers.silence_s(tracker.id, now) < SILENT_AFTER_S and any(
+                attempt.job_id == job.id for attempt in tracker.occupied
+            ):
                 return True
         return any(
             tracker_id not in self._trackers.live and self._trackers.expected(tracker_id, now)

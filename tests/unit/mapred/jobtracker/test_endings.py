@@ -6,6 +6,7 @@ from mapred.engine import TRANSIENT_OUTPUT
 from mapred.errors import JobFailedError
 from mapred.inlinefiles import inline_uri
 from mapred.jobtracker.core import PASSING_KEPT
+from mapred.jobtracker.fetchreports import SILENT_AFTER_S
 from mapred.jobtracker.ready import CommitPart, PublishOutput
 from mapred.jobtracker.settings import JobTrackerSettings
 from mapred.model import AttemptDone, FailureKind, JobState, Progress
@@ -130,6 +131,25 @@ def test_a_fatal_failure_ends_the_job_at_the_first_time(master: Master) -> None:
     assert master.status(job).attempts_failed == 1
 
 
+def test_attempts_on_a_tracker_that_has_fallen_silent_do_not_hold_up_the_end(
+    master: Master,
+) -> None:
+    dead, alive = master.tracker("a"), master.tracker("b")
+    job = master.submit(2)
+    ran = "m1.0" if "m1.0" in alive.beat().running else "m0.0"
+    dead.beat()
+    master.after(SILENT_AFTER_S - 1.0)
+    alive.beat()
+    master.kill(job)
+    alive.failed(ran, "the job is killed", FailureKind.KILLED)
+    assert master.perform() == [], "the other one may still write"
+
+    master.after(1.5)
+
+    assert master.perform() == ["RemoveOutput"]
+    assert master.status(job).state is JobState.KILLED
+
+
 def test_killed_attempts_do_not_count(master: Master) -> None:
     a = master.tracker("a")
     job = master.submit(1)
@@ -162,9 +182,15 @@ def test_attempts_that_do_not_end_are_waited_for_only_so_long(master: Master) ->
     a.beat()
     master.kill(job)
 
-    master.after(5.0)
+    master.after(4.0)
+    a.beat()
+    master.after(1.0)
     assert master.actions == []
-    master.after(6.0)
+    a.beat()
+    master.after(4.9)
+    a.beat()
+    assert master.actions == []
+    master.after(1.1)
 
     assert master.perform() == ["RemoveOutput"]
 
