@@ -21,7 +21,8 @@ def count(piece):
         counts = defaultdict(int)
         while file.tell() < end:
             block = file.read(min(1 << 20, end - file.tell()))
-            block += file.readline()
+            if not block.endswith(b"\n"):  # else the next line is the next piece's
+                block += file.readline()
             for word in block.decode().lower().split():
                 if len(word) > 3:
                     counts[word] += 1

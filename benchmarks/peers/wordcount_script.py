@@ -20,7 +20,8 @@ def count(piece):
         counts = Counter()
         while file.tell() < end:
             block = file.read(min(1 << 20, end - file.tell()))
-            block += file.readline()
+            if not block.endswith(b"\n"):  # else the next line is the next piece's
+                block += file.readline()
             counts.update(block.decode().split())
     return counts
 

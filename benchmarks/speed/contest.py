@@ -23,6 +23,7 @@ from typing import Final
 from benchmarks.measure import PeakMemory
 
 OURS: Final = "mapred"
+LEFT_OUT: Final = "left out"
 # A first run of so many seconds counts.
 _LONG_S: Final = 30.0
 _OUTPUT: Final = "OUTPUT"
@@ -90,7 +91,7 @@ def held(
 ) -> dict[str, Taken]:
     """Runs them all, but for those `without`."""
     taken = {
-        one.name: Taken(out="left out" if one.name in without else one.lack())
+        one.name: Taken(out=LEFT_OUT if one.name in without else one.lack())
         for one in contest.contestants
     }
     wanted = ""

@@ -9,16 +9,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
-from benchmarks.speed.contest import OURS, Contest, Contestant, Taken
+from benchmarks.speed.contest import LEFT_OUT, OURS, Contest, Contestant, Taken
 from benchmarks.table import Row
 
 _MEGABYTE: Final = 1e6
 
 
 def rows_of(contest: Contest, taken: Mapping[str, Taken]) -> list[Row]:
+    """None of those left out, so that the table keeps what an earlier run found of them."""
     rows: list[Row] = []
     for one in contest.contestants:
-        if one.against:
+        if one.against and taken[one.name].out != LEFT_OUT:
             rows.append(_speed(contest, one, taken))
             if one.memory:
                 rows.append(_memory(contest, one, taken))

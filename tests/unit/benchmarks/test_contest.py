@@ -37,11 +37,13 @@ def test_who_cant_be_had_fails_or_is_wrong_is_out_with_the_reason(tmp_path):
     assert [len(one.walls_s) for one in taken.values()] == [2, 2, 0, 0, 0, 0]
     notes = {row.peer: row.note for row in rows_of(everybody, taken)}
     assert notes["absent"] == "skipped: it isn't sold here"
+    assert "unwanted" not in notes
 
 
 def test_who_takes_too_long_is_ended_and_out(tmp_path):
-    endless = contest(tmp_path, shell(OURS, "sleep 1000", against=""), shell("peer", "true"))
-    taken = held(endless, runs=1, limit_s=0.2, without=["peer"])
+    peer = shell("peer", ": > OUTPUT")
+    endless = contest(tmp_path, shell(OURS, "sleep 1000", against=""), peer)
+    taken = held(endless, runs=1, limit_s=0.2)
     assert taken[OURS].out == "it took more than 0.2 s"
     assert rows_of(endless, taken)[0].note == "ours is out: it took more than 0.2 s"
 
