@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from blockstore.client.filesystem import BlockStore as BlockStore
+    from blockstore.client.settings import ClientSettings as ClientSettings
 
-__all__ = ["BlockStore"]
+__all__ = ["BlockStore", "ClientSettings"]
 
 
 def __getattr__(name: str) -> object:
@@ -20,4 +21,8 @@ def __getattr__(name: str) -> object:
         from blockstore.client.filesystem import BlockStore
 
         return BlockStore
+    if name == "ClientSettings":
+        from blockstore.client.settings import ClientSettings
+
+        return ClientSettings
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

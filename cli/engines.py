@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .errors import REFUSED, CommandError
+from .errors import REFUSED, CommandError, hear_clients
 
 if TYPE_CHECKING:
     from mapred.engine import Engine
@@ -88,6 +88,7 @@ def _cluster(master: "Address", namenode: str | None, *, quiet: bool) -> Place:
     from .addresses import NAMENODE, Address
 
     addresses.check_reachable(master)
+    hear_clients()
     engine = ClusterEngine(str(master), first_contact=addresses.FIRST_CONTACT)
     own = Address(NAMENODE, *parse_address(engine.namenode(), NAMENODE.port), str(master))
     named = addresses.find(NAMENODE, namenode) or own

@@ -73,6 +73,14 @@ def say(message: str) -> None:
     print(f"mapred: {message}", file=sys.stderr)
 
 
+def hear_clients() -> None:
+    """What clients have to say while they work: whom they wait for, which replica is damaged."""
+    import logging
+
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(logging.Formatter("mapred: %(message)s"))
+
+
 def _closed_pipe() -> int:
     # Python flushes stdout once more at exit: let that go nowhere.
     with contextlib.suppress(OSError, ValueError):

@@ -8,6 +8,7 @@ import click
 
 from . import addresses
 from .addresses import JOBTRACKER
+from .errors import hear_clients
 
 if TYPE_CHECKING:
     from mapred.client import ClusterEngine
@@ -27,6 +28,7 @@ def engine_at(jobtracker: str | None) -> Iterator["ClusterEngine"]:
     addresses.check_reachable(address)
     addresses.announce(address)
 
+    hear_clients()
     from mapred.client import ClusterEngine
 
     with ClusterEngine(str(address), first_contact=addresses.FIRST_CONTACT) as engine:

@@ -4,7 +4,6 @@ Paths (`/logs/today`) may name their store: `bs://HOST:PORT/logs/today`.
 """
 
 import contextlib
-import logging
 import posixpath
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +13,7 @@ import click
 from . import addresses
 from .addresses import NAMENODE
 from .complaints import Complaints
-from .errors import REFUSED, CommandError
+from .errors import REFUSED, CommandError, hear_clients
 from .globbing import is_glob, matches
 
 if TYPE_CHECKING:
@@ -47,9 +46,7 @@ def opened(namenode: str | None, *paths: str) -> Iterator["BlockStore"]:
     addresses.check_reachable(address)
     addresses.announce(address)
 
-    if logging.lastResort is not None:
-        # What the client has to say while it works: whom it waits for, which replica is damaged.
-        logging.lastResort.setFormatter(logging.Formatter("mapred: %(message)s"))
+    hear_clients()
     from blockstore import BlockStore
 
     with BlockStore(str(address), policy=addresses.FIRST_CONTACT) as store:

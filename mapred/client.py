@@ -4,7 +4,11 @@ Every call is tried again while nobody answers, for as long as a JobTracker take
 restarted; a submit carries an id, so that trying again doesn't submit twice.
 """
 
+import logging
+import re
+import time
 import uuid
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final
 
@@ -12,6 +16,7 @@ from blockstore.runtime import rpc
 from blockstore.runtime.config import cluster_secret
 from blockstore.runtime.retry import INTERACTIVE, MASTER_RESTART, RetryPolicy
 from mapred import codec, wireerrors
+from mapred.errors import NotYetError
 from mapred.model import AttemptId, JobSpec, JobStatus, PoolStatus, Priority, TrackerStatus
 from mapred.wire import jobtracker_pb2 as pb
 from mapred.wire import jobtracker_pb2_grpc
@@ -22,6 +27,12 @@ SUBMIT: Final = RetryPolicy(deadline_s=330.0)
 STATUS_SLACK_S: Final = 10.0
 # The JobTracker holds no status call longer.
 STATUS_WAIT_MAX_S: Final = 30.0
+# A JobTracker that can't write its history gives up by then.
+HELD_UP_MAX_S: Final = 660.0
+
+_NUMBER: Final = re.compile(r"\d+")
+
+log = logging.getLogger(__name__)
 
 
 class ClusterEngine:
@@ -54,7 +65,9 @@ class ClusterEngine:
         """
         request = pb.SubmitRequest(spec=codec.spec_to_wire(spec), request_id=uuid.uuid4().hex)
         self._reach()
-        reply = self._call(self._stub.Submit, request, SUBMIT.deadline_s, policy=SUBMIT)
+        reply = self._held(
+            lambda: self._call(self._stub.Submit, request, SUBMIT.deadline_s, policy=SUBMIT)
+        )
         return str(reply.job_id)
 
     def status(
@@ -63,7 +76,7 @@ class ClusterEngine:
         held_s = min(wait_s, STATUS_WAIT_MAX_S)
         request = pb.StatusRequest(job_id=job_id, known_version=known_version, wait_s=held_s)
         self._reach()
-        reply = self._call(self._stub.Status, request, held_s + STATUS_SLACK_S)
+        reply = self._held(lambda: self._call(self._stub.Status, request, held_s + STATUS_SLACK_S))
         return codec.status_from_wire(reply.status), reply.version
 
     def kill(self, job_id: str, reason: str) -> bool:
@@ -122,6 +135,20 @@ class ClusterEngine:
         """Whether anybody is there is asked with a call that is answered at once."""
         if not self._reached:
             self._call(self._stub.ClusterStatus, pb.ClusterStatusRequest())
+
+    def _held(self, ask: Callable[[], Any]) -> Any:
+        """Asks again as long as the JobTracker says what holds it up; its user hears that."""
+        until, said = time.monotonic() + HELD_UP_MAX_S, ""
+        while True:
+            try:
+                return ask()
+            except NotYetError as error:
+                if time.monotonic() > until:
+                    raise
+                # Numbers of tries and blocks are no news.
+                if (words := _NUMBER.sub("", str(error))) != said:
+                    said = words
+                    log.warning("waiting for %s", error)
 
     def _call(
         self,

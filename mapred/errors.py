@@ -14,6 +14,7 @@
         ├── NoSuchAttemptError   nor this attempt
         ├── NoSuchTrackerError   nor this tracker
         ├── TrackerStaleError    a tracker or epoch from before a restart
+        ├── NotYetError          what was asked for is under way, and held up: ask again
         └── FetchError           a map output can't be had
 
 A message names the thing, the place and the next step.
@@ -66,6 +67,11 @@ class NoSuchTrackerError(MapredError):
 
 class TrackerStaleError(MapredError):
     """A tracker must register again."""
+
+
+class NotYetError(MapredError):
+    """What was asked for is under way and takes unusually long; the message is what it waits for.
+    Whoever asks again waits on."""
 
 
 class FetchError(MapredError):

@@ -22,6 +22,7 @@ def register() -> None:
             errors.NoSuchAttemptError: StatusCode.NOT_FOUND,
             errors.NoSuchTrackerError: StatusCode.NOT_FOUND,
             errors.TrackerStaleError: StatusCode.FAILED_PRECONDITION,
+            errors.NotYetError: StatusCode.UNAVAILABLE,
             errors.FetchError: StatusCode.UNAVAILABLE,
         }
     )

@@ -29,7 +29,7 @@ from blockstore.wire import datanode_pb2, datanode_pb2_grpc
 log = logging.getLogger(__name__)
 
 # A survivor that doesn't answer for so long is no survivor.
-_SURVIVOR: Final = RetryPolicy(deadline_s=8.0)
+_SURVIVOR_S: Final = 8.0
 _ASK_TIMEOUT_S: Final = 2.0
 # Copying what was acknowledged of a block to a replacement.
 _COPY_TIMEOUT_S: Final = 120.0
@@ -60,6 +60,7 @@ class Pipelines:
         self._settings = settings
         self._client_host = client_host
         self._clock = clock
+        self._survivor = RetryPolicy(deadline_s=min(_SURVIVOR_S, settings.pipeline_restart_s))
 
     @property
     def clock(self) -> Clock:
@@ -215,7 +216,7 @@ class Pipelines:
 
     def _follows(self, node: Node, request: Any, excluded: Exclusions) -> bool:
         try:
-            self._ask(node, "UpdateReplica", request, rpc.CALL_TIMEOUT_S, _SURVIVOR)
+            self._ask(node, "UpdateReplica", request, rpc.CALL_TIMEOUT_S, self._survivor)
         except StoreError as error:
             excluded[node.node_id] = exclusion(node, str(error))
             return False

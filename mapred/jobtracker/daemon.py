@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 # Objects come by the ten thousand a second at most.
 COLLECT_S: Final = 1.0
 JOBTRACKER_PORT: Final = 8021
+# Longer than a durable write takes as a rule, and shorter than a user's patience with silence.
+HELD_UP_S: Final = 1.0
 # Addresses to listen on that nobody can dial.
 _ANYWHERE: Final = ("0.0.0.0", "::")
 # Pauses between tries to reach the NameNode at start.
@@ -111,7 +113,11 @@ async def _open_desk(
             await asyncio.to_thread(refuse_second)
             history = await asyncio.to_thread(_history, namenode)
             desk = Desk(
-                new_core(), Committer(storage_for), history, archive=StoredStories(namenode)
+                new_core(),
+                Committer(storage_for),
+                history,
+                archive=StoredStories(namenode),
+                held_up_s=HELD_UP_S,
             )
             await desk.start()
         except ConfigException:

@@ -14,13 +14,15 @@ The daemon serves it over gRPC, the embedded engine calls it in its own process.
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final
 
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
 from mapred.engine import TRANSIENT_OUTPUT
+from mapred.errors import NotYetError
 from mapred.inlinefiles import is_inline
 from mapred.jobtracker.committer import Committer
 from mapred.jobtracker.core import JobTracker
@@ -72,8 +74,12 @@ class Desk:
         history: History | None = None,
         clock: Clock = SYSTEM_CLOCK,
         archive: StoryArchive | None = None,
+        held_up_s: float | None = None,
     ) -> None:
+        """A submit or a status that is held up for `held_up_s` is answered with what holds it up:
+        a client that is far away tells its user, and asks again."""
         self.core = core
+        self._held_up_s = held_up_s
         # Where stories of ended jobs are kept; None: nowhere.
         self._archive = archive
         core.book.keeps_stories = archive is not None
@@ -210,14 +216,16 @@ class Desk:
 
         Raises:
             RefusedError: with the reason.
+            NotYetError: a repeat of the request waits on.
         """
         notification_of(spec.settings)
         job_id, ready = self.core.submit(spec, request_id, self._now())
         self._take(ready)
-        while self.core.preparing(job_id):
-            await self._watch(job_id).wait()
-        if TRANSIENT_OUTPUT not in spec.settings:
-            await self._journal.settled()
+        async with self._not_held_up():
+            while self.core.preparing(job_id):
+                await self._watch(job_id).wait()
+            if TRANSIENT_OUTPUT not in spec.settings:
+                await self._journal.settled()
         refusal = self.core.refusal(job_id)
         if refusal is not None:
             raise refusal
@@ -256,7 +264,7 @@ class Desk:
         return self.core.pools()
 
     async def status(self, job_id: str, known_version: int, wait_s: float) -> tuple[JobStatus, int]:
-        """Raises NoSuchJobError."""
+        """Raises NoSuchJobError, NotYetError."""
         began = self._now()
         status, version = self.core.status(job_id)
         while not status.state.ended:
@@ -267,7 +275,8 @@ class Desk:
             await within(self._watch(job_id), left_s)
             status, version = self.core.status(job_id)
         if not _tells_all(status):
-            await self._journal.settled()
+            async with self._not_held_up():
+                await self._journal.settled()
         return status, version
 
     async def jobs(self) -> list[JobStatus]:
@@ -275,6 +284,17 @@ class Desk:
 
     async def trackers(self) -> list[TrackerStatus]:
         return self.core.tracker_statuses(self._now())
+
+    @asynccontextmanager
+    async def _not_held_up(self) -> AsyncIterator[None]:
+        """Raises NotYetError when what is inside takes too long."""
+        try:
+            async with asyncio.timeout(self._held_up_s):
+                yield
+        except TimeoutError:
+            raise NotYetError(
+                self._journal.holds_up() or "the output directory to be made"
+            ) from None
 
     def _watch(self, job_id: str) -> asyncio.Event:
         return self._watched.setdefault(job_id, asyncio.Event())

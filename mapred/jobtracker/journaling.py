@@ -42,6 +42,8 @@ class Journal:
         self._appended = self._durable = 0
         # The last entry that must be durable before anybody hears.
         self.required = 0
+        # Why the last try to write failed; "" since the last that went well.
+        self.trouble = ""
         self.receipts = Receipts()
         self._saved = asyncio.Event()
         self._to_save = asyncio.Event()
@@ -92,6 +94,13 @@ class Journal:
         """Whether so much isn't durable that nobody should be told more."""
         return self._appended - self._durable > UNSAVED_MAX
 
+    def holds_up(self) -> str:
+        """What whoever awaits `settled` waits for; "" when that is nothing."""
+        if self._durable >= self.required:
+            return ""
+        why = f": {self.trouble}" if self.trouble else ""
+        return f"the block store, which takes no entries of the JobTracker's history{why}"
+
     async def settled(self) -> None:
         """Returns when everything that was said so far and has to be is durable."""
         position = self.required
@@ -121,6 +130,7 @@ class Journal:
                 await loop.run_in_executor(self._thread, self._save, batch)
             except (OSError, MapredError) as error:
                 log.warning("the history can't be written, beginning a new segment: %s", error)
+                self.trouble = str(error)
                 position = await self._begin_again()
             self._are_durable(position)
             if self._history.overgrown:
@@ -128,7 +138,7 @@ class Journal:
                 self._are_durable(await self._begin_again())
 
     def _are_durable(self, position: int) -> None:
-        self._durable = position
+        self._durable, self.trouble = position, ""
         self.receipts.durable(position)
         self._saved.set()
 
@@ -149,6 +159,7 @@ class Journal:
                 await loop.run_in_executor(self._thread, self._history.begin, snapshot)
             except (OSError, MapredError) as error:
                 log.warning("the history still can't be written: %s", error)
+                self.trouble = str(error)
                 if isinstance(error, ReplacedError):
                     # Fenced: whatever this one would still say, the other has not heard.
                     raise

@@ -70,6 +70,8 @@ class SegmentedHistory:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._file: SegmentFile | None = None
+        # Segments that this one began and couldn't write on.
+        self._broken: list[SegmentFile] = []
         self._number = 0
         self._snapshot_bytes = self._appended_bytes = 0
 
@@ -92,16 +94,20 @@ class SegmentedHistory:
             raise ReplacedError(
                 f"another JobTracker has begun {segment_name(newest)} in this history"
             )
+        fresh = self._folder.create(segment_name(newest + 1))
+        # Only now: of a segment that another JobTracker began at the same moment it isn't ours.
         self._number = newest + 1
-        fresh = self._folder.create(segment_name(self._number))
+        if self._file is not None:
+            self._broken.append(self._file)
+        self._file = fresh
         start = encode_segment_start(snapshot)
         fresh.write(start)
         fresh.sync()
         self._snapshot_bytes, self._appended_bytes = len(start), 0
-        broken, self._file = self._file, fresh
-        if broken is not None:
+        for file in self._broken:
             with contextlib.suppress(OSError):
-                broken.discard()
+                file.discard()
+        self._broken.clear()
         for number in older:
             self._folder.delete(segment_name(number))
 

@@ -5,15 +5,23 @@ a dead JobTracker is closed by lease recovery before it is read, which also stop
 that is not dead from writing on.
 """
 
-from blockstore import BlockStore
+from typing import Final
+
+from blockstore import BlockStore, ClientSettings
+from blockstore.runtime.retry import RetryPolicy
 from mapred.jobtracker.segments import HISTORY_DIRECTORY, SegmentFile
+
+# Everybody waits for a segment that can't be written, and a new one is the way out.
+_SETTINGS: Final = ClientSettings(
+    pipeline_restart_s=2.0, placement=RetryPolicy(deadline_s=2.0, cap_s=0.5)
+)
 
 
 class StoreFolder:
     """`HISTORY_DIRECTORY` on one block store."""
 
     def __init__(self, namenode: str, directory: str = HISTORY_DIRECTORY) -> None:
-        self._store = BlockStore(namenode)
+        self._store = BlockStore(namenode, settings=_SETTINGS)
         self._directory = directory
         self._store.mkdir(directory)
 

@@ -5,6 +5,7 @@ silent fall-back to local mode (tests/cluster/test_commands_alone.py).
 """
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -267,6 +268,20 @@ def test_two_attempts_do_not_write_one_file_though_a_frozen_tracker_comes_back(j
     assert jobs.output("/twice") == ["only\t1"]
     files = [entry.name for entry in jobs.store.list("/twice") if not entry.is_directory]
     assert files == ["_SUCCESS", "part-r-00000"]
+
+
+def test_a_submit_is_not_silent_while_no_datanode_takes_the_history(jobs, caplog):
+    # What travels with the job is there before.
+    assert jobs.ended(jobs.submit("gated.py", GATED, output="/before")).state is JobState.SUCCEEDED
+    jobs.cluster.datanodes[0].kill()
+    with ThreadPoolExecutor(1) as somebody:
+        submitting = somebody.submit(jobs.submit, "gated.py", GATED, output="/silent")
+        words = "waiting for the block store, which takes no entries of the JobTracker's history: "
+        eventually(lambda: words in caplog.text, "the client says what it waits for, and why")
+        assert not submitting.done()
+        jobs.cluster.start_datanode(0)
+        assert jobs.ended(submitting.result(60)).state is JobState.SUCCEEDED
+    assert jobs.output("/silent") == COUNTS
 
 
 def test_counters_are_not_doubled_by_retries(jobs):

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from mapred.errors import NoSuchJobError, NoSuchTrackerError, OutputExistsError,
 from mapred.jobtracker.committer import Committer
 from mapred.jobtracker.core import JobTracker
 from mapred.jobtracker.desk import Desk
-from mapred.jobtracker.segments import LocalFolder, SegmentedHistory
+from mapred.jobtracker.segments import LocalFolder, SegmentedHistory, SegmentFile
 from mapred.jobtracker.servicer import JobTrackerServicer, TrackerServicer
 from mapred.jobtracker.settings import JobTrackerSettings
 from mapred.model import JobSpec, JobState, JobStatus, Priority, Split, TrackerInfo
@@ -37,11 +38,37 @@ CHILD = "tests.unit.mapred.tasktracker.fake_child"
 SETTINGS = JobTrackerSettings(heartbeat_interval_s=0.2, dead_after_s=3.0, drain_s=1.0, tick_s=0.05)
 
 
+class StuckFolder(LocalFolder):
+    """Takes bytes only while its gate is open."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.gate = threading.Event()
+        self.gate.set()
+        self.tries = 0
+
+    def create(self, name: str) -> SegmentFile:
+        file = super().create(name)
+        sync = file.sync
+
+        def stuck() -> None:
+            if not self.gate.is_set():
+                self.tries += 1
+                raise OSError(f"no DataNode has answered, try {self.tries}")
+            sync()
+
+        file.sync = stuck  # type: ignore[method-assign]
+        return file
+
+
 class Master:
     """A JobTracker on a thread of its own; may be crashed and started again on its port."""
 
-    def __init__(self, folder: Path, secret: str | None = None) -> None:
-        self._folder = folder
+    def __init__(
+        self, folder: Path, secret: str | None = None, held_up_s: float | None = None
+    ) -> None:
+        self.folder = StuckFolder(str(folder))
+        self._held_up_s = held_up_s
         self._secret = secret
         self.port = 0
         self.start()
@@ -54,8 +81,12 @@ class Master:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        history = SegmentedHistory(LocalFolder(str(self._folder)))
-        desk = Desk(JobTracker(SETTINGS), Committer(lambda _, __: LocalStorage()), history)
+        desk = Desk(
+            JobTracker(SETTINGS),
+            Committer(lambda _, __: LocalStorage()),
+            SegmentedHistory(self.folder),
+            held_up_s=self._held_up_s,
+        )
         await desk.start()
         server = rpc.aio_server(secret=self._secret)
         self.port = rpc.bind(server, "127.0.0.1", self.port)
@@ -211,6 +242,35 @@ def test_a_job_outlives_a_restart_of_the_jobtracker(
     parts = (tmp_path / "history").glob("*.jsonl")
     (segment,) = (path.read_text() for path in parts)
     assert segment.count('"AttemptLaunched"') == 6, "finished maps were not run again"
+
+
+def test_who_submits_while_the_history_cant_be_written_is_told_why_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mapred.jobtracker.journaling.RETRY_S", 0.05)
+    master = Master(tmp_path / "history", held_up_s=0.01)
+
+    def told() -> list[str]:
+        return [one.getMessage() for one in caplog.records if one.name == "mapred.client"]
+
+    why = "takes no entries of the JobTracker's history: no DataNode has answered"
+    with (
+        ClusterEngine(f"127.0.0.1:{master.port}") as engine,
+        ThreadPoolExecutor(1) as somebody,
+    ):
+        master.folder.gate.clear()
+        submitting = somebody.submit(engine.submit, _spec(tmp_path))
+        until = time.monotonic() + WAIT_S
+        while not any(why in words for words in told()) or master.folder.tries < 4:
+            assert time.monotonic() < until, told()
+            time.sleep(0.01)
+        assert not submitting.done()
+        assert engine.jobs() != [], "it is on its way"
+        master.folder.gate.set()
+        job_id = submitting.result(WAIT_S)
+        assert engine.status(job_id)[0].job_id == job_id
+    assert sum(why in words for words in told()) == 1
+    master.stop()
 
 
 def test_a_tracker_that_is_gone_costs_nothing_but_time(

@@ -19,7 +19,7 @@ from mapred.jobtracker.entries import (
     OutputPrepared,
 )
 from mapred.jobtracker.history import History, HistoryCorruptError, MemoryHistory
-from mapred.jobtracker.segments import LocalFolder, ReplacedError, SegmentedHistory
+from mapred.jobtracker.segments import LocalFolder, ReplacedError, SegmentedHistory, SegmentFile
 from mapred.model import (
     Failure,
     FailureKind,
@@ -148,6 +148,67 @@ def test_a_replaced_jobtracker_cannot_begin_again(tmp_path: Path) -> None:
         old.begin(EVERY_KIND[:1])
     old.close()
     new.close()
+
+
+class Raced(LocalFolder):
+    """Another JobTracker begins a segment while this one looks around."""
+
+    rival: SegmentedHistory | None = None
+
+    def names(self) -> list[str]:
+        found = super().names()
+        if self.rival is not None:
+            rival, self.rival = self.rival, None
+            rival.begin(EVERY_KIND[:1])
+        return found
+
+
+def test_who_loses_the_race_for_a_segment_was_replaced(tmp_path: Path) -> None:
+    folder = Raced(str(tmp_path))
+    old, new = SegmentedHistory(folder), SegmentedHistory(LocalFolder(str(tmp_path)))
+    old.begin(EVERY_KIND[:1])
+    folder.rival = new
+    with pytest.raises(FileExistsError):
+        old.begin(EVERY_KIND[:1])
+
+    with pytest.raises(ReplacedError):
+        old.begin(EVERY_KIND[:1])
+    new.append(EVERY_KIND[2:3])
+    new.close()
+    old.close()
+    assert SegmentedHistory(LocalFolder(str(tmp_path))).load() == EVERY_KIND[:1] + EVERY_KIND[2:3]
+
+
+class Failing(LocalFolder):
+    """Takes no bytes, as often as told."""
+
+    failures = 0
+
+    def create(self, name: str) -> SegmentFile:
+        file = super().create(name)
+        if self.failures:
+            self.failures -= 1
+            file.sync = self._refuse  # type: ignore[method-assign]
+        return file
+
+    def _refuse(self) -> None:
+        raise OSError("no room")
+
+
+def test_segments_that_could_not_be_begun_leave_nothing(tmp_path: Path) -> None:
+    folder = Failing(str(tmp_path))
+    history = SegmentedHistory(folder)
+    history.begin(EVERY_KIND[:1])
+    folder.failures = 2
+    for _ in range(2):
+        with pytest.raises(OSError, match="no room"):
+            history.begin(EVERY_KIND[:2])
+
+    history.begin(EVERY_KIND[:3])
+    history.close()
+
+    assert [path.name for path in tmp_path.iterdir()] == ["history-00000004.jsonl"]
+    assert SegmentedHistory(LocalFolder(str(tmp_path))).load() == EVERY_KIND[:3]
 
 
 def test_a_long_segment_is_overgrown_until_a_new_one_begins(
