@@ -14,7 +14,6 @@ from mapred.submit import plan
 from .engines import Place
 from .errors import REFUSED, CommandError, say
 from .follow import terminated_by_signal
-from .loopbook import ledger_of
 from .running import run_to_the_end
 
 
@@ -106,6 +105,8 @@ def _runner(engine: Engine, spec: JobSpec, place: Place, wishes: Wishes) -> Engi
             REFUSED,
         )
     from mapred.iterative.loopengine import LoopEngine
+
+    from .loopbook import ledger_of
 
     return LoopEngine(
         engine,

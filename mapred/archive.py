@@ -9,7 +9,6 @@ import io
 import os
 import shutil
 import stat
-import tarfile
 import tempfile
 import zipfile
 import zlib
@@ -94,6 +93,8 @@ def extracted(archive: Path, target: Path) -> None:
     Raises:
         InputError: it is neither, or a path leads out of the folder.
     """
+    import tarfile
+
     target.mkdir(parents=True)
     try:
         if zipfile.is_zipfile(archive):

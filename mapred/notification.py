@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import msgspec
-
 from mapred.errors import ParamError
 from mapred.model import JobState
 
@@ -45,6 +43,8 @@ def notification_setting(settings: Mapping[str, Any]) -> str:
     """
     if not settings["notify_url"]:
         return ""
+    import msgspec
+
     wish = Notification(
         settings["notify_url"],
         settings["notify_attempts"],
@@ -63,6 +63,8 @@ def notification_of(settings: Mapping[str, str]) -> Notification | None:
     """
     if NOTIFICATION not in settings:
         return None
+    import msgspec
+
     try:
         wish = msgspec.json.decode(settings[NOTIFICATION], type=Notification)
     except msgspec.DecodeError as error:

@@ -6,7 +6,6 @@ installed: a cluster's machines are their administrator's.
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from mapred.errors import JobDefinitionError
@@ -48,6 +47,8 @@ def missing_here(settings: Mapping[str, str]) -> str:
     none)"; empty when it has all."""
     if REQUIREMENTS not in settings:
         return ""
+    from importlib.metadata import PackageNotFoundError, version
+
     from packaging.requirements import Requirement
 
     lacks = []

@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from mapred.engine import TRANSIENT_OUTPUT
 from mapred.iterative.packed import ARRAY_KINDS, pack, unpack
+from mapred.iterative.status import STATE_URI
 from mapred.model import PROCESS_FAMILY
 from mapred.storage import storage_for
 from mapred.storage.port import Storage
@@ -84,7 +85,7 @@ class RoundSettings:
         return {
             TRANSIENT_OUTPUT: "true",
             f"{_PREFIX}state_inline": self.state.inline,
-            f"{_PREFIX}state_uri": self.state.uri,
+            STATE_URI: self.state.uri,
             f"{_PREFIX}state_sha256": self.state.sha256,
             f"{_PREFIX}state_parts": json.dumps(list(map(astuple, self.state.parts))),
             f"{_PREFIX}round": str(self.number),
@@ -98,7 +99,7 @@ class RoundSettings:
 
 def round_settings(settings: Mapping[str, str]) -> RoundSettings | None:
     """None when the job is no round of a loop."""
-    uri = settings.get(f"{_PREFIX}state_uri")
+    uri = settings.get(STATE_URI)
     if uri is None:
         return None
     parts = tuple(Part(*part) for part in json.loads(settings[f"{_PREFIX}state_parts"]))

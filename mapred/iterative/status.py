@@ -8,6 +8,8 @@ from mapred.model import JobSpec, JobStatus
 
 # In JobSpec.settings: submitting this job means running a loop.
 LOOP_SETTING: Final = "loop"
+# Likewise: this job is a round of one (broadcast.py says more of it).
+STATE_URI: Final = "loop.state_uri"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +26,7 @@ class LoopStatus(JobStatus):
 
 def is_loop(spec: JobSpec) -> bool:
     return LOOP_SETTING in spec.settings
+
+
+def is_round(spec: JobSpec) -> bool:
+    return STATE_URI in spec.settings

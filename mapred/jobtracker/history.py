@@ -17,9 +17,6 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
-import google_crc32c
-import msgspec
-
 from mapred.errors import MapredError
 from mapred.jobtracker.entries import ENTRY_KINDS, Entry
 
@@ -92,6 +89,8 @@ class MemoryHistory:
 
 
 # --- the format ------------------------------------------------------------------------
+# Libraries for it are imported where they are needed: an embedded engine, which starts with every
+# job, writes nothing.
 
 
 def segment_name(number: int) -> str:
@@ -109,6 +108,8 @@ def encode(entries: Iterable[Entry]) -> bytes:
 
 
 def _entry_line(entry: Entry) -> bytes:
+    import msgspec
+
     fields = msgspec.json.encode(entry)
     kind = b'{"entry":"%s"' % type(entry).__name__.encode()
     return _line(kind + (b"," if len(fields) > 2 else b"") + fields[1:])
@@ -119,6 +120,8 @@ def encode_segment_start(snapshot: Iterable[Entry]) -> bytes:
 
 
 def _line(text: bytes) -> bytes:
+    import google_crc32c
+
     return b"%08x %s\n" % (google_crc32c.value(text), text)
 
 
@@ -128,6 +131,8 @@ def decode_segment(data: bytes, name: str) -> list[Entry] | None:
     Raises:
         HistoryCorruptError: a line that isn't the last is damaged.
     """
+    import msgspec
+
     entries: list[Entry] = []
     whole = False
     lines = data.split(b"\n")
@@ -150,6 +155,8 @@ def decode_segment(data: bytes, name: str) -> list[Entry] | None:
 
 
 def _fields(line: bytes) -> dict[str, Any] | None:
+    import google_crc32c
+
     crc, _, text = line.partition(b" ")
     if len(crc) != 8 or b"%08x" % google_crc32c.value(text) != crc:
         return None

@@ -11,12 +11,9 @@ Rules
   neediest.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-
-import msgspec
 
 from blockstore.errors import ConfigException
 from mapred.errors import RefusedError
@@ -78,6 +75,9 @@ def parse(text: str, where: str) -> Pools:
     Raises:
         ConfigException: no TOML, an unknown key, or a value that can't be.
     """
+    # Most JobTrackers have no such file, and an embedded one starts with every job.
+    import tomllib
+
     try:
         tables: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -86,6 +86,8 @@ def parse(text: str, where: str) -> Pools:
 
 
 def _pool(name: str, table: Any, where: str) -> Pool:
+    import msgspec
+
     place = f"{where}, pool {name}"
     if not isinstance(table, dict):
         raise ConfigException(

@@ -12,8 +12,7 @@ from typing import Any, Final
 from mapred.columnar import BatchMapper, BlockMapper
 from mapred.formats import input_format
 from mapred.formats.port import RecordReader
-from mapred.iterative.broadcast import round_settings
-from mapred.iterative.invariants import PINNED
+from mapred.iterative.status import is_round
 from mapred.job import Job
 from mapred.jobinputs import mapper_of
 from mapred.model import SKIPPING, Split
@@ -112,14 +111,7 @@ class MapTask:
         self._bytes_before += split.length
 
     def _map_all(self, mapper: Mapper, sink: Sink) -> None:
-        form = input_format(self._split.format)
-        reader = PINNED.reader(
-            self._task.spec,
-            self._split,
-            lambda: form.reader(self._split, storage_for(self._split.uri), self._skipping),
-            getattr(mapper, "prepare", None),
-            folder=self._task.work_dir,
-        )
+        reader = self._reader(mapper)
         call = self._skipping.guarded(mapper.map, self._split)
         if self._task.careful is not None:
             call = self._skipping.careful(call, self._split, self._file)
@@ -133,11 +125,26 @@ class MapTask:
             self._tick(reader.bytes_read)
         self._count_input(reader)
 
+    def _reader(self, mapper: Mapper) -> RecordReader:
+        form, storage = input_format(self._split.format), storage_for(self._split.uri)
+
+        def read() -> RecordReader:
+            return form.reader(self._split, storage, self._skipping)
+
+        if not is_round(self._task.spec):
+            return read()
+        from mapred.iterative.invariants import PINNED
+
+        prepare = getattr(mapper, "prepare", None)
+        return PINNED.reader(
+            self._task.spec, self._split, read, prepare, folder=self._task.work_dir
+        )
+
     def _columnar(self, mapper: Mapper) -> BatchMapper | BlockMapper | None:
         """What does the mapper's work on columns; None: nothing, it goes by records."""
         if isinstance(mapper, BatchMapper | BlockMapper):
             return mapper
-        if round_settings(self._task.spec.settings) or SKIPPING in self._task.spec.settings:
+        if is_round(self._task.spec) or SKIPPING in self._task.spec.settings:
             return None
         if self._split.format.startswith(COLUMNAR) and gives_the_same(type(mapper)):
             return SameBatches()

@@ -50,3 +50,16 @@ def test_help_imports_no_heavy_module(arguments):
 )
 def test_a_daemon_leaves_the_data_plane_to_its_tasks(daemon):
     assert _modules_after(f"import {daemon}") & DATA_PLANE == set()
+
+
+def test_the_client_of_an_embedded_job_imports_nothing_that_the_job_does_not_need():
+    code = (
+        "import mapred_cli.submit, mapred.oneprogram, mapred_cli.submission, mapred.versions; "
+        "from mapred.examples.wordcount_blocks import WordCount; mapred.versions.engine_version()"
+    )
+    needless = {"grpc", "msgspec", "psutil", "tomllib", "google_crc32c", "tarfile", "email", "rich"}
+    assert _modules_after(code) & (DATA_PLANE | needless) == set()
+
+
+def test_what_task_processes_are_forked_from_leaves_loops_to_those_that_run_one():
+    assert _modules_after("import mapred.task.child") & {"grpc", "msgspec", "email"} == set()

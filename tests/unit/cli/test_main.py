@@ -70,3 +70,30 @@ main.main([])
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
     )
     assert (ended.returncode, ended.stdout) == (130, "stopped")
+
+
+def test_a_command_ends_its_process_without_taking_the_interpreter_apart():
+    program = """
+import atexit, sys, threading, time
+from mapred_cli import errors, main
+
+class Last:
+    def __del__(self):
+        print("taken apart")
+
+last = Last()
+
+def run(command, arguments):
+    ended = threading.Event()
+    threading.Thread(target=lambda: (ended.wait(), print("thread"))).start()
+    atexit.register(print, "exit handler")
+    ended.set()
+    return 3
+
+errors.run = run
+main.main()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (3, "thread\nexit handler\n")
