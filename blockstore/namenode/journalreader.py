@@ -8,6 +8,7 @@ Rules
 """
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NoReturn
@@ -28,6 +29,8 @@ from blockstore.namenode.journal import (
     segments,
 )
 from blockstore.runtime import failpoint
+
+log = logging.getLogger(__name__)
 
 # One entry has a few hundred bytes; a length beyond this is no length.
 _PAYLOAD_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -86,6 +89,17 @@ def read(
                 return
             yield transaction, reader.decoded(transaction, payload)
             expected = transaction + 1
+        if is_last and reader.torn_bytes:
+            log.warning(
+                "%s/%s: transaction %d, from offset %d on, isn't whole: a write that a crash tore. "
+                "Its %d bytes %s",
+                disk.place,
+                segment_name(firsts[index]),
+                expected,
+                reader.end,
+                reader.torn_bytes,
+                "are cut off" if repair else "are left out, and the NameNode's start cuts them off",
+            )
         if repair and is_last:
             failpoint.hit("journalreader.read.before_truncate")
             disk.truncate(segment_name(firsts[index]), reader.end)
@@ -144,6 +158,11 @@ class _SegmentReader:
     def end(self) -> int:
         """Where whole groups end, once all were read."""
         return self._group_at
+
+    @property
+    def torn_bytes(self) -> int:
+        """What follows them. Blocks of a file that were reserved and never written are zeros."""
+        return max(0, len(self._data.rstrip(b"\0")) - self.end)
 
     def refuse(self, transaction: int, why: str) -> NoReturn:
         name = segment_name(self._first)
