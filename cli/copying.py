@@ -5,7 +5,7 @@ nobody reads half a file.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -51,6 +51,14 @@ def copy(
             raise Stopped
         target.write(chunk)
         advance(len(chunk))
+
+
+def is_begun_copy(there: Iterable[str], source: Iterable[str]) -> bool:
+    """Whether a directory with these names is what an earlier copy of the source has left: of one
+    that made its target there is no telling what it was called.
+    """
+    names = {name.removesuffix(UNFINISHED) for name in there}
+    return bool(names) and names.issubset(source)
 
 
 class Summed:

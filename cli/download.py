@@ -21,6 +21,7 @@ from .copying import (
     Tally,
     check_free,
     copy,
+    is_begun_copy,
 )
 from .crew import AHEAD_DEFAULT, Crew, Stopped
 from .errors import CommandError
@@ -74,10 +75,19 @@ class Download:
                     self._write_to(source, sys.stdout.buffer)
             return
         place = Path(target)
-        inside = place.is_dir() or target.endswith("/")
+        inside = target.endswith("/") or (place.is_dir() and not self._goes_on_in(sources, place))
         if len(sources) > 1 and not inside:
             raise CommandError(f"{target} is no directory: several sources need one")
         self._crew.run(self._files(sources, place, inside=inside))
+
+    def _goes_on_in(self, sources: list["FileStatus"], target: Path) -> bool:
+        """Whether an earlier get of this directory has made the target."""
+        if not self._resume or len(sources) > 1 or not sources[0].is_directory:
+            return False
+        if target.resolve() == Path.cwd():
+            return False
+        there = (entry.name for entry in target.iterdir())
+        return is_begun_copy(there, (entry.name for entry in self._store.list(sources[0].path)))
 
     def merge(self, sources: Iterable["FileStatus"], target: str, between: bytes) -> None:
         """All files, one after the other, as one; each followed by `between`."""

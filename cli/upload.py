@@ -24,6 +24,7 @@ from .copying import (
     Tally,
     check_free,
     copy,
+    is_begun_copy,
 )
 from .crew import AHEAD_DEFAULT, Crew, Stopped
 from .errors import CommandError
@@ -85,7 +86,9 @@ class Upload:
         there = status_or_none(self._store, target)
         if into_directory and there is None:
             self._store.mkdir(target, parents=True)
-        inside = into_directory or (there is not None and there.is_directory)
+        inside = into_directory or (
+            there is not None and there.is_directory and not self._goes_on_in(sources, target)
+        )
         if len(sources) > 1 and not inside:
             raise CommandError(f"{target} is no directory: several sources need one")
         if STANDARD_STREAM in sources:
@@ -98,6 +101,14 @@ class Upload:
         if self._remove_source:
             for source in sources:
                 _remove_empty(Path(source))
+
+    def _goes_on_in(self, sources: list[str], target: str) -> bool:
+        """Whether an earlier put of this directory has made the target."""
+        top = Path(sources[0])
+        if not self._resume or len(sources) > 1 or not top.is_dir() or target == "/":
+            return False
+        there = (entry.name for entry in self._store.list(target))
+        return is_begun_copy(there, (entry.name for entry in top.iterdir()))
 
     # --- what there is to copy ---------------------------------------------------------------
 

@@ -55,9 +55,9 @@ from blockstore.namenode.namespace import (
 from blockstore.namenode.openings import Opening
 from blockstore.namenode.roster import Duty, Roster
 
-# A client repeats a request for at most a minute; at a thousand changes a second this is
-# nearly that, and it is about 20 MB.
-REQUESTS_MAX: Final = 50_000
+# A client repeats a request for at most 80 s; at a thousand changes a second this is nearly that,
+# and it is about 30 MB.
+REQUESTS_MAX: Final = 75_000
 # Inodes and blocks that are forgotten in one go: some ten milliseconds of the event loop.
 FORGET_SLICE: Final = 2_000
 

@@ -32,8 +32,9 @@ class RetryPolicy:
             bound = min(self.cap_s, bound * 2)
 
 
-# Long enough for a master to be restarted by its supervisor; a client waits that out.
-MASTER_RESTART: Final = RetryPolicy(deadline_s=60.0)
+# Long enough for a master to be restarted by its supervisor, or to stand still for a minute and to
+# hear its workers then; a client waits that out.
+MASTER_RESTART: Final = RetryPolicy(deadline_s=80.0)
 # For commands that a person waits for: 5 s until "not reachable".
 INTERACTIVE: Final = RetryPolicy(deadline_s=4.0, cap_s=0.5)
 NO_RETRY: Final = RetryPolicy(deadline_s=0.0, attempts_max=1)

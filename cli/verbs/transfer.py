@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from ..complaints import tell
 from ..copying import AHEAD_MAX, STANDARD_STREAM, THREADS_DEFAULT, THREADS_MAX, Tally
@@ -19,7 +20,9 @@ from ..store import absolute, each, namenode_option, opened
 
 force_option: Final = click.option("-f", "force", is_flag=True, help="Replace files that exist.")
 resume_option: Final = click.option(
-    "--resume", is_flag=True, help="Go on where an interrupted copy stopped."
+    "--resume",
+    is_flag=True,
+    help="Go on where an interrupted copy stopped, also in the directory that it made.",
 )
 preserve_option: Final = click.option(
     "-p", "preserve", is_flag=True, help="Keep times and mode, and owner if allowed."
@@ -122,9 +125,21 @@ def _telling_how_to_resume(verb: str, paths: tuple[str, ...], tally: Tally) -> I
         yield
     except KeyboardInterrupt:
         print(file=sys.stderr)
-        words = shlex.join(["mapred", "fs", verb, "--resume", *paths])
+        words = shlex.join(["mapred", "fs", verb, "--resume", *_options_given(), *paths])
         tell("", CommandError(f"stopped; {tally}. Go on:  {words}"))
         raise
+
+
+def _options_given() -> Iterator[str]:
+    """Those that the rest of the copy needs, too."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        name = option.name or ""
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if isinstance(option, click.Option) and given and name not in ("resume", "direct"):
+            yield option.opts[0]
+            if not option.is_flag:
+                yield str(context.params[name])
 
 
 def _local_bytes(source: str) -> int:

@@ -4,7 +4,7 @@
 
 prints how long each role took to recover.
 
-A program of its own writes a file all the time. One process is stopped (SIGSTOP) and goes on; then
+A program of its own writes a file all the time. A process is stopped (SIGSTOP) and goes on; then
 the file ends, and every byte that was written must be there, on as many nodes as it should be.
 """
 
@@ -16,9 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
+from blockstore import BlockStore
 from tests.cluster.daemons import StoreCluster, eventually
 
 ROLES: Final = ("namenode", "datanode", "client")
@@ -40,7 +43,7 @@ try:
         store.open(sys.argv[2], "wb", replication=2) as file,
     ):
         count = 0
-        while not told.wait(0.02):
+        while not told.wait(float(sys.argv[4])):
             file.write(piece(count))
             file.hflush()
             count += 1
@@ -59,9 +62,12 @@ def piece(number: int) -> bytes:
 class Writer:
     """The program that writes."""
 
-    def __init__(self, address: str, path: str, **settings: float) -> None:
+    def __init__(
+        self, address: str, path: str, interval_s: float = 0.02, **settings: float
+    ) -> None:
+        """A piece each `interval_s`."""
         self.process = subprocess.Popen(
-            [sys.executable, "-c", WRITE, address, path, json.dumps(settings)],
+            [sys.executable, "-c", WRITE, address, path, json.dumps(settings), str(interval_s)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -76,37 +82,57 @@ class Writer:
         assert self.process.returncode == 0
         return out.strip()
 
+    def end_now(self) -> None:
+        """However far it is."""
+        self.process.kill()
+        self.process.wait()
 
-def pause(cluster: StoreCluster, role: str, seconds: float, path: str) -> float:
-    """Stops one process for so long; returns the seconds from its waking until all was well."""
+
+def pause(
+    cluster: StoreCluster, roles: Sequence[str], seconds: float, path: str, interval_s: float = 0.02
+) -> float:
+    """Stops a process of each role for so long, all at the same time, each while a file of its own
+    is written; returns the seconds from their waking until all was well.
+    """
     store = cluster.client()
-    writer = Writer(cluster.address, path)
-    try:
-        first = store.locate(path)[-1].nodes[0].address
-        assert cluster.namenode is not None
-        process = {
-            "namenode": cluster.namenode.process,
-            "datanode": cluster.datanodes[cluster.number_of(first)].process,
-            "client": writer.process,
-        }[role]
-        process.send_signal(signal.SIGSTOP)
-        try:
-            time.sleep(seconds)
-        finally:
+    with ExitStack() as ending:
+        writers, stopped = {}, []
+        for role in roles:
+            name = f"{path}-{role}"
+            writer = writers[name] = Writer(cluster.address, name, interval_s)
+            ending.callback(writer.end_now)
+            stopped.append(_process(cluster, store, role, name, writer))
+        for process in stopped:
+            process.send_signal(signal.SIGSTOP)
+            ending.callback(process.send_signal, signal.SIGCONT)
+        time.sleep(seconds)
+        for process in stopped:
             process.send_signal(signal.SIGCONT)
         woke = time.monotonic()
-        count = int(writer.end())
-    finally:
-        writer.process.kill()
-        writer.process.wait()
-    with store.open(path) as file:
-        assert file.read() == b"".join(map(piece, range(count)))
+        counts = {name: int(writer.end()) for name, writer in writers.items()}
+    for name, count in counts.items():
+        with store.open(name) as file:
+            assert file.read() == b"".join(map(piece, range(count))), name
     eventually(lambda: {n.state for n in store.report().nodes} == {"live"}, "all nodes live")
     eventually(lambda: store.fsck("/").state == "healthy", "the store is healthy")
     eventually(
-        lambda: all(len(block.nodes) == 2 for block in store.locate(path)), "two replicas each"
+        lambda: all(len(block.nodes) == 2 for name in counts for block in store.locate(name)),
+        "two replicas each",
     )
     return time.monotonic() - woke
+
+
+def _process(
+    cluster: StoreCluster, store: BlockStore, role: str, path: str, writer: Writer
+) -> subprocess.Popen[str]:
+    """The one of that role that the file is written by."""
+    assert cluster.namenode is not None
+    first = store.locate(path)[-1].nodes[0].address
+    return {
+        "namenode": cluster.namenode.process,
+        "datanode": cluster.datanodes[cluster.number_of(first)].process,
+        "client": writer.process,
+    }[role]
 
 
 def main() -> None:
@@ -120,7 +146,7 @@ def main() -> None:
                 cluster = StoreCluster(Path(folder))
                 try:
                     cluster.start(3)
-                    well_s = pause(cluster, role, seconds, "/file")
+                    well_s = pause(cluster, [role], seconds, "/file")
                 finally:
                     cluster.close()
             print(f"{role} stopped for {seconds:g} s: all well {well_s:.1f} s later", flush=True)

@@ -124,6 +124,31 @@ def test_a_beginning_of_what_was_there_before_is_not_gone_on_with(store, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["got"]
 
 
+def test_a_directory_goes_on_in_the_one_that_the_broken_off_copy_has_made(store, tmp_path):
+    for name in "ab":
+        (tmp_path / "top" / name).mkdir(parents=True)
+        (tmp_path / "top" / name / "data").write_bytes(DATA)
+    options = {"into_directory": False}
+    Upload(store, stopping_after(5_000_000), threads=1).put(
+        [str(tmp_path / "top")], "/c", **options
+    )
+    Upload(store, Tally(), resume=True).put([str(tmp_path / "top")], "/c", **options)
+    assert sorted(entry.path for entry in store.list("/c")) == ["/c/a", "/c/b"]
+    assert content(store, "/c/a/data") == content(store, "/c/b/data") == DATA
+
+    target = str(tmp_path / "back")
+    Download(store, stopping_after(5_000_000), threads=1).get([store.stat("/c")], target)
+    Download(store, Tally(), resume=True).get([store.stat("/c")], target)
+    found = {str(p.relative_to(target)) for p in (tmp_path / "back").rglob("*") if p.is_file()}
+    assert found == {"a/data", "b/data"}
+    assert (tmp_path / "back" / "b" / "data").read_bytes() == DATA
+
+    # A directory with other things in it is one to copy into, as ever.
+    put(store, "/c/other", b"")
+    Upload(store, Tally(), resume=True).put([str(tmp_path / "top")], "/c", **options)
+    assert content(store, "/c/top/a/data") == DATA
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda n: n.name)
 def test_a_put_that_was_ended_shows_nothing_and_can_be_gone_on_with(
     store, shared_cluster, tmp_path, number
@@ -135,7 +160,7 @@ def test_a_put_that_was_ended_shows_nothing_and_can_be_gone_on_with(
     process, err = _ended(user, store, number)
     if number is signal.SIGINT:
         assert process.returncode == 130
-        assert b"Go on:  mapred fs put --resume big /c/big" in err
+        assert b"Go on:  mapred fs put --resume -f --replication 1 big /c/big" in err
 
     beginning = store.stat("/c/big" + UNFINISHED)
     user.mapred("fs", "put", "--resume", "--replication", "1", "big", "/c/big")

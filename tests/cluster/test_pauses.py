@@ -1,12 +1,16 @@
-"""Each role stops and goes on: shortly, and for longer than it takes to be called dead (4 s)."""
+"""Each role stops and goes on: shortly, for longer than until it is called dead, for a minute."""
 
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
 
+from blockstore.datanode.daemon import DataNodeSettings
 from blockstore.errors import AlreadyBeingCreatedException
+from blockstore.namenode.config import NameNodeConfig
+from tests.cluster.daemons import DATANODE_SETTINGS, NAMENODE_SETTINGS, StoreCluster
 from tests.cluster.pauses import ROLES, Writer, pause, piece
 
 pytestmark = pytest.mark.cluster
@@ -21,10 +25,45 @@ CLIENTS_PATIENCE = {"pipeline_setup_s": 15.0 / SCALE, "pipeline_ack_s": 35.0 / S
 @pytest.mark.parametrize("role", ROLES)
 def test_a_process_that_stops_for_a_while_costs_no_byte(cluster, role):
     cluster.start(3)
-    pause(cluster, role, 1.0, "/short")
+    pause(cluster, [role], 1.0, "/short")
     if role != "namenode":
         # The NameNode's is in test_partitions.py.
-        pause(cluster, role, 5.0, "/long")
+        pause(cluster, [role], 5.0, "/long")
+
+
+def start_with_defaults(cluster, datanodes):
+    """With all times as they are when nobody says otherwise."""
+    namenode, datanode = NameNodeConfig(), DataNodeSettings()
+    cluster.start_namenode(
+        **{name: getattr(namenode, name) for name in NAMENODE_SETTINGS if name != "block_bytes"}
+    )
+    times = {name: getattr(datanode, name) for name in DATANODE_SETTINGS if name != "scan_period_s"}
+    for number in range(datanodes):
+        cluster.spawn_datanode(number, **times)
+    for number in range(datanodes):
+        cluster.await_datanode(number)
+
+
+def test_no_pause_up_to_a_minute_costs_a_byte(tmp_path):
+    """Several clusters stand still at the same time: that takes a minute, and little work."""
+
+    def of_one_cluster(number, datanodes, *pauses):
+        root = tmp_path / str(number)
+        root.mkdir()
+        found = StoreCluster(root)
+        ending.callback(found.close)
+        start_with_defaults(found, datanodes)
+        for at, (seconds, *roles) in enumerate(pauses):
+            pause(found, roles, seconds, f"/file-{at}", interval_s=0.2)
+
+    with ExitStack() as ending, ThreadPoolExecutor() as pool:
+        runs = [
+            pool.submit(of_one_cluster, 0, 2, (60.0, "namenode")),
+            pool.submit(of_one_cluster, 1, 3, (60.0, "datanode", "client")),
+            pool.submit(of_one_cluster, 2, 3, (20.0, "datanode", "client"), (20.0, "namenode")),
+        ]
+        for run in runs:
+            run.result()
 
 
 def added_to(store, path):
