@@ -103,6 +103,11 @@ class BlockOutput:
         return f"BlockOutput({self._located.block}, {self._length} bytes, on {nodes})"
 
     @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Those that write it now."""
+        return self._located.nodes
+
+    @property
     def block(self) -> Block:
         """With the length that the pipeline has acknowledged."""
         block = self._located.block

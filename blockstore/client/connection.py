@@ -47,7 +47,7 @@ class Connection:
         self._whole_blocks = WholeBlocks(self._peers, settings)
         self._local = OpenReplicas(LocalReplicas(self._peers, {client_host}))
         self.namenode = NameNodeClient(self._channel, address, client_id, first_contact, who)
-        self._leases = LeaseKeeper(self.namenode)
+        self._leases = LeaseKeeper(self.namenode, settings.lease_renew_s)
 
     def reader(self, path: str, on_use: Callable[[], None]) -> BlockReader:
         file = self._file_map(path)
@@ -105,9 +105,11 @@ class Connection:
             SYSTEM_CLOCK,
         )
         self._leases.opened()
-        return BlockWriter(
+        writer = BlockWriter(
             self.namenode, pipelines, status, self._settings, SYSTEM_CLOCK, self._leases.closed
         )
+        self._leases.watch(writer)
+        return writer
 
     def appender(self, path: str) -> BlockWriter:
         appending = Appending(
@@ -120,7 +122,9 @@ class Connection:
             self._fetcher,
         )
         self._leases.opened()
-        return appending.open(path, self._leases.closed)
+        writer = appending.open(path, self._leases.closed)
+        self._leases.watch(writer)
+        return writer
 
     def administration(self) -> Administration:
         return Administration(self.namenode, self._peers)

@@ -293,9 +293,13 @@ class NameNodeClient:
         )
         return _waiting_for(self._asking.call("Complete", request))
 
-    def renew_lease(self) -> None:
-        """One try: the next renewal is soon."""
-        self._asking.once("RenewLease", namenode_pb2.RenewLeaseRequest(client_id=self.client_id))
+    def renew_lease(self) -> dict[str, int]:
+        """One try: the next renewal is soon. Returns nodes that are to go, and how many others must
+        write a block before they can.
+        """
+        request = namenode_pb2.RenewLeaseRequest(client_id=self.client_id)
+        reply = self._asking.once("RenewLease", request)
+        return {node.node_id: node.writers for node in reply.leaving}
 
     def recover_lease(self, path: str) -> str:
         """Empty when the file is closed, else what is waited for."""

@@ -2,7 +2,7 @@
 
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from blockstore.client.exclusions import Exclusions
@@ -69,6 +69,13 @@ class Pipelines:
     def is_thin(self, nodes: int) -> bool:
         """Whether so few replicas should become more, by the NameNode's rule."""
         return nodes * 2 <= self._file.replication
+
+    def holds_up(self, nodes: Sequence[Node], leaving: Mapping[str, int]) -> bool:
+        """Whether one of these nodes can't go, for too few others write the block; `leaving`: how
+        many it must be."""
+        going = [leaving[node.node_id] for node in nodes if node.node_id in leaving]
+        staying = len(nodes) - len(going)
+        return staying < min(max(going, default=0), self._file.replication)
 
     # --- blocks --------------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ from blockstore.runtime.retry import INTERACTIVE, RetryPolicy
 class ClientSettings:
     """Defaults suit everybody; tests shorten the times."""
 
+    # A sixth of the time after which somebody else may take the lease.
+    lease_renew_s: float = 10.0
     # How long the first call waits for the NameNode.
     first_contact: RetryPolicy = INTERACTIVE
 

@@ -12,7 +12,7 @@ import io
 import logging
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final
@@ -93,6 +93,8 @@ class BlockWriter(io.BufferedIOBase):
         self._at = 0
         self._filled = 0
         self._sent = 0
+        # The last block was ended, and no other begun.
+        self._untold = False
         self._error: StoreError | None = None
         self._discarded = False
         if tail is not None:
@@ -198,6 +200,24 @@ class BlockWriter(io.BufferedIOBase):
             finally:
                 self._end()
 
+    def move_on(self, leaving: Mapping[str, int]) -> None:
+        """Ends the block at hand where that holds up a node which is to go: what is written next
+        begins another, elsewhere. `leaving`: as `Pipelines.holds_up` has it.
+        """
+        with self._lock:
+            if self.closed or self._error:
+                return
+            if self._output and self._pipelines.holds_up(self._output.nodes, leaving):
+                log.info("%s goes on in another block: a node of its last is to go", self.name)
+                with self._noting_errors():
+                    self._end_block()
+                self._untold = True
+            if self._untold:
+                # The NameNode hears of the end with the next block, of which nothing is there yet.
+                self._pipelines.previous = self._last
+                self._pipelines.abandon(self._pipelines.allocate(self._excluded).block)
+                self._untold = False
+
     def discard(self) -> None:
         """Leaves nothing behind: the file is removed. One that was opened to append stays; the
         NameNode closes it at its last acknowledged byte.
@@ -265,6 +285,7 @@ class BlockWriter(io.BufferedIOBase):
     def _begin_block(self) -> None:
         self._pipelines.previous = self._last
         self._output = BlockOutput(self._pipelines, self._settings, self._excluded)
+        self._untold = False
 
     def _end_block(self) -> None:
         self._emit()

@@ -7,6 +7,7 @@ Rules
 - A node on its way out serves readers and is a source of copies; it gets no new block. A block
   that is open on it keeps it only while too few serving nodes write the block, too: with enough
   of them the node's end is a pipeline failure like any other, and files may stay open for days.
+  With too few, its writer is told to end the block (nodereports.py, blockstore/client/leases.py).
 - A rest ends by itself. A node that is silent while it rests isn't dead; when it's still silent
   at the end, it is.
 - Repeating a word changes nothing, but for the end of a rest.

@@ -10,6 +10,7 @@ from blockstore.namenode.closing import Closing
 from blockstore.namenode.concatenating import Concatenating
 from blockstore.namenode.leaselist import LeaseList, LeaseLook
 from blockstore.namenode.naming import Naming
+from blockstore.namenode.nodereports import writers_wanted
 from blockstore.namenode.outcomes import once
 from blockstore.namenode.parts import Parts
 from blockstore.namenode.ready import Ready
@@ -52,9 +53,10 @@ class FileChanges:
         self._appending.release(inode_id, client_id, discard=discard, now=now, wall=wall)
         return self._parts.ready(None)
 
-    def renew_lease(self, client_id: str, *, now: float) -> Ready[None]:
+    def renew_lease(self, client_id: str, *, now: float) -> Ready[dict[str, int]]:
+        """Nodes that writers should leave, as `writers_wanted` says."""
         self._parts.leases.renew(client_id, now)
-        return Ready(None)
+        return Ready(writers_wanted(self._parts, now))
 
     def recover_lease(self, path: str, *, now: float, wall: float) -> Ready[Completion]:
         self._parts.safe_mode.check(f"closing '{path}'")

@@ -86,14 +86,28 @@ def _duty_words(parts: Parts, member: Member, now: float) -> str:
     return _THERE[member.duty]
 
 
+def writers_wanted(parts: Parts, now: float) -> dict[str, int]:
+    """Nodes that are to go, and how many others must write an open block before they can."""
+    off_duty = parts.state.roster.on_duty(Duty.LEAVE, Duty.REST)
+    if (
+        not off_duty
+        or parts.safe_mode.on
+        or not moment(parts.nodes, parts.state.roster, now).serving
+    ):
+        return {}
+    return {member.node.node_id: _enough(parts, member.duty) for member in off_duty}
+
+
+def _enough(parts: Parts, duty: Duty) -> int:
+    return parts.config.rest_replicas if duty is Duty.REST else parts.config.durable_replicas
+
+
 def _open_files(parts: Parts, member: Member, now: float) -> Iterator[str]:
     """Files whose last block needs the node while it's written: too few serving nodes write it,
     too. Where there are enough, its going is a pipeline failure like any other."""
     node_id = member.node.node_id
     present = moment(parts.nodes, parts.state.roster, now)
-    enough = (
-        parts.config.rest_replicas if member.duty is Duty.REST else parts.config.durable_replicas
-    )
+    enough = _enough(parts, member.duty)
     for file in parts.state.open_files.values():
         if file.blocks and not file.blocks[-1].committed:
             writing = {node.node_id for node in file.blocks[-1].pipeline}

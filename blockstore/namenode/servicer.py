@@ -136,11 +136,12 @@ class ClientServicer(AdminServicer, FileChangeServicer):
         )
         return pb.CompleteReply(done=completion.done, waiting_for=completion.waiting_for)
 
-    async def RenewLease(self, request: pb.RenewLeaseRequest, _: Any) -> pb.Empty:
-        await self._shell.perform(
+    async def RenewLease(self, request: pb.RenewLeaseRequest, _: Any) -> pb.RenewLeaseReply:
+        leaving = await self._shell.perform(
             lambda core: core.changes.renew_lease(request.client_id, now=self._shell.now)
         )
-        return pb.Empty()
+        nodes = (pb.LeavingNode(node_id=n, writers=writers) for n, writers in leaving.items())
+        return pb.RenewLeaseReply(leaving=nodes)
 
     async def RecoverLease(self, request: pb.PathRequest, _: Any) -> pb.CompleteReply:
         completion = await self._shell.perform(

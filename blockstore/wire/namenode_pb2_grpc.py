@@ -74,7 +74,7 @@ class NameNodeStub(object):
         self.RenewLease = channel.unary_unary(
                 '/blockstore.NameNode/RenewLease',
                 request_serializer=blockstore_dot_wire_dot_namenode__pb2.RenewLeaseRequest.SerializeToString,
-                response_deserializer=blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+                response_deserializer=blockstore_dot_wire_dot_namenode__pb2.RenewLeaseReply.FromString,
                 _registered_method=True)
         self.Append = channel.unary_unary(
                 '/blockstore.NameNode/Append',
@@ -518,7 +518,7 @@ def add_NameNodeServicer_to_server(servicer, server):
             'RenewLease': grpc.unary_unary_rpc_method_handler(
                     servicer.RenewLease,
                     request_deserializer=blockstore_dot_wire_dot_namenode__pb2.RenewLeaseRequest.FromString,
-                    response_serializer=blockstore_dot_wire_dot_namenode__pb2.Empty.SerializeToString,
+                    response_serializer=blockstore_dot_wire_dot_namenode__pb2.RenewLeaseReply.SerializeToString,
             ),
             'Append': grpc.unary_unary_rpc_method_handler(
                     servicer.Append,
@@ -882,7 +882,7 @@ class NameNode(object):
             target,
             '/blockstore.NameNode/RenewLease',
             blockstore_dot_wire_dot_namenode__pb2.RenewLeaseRequest.SerializeToString,
-            blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
+            blockstore_dot_wire_dot_namenode__pb2.RenewLeaseReply.FromString,
             options,
             channel_credentials,
             insecure,

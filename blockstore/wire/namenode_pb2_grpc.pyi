@@ -48,7 +48,7 @@ class NameNodeStub:
     """Makes the bytes that were synced so far visible and safe from the writer's death."""
     Complete: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.CompleteRequest, _namenode_pb2.CompleteReply]
     """Closes the file. `done` is false while too few replicas are durable: ask again."""
-    RenewLease: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.RenewLeaseRequest, _namenode_pb2.Empty]
+    RenewLease: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.RenewLeaseRequest, _namenode_pb2.RenewLeaseReply]
     """Keeps every lease of this client alive."""
     Append: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.AppendRequest, _namenode_pb2.AppendReply]
     """Opens a closed file for its caller to add to it: the caller gets the file's lease."""
@@ -122,7 +122,7 @@ class NameNodeAsyncStub(NameNodeStub):
     """Makes the bytes that were synced so far visible and safe from the writer's death."""
     Complete: _aio.UnaryUnaryMultiCallable[_namenode_pb2.CompleteRequest, _namenode_pb2.CompleteReply]  # type: ignore[assignment]
     """Closes the file. `done` is false while too few replicas are durable: ask again."""
-    RenewLease: _aio.UnaryUnaryMultiCallable[_namenode_pb2.RenewLeaseRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
+    RenewLease: _aio.UnaryUnaryMultiCallable[_namenode_pb2.RenewLeaseRequest, _namenode_pb2.RenewLeaseReply]  # type: ignore[assignment]
     """Keeps every lease of this client alive."""
     Append: _aio.UnaryUnaryMultiCallable[_namenode_pb2.AppendRequest, _namenode_pb2.AppendReply]  # type: ignore[assignment]
     """Opens a closed file for its caller to add to it: the caller gets the file's lease."""
@@ -241,7 +241,7 @@ class NameNodeServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _namenode_pb2.RenewLeaseRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_namenode_pb2.Empty, _abc.Awaitable[_namenode_pb2.Empty]]:
+    ) -> _typing.Union[_namenode_pb2.RenewLeaseReply, _abc.Awaitable[_namenode_pb2.RenewLeaseReply]]:
         """Keeps every lease of this client alive."""
 
     @_abc_1.abstractmethod

@@ -73,6 +73,22 @@ def test_a_node_leaves_for_good_and_another_rests(cluster, admin, eventually):
     assert "Every" not in admin("maintenance", "status")[0]
 
 
+def test_a_file_that_stays_open_lets_its_only_node_go(cluster, admin, eventually):
+    cluster.start(2)
+    store = cluster.client(lease_renew_s=0.2)
+    with store.open("/log", "wb", replication=1) as file:
+        file.write(b"before ")
+        file.hflush()
+        leaving = store.locate("/log")[0].nodes[0].address
+        admin("decommission", leaving, "--wait")
+        cluster.datanodes[cluster.number_of(leaving)].kill()
+        with store.open("/log") as reading:
+            assert reading.read() == b"before "
+        file.write(b"and after")
+    with store.open("/log") as reading:
+        assert reading.read() == b"before and after"
+
+
 def test_damage_is_found_by_fsck_and_mended(cluster, admin, eventually):
     cluster.start(3)
     store = cluster.client()

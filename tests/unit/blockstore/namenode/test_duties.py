@@ -233,6 +233,32 @@ def test_a_file_that_stays_open_on_enough_other_nodes_keeps_nobody(four):
     assert report_of(four, nodes[1]).open_files == ("/log",)
 
 
+def test_a_writer_is_told_which_nodes_to_leave_and_how_many_must_write_then(four):
+    renew = four.core.changes.renew_lease
+    assert four.take(renew("ana", now=four.now)) == {}
+    assign(four, "a", Duty.LEAVE)
+    assign(four, "b", Duty.REST, for_s=600.0)
+    assert four.take(renew("ana", now=four.now)) == {"a": 2, "b": 1}
+    four.take(four.core.safe_mode(True))
+    assert four.take(renew("ana", now=four.now)) == {}
+
+
+def test_a_block_that_was_ended_for_it_lets_a_node_go_while_the_file_stays_open(four):
+    located = four.add_block(inode := four.create("/log", replication=1))
+    leaving = located.nodes[0].node_id
+    assign(four, leaving, Duty.LEAVE)
+    carry_out(four)
+    assert report_of(four, leaving).open_files == ("/log",)
+    whole = Block(located.block.id, located.block.generation, 10)
+    four.report(leaving, whole)
+    following = four.add_block(inode, whole)
+    assert following.nodes[0].node_id != leaving
+    four.take(four.core.abandon_block(inode, client_id="ana", block=following.block, now=four.now))
+    carry_out(four)
+    assert duty_of(four, leaving) == "decommissioned"
+    assert four.state.open_files
+
+
 def test_a_rest_needs_one_other_writing_node_that_is_there(four):
     nodes = [node.node_id for node in four.add_block(four.create("/log", replication=2)).nodes]
     assign(four, nodes[0], Duty.REST, for_s=600.0)
