@@ -39,7 +39,7 @@ EXIT_JOURNAL_FAILED: Final = 74
 _DRAIN_S: Final = 1.0
 _CHECKPOINT_LOOK_S: Final = 1.0
 # Until the next tick when the last one has left work: others have their turn in between.
-_BEHIND_S: Final = 0.02
+_BEHIND_S: Final = 0.005
 # A journal that rested for so long gets its mark; one that never rests gets it after so many.
 _REST_S: Final = 0.5
 _UNMARKED_MAX: Final = 10_000

@@ -13,7 +13,7 @@ Rules
 - Repeating a word changes nothing, but for the end of a rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from blockstore.errors import InvalidRequestException
 from blockstore.namenode.entries import DutyAssigned, NodeForgotten
@@ -113,7 +113,7 @@ class Duties:
                 "is there: wait for it, or give --force if it won't come back"
             )
         look.go_through(
-            lambda: set().union(*map(self._parts.blocks.of_node, going)),
+            lambda: self._blocks_of(going),
             lambda block_id: self._lacking(block_id, going, duty, present),
             self._parts.config.forget_slice,
         )
@@ -124,6 +124,15 @@ class Duties:
             )
         if not force and duty is Duty.LEAVE:
             self._check_room(names, look, staying)
+
+    def _blocks_of(self, going: set[str]) -> Iterator[int]:
+        """Each once, and as the blocks of a node are when its turn comes."""
+        before: list[str] = []
+        for node_id in sorted(going):
+            for block_id in tuple(self._parts.blocks.of_node(node_id)):
+                if not any(block_id in self._parts.blocks.of_node(other) for other in before):
+                    yield block_id
+            before.append(node_id)
 
     def _lacking(
         self, block_id: int, going: set[str], duty: Duty, present: Moment

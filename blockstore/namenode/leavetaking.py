@@ -28,15 +28,14 @@ class LeaveLook:
         lacking: Callable[[int], tuple[StoredBlock, int] | None],
         limit: int,
     ) -> None:
-        """`blocks`: those of the nodes, asked for once; `lacking`: a block that needs copies, and
-        how many its file wants.
+        """`blocks`: those of the nodes, asked for once, while they may change; `lacking`: a block
+        that needs copies, and how many its file wants.
 
         Raises:
             Unfinished: there are more to look at.
         """
         if self._left is None:
-            # They change while others have their turn.
-            self._left = iter(tuple(blocks()))
+            self._left = iter(blocks())
         seen = 0
         for block_id in islice(self._left, limit):
             seen += 1

@@ -19,12 +19,15 @@ Rules
   that they had before the start have been carried out.
 """
 
+from collections.abc import Iterator
 from itertools import islice
+from operator import length_hint
 from typing import Final
 
 from blockstore.errors import PlacementException
-from blockstore.model import Block, CopyFailure, DeleteReplicas, Node, Order, Replicate
+from blockstore.model import CopyFailure, DeleteReplicas, Node, Order, Replicate
 from blockstore.namenode.arriving import Arriving
+from blockstore.namenode.backlog import Backlog
 from blockstore.namenode.blockmap import BlockMap, Kind
 from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.copies import Copies, Copy
@@ -61,9 +64,11 @@ class Replication:
         self._targets = targets
         self._quiet_until = now + config.dead_after_s if state.committed_blocks else now
         # To be looked at: something about them has changed.
-        self._touched: dict[int, None] = {}
+        self._touched = Backlog()
+        # All blocks, when each is to be touched.
+        self._all: Iterator[int] = iter(())
         # Wanting copies, by urgency.
-        self._queues: tuple[dict[int, None], ...] = ({}, {}, {}, {})
+        self._queues = (Backlog(), Backlog(), Backlog(), Backlog())
         self._copies = Copies(
             per_source=config.copies_per_source, per_target=config.copies_per_target
         )
@@ -81,7 +86,7 @@ class Replication:
         self.misplaced: set[int] = set()
 
     def touch(self, block_id: int) -> None:
-        self._touched[block_id] = None
+        self._touched.add(block_id)
 
     def settled(self, stored: StoredBlock, now: float) -> None:
         """Its writer has seen it end on all nodes of its pipeline."""
@@ -134,26 +139,33 @@ class Replication:
 
     def work(self, now: float, most: int) -> list[NodeOrder]:
         """The orders of this moment, within the limits, for up to `most` blocks of each kind."""
-        self._touched.update(dict.fromkeys(self._arriving.take_overdue(now)))
+        for block_id in self._arriving.take_overdue(now):
+            self.touch(block_id)
         orders = self._repeat_late(now)
-        self.is_behind = len(self._touched) > most and not self.is_quiet(now)
         if self.is_quiet(now):
+            self.is_behind = False
             return orders
         present = moment(self._nodes, self._state.roster, now)
         if present.racks > 1 and self._racks <= 1:
             # What was well placed on one rack isn't any more.
-            self._touched.update(dict.fromkeys(self._state.blocks))
+            self._all = iter(tuple(self._state.blocks))
         self._racks = present.racks
-        for block_id in list(islice(self._touched, most)):
-            del self._touched[block_id]
-            orders += self._sort_in(block_id, present)
+        for block_id in islice(self._all, most):
+            self.touch(block_id)
+        self.is_behind = len(self._touched) > most or length_hint(self._all) > 0
+        for _ in range(min(most, len(self._touched))):
+            orders += self._sort_in(self._touched.take(), present)
+        return orders + self._copy_some(present, most)
+
+    def _copy_some(self, present: Moment, most: int) -> list[NodeOrder]:
+        orders: list[NodeOrder] = []
         placeless = 0
         for queue in self._queues:
-            for block_id in list(islice(queue, most)):
+            for _ in range(min(most, len(queue))):
                 if placeless > PLACELESS_MAX or not self._can_copy(present):
                     break
                 try:
-                    orders += self._copy(block_id, queue, present)
+                    orders += self._copy(queue.take(), queue, present)
                 except PlacementException:
                     placeless += 1
         return orders
@@ -162,7 +174,7 @@ class Replication:
 
     def _sort_in(self, block_id: int, present: Moment) -> list[NodeOrder]:
         for queue in self._queues:
-            queue.pop(block_id, None)
+            queue.discard(block_id)
         self.short.discard(block_id)
         self.misplaced.discard(block_id)
         moved_from = self._moved.pop(block_id, "")
@@ -187,7 +199,7 @@ class Replication:
         lacking = held.lacking(wanted, self._config.rest_replicas)
         if lacking:
             if good and lacking > len(self._coming(block_id, present)):
-                self._queues[self._urgency(len(good), wanted)][block_id] = None
+                self._queues[self._urgency(len(good), wanted)].add(block_id)
             return []
         self._arriving.end(block_id)
         return self._delete_bad(block_id, present.now) + self._well_supplied(
@@ -199,7 +211,7 @@ class Replication:
     ) -> list[NodeOrder]:
         if present.is_misplaced(held.serving + held.resting, wanted):
             self.misplaced.add(stored.id)
-            self._queues[_MISPLACED][stored.id] = None
+            self._queues[_MISPLACED].add(stored.id)
             return []
         if held.resting:
             return []
@@ -273,10 +285,11 @@ class Replication:
             map(self._copies.can_leave, present.live)
         )
 
-    def _copy(self, block_id: int, queue: dict[int, None], present: Moment) -> list[NodeOrder]:
-        """Raises PlacementException when there's no place for the block now."""
-        # To the back of its queue; out of it when nothing more is wanted.
-        queue.pop(block_id)
+    def _copy(self, block_id: int, queue: Backlog, present: Moment) -> list[NodeOrder]:
+        """Of a block taken from its queue, which comes in again while something more is wanted.
+
+        Raises PlacementException when there's no place for it now.
+        """
         stored = self._state.blocks.get(block_id)
         good = self._blocks.good(block_id)
         if stored is None or not good:
@@ -287,7 +300,7 @@ class Replication:
         coming = self._coming(block_id, present)
         if max(lacking, int(is_misplaced)) <= len(coming):
             return []
-        queue[block_id] = None
+        queue.add(block_id)
         taken = self._blocks.holders(block_id) | coming
         if present.serving <= taken:
             # A bad replica sits where a good one could be.
@@ -384,17 +397,3 @@ class Replication:
     def _end_copy(self, copy: Copy) -> None:
         self._copies.end(copy.block_id, copy.target)
         self.touch(copy.block_id)
-
-
-def deletions(doomed: dict[str, dict[int, Block]], most: int) -> list[NodeOrder]:
-    """Orders for up to `most` doomed replicas of every node; takes them from the table."""
-    orders: list[NodeOrder] = []
-    for node_id, blocks in list(doomed.items()):
-        batch = list(islice(blocks.values(), most))
-        for block in batch:
-            del blocks[block.id]
-        if batch:
-            orders.append((node_id, DeleteReplicas(tuple(batch))))
-        if not blocks:
-            del doomed[node_id]
-    return orders

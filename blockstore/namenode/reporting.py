@@ -14,13 +14,23 @@ Rules
 
 import logging
 from collections.abc import Sequence
+from itertools import islice
 
 from blockstore.errors import ConfigException, InvalidRequestException, StaleEpochException
-from blockstore.model import CopyFailure, Node, NodeLoad, Replica, ReplicaState, SendReport
+from blockstore.model import (
+    Block,
+    CopyFailure,
+    DeleteReplicas,
+    Node,
+    NodeLoad,
+    Order,
+    Replica,
+    ReplicaState,
+    SendReport,
+)
 from blockstore.namenode.datanodes import DataNode, FullReport
 from blockstore.namenode.entries import NodeEntered
 from blockstore.namenode.parts import Parts
-from blockstore.namenode.replication import deletions
 from blockstore.namenode.replies import Registration
 from blockstore.namenode.roster import Duty
 
@@ -224,7 +234,7 @@ class Reporting:
         for node_id, order in self._parts.replication.work(now, most):
             self._parts.order(node_id, order)
         most = self._parts.config.deletions_per_node_max
-        for node_id, order in deletions(self._parts.blocks.doomed, most):
+        for node_id, order in _deletions(self._parts.blocks.doomed, most):
             self._parts.order(node_id, order)
 
     def _registered(self, node_id: str, incarnation: int, epoch: int) -> DataNode:
@@ -252,3 +262,17 @@ class Reporting:
         stored = parts.state.blocks.get(block_id)
         if stored is not None and stored.inode_id in parts.state.open_files:
             parts.progressed(stored.inode_id)
+
+
+def _deletions(doomed: dict[str, dict[int, Block]], most: int) -> list[tuple[str, Order]]:
+    """Orders for up to `most` doomed replicas of every node; takes them from the table."""
+    orders: list[tuple[str, Order]] = []
+    for node_id, blocks in list(doomed.items()):
+        batch = list(islice(blocks.values(), most))
+        for block in batch:
+            del blocks[block.id]
+        if batch:
+            orders.append((node_id, DeleteReplicas(tuple(batch))))
+        if not blocks:
+            del doomed[node_id]
+    return orders
