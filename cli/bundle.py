@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from blockstore.errors import StoreError
+
 from .copying import UNFINISHED, Summed, Tally
 from .crew import Stopped
 from .errors import CommandError
@@ -148,16 +150,23 @@ class Bundles:
     def _show(self, verified: Sequence[_Read]) -> None:
         batch = self._store.batch()
         shown = [
-            (one.file.source, batch.rename(one.unfinished, one.file.target, overwrite=self._force))
-            for one in verified
+            batch.rename(one.unfinished, one.file.target, overwrite=self._force) for one in verified
         ]
         batch.send()
-        for source, renamed in shown:
+        refused = []
+        for one, renamed in zip(verified, shown, strict=True):
+            source = one.file.source
             with self._tally.complaints.about(str(source)):
-                renamed.result()
+                try:
+                    renamed.result()
+                except StoreError:
+                    refused.append(one)
+                    raise
                 self._tally.add(copied=1)
                 if self._remove_source:
                     source.unlink()
+        if refused:
+            self._remove(refused)
 
     def _remove(self, written: Sequence[_Read]) -> None:
         batch = self._store.batch()

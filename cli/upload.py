@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
+from blockstore.errors import StoreError, UnreachableException
+
 from .bundle import BUNDLE_FILES, Bundles, LocalFile, bundled
 from .copying import (
     KEPT_BYTES_MIN,
@@ -226,7 +228,17 @@ class Upload:
         if self._preserve:
             keep_from_local(self._store, unfinished, os.fstat(source.fileno()))
         if not self._direct:
+            self._show(unfinished, target)
+
+    def _show(self, unfinished: str, target: str) -> None:
+        try:
             self._store.rename(unfinished, target, overwrite=self._force)
+        except UnreachableException:
+            # It may have happened; if not, there is something to go on from.
+            raise
+        except StoreError:
+            self._store.delete(unfinished, skip_trash=True)
+            raise
 
     def _begun(self, source: BinaryIO, unfinished: str) -> tuple[Summed, "BlockWriter"]:
         """What is to be read, and where to write it: further, if there is a beginning."""

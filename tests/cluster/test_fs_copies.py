@@ -124,6 +124,21 @@ def test_a_beginning_of_what_was_there_before_is_not_gone_on_with(store, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["got"]
 
 
+def test_what_may_not_replace_a_file_leaves_nothing_beside_it(store, shared_cluster, tmp_path):
+    (tmp_path / "c").mkdir()
+    for name, size in (("a", 10), ("b", 20), ("large", 400_000)):
+        (tmp_path / "c" / name).write_bytes(DATA[:size])
+        put(store, f"/c/{name}", b"the superuser's")
+    store.chmod("/c", 0o1777)
+    with shared_cluster.client("ben") as bens:
+        tally = Tally()
+        files = [str(tmp_path / "c" / name) for name in ("a", "b", "large")]
+        Upload(bens, tally, force=True).put(files, "/c", into_directory=True)
+    assert (tally.copied, tally.complaints.count) == (0, 3)
+    assert [entry.name for entry in store.list("/c")] == ["a", "b", "large"]
+    assert content(store, "/c/large") == b"the superuser's"
+
+
 def test_a_directory_goes_on_in_the_one_that_the_broken_off_copy_has_made(store, tmp_path):
     for name in "ab":
         (tmp_path / "top" / name).mkdir(parents=True)
