@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from mapred.engine import Engine
 from mapred.iterative.status import is_loop
 from mapred.model import DEFAULT_POOL, JobSpec, Priority
-from mapred.shuffle.budget import memory_bytes_of
 from mapred.storage.uris import qualified
 from mapred.submit import plan
 
@@ -39,7 +38,7 @@ class Wishes:
 def submitted(wishes: Wishes, place: Place, engine: Engine) -> int:
     """Runs it, unless it's to be detached; returns the exit code."""
     with terminated_by_signal():
-        spec = _with_memory(_planned(wishes, place), engine)
+        spec = _planned(wishes, place)
         if place.notice and not wishes.quiet:
             say(place.notice)
         return run_to_the_end(
@@ -73,14 +72,6 @@ def _planned(wishes: Wishes, place: Place) -> JobSpec:
         return spec
     uri = qualified(place.canonical(output), place.default_filesystem)
     return dataclasses.replace(spec, output_uri=uri)
-
-
-def _with_memory(spec: JobSpec, engine: Engine) -> JobSpec:
-    """With the budget of its tasks, if it names none: once for all of them, and all rounds."""
-    if spec.memory_bytes:
-        return spec
-    slots_bytes = [one.info.share_bytes for one in engine.trackers() if not one.info.refuses]
-    return dataclasses.replace(spec, memory_bytes=memory_bytes_of(slots_bytes))
 
 
 def _canonical(place: Place, word: str) -> str:

@@ -62,8 +62,9 @@ class Job:
     attempts_max: ClassVar[int] = 4
     # Share of finished maps at which reduces start.
     slowstart: ClassVar[float] = 0.05
-    # Bytes of buffers per task; 0: 128 MiB, or a quarter of a slot's memory where that is less. A
-    # process takes up more while it sorts: copies, and some 40 MB that don't grow with it.
+    # Bytes of buffers per task; 0: 128 MiB, or a quarter of the smallest slot's memory where that
+    # is less, however the job is submitted. A process takes up more while it sorts: copies, and
+    # some 40 MB that don't grow with it.
     memory_bytes: ClassVar[int] = 0
     # What one task may use of its machine's memory, and finds free there; it is ended when it
     # uses more. 0: what its tracker can spare.

@@ -70,6 +70,7 @@ class OneProgram:
     def submit(self, spec: JobSpec) -> str:
         # Map outputs are on this machine's disk: a reduce that starts early would only wait.
         local = replace(spec, slowstart=1.0)
+        self._begun()
         return self._call(self.desk.submit(local, uuid.uuid4().hex))
 
     def status(self, job_id: str, known_version: int, wait_s: float) -> tuple[JobStatus, int]:
@@ -82,6 +83,7 @@ class OneProgram:
         return self._call(self.desk.jobs())
 
     def trackers(self) -> list[TrackerStatus]:
+        self._begun()
         return self._call(self.desk.trackers())
 
     def close(self) -> None:
@@ -105,6 +107,11 @@ class OneProgram:
         if self._desk is None or self._closed:
             raise MapredError("this engine is closed: make a new EmbeddedEngine")
         return self._desk
+
+    def _begun(self) -> None:
+        """Waits until the tracker is known: what a job gets depends on it."""
+        if not self._closed:
+            self._beats.registered.wait(CALL_TIMEOUT_S)
 
     def send(self, work: Coroutine[Any, Any, Result]) -> "Future[Result]":
         """Runs it on the engine's loop."""

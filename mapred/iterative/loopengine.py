@@ -70,7 +70,7 @@ class LoopEngine:
         loop_id = self._begun.loop_id if self._begun else new_loop_id(self._clock.wall())
         running = _Running(self._engine, spec, loop_id, self._clock, resume=self._resume)
         if self._ledger:
-            record = record_of(loop_id, spec, to_stdout=self._to_stdout)
+            record = record_of(loop_id, running.spec, to_stdout=self._to_stdout)
             running.write_down(self._ledger, record)
         with self._lock:
             self._loops[loop_id] = running
@@ -164,6 +164,11 @@ class _Running:
             raise
 
     # --- from other threads
+
+    @property
+    def spec(self) -> JobSpec:
+        """With all that was decided for its rounds."""
+        return self._loop.spec
 
     def start(self) -> None:
         self._thread.start()

@@ -40,6 +40,7 @@ from mapred.iterative.status import LOOP_SETTING
 from mapred.job import Job
 from mapred.model import JobSpec, JobState, JobStatus
 from mapred.params import values_of
+from mapred.shuffle.budget import with_memory
 from mapred.storage import storage_for
 from mapred.storage.uris import join
 
@@ -105,7 +106,8 @@ class Loop:
         """
         check_loop(job)
         self._engine = engine
-        self._spec = spec
+        # As it is resumed.
+        self.spec: Final = with_memory(spec, (one.info for one in engine.trackers()))
         self._lineage = lineage
         self._listener: Listener = listener or Silent()
         self._storage = storage_for(spec.output_uri)
@@ -216,7 +218,7 @@ class Loop:
         tasks = self._tasks(number, state, type(self._job))
         spec = replace(
             self._cut(tasks, self._settings(number, sent, tasks)),
-            name=f"{self._spec.name} round {number}",
+            name=f"{self.spec.name} round {number}",
             output_uri=output_uri,
         )
         status = self._done(number, spec)
@@ -239,7 +241,7 @@ class Loop:
         spec = self._cut(tasks, own)
         spec = replace(
             spec,
-            name=f"{self._spec.name} placement",
+            name=f"{self.spec.name} placement",
             job_class=placement.__name__,
             reducers=parts,
             output_uri=self._place("placed"),
@@ -269,9 +271,9 @@ class Loop:
 
     def _cut(self, tasks: list[Task], loop: RoundSettings) -> JobSpec:
         """The loop's job over these tasks."""
-        settings = {k: v for k, v in self._spec.settings.items() if k != LOOP_SETTING}
+        settings = {k: v for k, v in self.spec.settings.items() if k != LOOP_SETTING}
         return replace(
-            self._spec,
+            self.spec,
             splits=tuple(task.split for task in tasks),
             output_format=PACKED,
             settings=settings | loop.settings(),
@@ -281,7 +283,7 @@ class Loop:
         """What the job's maps read in that round."""
         tasks = [task for task in self._all if self._job.reads(state, task.split)]
         if not tasks:
-            raise JobDefinitionError(f"{self._spec.name} reads no split in round {number}")
+            raise JobDefinitionError(f"{self.spec.name} reads no split in round {number}")
         if not may_be_grouped(job):
             return tasks
         if (number - 1) % LOOK_AROUND_ROUNDS == 0 or not self._wanted:
@@ -345,8 +347,8 @@ class Loop:
         self._checkpoints.save(Checkpoint(ctx.round, ctx.state, tuple(self._records), stop))
 
     def _publish(self, stop: Stop) -> tuple[str, ...]:
-        form = output_format(self._spec.output_format)
-        uri = join(self._spec.output_uri, f"part-r-00000{form.suffix}")
+        form = output_format(self.spec.output_format)
+        uri = join(self.spec.output_uri, f"part-r-00000{form.suffix}")
         file = self._storage.open_write(uri, overwrite=True)
         try:
             writer = form.writer(file)
@@ -365,8 +367,8 @@ class Loop:
             counters.setdefault(group, {})[name] = value
         text = json.dumps(
             {
-                "name": self._spec.name,
-                "user": self._spec.user,
+                "name": self.spec.name,
+                "user": self.spec.user,
                 "converged": stop.converged,
                 "reason": stop.reason,
                 "rounds": [
@@ -378,7 +380,7 @@ class Loop:
             },
             indent=1,
         )
-        file = self._storage.open_write(join(self._spec.output_uri, SUCCESS), overwrite=True)
+        file = self._storage.open_write(join(self.spec.output_uri, SUCCESS), overwrite=True)
         file.write(text.encode())
         file.commit()
 
@@ -388,8 +390,8 @@ class Loop:
         self._sweeper.shutdown()
         self._storage.delete(self._scratch)
         try:
-            if not self._storage.entries(self._spec.output_uri):
-                self._storage.delete(self._spec.output_uri)
+            if not self._storage.entries(self.spec.output_uri):
+                self._storage.delete(self.spec.output_uri)
         except FileNotFoundError:
             pass
 

@@ -64,6 +64,7 @@ from mapred.model import (
     Priority,
     TrackerStatus,
 )
+from mapred.shuffle.budget import with_memory
 from mapred.tracking import Heartbeat, HeartbeatReply, Registered, Registration
 
 # Refused submits whose repeats get the same answer.
@@ -211,6 +212,7 @@ class JobTracker:
         self._pools.refuse_unknown(spec.pool)
         self._refuse_shared_output(spec)
         self._refuse_unfit(spec)
+        spec = with_memory(spec, [tracker.info for tracker in self.trackers])
         stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self.book.wall_s))
         job_id = f"job_{stamp}_{self.book.jobs_made + 1:04d}"
         self._flow.record(JobSubmitted(job_id, request_id, spec, self.epoch, self.book.wall_s))

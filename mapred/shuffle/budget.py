@@ -5,8 +5,10 @@ load: a task that runs again cuts its spills in the same places, and so gives th
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+from mapred.model import JobSpec, TrackerInfo
 
 # Enough that a split of 32 MiB of text never spills.
 MEMORY_BYTES_DEFAULT: Final = 128 * 1024 * 1024
@@ -22,10 +24,18 @@ _BUFFER_BYTES_MAX: Final = 1024 * 1024 * 1024
 _FRAME_BYTES: Final = 512 * 1024
 
 
+def with_memory(spec: JobSpec, infos: Iterable[TrackerInfo]) -> JobSpec:
+    """With the budget of its tasks. It is decided once, by who takes the job up or, for all rounds,
+    by the driver of a loop: a job's tasks have the same wherever they run."""
+    if spec.memory_bytes:
+        return spec
+    slots_bytes = [info.share_bytes for info in infos if not info.refuses]
+    return replace(spec, memory_bytes=memory_bytes_of(slots_bytes))
+
+
 def memory_bytes_of(slots_bytes: Iterable[int]) -> int:
     """The budget of a job that names none, where slots have so much memory each (0: unknown): the
-    default, and less on machines that are too small for it. Whoever submits the job writes it down,
-    so that its tasks have the same wherever they run."""
+    default, and less on machines that are too small for it."""
     least = min((one for one in slots_bytes if one), default=MEMORY_BYTES_DEFAULT * _SLOT_SHARE)
     return max(_SMALL_MACHINES_MIN, min(MEMORY_BYTES_DEFAULT, least // _SLOT_SHARE))
 

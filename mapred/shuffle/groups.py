@@ -9,6 +9,7 @@ from operator import sub
 from typing import Any, Final
 
 from mapred.shuffle.columns import Kind, Rows
+from mapred.shuffle.hottest import Largest
 from mapred.shuffle.ordering import group_starts
 
 # Objects in Python are several times as large as what they are made of: so few at a time don't
@@ -19,7 +20,8 @@ _ROWS_MAX: Final = 16_384
 class Groups:
     """Iterates over (key, values); moving on skips what is left of the group before."""
 
-    def __init__(self, batches: Iterator[Rows]) -> None:
+    def __init__(self, batches: Iterator[Rows], heads: int = 0) -> None:
+        """`heads`: of how many first elements of a key its user makes one group."""
         self._batches = _cut(batches)
         self._next = next(self._batches, None)
         # What comes after it, where a batch was cut in two.
@@ -31,9 +33,7 @@ class Groups:
         self.key: Any = None
         # Of its values, those that its user has not taken yet.
         self.values: Any = iter([])
-        # Of the largest group so far: how many records, and its key.
-        self.largest = 0
-        self.largest_key: Any = None
+        self.largest = Largest(heads)
 
     def __iter__(self) -> Iterator[tuple[Any, Iterator[Any]]]:
         while self._next is not None:
@@ -43,13 +43,12 @@ class Groups:
             values = rows.value_list()
             ends = [*starts[1:], len(values)]
             sizes = list(map(sub, ends, starts))
-            most = max(sizes)
-            self._compare(most, keys[sizes.index(most)])
             self.groups += len(starts)
             goes_on = self._goes_on(rows)
             last = len(starts) - 1
             if goes_on:
                 ends.pop()
+            self.largest.take(keys[: len(ends)], sizes[: len(ends)])
             for key, start, end in zip(keys, starts, ends, strict=False):
                 self.key = key
                 self.values = iter(values[start:end])
@@ -62,11 +61,7 @@ class Groups:
                 yield self.key, rest
                 for _ in rest:
                     pass
-                self._compare(self.records - before, keys[last])
-
-    def _compare(self, size: int, key: Any) -> None:
-        if size > self.largest:
-            self.largest, self.largest_key = size, key
+                self.largest.take([self.key], [self.records - before])
 
     def _advance(self) -> Rows:
         rows = self._next

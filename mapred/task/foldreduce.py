@@ -13,6 +13,7 @@ from mapred.shuffle.folding import foldable, folded_sorted
 from mapred.shuffle.folds import AnyFold
 from mapred.shuffle.frames import Segment
 from mapred.shuffle.hashfold import HashFold, suits
+from mapred.shuffle.hottest import Commonest
 from mapred.shuffle.keytable import REDUCE_STAGE
 from mapred.shuffle.ordering import sort_order
 from mapred.shuffle.partials import results
@@ -36,6 +37,7 @@ class HashedGroups:
         self._floats = floats
         self.records = 0
         self.groups = 0
+        self.commonest = Commonest()
 
     def rows(self, bytes_max: int, tick: Callable[[int], None]) -> Iterator[Rows] | None:
         """A key and its result a row; None where keys are too many for so many bytes, or some rows
@@ -47,8 +49,9 @@ class HashedGroups:
                     kinds = rows.keys, rows.values
                     table = HashFold(*kinds, self._fold, bytes_max, REDUCE_STAGE)
                 if not self._taken(rows, table):
-                    self.records = 0
+                    self.records, self.commonest = 0, Commonest()
                     return None
+                self.commonest.see(rows)
                 self.records += len(rows)
                 tick(self.records)
         return self._given(table)

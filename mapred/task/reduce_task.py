@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain, starmap
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from mapred.shuffle.folding import folded_sorted
 from mapred.shuffle.folds import AnyFold
 from mapred.shuffle.frames import Segment
 from mapred.shuffle.groups import Groups
+from mapred.shuffle.hottest import Commonest
 from mapred.shuffle.merge import merged
 from mapred.shuffle.prefixes import by_prefix
 from mapred.shuffle.unordered import InOrder
@@ -58,6 +60,8 @@ class ReduceTask:
         # Groups and records that were reduced as columns, before Python took over.
         self._folded_groups = 0
         self._folded_records = 0
+        # Among those records.
+        self._commonest = Commonest()
 
     def place(self) -> Place:
         """The key that the user's code is at."""
@@ -92,7 +96,7 @@ class ReduceTask:
             else:
                 batches = self._pass(batches, part)
             rest = self._fold(batches, isinstance(reducer, Builtin), part)
-            groups = Groups(rest)
+            groups = Groups(rest, self._job.group_by)
             self._groups = groups
             reduce = reducer.finish if isinstance(reducer, Builtin) else reducer.reduce
             yielded = starmap(reduce, by_prefix(groups, self._job.group_by))
@@ -105,7 +109,7 @@ class ReduceTask:
             raise
         self._count("reduce_input_groups", self._folded_groups + groups.groups)
         self._count("reduce_input_records", self._folded_records + groups.records)
-        self._count_largest(groups)
+        self._count_hottest(groups)
         self._count("reduce_output_records", part.records)
         self._count("output_bytes", part.bytes_written)
         return TaskDone({}, temporary_uri=part.temporary_uri, final_name=part.final_name)
@@ -113,10 +117,13 @@ class ReduceTask:
     def _part(self) -> PartFile:
         return PartFile(self._task.spec, self._task.attempt)
 
-    def _count_largest(self, groups: Groups) -> None:
-        """Who submitted the job is told of a key that has much of what its reducer got."""
-        if groups.largest >= HOT_RECORDS_MIN and 2 * groups.largest > groups.records:
-            self._ctx.count(HOT_GROUP, sample_of(groups.largest_key), groups.largest)
+    def _count_hottest(self, groups: Groups) -> None:
+        """Who submitted the job is told of a key that has most of what its reducer got."""
+        all_records = self._folded_records + groups.records
+        found = [(one.records, one.key) for one in (groups.largest, self._commonest)]
+        records, key = max(found, key=itemgetter(0))
+        if records >= HOT_RECORDS_MIN and 2 * records > all_records:
+            self._ctx.count(HOT_GROUP, sample_of(key), records)
 
     def _hashed(
         self, segments: list[Segment], floats: bool, budget: Budget, part: PartFile
@@ -127,6 +134,7 @@ class ReduceTask:
             return False
         hashing = HashedGroups(segments, fold, floats=floats)
         done = hashing.rows(budget.reduce_table_bytes, self._hashed_until)
+        self._commonest = hashing.commonest
         if done is not None:
             # Not beside what is made of them.
             segments.clear()
@@ -158,7 +166,7 @@ class ReduceTask:
         fold = self._known_fold()
         if fold is None:
             return batches
-        folding = FoldedGroups(batches, fold, floats=floats)
+        folding = FoldedGroups(self._commonest.watched(batches), fold, floats=floats)
         for rows in folding:
             part.write_rows(rows)
             self._tick(folding.records)
@@ -171,7 +179,7 @@ class ReduceTask:
         assert self._job.reducer is not None
         if self._known_fold() or self._job.group_by or not gives_all_values(self._job.reducer):
             return batches
-        passing = PassedGroups(batches)
+        passing = PassedGroups(self._commonest.watched(batches))
         for rows in passing:
             part.write_rows(rows)
             self._tick(passing.records)
@@ -182,7 +190,7 @@ class ReduceTask:
         self, batches: Iterator[Rows], reducer: BatchReducer, part: PartFile
     ) -> Iterator[Rows]:
         """Leaves nothing."""
-        groups = BatchGroups(batches, reducer)
+        groups = BatchGroups(self._commonest.watched(batches), reducer)
         for rows in groups:
             part.write_rows(rows)
             self._tick(groups.records)

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from mapred.embedded import EmbeddedEngine
 from mapred.errors import JobDefinitionError, NoSuchJobError
 from mapred.iterative.checkpoint import Checkpoints, origin_of
+from mapred.iterative.ledger import Ledger
 from mapred.iterative.loopengine import LoopEngine
 from mapred.iterative.status import LoopStatus
 from mapred.model import JobSpec, JobState
@@ -86,6 +88,41 @@ def test_a_loop_runs_its_rounds_and_leaves_its_result(embedded, numbers, tmp_pat
         "_checkpoints",
         "part-r-00000",
     ]
+
+
+class Shrinking:
+    """An engine whose machines have ever less memory; remembers the budgets of its jobs."""
+
+    def __init__(self, engine):
+        self._engine = engine
+        self._slot_mib = 400
+        self.budgets = []
+
+    def __getattr__(self, name):
+        return getattr(self._engine, name)
+
+    def trackers(self):
+        self._slot_mib //= 2
+        [own] = self._engine.trackers()
+        memory_bytes = self._slot_mib * 2**20 * 2 * own.info.map_slots
+        return [replace(own, info=replace(own.info, memory_bytes=memory_bytes))]
+
+    def submit(self, spec):
+        self.budgets.append(spec.memory_bytes)
+        return self._engine.submit(spec)
+
+
+def test_all_rounds_and_a_resume_have_the_budget_that_the_loop_began_with(
+    embedded, numbers, tmp_path
+):
+    spec = planned(numbers, tmp_path / "out")
+    assert spec.memory_bytes == 0
+    engine = Shrinking(embedded)
+    loops = LoopEngine(engine, ledger=Ledger(f"file://{tmp_path}/ledger"))
+    loop_id = loops.submit(spec)
+    status = ended(loops, loop_id)
+    assert engine.budgets == [50 * 2**20] * status.rounds_done
+    assert Ledger(f"file://{tmp_path}/ledger").read(loop_id).spec.memory_bytes == 50 * 2**20
 
 
 def test_decoded_input_stays_in_the_workers(embedded, numbers, tmp_path):

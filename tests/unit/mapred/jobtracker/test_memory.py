@@ -160,3 +160,22 @@ def test_a_job_that_no_tracker_can_hold_any_more_is_told_of_memory_not_of_versio
         "a task of wc wants 6,442,450,944 bytes of memory (task_memory_bytes); "
         "the largest TaskTracker has 4,294,967,296 (given up in "
     )
+
+
+def test_a_job_that_names_no_budget_has_the_one_of_the_smallest_slot_from_its_begin(
+    master: Master,
+) -> None:
+    _tracker(master, "a", gib=8, slots=1)
+    _tracker(master, "b", gib=1, slots=4)
+    refusing = FakeTracker(master, "refusing", "host-r", 400)
+    refusing.info = replace(refusing.info, memory_bytes=GIB, refuses=True)
+    refusing.register()
+    job = master.core.book.jobs[master.submit(1)]
+    assert job.spec.memory_bytes == GIB // 8 // 4
+
+    # Nobody else decides anew.
+    _tracker(master, "c", gib=1, slots=40)
+    assert job.spec.memory_bytes == GIB // 8 // 4
+    master.output = "file:///other"
+    named = master.core.book.jobs[master.submit(1, request="named", memory_bytes=5)]
+    assert named.spec.memory_bytes == 5

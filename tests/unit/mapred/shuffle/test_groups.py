@@ -15,8 +15,8 @@ def test_the_largest_group_is_known_also_when_it_goes_over_batches(keys, batch):
     sizes = [(len(list(values)), key) for key, values in groups]
     expected = [(len(list(run)), key) for key, run in groupby(keys)]
     assert sizes == expected
-    assert groups.largest == max((size for size, _ in expected), default=0)
-    assert not keys or (groups.largest, groups.largest_key) in expected
+    assert groups.largest.records == max((size for size, _ in expected), default=0)
+    assert not keys or (groups.largest.records, groups.largest.key) in expected
 
 
 def test_groups_that_all_go_over_into_the_next_batch_may_be_any_number():
