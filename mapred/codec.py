@@ -340,11 +340,19 @@ def tracker_status_to_wire(status: TrackerStatus) -> jobtracker_pb2.TrackerStatu
         maps_running=status.maps_running,
         reduces_running=status.reduces_running,
         reason=status.reason,
+        memory_bytes=status.info.memory_bytes,
+        service_slots=status.info.service_slots,
+        refuses=status.info.refuses,
     )
 
 
 def tracker_status_from_wire(wire: jobtracker_pb2.TrackerStatus) -> TrackerStatus:
-    info = TrackerInfo(wire.tracker_id, 0, wire.host, wire.port, wire.map_slots, wire.reduce_slots)
+    info = TrackerInfo(
+        *(wire.tracker_id, 0, wire.host, wire.port, wire.map_slots, wire.reduce_slots),
+        memory_bytes=wire.memory_bytes,
+        service_slots=wire.service_slots,
+        refuses=wire.refuses,
+    )
     return TrackerStatus(
         info,
         wire.state,

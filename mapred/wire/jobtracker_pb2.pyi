@@ -440,6 +440,9 @@ class TrackerStatus(_message.Message):
     MAPS_RUNNING_FIELD_NUMBER: _builtins.int
     REDUCES_RUNNING_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    SERVICE_SLOTS_FIELD_NUMBER: _builtins.int
+    REFUSES_FIELD_NUMBER: _builtins.int
     tracker_id: _builtins.str
     host: _builtins.str
     port: _builtins.int
@@ -454,6 +457,10 @@ class TrackerStatus(_message.Message):
     reduces_running: _builtins.int
     reason: _builtins.str
     """Why it gets no attempts, if so; of a live one, which local directories it doesn't use."""
+    memory_bytes: _builtins.int
+    """As it has registered: what the budget of a loop's tasks follows from."""
+    service_slots: _builtins.int
+    refuses: _builtins.bool
     def __init__(
         self,
         *,
@@ -467,10 +474,13 @@ class TrackerStatus(_message.Message):
         maps_running: _builtins.int = ...,
         reduces_running: _builtins.int = ...,
         reason: _builtins.str = ...,
+        memory_bytes: _builtins.int = ...,
+        service_slots: _builtins.int = ...,
+        refuses: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["heard_s_ago", b"heard_s_ago", "host", b"host", "map_slots", b"map_slots", "maps_running", b"maps_running", "port", b"port", "reason", b"reason", "reduce_slots", b"reduce_slots", "reduces_running", b"reduces_running", "state", b"state", "tracker_id", b"tracker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["heard_s_ago", b"heard_s_ago", "host", b"host", "map_slots", b"map_slots", "maps_running", b"maps_running", "memory_bytes", b"memory_bytes", "port", b"port", "reason", b"reason", "reduce_slots", b"reduce_slots", "reduces_running", b"reduces_running", "refuses", b"refuses", "service_slots", b"service_slots", "state", b"state", "tracker_id", b"tracker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,6 +26,7 @@ from mapred.model import (
     Split,
     TaskId,
     TrackerInfo,
+    TrackerStatus,
 )
 from mapred.tracking import Heartbeat, HeartbeatReply, HeldOutput, Registered, Registration
 
@@ -124,3 +125,15 @@ def test_every_message_survives_the_wire(kind: str) -> None:
         assert from_wire(type(wire).FromString(wire.SerializeToString())) == thing
 
     survives()
+
+
+SLOTS = st.integers(0, 1000)
+
+
+@given(st.builds(
+    TrackerInfo, TEXT, st.just(0), TEXT, COUNT, SLOTS, SLOTS, memory_bytes=st.integers(0, 2**50),
+    refuses=st.booleans(), service_slots=SLOTS,
+))  # fmt: skip
+def test_what_a_client_must_know_of_a_tracker_to_decide_for_a_loop(info: TrackerInfo) -> None:
+    status = TrackerStatus(info, "live", 0.5, 1, 2, "")
+    assert codec.tracker_status_from_wire(codec.tracker_status_to_wire(status)) == status
