@@ -135,6 +135,11 @@ class _Rows:
         self._names = names
         self._uri = uri
         self._bad = bad
+        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+            raise InputError(
+                f"{uri} has several columns of the name '{twice[0]}', and a row is a dict by name. "
+                "Name them in `columns`, each by its own name"
+            )
         missing = [name for name in form.types if name not in names]
         if missing:
             raise InputError(
@@ -155,7 +160,8 @@ class _Rows:
                 reason = f"has {len(fields)} fields, and there are {count} columns"
                 self._bad.take(self._uri, offset, _shown(fields), reason)
                 continue
-            row: list[Any] = fields
+            # What is set aside is as it was read.
+            row: list[Any] = fields.copy() if typed else fields
             try:
                 for at, convert in typed:
                     row[at] = convert(row[at]) if row[at] else None

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from mapred.errors import InputError
-from mapred.formats.badrecords import BadRecords
+from mapred.formats.badrecords import BadRecords, described
 from mapred.formats.compression import is_compressed
 from mapred.formats.text import TextReader
 from mapred.model import Split
@@ -18,7 +18,7 @@ Row: TypeAlias = tuple[int, list[str]]
 # A field over this is an error of Python's csv unless it is told otherwise.
 _FIELD_LETTERS_MAX: Final = 256 * 1024 * 1024
 _ROWS_A_BATCH: Final = 4096
-# Blank lines may come before the header.
+# Blank lines may come before the header; more of them than this are looked through, too.
 _HEADER_BYTES: Final = 4096
 _UNENDED: Final = (
     "has a quoted field that doesn't end on its line. If fields hold line ends, say "
@@ -54,11 +54,31 @@ class CsvLines:
         return self._text.counters()
 
     def header(self) -> Row | None:
-        """The file's first row; None: it has none."""
+        """The file's first row; None: it has none.
+
+        Raises:
+            InputError: it can't be read, so that nobody knows what the columns are.
+        """
         # Splits other than the first don't have it.
-        first = self._split if is_compressed(self._split.uri) else _beginning(self._split)
-        lines = CsvLines(first, self._storage, self._dialect, _Unheard(), multiline=self._multiline)
-        return next((rows[0] for rows in lines.rows() if rows), None)
+        if is_compressed(self._split.uri):
+            return self._first_row(self._split)
+        found = self._first_row(Split(self._split.uri, 0, _HEADER_BYTES))
+        end = self._split.start + self._split.length
+        if found or end <= _HEADER_BYTES:
+            return found
+        return self._first_row(Split(self._split.uri, 0, end))
+
+    def _first_row(self, split: Split) -> Row | None:
+        bad = _Remembered()
+        lines = CsvLines(split, self._storage, self._dialect, bad, multiline=self._multiline)
+        row = next((rows[0] for rows in lines.rows() if rows), None)
+        if bad.first and (row is None or bad.first[0] < row[0]):
+            offset, record, reason = bad.first
+            raise InputError(
+                f"the header of {described(split.uri, offset, record, reason)}. Mend it, or say "
+                "header=False and name the `columns`"
+            )
+        return row
 
     def rows(self) -> Iterator[list[Row]]:
         return self._over_lines() if self._multiline else self._line_by_line()
@@ -111,15 +131,15 @@ class CsvLines:
             yield rows
 
 
-class _Unheard:
-    """Beside the header: the split that a bad record is in tells of it."""
+class _Remembered:
+    """Beside the header: the split that a bad record is in tells of it, unless it's the header."""
+
+    def __init__(self) -> None:
+        # Its offset, the record and what is wrong with it.
+        self.first: tuple[int, Any, str] | None = None
 
     def take(self, uri: str, offset: int, record: Any, reason: str) -> None:
-        pass
-
-
-def _beginning(split: Split) -> Split:
-    return Split(split.uri, 0, _HEADER_BYTES)
+        self.first = self.first or (offset, record, reason)
 
 
 class _Lines:

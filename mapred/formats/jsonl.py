@@ -22,6 +22,8 @@ from mapred.task.failure import RecordError, sample_of
 
 _LOADS: Final = json.loads
 _DUMPS: Final = json.JSONEncoder(ensure_ascii=False).encode
+# What it raises: for types that JSON doesn't have, for what holds itself, for what nests too deep.
+_UNFIT: Final = (TypeError, ValueError, RecursionError)
 
 
 class JsonLinesInput:
@@ -51,7 +53,7 @@ class JsonLinesReader:
             for offset, line in zip(offsets, lines, strict=True):
                 try:
                     values.append(_LOADS(line))
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     if line.strip():
                         self._bad.take(self._uri, offset, line, f"is not JSON: {error}")
                     continue
@@ -94,7 +96,7 @@ class JsonLinesWriter:
         """Raises RecordError for what JSON doesn't have."""
         try:
             lines = [_DUMPS(self._line(key, value)) for key, value in pairs]
-        except (TypeError, ValueError) as error:
+        except _UNFIT as error:
             raise RecordError(
                 f"{sample_of(self._unfit(pairs))} can't be written as JSON: {error}"
             ) from None
@@ -112,6 +114,6 @@ class JsonLinesWriter:
         for key, value in pairs:
             try:
                 _DUMPS(self._line(key, value))
-            except (TypeError, ValueError):
+            except _UNFIT:
                 return key, value
         raise AssertionError("each pair alone can be written")

@@ -112,7 +112,7 @@ def _opened(uri: str, storage: Storage) -> Iterator[pq.ParquetFile]:
     with storage.open_read(uri) as stored:
         try:
             file = pq.ParquetFile(stored)
-        except pa.ArrowException as error:
+        except (OSError, pa.ArrowException) as error:
             raise InputError(f"{uri} is no Parquet file that can be read: {error}") from None
         with file:
             yield file

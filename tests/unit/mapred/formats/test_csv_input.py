@@ -11,7 +11,7 @@ from mapred import Format
 from mapred.errors import InputError
 from mapred.formats import input_format
 from mapred.model import Split
-from tests.unit.mapred.formats.reading import STORAGE, records, values
+from tests.unit.mapred.formats.reading import STORAGE, records, splits_of, values
 
 anywhere = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -121,3 +121,43 @@ def test_a_typed_column_that_is_not_there_is_an_error(tmp_path):
 def test_an_empty_file_has_no_rows(tmp_path):
     (tmp_path / "f").write_text("\n")
     assert values(tmp_path / "f", Format("csv", types={"c": "int"})) == []
+
+
+def test_a_header_that_names_two_columns_alike_is_an_error(tmp_path):
+    (tmp_path / "f").write_text("a,b,a\n1,2,3\n")
+    with pytest.raises(InputError, match=r"several columns of the name 'a'.*`columns`"):
+        values(tmp_path / "f", "csv")
+    form = Format("csv", columns=["a", "b", "c"])
+    assert values(tmp_path / "f", form) == [{"a": "1", "b": "2", "c": "3"}]
+
+
+@pytest.mark.parametrize("split_bytes", [5, 1000])
+def test_a_header_that_cant_be_read_is_an_error_and_no_row_takes_its_place(tmp_path, split_bytes):
+    (tmp_path / "f").write_text('"a"b,c\n1,2\n3,4\n')
+
+    class Aside:
+        def take(self, uri, offset, record, reason):
+            pass
+
+    for split in splits_of(tmp_path / "f", "csv", split_bytes):
+        reader = input_format("csv").reader(split, STORAGE, Aside())
+        with pytest.raises(InputError, match=r"the header of .*f at byte 0 is not CSV"):
+            list(reader.batches())
+
+
+def test_a_bad_row_after_the_header_is_no_bad_header(tmp_path):
+    (tmp_path / "f").write_text('a,b\n"1"x,2\n3,4\n')
+    with pytest.raises(InputError, match=r"^file:.*f at byte 4 is not CSV"):
+        values(tmp_path / "f", "csv")
+
+
+@pytest.mark.parametrize("split_bytes", [5_000, 10_000])
+def test_however_many_blank_lines_come_before_the_header(tmp_path, split_bytes):
+    (tmp_path / "f").write_text("\n" * 9_000 + "a\n" + "1\n" * 3_000)
+    assert values(tmp_path / "f", "csv", split_bytes) == [{"a": "1"}] * 3_000
+
+
+def test_what_is_set_aside_is_as_it_was_read(tmp_path):
+    (tmp_path / "f").write_text("f,i\n1e3,x\n")
+    with pytest.raises(InputError, match=r"column i: .*: '1e3,x'"):
+        values(tmp_path / "f", Format("csv", types={"f": "float", "i": "int"}))

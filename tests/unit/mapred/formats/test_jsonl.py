@@ -6,6 +6,7 @@ from mapred.errors import InputError
 from mapred.formats import input_format, output_format
 from mapred.model import Split
 from mapred.storage.local import LocalStorage
+from mapred.task.failure import RecordError
 
 
 def records(path, content):
@@ -22,6 +23,21 @@ def test_a_line_is_a_value_and_blank_lines_are_passed_over(tmp_path):
 def test_a_line_that_is_not_json_is_named_with_its_place(tmp_path):
     with pytest.raises(InputError, match=r"f at byte 8 is not JSON: .*'\{oops'"):
         records(tmp_path / "f", '{"a":1}\n{oops\n')
+
+
+def test_what_nests_too_deep_is_a_bad_line_and_no_crash(tmp_path):
+    with pytest.raises(InputError, match=r"f at byte 2 is not JSON: maximum recursion depth"):
+        records(tmp_path / "f", "1\n" + "[" * 100_000 + "\n")
+
+
+def test_what_json_cant_hold_is_named():
+    deep, own = [], []
+    own.append(own)
+    for _ in range(100_000):
+        deep = [deep]
+    for value in ({1}, own, deep):
+        with pytest.raises(RecordError, match="can't be written as JSON"):
+            output_format("jsonl").writer(None).write([("a", 1), ("k", value)])
 
 
 def test_pairs_are_written_as_objects():

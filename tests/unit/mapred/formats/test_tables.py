@@ -101,3 +101,9 @@ def test_what_is_not_there_or_no_such_file_is_named(file, tmp_path):
     (tmp_path / "g").write_bytes(b"PAR1 or ARROW?")
     with pytest.raises(InputError, match=r"g (is no Parquet file|can't be read as an Arrow file)"):
         records(tmp_path / "g", name)
+
+
+def test_a_file_with_parquets_marks_but_no_metadata_is_named(tmp_path):
+    (tmp_path / "f").write_bytes(b"PAR1" + b"\0" * 50 + b"PAR1")
+    with pytest.raises(InputError, match=r"f is no Parquet file that can be read"):
+        values(tmp_path / "f", "parquet")
