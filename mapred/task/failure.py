@@ -85,9 +85,14 @@ def failure_of(error: BaseException, place: Place, folder: Path) -> TaskFailed:
     if isinstance(error, UnfitError):
         return TaskFailed(FailureKind.UNFIT, str(error))
     if isinstance(error, RecordError):
-        details = error.details if isinstance(error, ProgramError) else ""
+        details, sample = "", place.sample
+        if isinstance(error, ProgramError):
+            details = error.details
+        elif sample:
+            # Pairs are taken some at a time.
+            sample = f"at or shortly before {sample}"
         return TaskFailed(
-            FailureKind.FAILED, str(error), details, place.input_uri, place.offset, place.sample
+            FailureKind.FAILED, str(error), details, place.input_uri, place.offset, sample
         )
     # An input that can't be read is told in words: no code of the user's had a part in it.
     trace = "" if isinstance(error, InputError) else user_traceback(error, folder)

@@ -5,6 +5,7 @@ engine's own cost per pair is a few list operations.
 """
 
 import pickle
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -24,6 +25,7 @@ _GROWTH: Final = 4
 _BYTES_LOW: Final = 256 * 1024
 _BYTES_HIGH: Final = 4 * 1024 * 1024
 _SAMPLE_EVERY: Final = 64
+_NOT_ITERABLE: Final = re.compile("'(.*)' object is not iterable")
 
 
 class Chunks:
@@ -35,13 +37,21 @@ class Chunks:
     def of(self, pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Chunk, int]]:
         """(pairs, their estimated bytes), until the stream ends."""
         stream = iter(pairs)
-        while chunk := list(islice(stream, self._rows)):
+        while chunk := self._next(stream):
             size = estimated_bytes(chunk)
             yield chunk, size
             if size < _BYTES_LOW and len(chunk) == self._rows:
                 self._rows = min(self._rows * _GROWTH, _ROWS_MAX)
             elif size > _BYTES_HIGH:
                 self._rows = max(self._rows // _GROWTH, 1)
+
+    def _next(self, stream: Iterator[tuple[Any, Any]]) -> Chunk:
+        try:
+            return list(islice(stream, self._rows))
+        except TypeError as error:
+            if told := _returned_no_pairs(error):
+                raise told from None
+            raise
 
 
 def estimated_bytes(chunk: Chunk) -> int:
@@ -87,6 +97,18 @@ def explained(error: Exception, pairs: Iterable[Any]) -> Exception:
                 f"the value of {sample_of(item)} can't travel between processes: {refused}"
             )
     return error
+
+
+def _returned_no_pairs(error: TypeError) -> RecordError | None:
+    """What is raised between calls of user code, by who goes over what they return."""
+    found = _NOT_ITERABLE.fullmatch(str(error))
+    deeper = error.__traceback__ and error.__traceback__.tb_next
+    if found is None or deeper:
+        return None
+    return RecordError(
+        f"user code returned an object of type {found[1]}, and not pairs. Write  yield key, value, "
+        "or return a list of pairs"
+    )
 
 
 def _not_a_pair(item: Any) -> RecordError:

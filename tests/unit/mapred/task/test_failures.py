@@ -85,6 +85,42 @@ def test_a_record_that_cannot_be_taken_is_shown_with_what_to_do(tmp_path, record
             Run(job, tmp_path / str(number), ["x"], maps=1).all()
 
 
+def test_what_is_no_pairs_at_all_is_named_for_map_and_reduce(tmp_path):
+    one = type("One", (Mapper,), {"map": lambda self, offset, line: 1})
+    two = type("Two", (Reducer,), {"reduce": lambda self, key, values: 2.5})
+    yields = type("Yields", (Mapper,), {"map": lambda self, offset, line: [(line, 1)]})
+    jobs = [
+        type("InMap", (Job,), {"mapper": one, "reducer": Total}),
+        type("InReduce", (Job,), {"mapper": yields, "reducer": two}),
+    ]
+    for job, kind in zip(jobs, ("int", "float"), strict=True):
+        with pytest.raises(RecordError, match=f"returned an object of type {kind}, and not pairs"):
+            Run(job, tmp_path / kind, ["x"], maps=1).all()
+
+
+def test_a_users_own_loop_over_what_is_no_list_is_his_error_with_his_frames(tmp_path):
+    def map_record(self, offset, line):
+        yield line, list(offset)
+
+    job = type("Own", (Job,), {"mapper": type("Own", (Mapper,), {"map": map_record})})
+    run = Run(job, tmp_path, ["x"], maps=1)
+    failure = failure_of(raised(run.all), run.place, Path(__file__).parent)
+    assert failure.reason == "TypeError: 'int' object is not iterable"
+    assert "yield line, list(offset)" in failure.traceback
+
+
+def test_of_a_pair_that_cant_be_taken_the_record_is_not_known_exactly(tmp_path):
+    def map_record(self, offset, line):
+        yield line, 1 if line == "good" else (lambda: 1)
+
+    kind = type("Mixed", (Mapper,), {"map": map_record})
+    job = type("Mixed", (Job,), {"mapper": kind, "reducer": Total})
+    run = Run(job, tmp_path, ["good", "bad", "good"], maps=1)
+    failure = failure_of(raised(run.all), run.place, Path())
+    assert failure.reason.startswith("the value of ('bad', ")
+    assert failure.sample == "at or shortly before 'good'"
+
+
 @pytest.mark.parametrize("target", [-1, 2, 1.5, None, "0"])
 def test_a_partitioner_that_points_nowhere_is_named_with_the_key(tmp_path, target):
     def partition(self, key, partitions):
