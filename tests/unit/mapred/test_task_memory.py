@@ -15,15 +15,18 @@ from mapred.model import JobState
 from mapred.submit import plan
 
 MIB = 1 << 20
-# Of the allocator, between pieces in use. Measured: 14 to 20 MiB of 16, 4 to 5 of 2, in all.
-HOLES_BYTES = 6 * MIB
+# Of the allocator, between pieces in use; more beside a budget of hardly anything. Measured, in
+# all: 13 to 18 MiB of 16, 5 of 2. With buffers twice as large: 24 to 27, 6.6.
+HOLES_BYTES = 2 * MIB
+HOLES_OF_LITTLE_BYTES = 7 * MIB // 2
 # A line has two numbers of 64 digits.
 LINE_BYTES = 2 * 65
 
 JOBS = """
 import pyarrow
 
-from mapred import Format, Job, Mapper, Reducer
+from mapred import Format, Input, Job, Mapper, Reducer
+from mapred.joins import InnerJoin, Left, Right
 
 def peak_kib():
     with open("/proc/self/status") as status:
@@ -96,6 +99,23 @@ class TotalAtLast(ToldAtLast):
 
 class Count(Job):
     mapper, combiner, reducer = Words, Total, TotalAtLast
+
+class Few(Told, Left):
+    def key(self, line):
+        return line[:3]
+
+class Many(Told, Right):
+    def key(self, line):
+        # Every second one has the same key.
+        return line[:3] if line[3] < "8" else "000"
+
+class Joined(ToldAtLast, InnerJoin):
+    def join(self, key, left, right):
+        yield key, len(left) + len(right)
+
+class Join(Job):
+    inputs = Input("few", mapper=Few), Input("many", mapper=Many)
+    reducer = Joined
 """
 
 needs_peaks = pytest.mark.skipif(
@@ -137,20 +157,23 @@ def growth(folder, job, budget_mib, input_mib):
     return maps - base, everything - base, status.counters
 
 
-def allowed(budget_mib):
-    return 1.3 * budget_mib * MIB + HOLES_BYTES
-
-
 @needs_peaks
 @pytest.mark.parametrize(
-    ("job", "input_mib"), [("Sort", 20), ("Group", 20), ("Combine", 12), ("Count", 12)]
+    ("job", "input_mib"),
+    [("Sort", 20), ("Group", 20), ("Combine", 12), ("Count", 12), ("Join", 20)],
 )
 def test_tasks_of_more_than_their_budget_stay_near_it(tmp_path, job, input_mib):
     of_maps, of_all, counters = growth(tmp_path, job, 16, input_mib)
+    print(
+        job,
+        of_maps / MIB,
+        of_all / MIB,
+        counters["task", "spilled_records"],
+        counters["task", "reduce_input_records"],
+    )
     # Spilled, and merged.
     assert counters["task", "spilled_records"] > counters["task", "reduce_input_records"]
-    assert of_maps <= allowed(16)
-    assert of_all <= allowed(16)
+    assert of_maps <= of_all <= 1.3 * 16 * MIB + HOLES_BYTES
     # One heap for all: what Arrow frees is what numpy takes next.
     assert counters["pool", "system"] == 2
 
@@ -159,5 +182,4 @@ def test_tasks_of_more_than_their_budget_stay_near_it(tmp_path, job, input_mib):
 def test_a_shuffle_of_more_than_ten_budgets_completes_near_one(tmp_path):
     of_maps, of_all, counters = growth(tmp_path, "Sort", 2, 22)
     assert counters["task", "reduce_input_records"] == counters["task", "map_input_records"]
-    assert of_maps <= allowed(2)
-    assert of_all <= allowed(2)
+    assert of_maps <= of_all <= 1.3 * 2 * MIB + HOLES_OF_LITTLE_BYTES
