@@ -31,6 +31,7 @@ from typing import Any, Final, cast
 from mapred.errors import JobDefinitionError
 from mapred.formats.choice import Format as Format
 from mapred.formats.choice import parsed
+from mapred.formats.options import check_options
 from mapred.formats.port import InputFormat, OutputFormat
 
 # Name → (module, attribute).
@@ -131,6 +132,7 @@ def _made(home: tuple[str, str], form: Format) -> object:
             f"format '{form.name}' must be told {', '.join(missing)}: "
             f"Format({form.name!r}, {missing[0]}=…)"
         )
+    check_options(form.name, kind, form.options)
     try:
         return kind(**form.options)
     except (TypeError, ValueError, AttributeError) as error:

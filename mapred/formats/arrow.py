@@ -45,7 +45,7 @@ class ArrowReader:
         self._options = options
         self._split = split
         self._storage = storage
-        self._rows = TableRows(options)
+        self._rows = TableRows(options, split.uri)
         self.bytes_read = 0
 
     def batches(self) -> Iterator[RecordBatch]:
@@ -62,7 +62,10 @@ class ArrowReader:
                 for row, batch in found:
                     columns = self._options.read_columns(batch.schema.names, self._split.uri)
                     yield from self._rows.filtered(row, batch.select(columns), batch_rows)
-        except pa.ArrowException as error:
+        except (OSError, pa.ArrowException) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                # Nothing is known to be wrong with the file.
+                raise
             raise InputError(
                 f"{self._split.uri} can't be read as an Arrow file or stream past byte "
                 f"{self._split.start + self.bytes_read}: {error}"

@@ -67,6 +67,8 @@ class CsvInput:
     def __post_init__(self) -> None:
         if len(self.delimiter) != 1 or self.delimiter in '\r\n"' or len(self.quote) > 1:
             raise JobDefinitionError("csv: delimiter is one letter, quote one letter or none")
+        if self.delimiter == self.quote:
+            raise JobDefinitionError("csv: delimiter and quote can't be one and the same letter")
         for name, kind in self.types.items():
             if kind not in _CONVERTERS:
                 raise JobDefinitionError(

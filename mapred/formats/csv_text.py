@@ -109,7 +109,10 @@ class CsvLines:
     def _unended(self, line: str) -> bool:
         """Whether a row would go on after the line's end: then a further line changes it."""
         reader = csv.reader([line, ""], **{**self._dialect, "strict": False})
-        return next(reader, None) is not None and reader.line_num > 1
+        try:
+            return next(reader, None) is not None and reader.line_num > 1
+        except csv.Error:
+            return False
 
     def _over_lines(self) -> Iterator[list[Row]]:
         lines = _Lines(self._text.batches())

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from mapred.errors import InputError
 from mapred.formats.badrecords import REFUSED, BadRecords
 from mapred.formats.port import RecordBatch
-from mapred.formats.tables import BATCH_ROWS, TableOptions, TableRows
+from mapred.formats.tables import BATCH_ROWS, TableOptions, TableRows, unfit_filter
 from mapred.model import Split
 from mapred.storage.port import Storage
 
@@ -50,7 +50,7 @@ class ParquetReader:
         self._options = options
         self._split = split
         self._storage = storage
-        self._rows = TableRows(options)
+        self._rows = TableRows(options, split.uri)
         self._excluded = 0
         self.bytes_read = 0
 
@@ -104,7 +104,10 @@ class ParquetReader:
         with self._storage.open_read(self._split.uri) as stored:
             form = ds.ParquetFileFormat()
             fragment = form.make_fragment(pa.PythonFile(stored, "r"), row_groups=groups)
-            return {group.id for group in fragment.subset(expression).row_groups}
+            try:
+                return {group.id for group in fragment.subset(expression).row_groups}
+            except pa.ArrowException as error:
+                raise unfit_filter(self._options, self._split.uri, error) from None
 
 
 @contextmanager

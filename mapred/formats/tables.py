@@ -50,10 +50,11 @@ class TableOptions:
         if self.rows not in ("dict", "tuple"):
             raise JobDefinitionError(f"rows can be 'dict' or 'tuple', not {self.rows!r}")
         for one in self.filter:
-            if len(one) != 3 or one[1] not in _COMPARISONS:
+            known = isinstance(one, list | tuple) and len(one) == 3 and one[1] in _COMPARISONS
+            if not known or ("in" in one[1] and not isinstance(one[2], list | tuple)):
                 raise JobDefinitionError(
                     f"filter: {one!r} is no [column, comparison, value] with one of "
-                    f"{', '.join(_COMPARISONS)}"
+                    f"{', '.join(_COMPARISONS)}; after `in` comes a list"
                 )
 
     def expression(self) -> Any:
@@ -78,14 +79,20 @@ class TableOptions:
         for name in wanted:
             if name not in names:
                 raise InputError(f"{uri} has no column '{name}'. It has: {', '.join(names)}")
+            if names.count(name) > 1:
+                raise InputError(
+                    f"{uri} has several columns of the name '{name}'. Choose others by `columns`, "
+                    "or write the file with a name for each"
+                )
         return list(dict.fromkeys(wanted))
 
 
 class TableRows:
     """Arrow's batches of one file to what is asked of them."""
 
-    def __init__(self, options: TableOptions) -> None:
+    def __init__(self, options: TableOptions, uri: str) -> None:
         self._options = options
+        self._uri = uri
         self._expression = options.expression()
 
     def filtered(
@@ -103,13 +110,27 @@ class TableRows:
             numbered = table.append_column(
                 _NUMBER, pa.array(np.arange(numbers.start, numbers.stop))
             )
-            kept = numbered.filter(self._expression)
+            try:
+                kept = numbered.filter(self._expression)
+            except pa.ArrowException as error:
+                raise unfit_filter(self._options, self._uri, error) from None
             yield kept[_NUMBER].to_pylist(), kept.select(names)
 
     def records(self, numbers: Sequence[int], rows: Any) -> RecordBatch:
-        columns = [column.to_pylist() for column in rows.columns]
+        try:
+            columns = [column.to_pylist() for column in rows.columns]
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{self._uri} has bytes that are no string's among the {len(numbers)} rows from "
+                f"number {numbers[0]} on: {error}. Replace the file, or leave it out of the inputs"
+            ) from None
         tuples = list(zip(*columns, strict=True)) if columns else [()] * len(numbers)
         if self._options.rows == "tuple":
             return numbers, tuples
         names = rows.schema.names
         return numbers, [dict(zip(names, one, strict=True)) for one in tuples]
+
+
+def unfit_filter(options: TableOptions, uri: str, error: Exception) -> InputError:
+    wanted = ", ".join(map(repr, options.filter))
+    return InputError(f"{uri} has columns of other types than the filter ({wanted}): {error}")

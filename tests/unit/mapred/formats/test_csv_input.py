@@ -161,3 +161,9 @@ def test_what_is_set_aside_is_as_it_was_read(tmp_path):
     (tmp_path / "f").write_text("f,i\n1e3,x\n")
     with pytest.raises(InputError, match=r"column i: .*: '1e3,x'"):
         values(tmp_path / "f", Format("csv", types={"f": "float", "i": "int"}))
+
+
+def test_returns_alone_end_no_lines_and_make_a_bad_row(tmp_path):
+    (tmp_path / "f").write_bytes(b"a,b\n1,2\r3,4\n5,6\n")
+    with pytest.raises(InputError, match=r"f at byte 4 is not CSV: new-line character"):
+        values(tmp_path / "f", "csv")

@@ -107,3 +107,31 @@ def test_a_file_with_parquets_marks_but_no_metadata_is_named(tmp_path):
     (tmp_path / "f").write_bytes(b"PAR1" + b"\0" * 50 + b"PAR1")
     with pytest.raises(InputError, match=r"f is no Parquet file that can be read"):
         values(tmp_path / "f", "parquet")
+
+
+def test_a_filter_that_columns_cant_be_compared_with_is_named(file):
+    path, name = file
+    with pytest.raises(InputError, match=r"f has columns of other types than the filter .*'x'"):
+        records(path, Format(name, filter=[["id", ">", "x"]]))
+
+
+def test_two_columns_of_one_name_are_an_error(tmp_path):
+    twice = pa.table([pa.array([1]), pa.array([2])], names=["a", "a"])
+    pq.write_table(twice, tmp_path / "parquet")
+    with ipc.new_file(tmp_path / "arrow", twice.schema) as writer:
+        writer.write_table(twice)
+    for name in ("parquet", "arrow"):
+        with pytest.raises(InputError, match="has several columns of the name 'a'"):
+            records(tmp_path / name, name)
+
+
+def test_a_stream_that_is_cut_and_strings_that_are_none_are_named(tmp_path):
+    with ipc.new_stream(tmp_path / "f", TABLE.schema) as writer:
+        writer.write_table(TABLE, max_chunksize=90)
+    whole = (tmp_path / "f").read_bytes()
+    (tmp_path / "f").write_bytes(whole[:-3000])
+    with pytest.raises(InputError, match="f can't be read as an Arrow file or stream past byte"):
+        records(tmp_path / "f", "arrow")
+    (tmp_path / "f").write_bytes(whole.replace(b"n1", b"\xff\xfe"))
+    with pytest.raises(InputError, match=r"bytes that are no string's among the \d+ rows"):
+        records(tmp_path / "f", "arrow")
