@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from mapred.columnar import BlockMapper
 from mapred.task.context import TaskContext
 from mapred.task.counting import TASK_GROUP
-from mapred.text.words import TABLES_BYTES_MAX, word_counts, words
+from mapred.text.wordscan import TABLES_BYTES_MAX, word_counts, words
 
 # A split has fewer words than 2^43.
 _SUMMED_MAX: Final = 1 << 20

@@ -27,7 +27,7 @@ def words(block: bytes) -> "pa.StringArray":
     Raises:
         ValueError: the block is longer than 2 GiB.
     """
-    from mapred.text.words import words as found
+    from mapred.text.wordscan import words as found
 
     return found(block)
 
@@ -41,8 +41,8 @@ def word_counts(
 
     Blocks are best some 512 KiB long: then what is made of them stays in a CPU's cache.
     """
-    from mapred.text.words import TABLES_BYTES_MAX
-    from mapred.text.words import word_counts as counted
+    from mapred.text.wordscan import TABLES_BYTES_MAX
+    from mapred.text.wordscan import word_counts as counted
 
     return counted(blocks, TABLES_BYTES_MAX if tables_bytes is None else tables_bytes)
 
@@ -53,7 +53,7 @@ def lines(block: bytes) -> "pa.StringArray":
     Raises:
         ValueError: the block is longer than 2 GiB.
     """
-    from mapred.text.fields import lines as found
+    from mapred.text.linefields import lines as found
 
     return found(block)
 
@@ -64,7 +64,7 @@ def fields(block: bytes, separator: str = "\t") -> "pa.ListArray":
     Raises:
         ValueError: no separator, or the block is longer than 2 GiB.
     """
-    from mapred.text.fields import fields as found
+    from mapred.text.linefields import fields as found
 
     return found(block, separator)
 
@@ -75,7 +75,7 @@ def matching(block: bytes, pattern: str, *, regex: bool = False) -> "pa.StringAr
     Raises:
         ValueError: no regular expression (in RE2's syntax), or the block is longer than 2 GiB.
     """
-    from mapred.text.fields import matching as found
+    from mapred.text.linefields import matching as found
 
     return found(block, pattern, regex=regex)
 
@@ -86,6 +86,6 @@ def numbers(strings: "pa.Array", *, floats: bool = False) -> "pa.Array":
     Raises:
         ValueError: a string that is no such number; the message has it.
     """
-    from mapred.text.fields import numbers as found
+    from mapred.text.linefields import numbers as found
 
     return found(strings, floats=floats)

@@ -38,7 +38,7 @@ def test_a_format_that_there_is_not_is_refused_with_those_there_are():
         (Format("nline", lines=0), "make no sense"),
         (Format("parquet", filter=[["a", "~", 1]]), "no .column, comparison, value."),
         (Format("whole", encoding="utf-9"), "unknown encoding"),
-        (Format("csv", types=[1]), "an option is of the wrong type"),
+        (Format("csv", types=[1]), "types is a dict"),
         ("csv {", "JSON object"),
         ("csv [1]", "must be a JSON object"),
     ],

@@ -1,9 +1,12 @@
 """Words and fields of whole buffers against Python's own split."""
 
+import pkgutil
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mapred import text as toolbox
 from mapred.text import fields, lines, matching, numbers, words
 
 # Every character that str.split takes for white space, and some that look like it.
@@ -61,3 +64,11 @@ def test_numbers_are_read_whole_or_refused():
         numbers(words(b"1 x7"))
     with pytest.raises(ValueError, match="separator"):
         fields(b"a", "")
+
+
+def test_no_module_takes_the_place_of_a_function():
+    # Python puts a module that is imported into its package under its own name.
+    modules = {one.name for one in pkgutil.iter_modules(toolbox.__path__)}
+    functions = {"words", "word_counts", "lines", "fields", "matching", "numbers"}
+    assert not modules & functions
+    assert all(callable(getattr(toolbox, name)) for name in functions)
