@@ -12,6 +12,7 @@ from typing import Final
 # From malloc.h of glibc; other C libraries have no mallopt, and nothing happens.
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
+_M_ARENA_MAX: Final = -8
 
 # Freed memory that a heap keeps: the packets of some streams.
 KEPT_BYTES: Final = 64 * 1024 * 1024
@@ -19,11 +20,17 @@ KEPT_BYTES: Final = 64 * 1024 * 1024
 PIECE_BYTES_MAX: Final = 8 * 1024 * 1024
 
 
-def keep_freed_memory(piece_bytes_max: int = PIECE_BYTES_MAX, kept_bytes: int = KEPT_BYTES) -> bool:
-    """Whether the allocator has agreed; glibc takes pieces of 32 MiB at most."""
+def keep_freed_memory(
+    piece_bytes_max: int = PIECE_BYTES_MAX, kept_bytes: int = KEPT_BYTES, *, heaps_max: int = 0
+) -> bool:
+    """Whether the allocator has agreed; glibc takes pieces of 32 MiB at most. `heaps_max`: threads
+    share so many heaps from now on, each of which keeps what was freed; 0: as many as it likes.
+    """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
+        return False
+    if heaps_max and not mallopt(_M_ARENA_MAX, heaps_max):
         return False
     return bool(
         mallopt(_M_MMAP_THRESHOLD, piece_bytes_max) and mallopt(_M_TRIM_THRESHOLD, kept_bytes)

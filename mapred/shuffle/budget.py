@@ -78,8 +78,9 @@ class Budget:
 
     @property
     def fetch_bytes(self) -> int:
-        """Fetched segments that a reduce holds before it writes them to disk."""
-        return self.memory_bytes // 2
+        """Fetched segments that a reduce holds before it writes them to disk: they stay while it
+        merges."""
+        return self.memory_bytes // 4
 
     @property
     def kept_bytes(self) -> int:

@@ -20,6 +20,7 @@ from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 
+from blockstore.runtime.heap import give_back_freed_memory
 from mapred.errors import FetchError
 from mapred.model import MapOutput
 from mapred.shuffle.beside import linked
@@ -103,6 +104,8 @@ class Shuffle:
         finally:
             if self._remote:
                 self._remote.close()
+                # What was on its way, in heaps of threads that are gone: the merge has none of it.
+                give_back_freed_memory()
         # Held by who gets them alone: they go when he lets them.
         here, self._here = self._here, {}
         return [segment for _, segment in sorted(here.items()) if segment is not None]

@@ -173,7 +173,11 @@ def _in_order(parts: list[Rows]) -> Iterator[Rows]:
         yield parts[0]
     elif sum(part.bytes for part in parts) <= columns.COLUMN_BYTES_MAX:
         together = joined(parts)
-        yield together.take(sort_order(together.order))
+        # Not beside what is made of them, which stays while the next is made.
+        parts.clear()
+        sorted_rows = together.take(sort_order(together.order))
+        del together
+        yield sorted_rows
     else:
         # Few rows, as each of them is large.
         rows = [part.slice(row, 1) for part in parts for row in range(len(part))]

@@ -20,10 +20,9 @@ from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import mapred.task.libraries  # noqa: F401  (before anything that imports numpy)
-from blockstore.runtime.heap import keep_freed_memory
 from blockstore.runtime.identity import USER_VARIABLE
 from mapred.formats import text as _text  # noqa: F401  (before the fork, not once a process)
 from mapred.job import Job
@@ -38,6 +37,7 @@ from mapred.task.chained import Chain, stage_of
 from mapred.task.code import load_job
 from mapred.task.context import TaskContext
 from mapred.task.failure import Place, disk_error, failure_of
+from mapred.task.libraries import one_heap
 from mapred.task.map_task import MapTask
 from mapred.task.messages import MoreOutputs, RunTask, Stop, TaskDone, TaskFailed
 from mapred.task.outputs import captured_output
@@ -45,10 +45,6 @@ from mapred.task.pulse import Pulse
 from mapred.task.reduce_task import FETCH_SHARE, ReduceTask
 from mapred.task.reporter import Reporter
 from mapred.task.withoutpandas import hide_pandas
-
-# A column of a split of the usual size. Fetched anew from the system for every split, and zeroed,
-# such pieces are a fifth of the time of a sort.
-_PIECE_BYTES_MAX: Final = 32 * 1024 * 1024
 
 _Accepted: TypeAlias = tuple[RunTask, Reporter, Shuffle | None]
 
@@ -167,8 +163,7 @@ class TaskProcess:
             folder.mkdir(parents=True, exist_ok=True)
             self._jobs[key] = load_job(task.spec, folder)
             _collect_less()
-            budget = Budget.of(task.spec.memory_bytes)
-            keep_freed_memory(min(budget.memory_bytes // 4, _PIECE_BYTES_MAX), budget.kept_bytes)
+            one_heap(Budget.of(task.spec.memory_bytes))
         return self._jobs[key]
 
 

@@ -1,8 +1,13 @@
+import math
 import resource
 import tracemalloc
+from itertools import groupby
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from orders import Documented, key_lists, same
 
 from mapred.shuffle.budget import Budget
 from mapred.shuffle.columns import rows_of
@@ -129,6 +134,48 @@ def test_segments_of_different_key_kinds_merge_in_the_total_order(tmp_path):
         (("a", 1), [0]),
     ]
     assert repr(seen[1][0]) == "1"
+
+
+# Of few keys, which meet at the borders of frames, in columns of one kind and of several.
+floats = st.lists(st.sampled_from([math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, 2.0]))
+ints = st.lists(st.integers(0, 3))
+strs = st.lists(st.sampled_from(["", "a", "b"]))
+mixed = st.lists(st.sampled_from([None, False, True, 1, 1.0, 2, math.nan, "", "a", b"", (1, "a")]))
+maps_of_keys = st.one_of(
+    *(
+        st.lists(kind, min_size=2, max_size=4)
+        for kind in (floats, ints, strs, mixed, st.one_of(floats, ints, strs, mixed), key_lists)
+    )
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(maps_of_keys, st.integers(1, 3))
+def test_frames_that_come_one_at_a_time_merge_in_the_total_order_whatever_their_kinds(
+    tmp_path_factory, maps, frame_rows
+):
+    folder = tmp_path_factory.mktemp("merge")
+    ordered = [sorted(keys, key=Documented) for keys in maps]
+    segments = []
+    for at, keys in enumerate(ordered):
+        rows = rows_of(keys, [f"{at}:{place}" for place in range(len(keys))]) if keys else []
+        parts = range(0, len(keys), frame_rows)
+        data = b"".join(to_frame(rows.slice(start, frame_rows)) for start in parts)
+        segments.append(MemorySegment(data, str(at)))
+    # Of every segment just one frame is open.
+    seen = [(key, list(values)) for key, values in Groups(merged(segments, Budget(0), folder))]
+    everything = [
+        (Documented(key), f"{at}:{place}")
+        for at, keys in enumerate(ordered)
+        for place, key in enumerate(keys)
+    ]
+    everything.sort(key=lambda pair: pair[0])
+    expected = [
+        (key.key, [value for _, value in run])
+        for key, run in groupby(everything, key=lambda pair: pair[0])
+    ]
+    assert [values for _, values in seen] == [values for _, values in expected]
+    assert all(same(key, wanted) for (key, _), (wanted, _) in zip(seen, expected, strict=True))
 
 
 def test_no_segments_are_no_groups(tmp_path):
