@@ -151,6 +151,7 @@ def growth(folder, job, budget_mib, input_mib):
         while not status.state.ended:
             status, version = engine.status(job_id, known_version=version, wait_s=30)
     assert status.state is JobState.SUCCEEDED, status.failures
+    assert status.attempts_failed == status.attempts_killed == 0
     base, maps, everything = (
         status.counters["memory", name] * 1024 for name in ("base", "maps", "all")
     )

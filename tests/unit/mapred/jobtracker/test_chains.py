@@ -1,8 +1,8 @@
 """Chains: maps that begin with what other maps have left, and what a lost tracker costs them."""
 
 from mapred.levels import LEVELS
-from mapred.model import JobState, Launch, TaskKind
-from tests.unit.mapred.jobtracker.conftest import Master
+from mapred.model import JobState, Launch
+from tests.unit.mapred.jobtracker.conftest import FakeTracker, Master, short
 
 
 def chain(master: Master, *hosts: str, between: int = 1, reducers: int = 1) -> str:
@@ -10,6 +10,17 @@ def chain(master: Master, *hosts: str, between: int = 1, reducers: int = 1) -> s
     splits = [*((host,) for host in hosts), *[()] * between]
     settings = {LEVELS: f"{len(hosts)},{between}"}
     return master.submit(splits, reducers=reducers, settings=settings, slowstart=1.0)
+
+
+def launched(name: str, *trackers: FakeTracker) -> Launch:
+    """The order that has one of them run it."""
+    (order,) = [
+        order
+        for tracker in trackers
+        for order in tracker.beat().orders
+        if isinstance(order, Launch) and short(order.attempt) == name
+    ]
+    return order
 
 
 def test_a_level_begins_when_the_one_before_is_there_and_is_told_where(master: Master) -> None:
@@ -22,19 +33,11 @@ def test_a_level_begins_when_the_one_before_is_there_and_is_told_where(master: M
 
     b.done("m1.0")
 
-    (launch,) = [
-        order
-        for order in a.beat().orders + b.beat().orders
-        if isinstance(order, Launch) and order.attempt.index == 2
-    ]
+    launch = launched("m2.0", a, b)
     assert (launch.maps, [output.map_index for output in launch.outputs]) == (2, [0, 1])
     holder = a if "m2.0" in a.running else b
     holder.done("m2.0")
-    (launch,) = [
-        order
-        for order in a.beat().orders + b.beat().orders
-        if isinstance(order, Launch) and order.attempt.kind is TaskKind.REDUCE
-    ]
+    launch = launched("r0.0", a, b)
     assert (launch.maps, [output.map_index for output in launch.outputs]) == (1, [2])
     (a if "r0.0" in a.running else b).done("r0.0")
     master.perform()

@@ -37,21 +37,23 @@ def small_columns(monkeypatch):
 
 def test_a_shuffle_of_ten_times_the_summed_budgets_completes(tmp_path):
     rng = random.Random(4)
-    outputs = []
+    outputs, all_bytes = [], 0
     for at in range(3):
-        records = [(f"k{rng.randrange(10**6):06}", f"{at}" * 20_000) for _ in range(600)]
-        assert sum(len(key) + len(value) for key, value in records) > 10 * TINY.memory_bytes
+        records = [(f"k{rng.randrange(10**6):06}", f"{at}" * 20_000) for _ in range(900)]
+        all_bytes += sum(len(key) + len(value) for key, value in records)
         path, sorter = map_output(records, tmp_path / str(at), rows=10)
         # They went to disk more than once.
         assert sorter.spilled_records > len(records)
         outputs.append(path)
+    # Of three maps and two reduces.
+    assert all_bytes > 10 * 5 * TINY.memory_bytes
     seen = 0
     for partition in (0, 1):
         last = ""
         for key, values in _streamed(outputs, partition, tmp_path):
             assert last < key
             last, seen = key, seen + sum(1 for _ in values)
-    assert seen == 1_800
+    assert seen == 2_700
 
 
 def _streamed(outputs, partition, folder):
