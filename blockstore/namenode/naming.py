@@ -184,7 +184,7 @@ class Naming:
                 raise IsADirectoryException(f"'{target}' is a directory, a file can't replace it")
             if standing.children or standing.parent is None:
                 raise PathIsNotEmptyDirectoryException(
-                    f"'{target}' has {len(standing.children)} entries: only an empty directory "
+                    f"'{target}' has {_entries_of(standing)}: only an empty directory "
                     "can be replaced"
                 )
         elif isinstance(moving, Directory):
@@ -222,7 +222,7 @@ class Naming:
             raise InvalidPathException("the root can't be deleted")
         if isinstance(inode, Directory) and inode.children and not recursive:
             raise PathIsNotEmptyDirectoryException(
-                f"'{path}' has {len(inode.children)} entries: delete it recursively"
+                f"'{path}' has {_entries_of(inode)}: delete it recursively"
             )
         if look is None:
             self._access.take_tree(inode)
@@ -245,3 +245,8 @@ class Naming:
         most = self._parts.config.replication_max
         if not 1 <= replication <= most:
             raise InvalidRequestException(f"replication {replication} is not in 1..{most}")
+
+
+def _entries_of(directory: Directory) -> str:
+    count = len(directory.children)
+    return "1 entry" if count == 1 else f"{count} entries"
