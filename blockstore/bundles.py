@@ -5,26 +5,31 @@ after the other, for who sends them often)
 
 request     header_bytes u32 | a serialised BundleHeader (protos/blockstore/datanode.proto)
             | for each block: packet_bytes u32 | packet      (little-endian)
-reply       an ack with the number of blocks as its seq, or with the hop that failed
+reply       an ack with the hop that failed; or one with the number of blocks as its seq
+            | a serialised BundleReceipts
 
 - Packets and acks are datastream.py's. Each packet is a whole block: offset 0, LAST.
 - Every hop verifies all before it stores any, fsyncs and finalises them together, and
   acknowledges when those below have.
+- With its ack every hop gives its receipts for the blocks. The writer hands them on to the
+  NameNode, which needn't wait for the node's own report then.
 - A bundle that failed anywhere counts for nothing: its blocks are abandoned.
 """
 
 import struct
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from blockstore.answerstream import AnswerStream
-from blockstore.datastream import Ack, unpack_ack
+from blockstore.datastream import Ack, pack_ack, unpack_ack
 from blockstore.errors import ChecksumException, StoreError
 from blockstore.keptstreams import KeptStreams
-from blockstore.model import Node
+from blockstore.model import Node, Receipt
 from blockstore.runtime import rpc
 from blockstore.wire import datanode_pb2
 
@@ -37,6 +42,43 @@ BUNDLE_BYTES_MAX: Final = 8 * 1024 * 1024
 LIGHT_BYTES: Final = 1024 * 1024
 
 _SIZE = struct.Struct("<I")
+_ACK_BYTES: Final = len(pack_ack(Ack(0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery(Ack):
+    """The ack of a bundle."""
+
+    # Of the nodes, in pipeline order; those that gave none report at once.
+    receipts: tuple[datanode_pb2.NodeReceipts, ...] = ()
+
+    def of_block(self, number: int) -> tuple[Receipt, ...]:
+        """What the writer of a block hands on; blocks count from 0, in the bundle's order."""
+        return tuple(
+            Receipt(node.node_id, node.incarnation, node.reports[number])
+            for node in self.receipts
+            if number < len(node.reports)
+        )
+
+
+def pack_delivery(delivery: Delivery) -> bytes:
+    ack = pack_ack(delivery)
+    if delivery.failed_hop >= 0:
+        return ack
+    return ack + datanode_pb2.BundleReceipts(nodes=delivery.receipts).SerializeToString()
+
+
+def unpack_delivery(frame: bytes) -> Delivery:
+    head = unpack_ack(frame[:_ACK_BYTES])
+    if head.failed_hop >= 0:
+        ack = unpack_ack(frame)
+        return Delivery(ack.seq, ack.failed_hop, ack.reason)
+    try:
+        receipts = datanode_pb2.BundleReceipts.FromString(frame[_ACK_BYTES:])
+    except DecodeError:
+        # The blocks arrived; their nodes will report them.
+        return Delivery(head.seq)
+    return Delivery(head.seq, receipts=tuple(receipts.nodes))
 
 
 def is_light(packets: Sequence[bytes]) -> bool:
@@ -98,19 +140,19 @@ class Sender:
         header: datanode_pb2.BundleHeader,
         packets: Sequence[bytes],
         timeout_s: float,
-    ) -> Ack:
+    ) -> Delivery:
         """The bundle's ack from its first node; one that doesn't answer is the hop that failed."""
         begun = self.begin(node, header, packets, timeout_s)
         if begun is not None:
             return begun.ack()
         return self.call(node, pack_bundle(header.SerializeToString(), packets), timeout_s)
 
-    def call(self, node: Node, bundle: bytes, timeout_s: float) -> Ack:
+    def call(self, node: Node, bundle: bytes, timeout_s: float) -> Delivery:
         method: Any = self._dial(node).unary_unary(BUNDLE_METHOD)
         try:
-            return unpack_ack(method(bundle, timeout=timeout_s))
+            return unpack_delivery(method(bundle, timeout=timeout_s))
         except grpc.RpcError as error:
-            return Ack(0, 0, str(rpc.translate(error, str(node))))
+            return Delivery(0, 0, str(rpc.translate(error, str(node))))
 
     def give_back(self, node: Node, stream: AnswerStream) -> None:
         self._streams.give_back(node, stream)
@@ -134,14 +176,14 @@ class Sending:
         self._until = time.monotonic() + timeout_s
         stream.begin(bundle, timeout_s)
 
-    def ack(self) -> Ack:
+    def ack(self) -> Delivery:
         """As `Sender.send` gives it. A stream that broke proves nothing: its node is called."""
         try:
-            return unpack_ack(self._stream.end())
+            return unpack_delivery(self._stream.end())
         except StoreError as error:
             left_s = self._until - time.monotonic()
             if left_s <= 0:
-                return Ack(0, 0, str(error))
+                return Delivery(0, 0, str(error))
         finally:
             self._sender.give_back(self._node, self._stream)
         return self._sender.call(self._node, self._bundle, left_s)

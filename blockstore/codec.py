@@ -13,6 +13,7 @@ from blockstore.model import (
     Node,
     Order,
     Permission,
+    Receipt,
     RecoverBlock,
     Replica,
     ReplicaState,
@@ -143,6 +144,17 @@ def replica_to_wire(replica: Replica) -> namenode_pb2.ReplicaReport:
 
 def replica_from_wire(wire: namenode_pb2.ReplicaReport) -> Replica:
     return Replica(block_from_wire(wire.block), _STATES_OF_REPORTS[wire.state])
+
+
+def receipts_to_wire(receipts: Iterable[Receipt]) -> list[types_pb2.Receipt]:
+    return [
+        types_pb2.Receipt(node_id=each.node_id, incarnation=each.incarnation, report=each.report)
+        for each in receipts
+    ]
+
+
+def receipts_from_wire(wire: Iterable[types_pb2.Receipt]) -> list[Receipt]:
+    return [Receipt(each.node_id, each.incarnation, each.report) for each in wire]
 
 
 def replica_info_to_wire(replica: Replica) -> datanode_pb2.ReplicaInfoReply:

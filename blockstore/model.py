@@ -173,6 +173,16 @@ class Replica:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """A DataNode's word, given to a writer, that it has finalised the writer's block."""
+
+    node_id: str
+    incarnation: int
+    # No report of a lower number tells of the replica, or of what became of it since.
+    report: int
+
+
+@dataclass(frozen=True, slots=True)
 class Replicate:
     """Order: copy the block to every target."""
 

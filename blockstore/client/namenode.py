@@ -19,6 +19,7 @@ from blockstore.codec import (
     lease_from_wire,
     located_from_wire,
     node_from_wire,
+    receipts_to_wire,
     status_from_wire,
 )
 from blockstore.errors import AccessControlException
@@ -29,6 +30,7 @@ from blockstore.model import (
     Lease,
     LocatedBlock,
     Node,
+    Receipt,
     Removal,
     Summary,
 )
@@ -284,12 +286,15 @@ class NameNodeClient:
         )
         self._asking.call("Sync", request)
 
-    def complete(self, file: FileStatus, last: Block | None) -> str:
-        """Empty when the file is closed, else what is waited for."""
+    def complete(
+        self, file: FileStatus, last: Block | None, receipts: Sequence[Receipt] = ()
+    ) -> str:
+        """Empty when the file is closed, else what is waited for. `receipts` are the last's."""
         request = namenode_pb2.CompleteRequest(
             inode_id=file.inode_id,
             client_id=file.writer,
             last=block_to_wire(last) if last else None,
+            receipts=receipts_to_wire(receipts),
         )
         return _waiting_for(self._asking.call("Complete", request))
 

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from blockstore.bundles import Delivery
 from blockstore.client.exclusions import Exclusions
 from blockstore.client.exclusions import excluded as exclusion
 from blockstore.client.namenode import NameNodeClient
@@ -106,7 +107,7 @@ class Pipelines:
             clock=self._clock,
         )
 
-    def deliver(self, block: Block, nodes: Sequence[Node], data: bytes) -> Ack:
+    def deliver(self, block: Block, nodes: Sequence[Node], data: bytes) -> Delivery:
         """A small block as a whole: durable on all nodes unless the ack names one that failed."""
         return self._whole_blocks.send(nodes, [(block, data)])
 

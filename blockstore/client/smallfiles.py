@@ -3,7 +3,7 @@
     Create, for all           one call of the NameNode; empty files are closed by it
     AddBlock, for all         one
     the bytes                 one bundle for all blocks that go to the same nodes
-    Complete, for all         one, or another when replicas are still being reported
+    Complete, for all         one; the nodes' receipts come with it
 
 Rules
 - Every file is as durable as after an ordinary close: the NameNode's rules are the same, the
@@ -29,10 +29,11 @@ from blockstore.client.writer import BlockWriter
 from blockstore.codec import (
     block_to_wire,
     located_from_wire,
+    receipts_to_wire,
     status_from_wire,
 )
 from blockstore.errors import InvalidRequestException, NotReadyException, StoreError
-from blockstore.model import Block, FileStatus, LocatedBlock
+from blockstore.model import Block, FileStatus, LocatedBlock, Receipt
 from blockstore.runtime.clock import Clock
 from blockstore.wire import namenode_pb2 as pb
 
@@ -52,8 +53,9 @@ class _File:
     writer: str
     status: FileStatus | None = None
     located: LocatedBlock | None = None
-    # Its bytes are on the DataNodes.
+    # Its bytes are on the DataNodes, and these gave their word for it.
     stored: bool = False
+    receipts: tuple[Receipt, ...] = ()
     error: Exception | None = None
 
     @property
@@ -198,8 +200,9 @@ class SmallFiles:
         ack = self._whole_blocks.send(share[0].located.nodes, contents)
         if ack.failed_hop >= 0:
             log.warning("a bundle of %d files failed: %s", len(share), ack.reason)
-        for file in share:
+        for number, file in enumerate(share):
             file.stored = ack.failed_hop < 0
+            file.receipts = ack.of_block(number)
 
     def _write_alone(self, file: _File) -> None:
         assert file.status is not None
@@ -220,6 +223,7 @@ class SmallFiles:
                         inode_id=_inode(file),
                         client_id=file.writer,
                         last=block_to_wire(file.block) if file.block else None,
+                        receipts=receipts_to_wire(file.receipts),
                     )
                 )
                 for file in files

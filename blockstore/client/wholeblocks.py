@@ -10,7 +10,7 @@ from typing import Final
 from blockstore import bundles, checksum
 from blockstore.client.settings import ClientSettings
 from blockstore.codec import block_to_wire, nodes_to_wire
-from blockstore.datastream import LAST, Ack, Packet, pack
+from blockstore.datastream import LAST, Packet, pack
 from blockstore.keptstreams import PER_NODE_MAX
 from blockstore.model import Block, Node
 from blockstore.peers import Peers
@@ -29,7 +29,9 @@ class WholeBlocks:
         self._settings = settings
         self._sender = bundles.Sender(peers.dial, PER_NODE_MAX)
 
-    def send(self, nodes: Sequence[Node], contents: Sequence[tuple[Block, bytes]]) -> Ack:
+    def send(
+        self, nodes: Sequence[Node], contents: Sequence[tuple[Block, bytes]]
+    ) -> bundles.Delivery:
         """Blocks of the same nodes; durable on all unless the ack names a hop that failed."""
         settings, chunk = self._settings, self._settings.chunk_bytes
         header = datanode_pb2.BundleHeader(

@@ -29,7 +29,7 @@ from blockstore.errors import (
     NotReadyException,
     StoreError,
 )
-from blockstore.model import Block, FileStatus
+from blockstore.model import Block, FileStatus, Receipt
 from blockstore.runtime.clock import Clock
 from blockstore.runtime.retry import RetryPolicy
 
@@ -82,8 +82,9 @@ class BlockWriter(io.BufferedIOBase):
         self._lock = threading.RLock()
         self._excluded = Exclusions(clock)
         self._output: BlockOutput | None = None
-        # The last block that was ended.
+        # The last block that was ended, and what its nodes gave for it.
         self._last: Block | None = None
+        self._receipts: tuple[Receipt, ...] = ()
         self._blocks_bytes = 0
         chunk = settings.chunk_bytes
         self._packet_bytes = max(chunk, WRITE_PACKET_DATA_BYTES // chunk * chunk)
@@ -311,6 +312,7 @@ class BlockWriter(io.BufferedIOBase):
         ack = self._pipelines.deliver(block, located.nodes, data)
         if ack.failed_hop < 0:
             self._end_with(block)
+            self._receipts = ack.of_block(0)
             return
         log.warning("%s didn't reach its nodes as a whole: %s", located.block, ack.reason)
         hop = min(ack.failed_hop, len(located.nodes) - 1)
@@ -343,7 +345,7 @@ class BlockWriter(io.BufferedIOBase):
         policy = RetryPolicy(
             deadline_s=self._settings.close_s, base_s=_COMPLETE_BASE_S, cap_s=_COMPLETE_CAP_S
         )
-        while waiting_for := self._namenode.complete(self._file, self._last):
+        while waiting_for := self._namenode.complete(self._file, self._last, self._receipts):
             waited_s = self._clock.monotonic() - started
             if waited_s > policy.deadline_s:
                 raise NotReadyException(

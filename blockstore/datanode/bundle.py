@@ -13,13 +13,14 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from blockstore import bundles, checksum
-from blockstore.bundles import BUNDLE_BYTES_MAX, unpack_bundle
+from blockstore.bundles import BUNDLE_BYTES_MAX, Delivery, pack_delivery, unpack_bundle
 from blockstore.codec import block_from_wire, node_from_wire
 from blockstore.datanode.fence import Fence
+from blockstore.datanode.identity import Identity
 from blockstore.datanode.pipeline import CHUNK_BYTES_MAX, PipelineLimits
 from blockstore.datanode.store import ReplicaStore
 from blockstore.datanode.writing import Writing
-from blockstore.datastream import LAST, Ack, Packet, pack_ack, unpack
+from blockstore.datastream import LAST, Packet, unpack
 from blockstore.errors import InvalidRequestException, StoreError
 from blockstore.model import Block, Node
 from blockstore.wire import datanode_pb2
@@ -40,8 +41,10 @@ class Bundles:
         dial: Callable[[Node], grpc.Channel],
         fence: Fence,
         limits: PipelineLimits,
+        identity: Identity,
     ) -> None:
         self._store = store
+        self._identity = identity
         self._sender = bundles.Sender(dial, _FORWARDING_MAX)
         self._fence = fence
         self._limits = limits
@@ -58,26 +61,38 @@ class Bundles:
             packets = _verified(blocks, frames, header.chunk_bytes)
             if header.downstream:
                 below = self._forward(header, frames)
-            self._take(blocks, packets, header.chunk_bytes)
+            reports = self._take(blocks, packets, header.chunk_bytes)
         except StoreError as error:
             log.warning("a bundle failed: %s", error)
             if below is not None:
                 below.forget()
-            return pack_ack(Ack(0, 0, str(error)))
+            return pack_delivery(Delivery(0, 0, str(error)))
+        receipts: tuple[datanode_pb2.NodeReceipts, ...] = (self._receipts(reports),)
         if below is not None:
             ack = below.ack()
             if ack.failed_hop >= 0:
-                return pack_ack(Ack(0, ack.failed_hop + 1, ack.reason))
-        return pack_ack(Ack(len(blocks)))
+                return pack_delivery(Delivery(0, ack.failed_hop + 1, ack.reason))
+            receipts += ack.receipts
+        return pack_delivery(Delivery(len(blocks), receipts=receipts))
 
-    def _take(self, blocks: Sequence[Block], packets: Sequence[Packet], chunk_bytes: int) -> None:
+    def _receipts(self, reports: Sequence[int]) -> datanode_pb2.NodeReceipts:
+        return datanode_pb2.NodeReceipts(
+            node_id=self._identity.node_id,
+            incarnation=self._identity.incarnation,
+            reports=reports,
+        )
+
+    def _take(
+        self, blocks: Sequence[Block], packets: Sequence[Packet], chunk_bytes: int
+    ) -> list[int]:
+        """Stores the blocks; returns the numbers of the first reports that can tell of them."""
         writings: list[Writing] = []
         try:
             for block, packet in zip(blocks, packets, strict=True):
                 writings.append(self._store.create(block, chunk_bytes))
                 writings[-1].write(0, packet.crcs, packet.data)
             self._fence.check()
-            Writing.finish_together(writings)
+            return Writing.finish_together(writings, later=True)
         finally:
             for writing in writings:
                 writing.release()
@@ -100,16 +115,16 @@ class Bundles:
 class _Below(Protocol):
     """What the nodes below are doing with a bundle."""
 
-    def ack(self) -> Ack: ...
+    def ack(self) -> Delivery: ...
 
     def forget(self) -> None: ...
 
 
 class _Called:
-    def __init__(self, call: Future[Ack]) -> None:
+    def __init__(self, call: Future[Delivery]) -> None:
         self._call = call
 
-    def ack(self) -> Ack:
+    def ack(self) -> Delivery:
         return self._call.result()
 
     def forget(self) -> None:

@@ -161,7 +161,7 @@ class DataNode:
         self._identity = identity.begin(self._files.volumes, paths)
         self._peers = Peers(secret)
         self._reporter = Reporter(on_stale=lambda: self._heartbeat.forgotten())
-        self._store = ReplicaStore(self._files, self._reporter.note)
+        self._store = ReplicaStore(self._files, self._reporter.note, self._reporter.note_later)
         self._fence = Fence(SYSTEM_CLOCK, settings.fence_after_s)
         self._streams = StreamLimit(settings.streams_max)
         self._server = self._make_server(secret)
@@ -263,6 +263,7 @@ class DataNode:
             ),
             clock=SYSTEM_CLOCK,
             streams=self._streams,
+            identity=self._identity,
         )
         server.add_generic_rpc_handlers((data.handler(),))
         return server

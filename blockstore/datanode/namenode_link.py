@@ -1,21 +1,13 @@
 """The calls a DataNode makes to its NameNode, in model nouns, for one registration."""
 
-import logging
-import time
-from typing import Any, Final
+from typing import Any
 
-from blockstore.answerstream import AnswerStream
 from blockstore.codec import block_to_wire, node_to_wire, replica_to_wire, volume_to_wire
-from blockstore.errors import StoreError
 from blockstore.model import Block, CopyFailure, Node, NodeLoad, Replica
 from blockstore.runtime import rpc
 from blockstore.runtime.retry import NO_RETRY, RetryPolicy
 from blockstore.wire import namenode_pb2, namenode_pb2_grpc
 
-log = logging.getLogger(__name__)
-
-# Who reports changes again within so long does it in a stream.
-_OFTEN_S: Final = 1.0
 # Of a full report in one message: it holds up others at the NameNode for some 20 ms.
 PIECE_REPLICAS = 4_000
 # A report that fails begins anew, so each of its pieces is worth some patience.
@@ -36,11 +28,6 @@ class NameNodeLink:
         self.incarnation = incarnation
         self.epoch = 0
         self.heartbeat_interval_s = 1.0
-        # Of this incarnation; only one is under way at a time (reports.py).
-        self._reports_sent = 0
-        # The stream for changes, while there are many; and when the last was reported.
-        self._changes: AnswerStream | None = None
-        self._changed_at = float("-inf")
 
     def register(self, cluster_id: str) -> str:
         """Returns the cluster's id.
@@ -77,8 +64,8 @@ class NameNodeLink:
         reply: namenode_pb2.HeartbeatReply = self._call(self._stub.Heartbeat, request, limit_s)
         return reply
 
-    def full_report(self, replicas: list[Replica]) -> None:
-        number = self._next_report()
+    def full_report(self, replicas: list[Replica], number: int) -> None:
+        """Reports are numbered; one is under way at a time (reports.py)."""
         for piece, start in enumerate(range(0, max(1, len(replicas)), PIECE_REPLICAS)):
             end = start + PIECE_REPLICAS
             request = namenode_pb2.FullReportRequest(
@@ -92,37 +79,15 @@ class NameNodeLink:
             )
             self._call(self._stub.FullReport, request, _PIECE_TIMEOUT_S)
 
-    def incremental_report(self, replicas: list[Replica]) -> None:
+    def incremental_report(self, replicas: list[Replica], number: int) -> None:
         request = namenode_pb2.IncrementalReportRequest(
             node_id=self.node.node_id,
             incarnation=self.incarnation,
             epoch=self.epoch,
             replicas=[replica_to_wire(replica) for replica in replicas],
-            number=self._next_report(),
+            number=number,
         )
-        if not self._streamed(request):
-            # Of what a stream has brought without an answer the number is known: it is no news.
-            self._call(self._stub.IncrementalReport, request)
-
-    def _streamed(self, request: namenode_pb2.IncrementalReportRequest) -> bool:
-        """Whether it was answered in a stream: a node that reports often has one open."""
-        now = time.monotonic()
-        often, self._changed_at = now - self._changed_at < _OFTEN_S, now
-        if self._changes is None or self._changes.over:
-            stub = self._stub
-            self._changes = AnswerStream(stub.IncrementalReports, self._to) if often else None
-        if self._changes is None:
-            return False
-        try:
-            self._changes.ask(request, rpc.CALL_TIMEOUT_S)
-        except StoreError as error:
-            log.info("a report is sent again: %s", error)
-            return False
-        return True
-
-    def _next_report(self) -> int:
-        self._reports_sent += 1
-        return self._reports_sent
+        self._call(self._stub.IncrementalReport, request)
 
     def commit_recovery(self, old: Block, new: Block | None, nodes: tuple[str, ...]) -> None:
         request = namenode_pb2.CommitRecoveryRequest(

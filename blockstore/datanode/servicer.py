@@ -13,6 +13,7 @@ from blockstore.codec import block_from_wire, nodes_from_wire, replica_info_to_w
 from blockstore.datanode import transfer
 from blockstore.datanode.bundle import Bundles
 from blockstore.datanode.fence import Fence
+from blockstore.datanode.identity import Identity
 from blockstore.datanode.pipeline import Pipeline, PipelineLimits
 from blockstore.datanode.store import ReplicaStore
 from blockstore.datastream import (
@@ -117,6 +118,7 @@ class DataServicer:
         limits: PipelineLimits,
         clock: Clock,
         streams: StreamLimit,
+        identity: Identity,
     ) -> None:
         self._store = store
         self._dial = dial
@@ -124,7 +126,7 @@ class DataServicer:
         self._limits = limits
         self._clock = clock
         self._streams = streams
-        self._bundles = Bundles(store, dial=dial, fence=fence, limits=limits)
+        self._bundles = Bundles(store, dial=dial, fence=fence, limits=limits, identity=identity)
 
     def handler(self) -> grpc.GenericRpcHandler:
         service, _, write = WRITE_METHOD.lstrip("/").partition("/")

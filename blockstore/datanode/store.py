@@ -36,9 +36,16 @@ log = logging.getLogger(__name__)
 class ReplicaStore:
     """All replicas of this node. Thread-safe."""
 
-    def __init__(self, files: BlockFiles, report: Callable[[Replica], None]) -> None:
+    def __init__(
+        self,
+        files: BlockFiles,
+        report: Callable[[Replica], None],
+        report_later: Callable[[Replica], int] | None = None,
+    ) -> None:
+        """`report_later` is for what writers tell of, too (reports.py); None: they don't."""
         self._files = files
         self._report = report
+        self._report_later: Callable[[Replica], int | None] = report_later or report
         self._core = Replicas(files.load())
         # Guards the core and the tables below; held for a few lines only.
         self._guard = threading.Lock()
@@ -142,7 +149,8 @@ class ReplicaStore:
         with self.lock(new.id):
             held = self._core.get(new.id)
             grown = not finalize and held.block.length > new.length
-            if held.state is wanted and (held.block == new or (grown and _same_stamp(held, new))):
+            stamped = held.block.generation == new.generation
+            if held.state is wanted and (held.block == new or (grown and stamped)):
                 return held
             with self._guard:
                 self._core.check(event, new, since=old.generation)
@@ -330,33 +338,34 @@ class ReplicaStore:
         if writing.event is Event.FINALIZE:
             self.finish_together([writing])
             return
-        else:
-            self._replace(block)
-            if writing.event is Event.COPY:
-                files.finalize()
-            else:
-                files.join()
-                files.close()
-                self._acknowledged[block.id] = block.length
-            self._copying.discard(block.id)
-        if writing.event is Event.JOIN:
-            self._files.adopt(files)
-        else:
+        self._replace(block)
+        if writing.event is Event.COPY:
+            files.finalize()
             self._files.finalized(files)
             self._acknowledged.pop(block.id, None)
+        else:
+            files.join()
+            files.close()
+            self._files.adopt(files)
+            self._acknowledged[block.id] = block.length
+        self._copying.discard(block.id)
         self._apply(writing.event, block)
 
-    def finish_together(self, writings: Sequence[Writing]) -> None:
-        """The end of several new replicas."""
+    def finish_together(self, writings: Sequence[Writing], later: bool = False) -> list[int]:
+        """The end of several new replicas; `later`: with the numbers of their reports."""
         for writing in writings:
             self._check(writing.event, writing.files.block)
         finalize_together([writing.files for writing in writings])
+        report = self._report_later if later else self._report
+        numbers: list[int] = []
         for writing in writings:
             block = writing.files.block
             self._held.pop(block.id, None)
             self._files.finalized(writing.files)
             self._acknowledged.pop(block.id, None)
-            self._apply(writing.event, block)
+            with self._guard:
+                numbers += filter(None, map(report, self._core.apply(writing.event, block)))
+        return numbers
 
     def show(self, block_id: int, length: int) -> None:
         """Readers may see so many bytes of an open replica."""
@@ -388,7 +397,3 @@ class ReplicaStore:
             self._held.pop(writing.files.block.id, None)
         else:
             self._copying.discard(writing.files.block.id)
-
-
-def _same_stamp(held: Replica, block: Block) -> bool:
-    return held.block.generation == block.generation

@@ -54,8 +54,8 @@ class Keeper(Protocol):
         """A sync failed: the replica is thrown away."""
         ...
 
-    def finish_together(self, writings: Sequence["Writing"]) -> None:
-        """Makes new replicas durable and named."""
+    def finish_together(self, writings: Sequence["Writing"], later: bool = False) -> list[int]:
+        """Makes new replicas durable and named; `later`: with the numbers of their reports."""
         ...
 
     def let_go(self, writing: "Writing") -> None:
@@ -115,8 +115,13 @@ class Writing:
             self._ended = True
 
     @classmethod
-    def finish_together(cls, writings: Sequence["Writing"]) -> None:
-        """New replicas of one store, durable and named for the price of one."""
+    def finish_together(cls, writings: Sequence["Writing"], later: bool = False) -> list[int]:
+        """New replicas of one store, durable and named for the price of one.
+
+        `later`: their writer tells of them, too. Returns the numbers of the first reports that can
+        tell of each; none where replicas are reported at once.
+        """
+        numbers: list[int] = []
         with ExitStack() as held:
             for writing in sorted(writings, key=lambda writing: writing.files.block.id):
                 held.enter_context(writing._lock)
@@ -124,9 +129,10 @@ class Writing:
             for writing in writings:
                 held.enter_context(writing._trusting())
             if writings:
-                writings[0]._store.finish_together(writings)
+                numbers = writings[0]._store.finish_together(writings, later)
             for writing in writings:
                 writing._ended = True
+        return numbers
 
     def acknowledged(self, length: int) -> None:
         """The pipeline acknowledged so many bytes: readers may see them."""

@@ -83,9 +83,9 @@ class NameNode:
         self._writing = Writing(self._parts, self._naming, self._closing)
         self._pipelines = Pipelines(self._parts)
         self.changes = FileChanges(self._parts, self._naming, self._closing)
-        self._reporting = Reporting(self._parts)
+        self.reporting = Reporting(self._parts)
         self._reading = Reading(self._parts)
-        self.admin = Administration(self._parts, self._reporting)
+        self.admin = Administration(self._parts, self.reporting)
 
     def start(self) -> Ready[int]:
         """Begins the next epoch; replies with its number."""
@@ -101,7 +101,7 @@ class NameNode:
         """What time alone brings: deaths, late copies. Call it often; soon, when it replies so."""
         self._parts.access.act_for(None)
         self._parts.forget()
-        is_behind = self._reporting.tick(now)
+        is_behind = self.reporting.tick(now)
         self.admin.tick(now, wall)
         if not self._parts.safe_mode.on:
             self._closing.tick(now, wall)
@@ -321,7 +321,7 @@ class NameNode:
     def report_bad_replica(
         self, block: Block, node_id: str, reason: str, *, now: float
     ) -> Ready[None]:
-        self._reporting.bad_replica(block.id, node_id, reason, now)
+        self.reporting.bad_replica(block.id, node_id, reason, now)
         return self._parts.ready(None)
 
     # --- DataNodes ------------------------------------------------------------
@@ -329,14 +329,14 @@ class NameNode:
     def register(
         self, node: Node, *, incarnation: int, cluster_id: str = "", now: float
     ) -> Ready[Registration]:
-        registration = self._reporting.register(node, incarnation, cluster_id, now)
+        registration = self.reporting.register(node, incarnation, cluster_id, now)
         return self._parts.ready(registration)
 
     def heartbeat(
         self, node_id: str, *, incarnation: int, epoch: int, load: NodeLoad, now: float
     ) -> Ready[bool]:
         """Whether the node is known; otherwise it must register again."""
-        known = self._reporting.heartbeat(node_id, incarnation, epoch, load, now)
+        known = self.reporting.heartbeat(node_id, incarnation, epoch, load, now)
         return self._parts.ready(known)
 
     def full_report(
@@ -351,7 +351,7 @@ class NameNode:
         more: bool = False,
         now: float,
     ) -> Ready[None]:
-        self._reporting.full_report(node_id, incarnation, epoch, replicas, number, piece, more, now)
+        self.reporting.full_report(node_id, incarnation, epoch, replicas, number, piece, more, now)
         return self._parts.ready(None)
 
     def incremental_report(
@@ -364,13 +364,13 @@ class NameNode:
         number: int = 0,
         now: float,
     ) -> Ready[None]:
-        self._reporting.incremental_report(node_id, incarnation, epoch, replicas, number, now)
+        self.reporting.incremental_report(node_id, incarnation, epoch, replicas, number, now)
         return self._parts.ready(None)
 
     def copy_failed(
         self, node_id: str, failure: CopyFailure, *, epoch: int, now: float
     ) -> Ready[None]:
-        self._reporting.copy_failed(node_id, failure, epoch=epoch, now=now)
+        self.reporting.copy_failed(node_id, failure, epoch=epoch, now=now)
         return self._parts.ready(None)
 
     def commit_recovery(
@@ -383,7 +383,7 @@ class NameNode:
         node_ids: Sequence[str],
         wall: float,
     ) -> Ready[None]:
-        self._reporting.check_epoch(node_id, epoch)
+        self.reporting.check_epoch(node_id, epoch)
         self._closing.commit_recovery(node_id, old, new, node_ids, wall)
         return self._parts.ready(None)
 

@@ -151,7 +151,6 @@ async def _serve(
     await asyncio.gather(*loops, return_exceptions=True)
     shell.desk.close()
     clients.streams.close()
-    datanodes.streams.close()
     await server.stop(_DRAIN_S)
     await shell.commit.close()
     _try_to_mark(journal)

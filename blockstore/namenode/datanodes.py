@@ -69,6 +69,10 @@ class DataNode:
         self.reports_taken = max(self.reports_taken, number)
         return True
 
+    def is_ahead(self, number: int) -> bool:
+        """Whether no report of this number or a later one has come yet."""
+        return number > self.reports_taken
+
     def is_old(self, number: int, piece: int) -> bool:
         """Whether this later piece of a full report is a late or repeated one."""
         report = self.full_report

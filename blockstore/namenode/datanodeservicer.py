@@ -1,6 +1,5 @@
 """What DataNodes say: gRPC to core and back."""
 
-from collections.abc import Awaitable
 from typing import Any
 
 from blockstore.codec import (
@@ -11,7 +10,6 @@ from blockstore.codec import (
     volume_from_wire,
 )
 from blockstore.model import CopyFailure, NodeLoad
-from blockstore.namenode.callstream import CallStreams
 from blockstore.namenode.shell import Shell
 from blockstore.namenode.topology import Topology
 from blockstore.wire import namenode_pb2 as pb
@@ -24,7 +22,6 @@ class DataNodeServicer(services.DataNodeProtocolServicer):
     def __init__(self, shell: Shell, topology: Topology) -> None:
         self._shell = shell
         self._topology = topology
-        self.streams = CallStreams()
 
     async def Register(self, request: pb.RegisterRequest, _: Any) -> pb.RegisterReply:
         node = await self._topology.placed(node_from_wire(request.node))
@@ -100,13 +97,6 @@ class DataNodeServicer(services.DataNodeProtocolServicer):
             )
         )
         return pb.Empty()
-
-    async def IncrementalReports(self, request_iterator: Any, context: Any) -> Any:
-        def perform(request: pb.IncrementalReportRequest) -> Awaitable[pb.Empty]:
-            return self.IncrementalReport(request, context)
-
-        async for taken in self.streams.answer(request_iterator, perform):
-            yield taken
 
     async def CommitRecovery(self, request: pb.CommitRecoveryRequest, _: Any) -> pb.Empty:
         await self._shell.perform(

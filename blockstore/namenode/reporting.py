@@ -10,6 +10,9 @@ Rules
   then isn't gone.
 - A full report is asked for again from time to time: whatever went wrong with the others, the
   truth comes out.
+- A node gives writers receipts for replicas that it has finalised. One is as good as its report,
+  if it's of the incarnation that is registered, and no report has come yet that could tell of the
+  replica, or of what became of it since: the node's own word comes later, in order, and counts.
 """
 
 import logging
@@ -24,6 +27,7 @@ from blockstore.model import (
     Node,
     NodeLoad,
     Order,
+    Receipt,
     Replica,
     ReplicaState,
     SendReport,
@@ -156,6 +160,19 @@ class Reporting:
                 log.warning("%s says its replica of %s is corrupt", node_id, replica.block)
             self._take(node_id, replica)
         self.work(now, WORK_PER_REPORT)
+
+    def take_receipts(self, block: Block, receipts: Sequence[Receipt]) -> None:
+        """A writer hands on what nodes gave it for this block; to be called before its Complete."""
+        stored = self._parts.state.blocks.get(block.id)
+        if stored is None or stored.generation != block.generation:
+            return
+        wrote = {node.node_id for node in stored.pipeline}
+        for receipt in receipts:
+            node_id = receipt.node_id
+            node = self._parts.nodes.current(node_id, receipt.incarnation)
+            given_up = node is None or self._parts.nodes.is_buried(node_id)
+            if node_id in wrote and node and not given_up and node.is_ahead(receipt.report):
+                self._take(node_id, Replica(block, ReplicaState.FINALIZED))
 
     def _take(self, node_id: str, replica: Replica) -> None:
         below = self._parts.state.next_block_id

@@ -8,6 +8,7 @@ from blockstore.codec import (
     excluded_from_wire,
     located_to_wire,
     node_to_wire,
+    receipts_from_wire,
     status_to_wire,
 )
 from blockstore.model import Block
@@ -15,7 +16,10 @@ from blockstore.namenode import batch
 from blockstore.namenode.adminservicer import AdminServicer
 from blockstore.namenode.callstream import CallStreams
 from blockstore.namenode.changeservicer import FileChangeServicer
+from blockstore.namenode.core import NameNode
 from blockstore.namenode.ownership import Modes
+from blockstore.namenode.ready import Ready
+from blockstore.namenode.replies import Completion
 from blockstore.namenode.shell import Shell
 from blockstore.namenode.treewalk import RemovalLook
 from blockstore.wire import namenode_pb2 as pb
@@ -124,16 +128,20 @@ class ClientServicer(AdminServicer, FileChangeServicer):
         return pb.Empty()
 
     async def Complete(self, request: pb.CompleteRequest, _: Any) -> pb.CompleteReply:
-        completion = await self._shell.complete(
-            request.inode_id,
-            lambda core: core.complete(
+        last, receipts = _optional(request, "last"), receipts_from_wire(request.receipts)
+
+        def complete(core: NameNode) -> Ready[Completion]:
+            if last is not None:
+                core.reporting.take_receipts(last, receipts)
+            return core.complete(
                 request.inode_id,
                 client_id=request.client_id,
-                last=_optional(request, "last"),
+                last=last,
                 now=self._shell.now,
                 wall=self._shell.wall,
-            ),
-        )
+            )
+
+        completion = await self._shell.complete(request.inode_id, complete)
         return pb.CompleteReply(done=completion.done, waiting_for=completion.waiting_for)
 
     async def RenewLease(self, request: pb.RenewLeaseRequest, _: Any) -> pb.RenewLeaseReply:

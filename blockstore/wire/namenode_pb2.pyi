@@ -511,11 +511,16 @@ class CompleteRequest(_message.Message):
     INODE_ID_FIELD_NUMBER: _builtins.int
     CLIENT_ID_FIELD_NUMBER: _builtins.int
     LAST_FIELD_NUMBER: _builtins.int
+    RECEIPTS_FIELD_NUMBER: _builtins.int
     inode_id: _builtins.int
     client_id: _builtins.str
     @_builtins.property
     def last(self) -> _types_pb2.Block:
         """The last block with its final length; absent for an empty file."""
+
+    @_builtins.property
+    def receipts(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Receipt]:
+        """What nodes gave the writer for that block; the others are waited for to report it."""
 
     def __init__(
         self,
@@ -523,10 +528,11 @@ class CompleteRequest(_message.Message):
         inode_id: _builtins.int = ...,
         client_id: _builtins.str = ...,
         last: _types_pb2.Block | None = ...,
+        receipts: _abc.Iterable[_types_pb2.Receipt] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last", b"last"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "inode_id", b"inode_id", "last", b"last"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "inode_id", b"inode_id", "last", b"last", "receipts", b"receipts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1707,11 +1707,6 @@ class DataNodeProtocolStub(object):
                 request_serializer=blockstore_dot_wire_dot_namenode__pb2.IncrementalReportRequest.SerializeToString,
                 response_deserializer=blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
                 _registered_method=True)
-        self.IncrementalReports = channel.stream_stream(
-                '/blockstore.DataNodeProtocol/IncrementalReports',
-                request_serializer=blockstore_dot_wire_dot_namenode__pb2.IncrementalReportRequest.SerializeToString,
-                response_deserializer=blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
-                _registered_method=True)
         self.CommitRecovery = channel.unary_unary(
                 '/blockstore.DataNodeProtocol/CommitRecovery',
                 request_serializer=blockstore_dot_wire_dot_namenode__pb2.CommitRecoveryRequest.SerializeToString,
@@ -1754,14 +1749,6 @@ class DataNodeProtocolServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def IncrementalReports(self, request_iterator, context):
-        """The same, one after the other in one stream, for a node that reports often; the first that is
-        refused ends the stream.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def CommitRecovery(self, request, context):
         """The outcome of a RecoverBlock order.
         """
@@ -1796,11 +1783,6 @@ def add_DataNodeProtocolServicer_to_server(servicer, server):
             ),
             'IncrementalReport': grpc.unary_unary_rpc_method_handler(
                     servicer.IncrementalReport,
-                    request_deserializer=blockstore_dot_wire_dot_namenode__pb2.IncrementalReportRequest.FromString,
-                    response_serializer=blockstore_dot_wire_dot_namenode__pb2.Empty.SerializeToString,
-            ),
-            'IncrementalReports': grpc.stream_stream_rpc_method_handler(
-                    servicer.IncrementalReports,
                     request_deserializer=blockstore_dot_wire_dot_namenode__pb2.IncrementalReportRequest.FromString,
                     response_serializer=blockstore_dot_wire_dot_namenode__pb2.Empty.SerializeToString,
             ),
@@ -1922,33 +1904,6 @@ class DataNodeProtocol(object):
             request,
             target,
             '/blockstore.DataNodeProtocol/IncrementalReport',
-            blockstore_dot_wire_dot_namenode__pb2.IncrementalReportRequest.SerializeToString,
-            blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def IncrementalReports(request_iterator,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.stream_stream(
-            request_iterator,
-            target,
-            '/blockstore.DataNodeProtocol/IncrementalReports',
             blockstore_dot_wire_dot_namenode__pb2.IncrementalReportRequest.SerializeToString,
             blockstore_dot_wire_dot_namenode__pb2.Empty.FromString,
             options,

@@ -486,10 +486,6 @@ class DataNodeProtocolStub:
     """
     FullReport: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.FullReportRequest, _namenode_pb2.Empty]
     IncrementalReport: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.IncrementalReportRequest, _namenode_pb2.Empty]
-    IncrementalReports: _grpc.StreamStreamMultiCallable[_namenode_pb2.IncrementalReportRequest, _namenode_pb2.Empty]
-    """The same, one after the other in one stream, for a node that reports often; the first that is
-    refused ends the stream.
-    """
     CommitRecovery: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.CommitRecoveryRequest, _namenode_pb2.Empty]
     """The outcome of a RecoverBlock order."""
     CopyFailed: _grpc.UnaryUnaryMultiCallable[_namenode_pb2.CopyFailedRequest, _namenode_pb2.Empty]
@@ -507,10 +503,6 @@ class DataNodeProtocolAsyncStub(DataNodeProtocolStub):
     """
     FullReport: _aio.UnaryUnaryMultiCallable[_namenode_pb2.FullReportRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
     IncrementalReport: _aio.UnaryUnaryMultiCallable[_namenode_pb2.IncrementalReportRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
-    IncrementalReports: _aio.StreamStreamMultiCallable[_namenode_pb2.IncrementalReportRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
-    """The same, one after the other in one stream, for a node that reports often; the first that is
-    refused ends the stream.
-    """
     CommitRecovery: _aio.UnaryUnaryMultiCallable[_namenode_pb2.CommitRecoveryRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
     """The outcome of a RecoverBlock order."""
     CopyFailed: _aio.UnaryUnaryMultiCallable[_namenode_pb2.CopyFailedRequest, _namenode_pb2.Empty]  # type: ignore[assignment]
@@ -549,16 +541,6 @@ class DataNodeProtocolServicer(metaclass=_abc_1.ABCMeta):
         request: _namenode_pb2.IncrementalReportRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_namenode_pb2.Empty, _abc.Awaitable[_namenode_pb2.Empty]]: ...
-
-    @_abc_1.abstractmethod
-    def IncrementalReports(
-        self,
-        request_iterator: _MaybeAsyncIterator[_namenode_pb2.IncrementalReportRequest],
-        context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_namenode_pb2.Empty], _abc.AsyncIterator[_namenode_pb2.Empty]]:
-        """The same, one after the other in one stream, for a node that reports often; the first that is
-        refused ends the stream.
-        """
 
     @_abc_1.abstractmethod
     def CommitRecovery(

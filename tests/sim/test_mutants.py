@@ -13,9 +13,12 @@ from simulator.datanode_host import DataNodeHost
 from simulator.disk import SimDisk
 from simulator.mutants import DoubleCountingJobTracker, HastyJobTracker, caught
 from simulator.namenode_host import NameNodeHost
+from simulator.network import Stream
+from simulator.pipeline import Receiver, WriteHeader
 from simulator.storescenario import StoreScenario
 from simulator.world import Future
 
+from blockstore.datanode.writing import Writing
 from blockstore.model import Block, Node, Replica, ReplicaState
 from blockstore.namenode.core import NameNode
 from mapred.jobtracker import jobs
@@ -66,6 +69,24 @@ class LazyDataNode(DataNodeHost):
 
 def test_a_datanode_that_does_not_cut_what_is_truncated_is_caught() -> None:
     story = caught(lambda world: StoreScenario(world, datanode_type=LazyDataNode), range(20))
+    assert "no disk has it whole" in story
+
+
+class GenerousReceiver(Receiver):
+    """Gives a receipt for a replica that it leaves open."""
+
+    def _finish(self, writing: Writing) -> None:
+        self._receipts = (self._host.receipt(report=1_000),)
+
+
+class GenerousDataNode(DataNodeHost):
+    async def serve_write(self, stream: Stream, header: WriteHeader) -> None:
+        receiver = GenerousReceiver if header.stage == "create" else Receiver
+        await receiver(self, stream, header).run()
+
+
+def test_a_datanode_that_gives_receipts_for_what_it_has_not_finalised_is_caught() -> None:
+    story = caught(lambda world: StoreScenario(world, datanode_type=GenerousDataNode), range(20))
     assert "no disk has it whole" in story
 
 

@@ -34,6 +34,7 @@ MET = [
     "namenode lost power in a disk operation",
     "journal entries lost unsynced",
     "piece of a full report",
+    "receipt before its node's report",
     "checkpoint",
     "block copied by order",
     "bit flipped",

@@ -13,6 +13,7 @@ from typing import Any
 from blockstore import checksum, checksumfile
 from blockstore.datanode import identity, layout
 from blockstore.datanode.blockfiles import BlockFiles
+from blockstore.datanode.reports import LATER_S
 from blockstore.datanode.store import ReplicaStore
 from blockstore.datastream import LAST, Packet
 from blockstore.errors import (
@@ -26,6 +27,7 @@ from blockstore.model import (
     DeleteReplicas,
     Node,
     Order,
+    Receipt,
     RecoverBlock,
     Replica,
     ReplicaState,
@@ -73,7 +75,7 @@ class DataNodeHost(Host):
         self._sending = Lock()
         # 0: changes wait for a full report.
         self._linked_epoch = 0
-        self.store = ReplicaStore(self.files, self._report)
+        self.store = ReplicaStore(self.files, self._report, self._report_later)
         self._reports_sent = 0
         self._heard_at = self.world.now
         self._epoch = 0
@@ -139,6 +141,15 @@ class DataNodeHost(Host):
     def _report(self, replica: Replica) -> None:
         self._reports.append(replica)
         self._ring()
+
+    def _report_later(self, replica: Replica) -> int:
+        """A writer tells of it, too; see blockstore/datanode/reports.py."""
+        self._reports.append(replica)
+        self.world.later(self._rng.uniform(0.0, 2 * LATER_S), self._ring)
+        return self._reports_sent + 1
+
+    def receipt(self, report: int) -> Receipt:
+        return Receipt(self.name, self._identity.incarnation, report)
 
     def _ring(self) -> None:
         self._bell.set(None)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from blockstore.errors import StaleEpochException, StoreError
-from blockstore.model import Block, DeleteReplicas, Node, NodeLoad, Order, Replica
+from blockstore.model import Block, DeleteReplicas, Node, NodeLoad, Order, Receipt, Replica
 from blockstore.namenode import recovery
 from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.core import NameNode
@@ -248,6 +248,30 @@ class NameNodeHost(Host):
             await self._finish(core.take_ready())
             raise
         return await self._finish(ready)
+
+    async def serve_complete(
+        self,
+        inode_id: int,
+        *,
+        client_id: str,
+        last: Block | None,
+        receipts: tuple[Receipt, ...] = (),
+    ) -> Any:
+        assert self.core is not None
+        if last is not None:
+            blocks = self.core._parts.blocks
+            reported = blocks.holders(last.id)
+            self.core.reporting.take_receipts(last, receipts)
+            if blocks.holders(last.id) - reported:
+                self.world.figures["receipt before its node's report"] += 1
+        return await self._call(
+            "complete",
+            inode_id,
+            client_id=client_id,
+            last=last,
+            now=self.world.now,
+            wall=self.world.wall_s,
+        )
 
     async def serve_assign(self, *arguments: Any, **named: Any) -> Any:
         """In slices; whatever else is due comes between them."""

@@ -11,7 +11,7 @@ from blockstore import checksum
 from blockstore.datanode.store import Writing
 from blockstore.datastream import LAST, SYNC, Ack, Packet
 from blockstore.errors import StoreError, UnreachableException
-from blockstore.model import Block, Node
+from blockstore.model import Block, Node, Receipt
 from simulator.network import Stream, StreamBroken
 
 if TYPE_CHECKING:
@@ -32,6 +32,13 @@ class WriteHeader:
     keep_open: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Told(Ack):
+    """The last ack of a whole new block, with what its nodes give the writer for it."""
+
+    receipts: tuple[Receipt, ...] = ()
+
+
 class Receiver:
     """One node's part of a pipeline, as blockstore/datanode/pipeline.py does it."""
 
@@ -46,6 +53,9 @@ class Receiver:
         self._last = -1
         self._ends: deque[tuple[int, int]] = deque()
         self._over = False
+        # Of this node, and of those below.
+        self._receipts: tuple[Receipt, ...] = ()
+        self._receipts_below: tuple[Receipt, ...] = ()
 
     async def run(self) -> None:
         try:
@@ -120,7 +130,7 @@ class Receiver:
         writing.write(packet.offset, packet.crcs, packet.data)
         if packet.flags & LAST:
             await host.disk_time()
-            writing.finish()
+            self._finish(writing)
             host.world.figures["replica finalised"] += 1
         elif packet.flags & SYNC:
             await host.disk_time()
@@ -131,6 +141,14 @@ class Receiver:
             self._last = packet.seq
         self._acknowledge(writing)
 
+    def _finish(self, writing: Writing) -> None:
+        """Every other block is told of by its writer, as those in bundles are."""
+        if self._header.stage != "create" or self._header.block.id % 2:
+            writing.finish()
+            return
+        reports = Writing.finish_together([writing], later=True)
+        self._receipts = tuple(map(self._host.receipt, reports))
+
     async def _acks(self, writing: Writing) -> None:
         assert self._below is not None
         try:
@@ -140,6 +158,8 @@ class Receiver:
                     self._fail(replace(ack, failed_hop=ack.failed_hop + 1))
                     return
                 self._acknowledged = ack.seq
+                if isinstance(ack, Told):
+                    self._receipts_below = ack.receipts
                 self._acknowledge(writing)
         except StreamBroken as error:
             self._fail(Ack(0, 1, str(error)))
@@ -149,7 +169,10 @@ class Receiver:
         while self._ends and self._ends[0][0] <= ready:
             self._sent, end = self._ends.popleft()
             writing.acknowledged(end)
-            try_send(self._stream, Ack(self._sent))
+            ack = Ack(self._sent)
+            if self._sent == self._last:
+                ack = Told(self._sent, receipts=self._receipts + self._receipts_below)
+            try_send(self._stream, ack)
         if self._sent == self._last:
             self._over = True
             if self._below is not None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from blockstore import checksum
 from blockstore.datastream import LAST, SYNC, Ack, Packet
 from blockstore.errors import PlacementException, StoreError, UnreachableException
-from blockstore.model import Block, Excluded, FileStatus, LocatedBlock, Node
+from blockstore.model import Block, Excluded, FileStatus, LocatedBlock, Node, Receipt
 from simulator.client import GaveUp, StoreSession
 from simulator.network import Stream, StreamBroken
-from simulator.pipeline import CHUNK_BYTES, PACKET_BYTES, WriteHeader
+from simulator.pipeline import CHUNK_BYTES, PACKET_BYTES, Told, WriteHeader
 
 # Unacknowledged packets of one stream.
 WINDOW = 4
@@ -44,6 +44,8 @@ class Written:
     synced: int = 0
     # Nodes that ever were in a pipeline of the last block.
     pipeline: set[str] = field(default_factory=set)
+    # What the last block's nodes gave for it.
+    receipts: tuple[Receipt, ...] = ()
 
 
 class FileWriter:
@@ -99,7 +101,13 @@ class FileWriter:
         last = file.blocks[-1] if file.blocks else None
         until = self._world.now + client.patience_s
         while True:
-            reply = await client.ask("complete", file.inode_id, client_id=file.writer, last=last)
+            reply = await client.ask(
+                "complete",
+                file.inode_id,
+                client_id=file.writer,
+                last=last,
+                receipts=file.receipts,
+            )
             if reply.done:
                 return
             self._world.figures["complete had to wait"] += 1
@@ -146,9 +154,11 @@ class _BlockWriter:
         self._acknowledged = 0
         self._excluded: list[Excluded] = []
         self._nodes: list[Node] = []
+        self._receipts: tuple[Receipt, ...] = ()
 
     async def write(self, reopened: LocatedBlock | None = None) -> Block:
         stream: Stream | None
+        self._file.receipts = ()
         if reopened is None:
             self._block, stream = await self._first_pipeline()
         else:
@@ -160,6 +170,7 @@ class _BlockWriter:
                 failed = await self._stream_rest(stream)
                 stream.close()
                 if failed is None:
+                    self._file.receipts = self._receipts
                     return Block(self._block.id, self._block.generation, len(self._data))
                 self._drop(failed)
             stream = await self._rebuild()
@@ -234,6 +245,8 @@ class _BlockWriter:
                 ack: Ack = await stream.receive(12.0)
                 if ack.failed_hop >= 0:
                     return min(ack.failed_hop, len(self._nodes) - 1)
+                if isinstance(ack, Told):
+                    self._receipts = ack.receipts
                 while waiting and waiting[0][0] <= ack.seq:
                     _, end, was_sync = waiting.popleft()
                     self._acknowledged = max(self._acknowledged, end)

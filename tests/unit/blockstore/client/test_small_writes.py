@@ -2,25 +2,37 @@
 
 import pytest
 
+from blockstore.bundles import Delivery
 from blockstore.client.settings import ClientSettings
 from blockstore.client.wholeblocks import SMALL_BYTES
 from blockstore.client.writer import BlockWriter, Tail
 from blockstore.datastream import Ack, unpack
 from blockstore.errors import PlacementException
-from blockstore.model import Block, FileStatus, LocatedBlock, Node
+from blockstore.model import Block, FileStatus, LocatedBlock, Node, Receipt
 from blockstore.runtime.clock import FakeClock
 from blockstore.wire import datanode_pb2
 
 NODES = tuple(Node(f"dn-{n}", f"10.0.0.{n}", 9866) for n in range(3))
 SETTINGS = ClientSettings()
+# Two of the nodes give receipts.
+TAKEN = Delivery(
+    1,
+    receipts=(
+        datanode_pb2.NodeReceipts(node_id="dn-0", incarnation=4, reports=[12]),
+        datanode_pb2.NodeReceipts(node_id="dn-1", incarnation=1),
+        datanode_pb2.NodeReceipts(node_id="dn-2", incarnation=5, reports=[13]),
+    ),
+)
 
 
 class FakeNameNode:
     def __init__(self):
         self.closed_with = []
+        self.receipts = None
 
-    def complete(self, file, last):
+    def complete(self, file, last, receipts):
         self.closed_with.append(last)
+        self.receipts = receipts
         return ""
 
     def release_lease(self, file, discard):
@@ -84,7 +96,7 @@ class FakePipelines:
 
 def writing(*, ack=None, block_bytes=1 << 30, tail=None):
     file = FileStatus("/f", False, 0, 3, block_bytes, 0.0, 5, under_construction=True)
-    namenode, pipelines = FakeNameNode(), FakePipelines(ack or Ack(1))
+    namenode, pipelines = FakeNameNode(), FakePipelines(ack or TAKEN)
     writer = BlockWriter(namenode, pipelines, file, SETTINGS, FakeClock(), lambda: None, tail)
     return writer, pipelines, namenode
 
@@ -97,10 +109,11 @@ def test_a_small_file_goes_whole_when_it_is_closed():
     writer.close()
     assert pipelines.story == ["allocates without []", "delivers 1000"]
     assert namenode.closed_with == [Block(1, 7, 1000)]
+    assert namenode.receipts == (Receipt("dn-0", 4, 12), Receipt("dn-2", 5, 13))
 
 
 def test_what_could_not_be_delivered_goes_through_a_pipeline_without_the_node_that_failed():
-    writer, pipelines, namenode = writing(ack=Ack(0, 1, "connection refused"))
+    writer, pipelines, namenode = writing(ack=Delivery(0, 1, "connection refused"))
     writer.write(b"a" * 1000)
     writer.close()
     assert pipelines.story == [
@@ -111,7 +124,7 @@ def test_what_could_not_be_delivered_goes_through_a_pipeline_without_the_node_th
         "streams",
     ]
     assert bytes(pipelines.streamed) == b"a" * 1000
-    assert namenode.closed_with == [Block(2, 7, 1000)]
+    assert (namenode.closed_with, namenode.receipts) == ([Block(2, 7, 1000)], ())
 
 
 @pytest.mark.parametrize("flush", [BlockWriter.flush, BlockWriter.hflush])

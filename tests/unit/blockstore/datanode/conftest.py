@@ -9,6 +9,7 @@ import pytest
 from blockstore.datanode.blockfiles import BlockFiles
 from blockstore.datanode.disk import Disk, SystemDisk
 from blockstore.datanode.fence import Fence
+from blockstore.datanode.identity import Identity
 from blockstore.datanode.pipeline import PipelineLimits
 from blockstore.datanode.servicer import DataNodeServicer, DataServicer, StreamLimit
 from blockstore.datanode.store import ReplicaStore
@@ -29,7 +30,7 @@ class LoneDataNode:
     ) -> None:
         self.reports: list[Replica] = []
         self.files = BlockFiles([str(directory)], disk)
-        self.store = ReplicaStore(self.files, self.reports.append)
+        self.store = ReplicaStore(self.files, self.reports.append, self._report_later)
         self.peers = Peers(None)
         self.streams = StreamLimit(streams)
         self.fence_clock = FakeClock()
@@ -44,10 +45,15 @@ class LoneDataNode:
             limits=limits,
             clock=SYSTEM_CLOCK,
             streams=self.streams,
+            identity=Identity(1, f"dn-{number}", "", 1),
         )
         self.server.add_generic_rpc_handlers((data.handler(),))
         self.node = Node(f"dn-{number}", "127.0.0.1", rpc.bind(self.server, "127.0.0.1", 0))
         self.server.start()
+
+    def _report_later(self, replica: Replica) -> int:
+        self.reports.append(replica)
+        return 100 + len(self.reports)
 
     def close(self) -> None:
         self.server.stop(0).wait(10)

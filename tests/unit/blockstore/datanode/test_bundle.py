@@ -13,7 +13,7 @@ from blockstore.datanode.store import ReplicaStore
 from blockstore.datanode.writing import Writing
 from blockstore.datastream import LAST, Packet, pack
 from blockstore.errors import ChecksumException
-from blockstore.model import Block, ReplicaState
+from blockstore.model import Block, Receipt, ReplicaState
 from blockstore.wire import datanode_pb2
 
 CHUNK = 512
@@ -62,6 +62,32 @@ def test_every_node_has_every_block_finalised_when_the_bundle_is_acknowledged(da
     for server in servers:
         assert stored(server) == DATA
         assert len(server.reports) == len(DATA)
+
+
+def test_with_the_ack_come_the_receipts_of_all_nodes_for_each_block(datanodes, peers):
+    servers = datanodes(3)
+    nodes = [server.node for server in servers]
+    servers[1].store.create(Block(900, 7), CHUNK).finish()
+    ack = send(peers, nodes)
+    for number in range(len(DATA)):
+        assert ack.of_block(number) == tuple(
+            Receipt(f"dn-{n}", 1, 101 + number + (n == 1)) for n in range(3)
+        )
+    assert ack.of_block(len(DATA)) == ()
+
+
+def test_a_bundle_that_failed_below_brings_no_receipts(datanodes, peers):
+    servers = datanodes(2)
+    servers[1].server.stop(0).wait(10)
+    ack = send(peers, [server.node for server in servers])
+    assert (ack.failed_hop, ack.receipts) == (1, ())
+
+
+def test_an_ack_whose_receipts_can_not_be_read_is_one_without():
+    frame = bundles.pack_delivery(bundles.Delivery(3))
+    assert bundles.unpack_delivery(frame + b"\xff") == bundles.Delivery(3)
+    refused = bundles.Delivery(0, 2, "connection refused")
+    assert bundles.unpack_delivery(bundles.pack_delivery(refused)) == refused
 
 
 def test_one_wrong_byte_and_no_block_of_the_bundle_is_stored_or_forwarded(datanodes, peers):
