@@ -21,6 +21,7 @@ from typing import Final, TypeAlias
 
 from blockstore import BlockStore
 from blockstore.client.settings import ClientSettings
+from blockstore.client.wholeblocks import SMALL_BYTES
 from blockstore.errors import StoreError
 from tests.cluster import killchanges
 from tests.cluster.daemons import StoreCluster
@@ -111,14 +112,17 @@ class Writer:
     def _write(self, store: BlockStore) -> None:
         self._made += 1
         path = f"{self._home}/{self._made}"
-        seed, size = self._rng.getrandbits(32), self._rng.randrange(FILE_BYTES_MAX)
+        # Small ones go to their nodes whole, and are closed on their receipts.
+        is_small = self._rng.random() < 0.4
+        seed = self._rng.getrandbits(32)
+        size = self._rng.randrange(SMALL_BYTES if is_small else FILE_BYTES_MAX)
         content = Content().plus(seed, size)
         data = content.data()
         cuts = sorted(self._rng.randrange(len(data) + 1) for _ in range(3))
         with store.open(path, "wb", replication=self._rng.choice((2, 3, 3))) as file:
             for start, end in zip((0, *cuts), (*cuts, len(data)), strict=True):
                 file.write(data[start:end])
-                if self._rng.random() < 0.3:
+                if not is_small and self._rng.random() < 0.3:
                     file.sync()
         with self._manifest.lock:
             self._manifest.digests[path] = hashlib.sha256(data).hexdigest()
