@@ -36,12 +36,28 @@ class Builtin(Reducer):
 
     def combine(self, key: Any, partials: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
         """In a map task."""
-        yield key, self.merged(partials)
+        try:
+            merged = self.merged(partials)
+        except (TypeError, ValueError) as error:
+            raise unsuited(self, f"the values of the key {key!r:.200}", error) from None
+        yield key, merged
 
     def finish(self, key: Any, partials: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
         """In a reduce task."""
-        yield key, self.result(self.merged(partials))
+        try:
+            result = self.result(self.merged(partials))
+        except (TypeError, ValueError) as error:
+            raise unsuited(self, f"the values of the key {key!r:.200}", error) from None
+        yield key, result
 
     def reduce(self, key: Any, values: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
         """All in one, for who calls it himself."""
         yield from self.finish(key, map(self.lift, values))
+
+
+def unsuited(builtin: Builtin, what: str, error: Exception) -> Exception:
+    """Values that a built-in reducer can't do with: no code of the user's is in the traceback."""
+    # The client of a job needs nothing of a task.
+    from mapred.task.failure import RecordError
+
+    return RecordError(f"{type(builtin).__name__} can't take {what}: {error}")

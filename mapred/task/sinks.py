@@ -12,7 +12,7 @@ from mapred.job import Job
 from mapred.model import TaskId
 from mapred.ordering import TotalOrder, boundaries_in
 from mapred.records import Partitioner, Reducer
-from mapred.reducers.port import Builtin
+from mapred.reducers.port import Builtin, unsuited
 from mapred.shuffle.budget import Budget
 from mapred.shuffle.columns import Kind, Rows
 from mapred.shuffle.folding import folded_sorted
@@ -135,7 +135,7 @@ class _CombiningSink(_SortingSink):
         self._combiner.ctx = context
         self._combiner.setup()
         own = self._combiner if isinstance(self._combiner, Builtin) else None
-        self._lift = partial(_lifted, own.lift) if own and not own.closed else None
+        self._lift = partial(_lifted, own) if own and not own.closed else None
         combine = own.combine if own else self._combiner.reduce
         fold = fold_of(combiner)
         self._table: CombiningTable | FoldTable
@@ -192,11 +192,22 @@ def _hashed(reducer: type[Reducer] | None) -> bool:
     return fold is not None and hashes(fold)
 
 
-def _lifted(lift: Callable[[Any], Any], chunk: Chunk) -> Chunk:
+def _lifted(builtin: Builtin, chunk: Chunk) -> Chunk:
+    lift = builtin.lift
     try:
         return [(key, lift(value)) for key, value in chunk]
     except (TypeError, ValueError) as error:
-        raise explained(error, chunk) from None
+        told = explained(error, chunk)
+        raise told if told is not error else _not_lifted(builtin, chunk) from None
+
+
+def _not_lifted(builtin: Builtin, chunk: Chunk) -> Exception:
+    for pair in chunk:
+        try:
+            builtin.lift(pair[1])
+        except (TypeError, ValueError) as error:
+            return unsuited(builtin, f"the value of {sample_of(pair)}", error)
+    raise AssertionError("each value alone can be taken")
 
 
 def partition_function(job: type[Job], context: TaskContext, partitions: int) -> PartitionFunction:

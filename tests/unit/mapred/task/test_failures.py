@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from harness import Run
 
-from mapred import Job, Mapper, Partitioner, Reducer
+from mapred import Histogram, Job, Mapper, Mean, Min, Partitioner, Reducer, Sum, TopK, Variance
 from mapred.errors import InputError
 from mapred.formats.badrecords import REFUSED
 from mapred.model import FailureKind
@@ -96,6 +96,28 @@ def test_what_is_no_pairs_at_all_is_named_for_map_and_reduce(tmp_path):
     for job, kind in zip(jobs, ("int", "float"), strict=True):
         with pytest.raises(RecordError, match=f"returned an object of type {kind}, and not pairs"):
             Run(job, tmp_path / kind, ["x"], maps=1).all()
+
+
+@pytest.mark.parametrize(
+    ("builtin", "message"),
+    [
+        (Sum, "Sum can't take the values of the key 'k': unsupported operand"),
+        (Mean, "Mean can't take the values of the key 'k': unsupported operand"),
+        (Min, "Min can't take the values of the key 'k': '<' not supported"),
+        (TopK(2), "TopK2 can't take the values of the key 'k': '<' not supported"),
+        (Histogram([0, 5]), r"Histogram can't take the value of \('k', 'word'\): '<' not supp"),
+        (Variance, r"Variance can't take the value of \('k', 'word'\): could not convert"),
+    ],
+)
+@pytest.mark.parametrize("maps", [1, 2])
+def test_values_that_a_builtin_cant_do_with_are_named_with_it(tmp_path, builtin, message, maps):
+    def map_record(self, offset, line):
+        yield "k", line if line == "word" else len(line)
+
+    mapper = type("Mixed", (Mapper,), {"map": map_record})
+    job = type("Mixed", (Job,), {"mapper": mapper, "reducer": builtin})
+    with pytest.raises(RecordError, match=message):
+        Run(job, tmp_path, ["x", "yy", "word", "word"], maps=maps, reducers=1).all()
 
 
 def test_a_users_own_loop_over_what_is_no_list_is_his_error_with_his_frames(tmp_path):
