@@ -26,6 +26,11 @@ class ByteStrings:
         self._column = column
         self._cells = cells_of(column)
 
+    @property
+    def even(self) -> bool:
+        """Whether all rows have one length; there `words_at` is quick."""
+        return self._cells is not None
+
     @cached_property
     def lengths(self) -> NDArray[np.int32]:
         return np.diff(self._ends)

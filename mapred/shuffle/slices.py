@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mapred.shuffle.cells import Cells, cells_of, words_at
 from mapred.shuffle.keytable import Indices, Words
 
 _WORD: Final = 8
@@ -77,6 +78,31 @@ class Slices:
         return [first, *(self._words[places] for places in rest)]
 
 
+class EvenSlices:
+    """Rows of one length: their words lie one below the other, in a table of bytes."""
+
+    def __init__(self, cells: Cells) -> None:
+        self._cells = cells
+
+    def by_words(self) -> Iterator[tuple[int, Indices | None, list[Words]]]:
+        """As above; of one size."""
+        width = self._cells.shape[1]
+        size = max(1, -(-width // _WORD))
+        if size > WORDS_MAX:
+            return
+        first = words_at(self._cells, 0, "<u8")
+        if size > 1:
+            # What is left for the first one.
+            first &= np.uint64((1 << _WORD * (width - _WORD * (size - 1))) - 1)
+        rest = range(width - _WORD * (size - 1), width, _WORD)
+        yield size, None, [first, *(words_at(self._cells, at, "<u8") for at in rest)]
+
+    @property
+    def longer(self) -> Indices | None:
+        rows, width = self._cells.shape
+        return np.arange(rows) if width > _WORD * WORDS_MAX else None
+
+
 def _of_rows(rows: Indices | None, ends: Indices, lengths: Indices) -> tuple[Indices, Indices]:
     return (ends, lengths) if rows is None else (ends[rows], lengths[rows])
 
@@ -92,8 +118,10 @@ def column_of(words: Sequence[Words], kind: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(kind, len(laid), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
-def slices_of(column: pa.Array) -> Slices | None:
+def slices_of(column: pa.Array) -> Slices | EvenSlices | None:
     """Of a string or binary column without nulls; None if there are NULs in it."""
+    if (cells := cells_of(column)) is not None:
+        return None if cells.size and cells.min() == 0 else EvenSlices(cells)
     _, offsets, buffer = column.buffers()
     places = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
     first, last = (int(places[0]), int(places[-1])) if len(column) else (0, 0)

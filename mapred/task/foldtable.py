@@ -38,6 +38,8 @@ _TOLD_ROWS: Final = 262_144
 # at again.
 _FIRST_ROWS: Final = 16_384
 _FIRST_PERCENT: Final = 99
+# Columns come so many at a time, all of which are looked at.
+_FIRST_BATCH_ROWS: Final = _PENDING_ROWS
 
 
 class FoldTable:
@@ -205,7 +207,10 @@ class FoldTable:
     def _look_at_first(self, table: HashFold) -> None:
         """Whether the next rows are better not hashed: what was counted already comes like that."""
         self._unhashed = 0
-        if 100 * table.keys > _FIRST_PERCENT * table.records:
+        # Among twice as many rows of the same keys, twice as large a share has come before.
+        rows = min(table.records, _FIRST_BATCH_ROWS)
+        repeated = (100 - _FIRST_PERCENT) * rows // _FIRST_ROWS
+        if 100 * table.keys > (100 - repeated) * table.records:
             self._unhashed = max(0, _TOLD_ROWS - table.records)
             self._told_rows = _FIRST_ROWS
             self._key_bytes = table.key_bytes

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from orders import Documented, key_lists, keys
 
@@ -119,3 +120,15 @@ def test_keys_spread_evenly():
         kind, column, _ = key_column(items)
         counts = np.bincount(partitions_of(items, kind, column, 7), minlength=7)
         assert counts.min() > 0.9 * len(items) / 7
+
+
+@pytest.mark.parametrize("width", [0, 5, 8, 20, 64, 70])
+def test_keys_of_one_length_hash_as_they_do_beside_others(width):
+    keys = [str(number).rjust(width, "k")[:width] for number in range(40_000)]
+    kind, column = key_column(keys)[:2]
+    together = stable_hashes(keys, kind, column)
+    rows = [0, 1, 32_767, 32_768, 39_999]
+    assert [int(together[row]) for row in rows] == [hash_of(keys[row]) for row in rows]
+    mixed = ["", *(keys[row] for row in rows), "k" * 13]
+    kind, column = key_column(mixed)[:2]
+    assert stable_hashes(mixed, kind, column)[1:-1].tolist() == [int(together[row]) for row in rows]
