@@ -5,6 +5,7 @@ Paths (`/logs/today`) may name their store: `bs://HOST:PORT/logs/today`.
 
 import contextlib
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from blockstore.model import FileStatus
 
 SCHEME: Final = "bs://"
+# Any: what it may be.
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 namenode_option: Final[Callable[[Callable[..., Any]], Callable[..., Any]]] = (
     addresses.namenode_option
@@ -53,12 +56,33 @@ def opened(namenode: str | None, *paths: str) -> Iterator["BlockStore"]:
         yield store
 
 
+def check_text(name: str) -> None:
+    """Raises CommandError: its bytes are no UTF-8, as names in the store are."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        words = f"{name!a} is no UTF-8 text, as names in the store are; rename it"
+        raise CommandError(words, REFUSED) from None
+
+
 def is_uri(path: str) -> bool:
     return path.startswith(SCHEME)
 
 
 def absolute(path: str) -> str:
-    """The path inside its store; as in job inputs, a relative one is taken from `/`."""
+    """The path inside its store; as in job inputs, a relative one is taken from `/`.
+
+    Raises:
+        CommandError: it is empty, of another file system, or no text.
+    """
+    if not path:
+        raise CommandError("an empty path; the root is /", REFUSED)
+    if not is_uri(path) and (scheme := _SCHEME.match(path)):
+        raise CommandError(
+            f"{scheme[0]}… is no path of the block store: those are /PATH or bs://HOST:PORT/PATH",
+            REFUSED,
+        )
+    check_text(path)
     if is_uri(path):
         path = path.removeprefix(SCHEME).partition("/")[2]
     return posixpath.normpath("/" + path.strip("/"))

@@ -31,7 +31,7 @@ from .copying import (
 from .crew import AHEAD_DEFAULT, Crew, Stopped
 from .errors import CommandError
 from .preserving import keep_from_local
-from .store import result_or_none, status_or_none
+from .store import check_text, result_or_none, status_or_none
 
 if TYPE_CHECKING:
     from blockstore import BlockStore
@@ -121,6 +121,7 @@ class Upload:
             for source in sources[start : start + BUNDLE_FILES]:
                 with self._tally.complaints.about(source):
                     name = Path(source).resolve().name
+                    check_text(name)
                     place = f"{target.rstrip('/')}/{name}" if inside else target
                     if place in taken:
                         raise CommandError(f"'{taken[place]}' goes to {place}; copy one of them")
@@ -155,6 +156,7 @@ class Upload:
             known = {entry.name: entry for entry in self._store.list(target)}
         for entry in entries:
             with self._tally.complaints.about(str(entry)):
+                check_text(entry.name)
                 place = f"{target.rstrip('/')}/{entry.name}"
                 yield from self._files_of(entry, place, known.get(entry.name), above)
 

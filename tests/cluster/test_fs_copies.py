@@ -139,6 +139,16 @@ def test_what_may_not_replace_a_file_leaves_nothing_beside_it(store, shared_clus
     assert content(store, "/c/large") == b"the superuser's"
 
 
+def test_a_name_that_is_no_text_is_told_and_the_rest_is_put(store, tmp_path):
+    (tmp_path / "top").mkdir()
+    for name in (b"a", b"b\xff", b"c"):
+        (tmp_path / "top" / os.fsdecode(name)).write_bytes(b"x")
+    tally = Tally()
+    Upload(store, tally).put([str(tmp_path / "top")], "/c", into_directory=True)
+    assert [entry.name for entry in store.list("/c/top")] == ["a", "c"]
+    assert (tally.copied, tally.complaints.count) == (2, 1)
+
+
 def test_a_directory_goes_on_in_the_one_that_the_broken_off_copy_has_made(store, tmp_path):
     for name in "ab":
         (tmp_path / "top" / name).mkdir(parents=True)
