@@ -13,7 +13,7 @@ from mapred_cli.store import absolute
         ("//a/../b", "/b"),
         ("bs://host:8020/a", "/a"),
         ("bs://host:8020", "/"),
-        ("/odd://name", "/odd://name"),
+        ("/odd://name", "/odd:/name"),
     ],
 )
 def test_a_path_is_taken_from_the_root(said, path):
