@@ -20,7 +20,7 @@ from mapred.errors import ParamError
 from mapred.formats.csr import Csr
 from mapred.iterative import Round
 from mapred.iterative.loop import Output
-from mapred.ml.laid import Laid, Nearest, laid
+from mapred.ml.laid import Ground, Laid, Nearest, laid
 from mapred.ml.rows import Block, Matrix, blocks_of, check_rows
 from mapred.ml.summation import Rounds, Summing, Sums, separated
 
@@ -72,13 +72,18 @@ class Assign(Summing):
         params = self.ctx.params
         rows, _ = separated(block, params.target, params.columns)
         check_rows(rows, first, columns=params.columns or None)
-        return rows if isinstance(rows, Csr) else laid(rows)
+        return rows if isinstance(rows, Csr) else laid(rows, self._ground)
 
     def map(self, first: int, rows: Any) -> None:
         found = gathered(rows, self.ctx.state["centres"], self._search)
         if self.ctx.round == 1:
             found["squares"] = rows.squares() if isinstance(rows, Laid) else squares_of(rows)
         self.total = self.plus(self.total, found)
+
+    @cached_property
+    def _ground(self) -> Ground:
+        split = self.ctx.split
+        return Ground(split.length if split else 0)
 
     @cached_property
     def _search(self) -> Nearest:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mapred.ml.laid import Nearest, laid
+from mapred.ml.laid import Ground, Nearest, laid
 
 RANDOM = np.random.default_rng(3)
 
@@ -53,3 +53,26 @@ def test_what_is_laid_out_can_not_be_changed():
     (piece,) = laid(np.ones((2, 2))).pieces
     with pytest.raises(ValueError, match="read-only"):
         piece.whole[0, 0] = 2.0
+
+
+def test_tables_share_a_ground_as_far_as_it_reaches_and_none_reaches_into_another():
+    tables = [RANDOM.normal(size=(3_000, 3)) for _ in range(3)]
+    # Room for two of them.
+    ground = Ground(2 * 3_000 * 4 * 8 + 100)
+    shared = [laid(rows, ground) for rows in tables]
+    bases = [one.pieces[0].whole.base for one in shared]
+    assert bases[0] is bases[1]
+    assert bases[2] is not bases[0]
+    for one, rows in zip(shared, tables, strict=True):
+        for piece, alone in zip(one.pieces, laid(rows).pieces, strict=True):
+            np.testing.assert_array_equal(piece.whole, alone.whole)
+
+
+def test_one_search_serves_tables_of_any_size_one_after_the_other():
+    centres = RANDOM.normal(size=(4, 3))
+    search = Nearest(centres)
+    for count in (10, 9_000, 700, 0, 20_000):
+        rows = RANDOM.normal(size=(count, 3))
+        sums, counts = search.summed(laid(rows))
+        alone = Nearest(centres).summed(laid(rows))
+        assert (sums.tobytes(), counts.tobytes()) == (alone[0].tobytes(), alone[1].tobytes())
