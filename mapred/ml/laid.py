@@ -105,14 +105,17 @@ class Nearest:
             sizes = np.einsum("ij,ij->i", self._weights, self._weights)
             self._reach = float(np.sqrt(sizes.max()))
         self._table = _Table(clusters, columns + 1, 0)
+        # Counts as many as there are centres; small numbers are added up many at a time.
+        self._counted = np.min_scalar_type(clusters)
 
     def summed(self, rows: Laid) -> tuple[Table, Table]:
         """Of the rows nearest to each centre their sum, and how many they are; of centres
         equally near the first."""
         total = np.zeros(self._weights.shape)
         added = np.empty_like(total)
-        for piece in rows.pieces:
-            total += np.matmul(self._members(piece), piece.whole.T, out=added)
+        with np.errstate(over="ignore"):
+            for piece in rows.pieces:
+                total += np.matmul(self._members(piece), piece.whole.T, out=added)
         return total[:, :-1], total[:, -1]
 
     def _members(self, piece: Piece) -> Table:
@@ -127,8 +130,7 @@ class Nearest:
         if count > self._table.rows:
             self._table = _Table(len(weights), len(whole), count)
         short, scores, best, near, members = self._table.places(count)
-        with np.errstate(over="ignore"):
-            np.copyto(short, whole, casting="same_kind")
+        np.copyto(short, whole, casting="same_kind")
         np.matmul(self._short, short, out=scores)
         np.minimum.reduce(scores, axis=0, out=best)
         best += np.float32(room)
@@ -136,7 +138,7 @@ class Nearest:
         np.copyto(members, near)
         if np.count_nonzero(near) == count:
             return members
-        doubtful = np.flatnonzero(np.count_nonzero(near, axis=0) != 1)
+        doubtful = np.flatnonzero(np.add.reduce(near, axis=0, dtype=self._counted) != 1)
         if len(doubtful) * _IN_DOUBT > count:
             return _exactly(weights @ whole)
         members[:, doubtful] = _exactly(weights @ whole[:, doubtful])

@@ -75,7 +75,7 @@ class Assign(Summing):
         return rows if isinstance(rows, Csr) else laid(rows, self._ground)
 
     def map(self, first: int, rows: Any) -> None:
-        found = gathered(rows, self.ctx.state["centres"], self._search)
+        found = gathered(rows, self._centres, self._search)
         if self.ctx.round == 1:
             found["squares"] = rows.squares() if isinstance(rows, Laid) else squares_of(rows)
         self.total = self.plus(self.total, found)
@@ -86,8 +86,13 @@ class Assign(Summing):
         return Ground(split.length if split else 0)
 
     @cached_property
+    def _centres(self) -> Matrix:
+        centres: Matrix = self.ctx.state["centres"]
+        return centres
+
+    @cached_property
     def _search(self) -> Nearest:
-        return Nearest(self.ctx.state["centres"])
+        return Nearest(self._centres)
 
 
 class Lloyd(Rounds):

@@ -1,4 +1,5 @@
-"""Perceptrons on 5,000 rows of MNIST: what shards that meet after each pass lose by that."""
+"""Perceptrons on 5,000 rows of MNIST: shards that meet after each pass come out where one
+process does."""
 
 import pytest
 
@@ -11,16 +12,18 @@ pytestmark = pytest.mark.packages
 
 
 @pytest.mark.filterwarnings("ignore::mapred.ml.ConvergenceWarning")
-def test_shards_lose_no_point_against_a_single_process():
+def test_shards_come_out_within_a_point_of_a_single_process():
     rows, figures = realdata.mnist()
     known, asked = slice(0, 4000), slice(4000, None)
     found = []
     with ml_session(engine=InlineEngine()):
+        # Far enough that neither learns much more: a shard goes a quarter of the way in a pass, and
+        # a slow momentum of a half makes that a half.
         for shards, momentum in ((1, 0.0), (4, 0.5)):
             model = MLPClassifier(
-                (32,), shards=shards, momentum=momentum, max_iter=20, learning_rate_init=0.1, tol=0
+                (32,), shards=shards, momentum=momentum, max_iter=40, learning_rate_init=0.2, tol=0
             ).fit(rows[known], figures[known])
             found.append(model.score(rows[asked], figures[asked]))
     alone, apart = found
-    assert alone > 0.86
-    assert apart > alone - 0.01, found
+    assert alone > 0.9
+    assert abs(apart - alone) <= 0.01, found
