@@ -60,7 +60,8 @@ def main() -> None:
         "--count",
         type=int,
         help="how many: operations (namespace 800), files (restart, listing 1,000,000), "
-        "blocks (housekeeping 1,000,000, rereplication 1,000)",
+        "blocks (housekeeping 1,000,000, rereplication 1,000), tasks in virtual time "
+        "(scheduling 100,000)",
     )
     parser.add_argument(
         "--quick", action="store_true", help="small inputs, one run: does it work at all?"
@@ -97,6 +98,7 @@ def main() -> None:
             tasks=100 if quick else 3000,
             trackers=50 if quick else 2000,
             jobs=5 if quick else 200,
+            virtual_tasks=count or (500 if quick else 100_000),
         ),
         "trouble": trouble.run,
         "loops": lambda: loops.run(

@@ -1,7 +1,9 @@
 """The JobTracker's core with a large cluster in virtual time: the real core, no process, no wire.
 
 Every task takes a drawn time; trackers report it, obey their orders at once, and beat once a
-second. An event is a heartbeat, with or without news. What is measured is processor time.
+second with the progress of all that they run. An event is the launch of an attempt or its end:
+heartbeats, ticks, commits and progress cost what they cost, and don't count. What is measured is
+processor time.
 """
 
 import heapq
@@ -10,6 +12,7 @@ import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 from mapred.jobtracker.collecting import Collecting
@@ -26,6 +29,7 @@ from mapred.model import (
     KillAttempt,
     Launch,
     MapOutput,
+    Progress,
     Split,
     TaskKind,
     TrackerEvent,
@@ -42,7 +46,9 @@ TASK_S = (5.0, 15.0)
 class Tally:
     """What the run cost."""
 
+    # Launches and ends of attempts.
     events: int = 0
+    beats: int = 0
     tasks: int = 0
     core_s: float = 0.0
     # Of one call, the longest.
@@ -63,7 +69,8 @@ class _Tracker:
     seen: int = 0
     sent: int = 0
     events: list[tuple[int, TrackerEvent]] = field(default_factory=list)
-    running: set[AttemptId] = field(default_factory=set)
+    # Since when, and how long.
+    running: dict[AttemptId, tuple[float, float]] = field(default_factory=dict)
     next_beat_at: float = 0.0
 
 
@@ -112,7 +119,7 @@ class BigCluster:
         self._later(0.1, None, None)
         self.tally.submitted_bytes = resident_bytes()
 
-    def go(self, *, events_max: int) -> Tally:
+    def go(self, *, events_max: float = inf) -> Tally:
         while self._queue and self.tally.events < events_max and self._core.book.jobs:
             self._now, _, tracker, attempt = heapq.heappop(self._queue)
             if tracker is None:
@@ -120,12 +127,12 @@ class BigCluster:
                 self._collecting.look(len(self._core.book.jobs))
                 self._later(0.1, None, None)
             elif attempt is None:
-                self._beat(tracker)
+                self._beat(tracker, self._progress(tracker))
                 if self._now >= tracker.next_beat_at:
                     tracker.next_beat_at = self._now + self._beat_s
                     self._later(self._beat_s, tracker, None)
             elif attempt in tracker.running:
-                tracker.running.discard(attempt)
+                del tracker.running[attempt]
                 self._report(tracker, self._done(tracker, attempt))
                 self.tally.tasks += 1
                 self._beat(tracker)
@@ -148,13 +155,20 @@ class BigCluster:
         return AttemptDone(attempt, {}, None, "", f"part-{attempt.index}")
 
     def _report(self, tracker: _Tracker, event: TrackerEvent) -> None:
+        self.tally.events += 1
         tracker.sent += 1
         tracker.events.append((tracker.sent, event))
 
-    def _beat(self, tracker: _Tracker) -> None:
-        self.tally.events += 1
+    def _progress(self, tracker: _Tracker) -> tuple[Progress, ...]:
+        return tuple(
+            Progress(attempt, (self._now - since) / took_s)
+            for attempt, (since, took_s) in tracker.running.items()
+        )
+
+    def _beat(self, tracker: _Tracker, progress: tuple[Progress, ...] = ()) -> None:
+        self.tally.beats += 1
         name, epoch = tracker.info.tracker_id, self._core.epoch
-        beat = Heartbeat(name, 1, epoch, tracker.seen, tuple(tracker.events))
+        beat = Heartbeat(name, 1, epoch, tracker.seen, tuple(tracker.events), progress)
         self._take(self._timed(lambda: self._core.heartbeat(beat, self._now)))
         self._obey(tracker)
 
@@ -166,10 +180,12 @@ class BigCluster:
                 continue
             tracker.seen = seq
             if isinstance(order, Launch):
-                tracker.running.add(order.attempt)
-                self._later(self._rng.uniform(*TASK_S), tracker, order.attempt)
+                self.tally.events += 1
+                took_s = self._rng.uniform(*TASK_S)
+                tracker.running[order.attempt] = (self._now, took_s)
+                self._later(took_s, tracker, order.attempt)
             elif isinstance(order, KillAttempt) and order.attempt in tracker.running:
-                tracker.running.discard(order.attempt)
+                del tracker.running[order.attempt]
                 killed = Failure(FailureKind.KILLED, order.reason)
                 self._report(tracker, AttemptFailed(order.attempt, killed))
                 self._later(0.0, tracker, None)

@@ -11,6 +11,7 @@ longer than `QUEUED_MAX_S` is taken back when another tracker could start it at 
 from math import ceil
 from typing import Final
 
+from mapred.jobtracker.asking import Asking
 from mapred.jobtracker.attempts import State
 from mapred.jobtracker.book import Book
 from mapred.jobtracker.flow import Flow
@@ -21,9 +22,9 @@ from mapred.jobtracker.pools import Pools
 from mapred.jobtracker.quarantine import Quarantine
 from mapred.jobtracker.ready import Draft
 from mapred.jobtracker.reservations import RESERVE_AFTER_S, Reservations
-from mapred.jobtracker.scheduler import Field, choose
+from mapred.jobtracker.scheduler import Field, choose, only_at_its_input
 from mapred.jobtracker.speculation import Stragglers
-from mapred.jobtracker.trackers import Tracker, Trackers
+from mapred.jobtracker.trackers import Trackers
 from mapred.model import AttemptId, TaskKind
 
 # The others may need them.
@@ -58,6 +59,7 @@ class Assigning:
         self._quarantine = quarantine
         self._small_job_bytes = small_job_bytes
         self._reservations = Reservations()
+        self._asking = Asking(book.wanting, trackers)
         # The last step has left something for the next one.
         self.unfinished = False
         self._launched = 0
@@ -77,6 +79,7 @@ class Assigning:
                 small_job_bytes=self._small_job_bytes,
             )
             self._field_of = versions
+            self._asking.ask_everybody()
         return self._field
 
     def assign(self, now: float) -> None:
@@ -93,10 +96,16 @@ class Assigning:
         self.unfinished = self._launched >= LAUNCHES_A_STEP_MAX
 
     def _round(self, kind: TaskKind, now: float) -> bool:
-        launched = False
-        field = self.field()
-        for tracker in self._by_room(kind)[: LAUNCHES_A_STEP_MAX - self._launched]:
-            for job in self._book.wanting.in_turn(kind, self._pools):
+        launched, field, wanting = False, self.field(), self._book.wanting
+        for tracker, among in self._asking.take(kind, field, now):
+            if self._launched >= LAUNCHES_A_STEP_MAX:
+                self._asking.ask_all(kind)
+                break
+            if not wanting.any(kind):
+                break
+            for job in wanting.in_turn(kind, self._pools, among):
+                if kind is TaskKind.MAP and only_at_its_input(job, tracker, field, now):
+                    continue
                 if not self._reservations.lets(tracker, job, kind):
                     continue
                 task = choose(job, kind, tracker, field, now)
@@ -125,11 +134,16 @@ class Assigning:
                         break
                     self._flow.launch(job, task, tracker, now)
 
+    def look_again(self, now: float) -> None:
+        """Time alone may have changed what a job takes."""
+        self._asking.tick(now)
+
     def reserve(self, now: float) -> None:
         """For jobs that find their memory, or their slots, nowhere."""
         turns = {kind: self._book.wanting.in_turn(kind, self._pools) for kind in TaskKind}
         wanting = ((job, kind) for kind in turns for job in turns[kind])
-        self._reservations.look(wanting, self.field(), now)
+        if self._reservations.look(wanting, self.field(), now):
+            self._asking.ask_everybody()
         for job in list(self._book.wanting.in_turn(TaskKind.MAP, self._pools)):
             since = job.cramped_since.get(TaskKind.MAP)
             if since is not None and now - since >= RESERVE_AFTER_S:
@@ -175,23 +189,23 @@ class Assigning:
                 self._flow.kill(job, attempt, "it waited, and another tracker has a free slot")
                 return
 
-    def _by_room(self, kind: TaskKind) -> list[Tracker]:
-        return sorted(self._trackers.free[kind].values(), key=lambda t: (-t.free(kind), t.id))
-
     def speculate(self, now: float) -> None:
         """Whatever slots are still free may serve second attempts, one a tracker and tick."""
         running = [job for job in self._book.jobs.values() if job.phase is Phase.RUNNING]
         for kind in FINITE:
+            if not self._trackers.free[kind]:
+                continue
+            late = [
+                (job, stragglers)
+                for job in running
+                if job.live_of[kind] and (stragglers := Stragglers(job, kind, self.field(), now))
+            ]
             free = [
                 tracker
-                for tracker in self._trackers.free[kind].values()
+                for tracker in (self._trackers.free[kind].values() if late else ())
                 if not self._reservations.keeps(tracker)
             ]
-            if not free:
-                continue
-            late = [(job, Stragglers(job, kind, self.field(), now)) for job in running]
-            late = [(job, stragglers) for job, stragglers in late if stragglers]
-            for tracker in free if late else ():
+            for tracker in free:
                 for job, stragglers in late:
                     task = stragglers.choose(tracker)
                     if task is not None:

@@ -6,8 +6,11 @@ same book again.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
+from mapred.jobtracker.attempts import Event
 from mapred.jobtracker.entries import (
+    AttemptMoved,
     Entry,
     EpochBegan,
     JobArchived,
@@ -25,6 +28,8 @@ from mapred.jobtracker.racks import Racks
 from mapred.jobtracker.turns import Wanting
 from mapred.model import AttemptId, JobState, TrackerInfo
 from mapred.notification import notification_of
+
+_GOOD: Final = (Event.OUTPUT_MADE, Event.PART_WRITTEN, Event.COMMITTED)
 
 
 class Book:
@@ -85,7 +90,9 @@ class Book:
             case _:
                 job = self.jobs[_job_id(entry)]
                 job.apply(entry)
-                self.wanting.look(job)
+                # An end that is good frees a slot, and changes nothing of what a large job wants.
+                good = isinstance(entry, AttemptMoved) and entry.event in _GOOD
+                self.wanting.look(job, stirs=not good or job.home.input_bytes is not None)
 
     def _ended(self, entry: JobEnded) -> None:
         job = self.jobs.pop(entry.job_id)

@@ -373,6 +373,7 @@ class JobTracker:
         self._endings.look(now, self.book.wall_s)
         self._flow.announce_outputs()
         if at_tick:
+            self._assigning.look_again(now)
             self._assigning.reserve(now)
             self._assigning.take_back(now)
         unfinished = self._assigning.unfinished

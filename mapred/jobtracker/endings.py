@@ -20,9 +20,16 @@ from mapred.jobtracker.attempts import State
 from mapred.jobtracker.book import Book
 from mapred.jobtracker.entries import JobEnded, JobEnding
 from mapred.jobtracker.fetchreports import SILENT_AFTER_S
-from mapred.jobtracker.flow import Flow, commit_of
+from mapred.jobtracker.flow import Flow
 from mapred.jobtracker.jobs import Job, Phase
-from mapred.jobtracker.ready import Draft, Outcome, PrepareOutput, PublishOutput, RemoveOutput
+from mapred.jobtracker.ready import (
+    Draft,
+    Outcome,
+    PrepareOutput,
+    PublishOutput,
+    RemoveOutput,
+    commit_of,
+)
 from mapred.jobtracker.settings import JobTrackerSettings
 from mapred.jobtracker.trackers import Trackers
 from mapred.model import (
@@ -83,7 +90,7 @@ class Endings:
     def look(self, now: float, wall_s: float) -> None:
         """Moves every job that can go on towards its end: only those of which something was
         recorded, and those that end already, since it's asked at every event."""
-        for job_id in sorted(self._draft.changed | self._unseen.keys()):
+        for job_id in sorted(self._draft.recorded | self._unseen.keys()):
             job = self._book.jobs.get(job_id)
             if job is not None and job.phase is Phase.RUNNING:
                 if job.decisive_failure is not None:

@@ -24,9 +24,10 @@ from mapred.jobtracker.fitness import unfit_words
 from mapred.jobtracker.jobs import Job, Phase
 from mapred.jobtracker.memory import limit_bytes, portion_of
 from mapred.jobtracker.quarantine import Quarantine
-from mapred.jobtracker.ready import CommitPart, Draft
+from mapred.jobtracker.ready import Draft, commit_of
 from mapred.jobtracker.reannounce import Reannouncements
 from mapred.jobtracker.records import careful, judged
+from mapred.jobtracker.scheduler import locality_wait_s
 from mapred.jobtracker.trackers import Tracker, Trackers
 from mapred.levels import NOTHING
 from mapred.model import (
@@ -62,13 +63,15 @@ class Flow:
     # --- the two ways to have an effect
 
     def record(self, entry: Entry) -> None:
-        if isinstance(entry, AttemptLaunched | AttemptMoved):
-            entry = replace(entry, at_s=self._book.wall_s)
         self._book.apply(entry)
         self._draft.entries.append(entry)
-        job_id = getattr(entry, "job_id", None) or getattr(entry, "attempt", None)
-        if job_id is not None:
-            self._draft.changed.add(job_id if isinstance(job_id, str) else job_id.job_id)
+        if isinstance(entry, AttemptLaunched | AttemptMoved):
+            self._draft.recorded.add(entry.attempt.task.job_id)
+        elif job_id := getattr(entry, "job_id", None):
+            self._draft.recorded.add(job_id)
+
+    def move(self, attempt_id: AttemptId, event: Event, failure: Failure | None = None) -> None:
+        self.record(AttemptMoved(attempt_id, event, failure, at_s=self._book.wall_s))
 
     def order(self, tracker: Tracker, order: TrackerOrder) -> None:
         tracker.outbox.put(order)
@@ -104,7 +107,8 @@ class Flow:
 
     def launch(self, job: Job, task: Task, tracker: Tracker, now: float) -> None:
         attempt_id = task.id.attempt(job.next_number(task, self._book.epoch))
-        self.record(AttemptLaunched(attempt_id, tracker.id, tracker.info.host))
+        host, at_s = tracker.info.host, self._book.wall_s
+        self.record(AttemptLaunched(attempt_id, tracker.id, host, at_s))
         attempt = task.attempts[attempt_id.number]
         attempt.launched_at = now
         job.cramped_since.pop(task.id.kind, None)
@@ -172,16 +176,17 @@ class Flow:
             self._failed(tracker, AttemptFailed(attempt.id, failure), now)
             return
         if job.phase is not Phase.RUNNING or task.done or task.committing is not None:
-            self.record(AttemptMoved(attempt.id, Event.KILLED))
+            self.move(attempt.id, Event.KILLED)
             return
         # Ends that come together tell nothing of how long each took.
         took_s = event.took_s if event.took_s is not None else now - attempt.launched_at
         job.durations[attempt.id.kind].add(took_s)
+        job.patience.wait_moved(locality_wait_s(job))
         counters = counter_list(dict(event.counters))
         if event.output is not None and not event.further:
-            self.record(
-                AttemptMoved(attempt.id, Event.OUTPUT_MADE, counters=counters, output=event.output)
-            )
+            output, at_s = event.output, self._book.wall_s
+            made = AttemptMoved(attempt.id, Event.OUTPUT_MADE, None, counters, output, at_s=at_s)
+            self.record(made)
             self._draft.outputs[job.id].append(event.output)
             self._end_rivals(job, task)
             return
@@ -194,6 +199,7 @@ class Flow:
                 temporary_uri=event.temporary_uri,
                 final_name=event.final_name,
                 further=event.further,
+                at_s=self._book.wall_s,
             )
         )
         if event.temporary_uri or event.further:
@@ -208,13 +214,13 @@ class Flow:
         if job is None or attempt is None or attempt.state is not State.COMMITTING:
             return
         if error is None:
-            self.record(AttemptMoved(attempt_id, Event.COMMITTED))
+            self.move(attempt_id, Event.COMMITTED)
             if attempt.output is not None:
                 self._draft.outputs[job.id].append(attempt.output)
             self._end_rivals(job, job.tasks[attempt_id.kind][attempt_id.index])
         else:
             failure = Failure(FailureKind.FAILED, f"commit: {error}", host=attempt.host)
-            self.record(AttemptMoved(attempt_id, Event.FAILED, failure=failure))
+            self.move(attempt_id, Event.FAILED, failure=failure)
 
     def _end_rivals(self, job: Job, task: Task) -> None:
         for rival in task.live_attempts:
@@ -225,7 +231,7 @@ class Flow:
         if attempt.state is not State.RUNNING:
             return
         failure = Failure(FailureKind.KILLED, reason, host=attempt.host)
-        self.record(AttemptMoved(attempt.id, Event.KILLED, failure=failure))
+        self.move(attempt.id, Event.KILLED, failure=failure)
         job.fetch_reports.forget_reduce(attempt.id)
         self._order_kill(attempt, reason)
 
@@ -250,7 +256,7 @@ class Flow:
             FailureKind.RECORD: Event.KILLED,
             FailureKind.LOST: Event.NODE_LOST,
         }.get(failure.kind, Event.FAILED)
-        self.record(AttemptMoved(attempt.id, move, failure=failure))
+        self.move(attempt.id, move, failure=failure)
         job.fetch_reports.forget_reduce(attempt.id)
         if move is Event.FAILED and not failure.peak_bytes:
             self._quarantine.failed(job, tracker.id, self._trackers.live, now)
@@ -311,7 +317,7 @@ class Flow:
     def fail(self, job: Job, attempt: Attempt, reason: str) -> None:
         """A running attempt has failed, whatever it thinks itself: it counts against the limit."""
         failure = Failure(FailureKind.FAILED, reason, host=attempt.host)
-        self.record(AttemptMoved(attempt.id, Event.FAILED, failure=failure))
+        self.move(attempt.id, Event.FAILED, failure=failure)
         job.fetch_reports.forget_reduce(attempt.id)
         self._order_kill(attempt, reason)
 
@@ -335,7 +341,7 @@ class Flow:
         assert winner is not None
         kind = FailureKind.FAILED if blame else FailureKind.LOST
         failure = Failure(kind, f"map output {winner.id}: {reason}", host=winner.host)
-        self.record(AttemptMoved(winner.id, Event.OUTPUT_LOST, failure=failure))
+        self.move(winner.id, Event.OUTPUT_LOST, failure=failure)
         job.fetch_reports.forget_output(map_index, winner.id.number)
         # They would wait in the slots that the map needs.
         for attempt in list(job.live.values()) if len(job.levels) > 1 else ():
@@ -354,7 +360,7 @@ class Flow:
             return
         task = job.tasks[TaskKind.MAP][held.attempt.index]
         if attempt.state is State.LOST and attempt.output == held.output and not task.done:
-            self.record(AttemptMoved(attempt.id, Event.OUTPUT_FOUND))
+            self.move(attempt.id, Event.OUTPUT_FOUND)
             self._draft.outputs[job.id].append(held.output)
             self._end_rivals(job, task)
 
@@ -379,7 +385,7 @@ class Flow:
     def _lost(self, job: Job, attempt: Attempt, reason: str) -> None:
         if attempt.state is State.RUNNING:
             failure = Failure(FailureKind.LOST, reason, host=attempt.host)
-            self.record(AttemptMoved(attempt.id, Event.NODE_LOST, failure=failure))
+            self.move(attempt.id, Event.NODE_LOST, failure=failure)
             job.fetch_reports.forget_reduce(attempt.id)
 
     # --- the output directory
@@ -388,12 +394,3 @@ class Flow:
         job = self._book.jobs.get(job_id)
         if job is not None and job.phase is Phase.PREPARING:
             self.record(OutputPrepared(job_id))
-
-
-def commit_of(job: Job, attempt: Attempt) -> CommitPart:
-    root = job.spec.output_uri.rstrip("/")
-    final_uri = f"{root}/{attempt.final_name}"
-    further = tuple(
-        (f"{root}/_temporary/{attempt.id}/{path}", f"{root}/{path}") for path in attempt.further
-    )
-    return CommitPart(attempt.id, attempt.temporary_uri, final_uri, job.spec.user, further)

@@ -69,4 +69,4 @@ def waits_for_home(
         return False
     if any(attempt.tracker_id == home.id for attempt in task.attempts.values()):
         return False
-    return now - job.home.waits_since.setdefault(kind, now) < HOME_WAIT_S
+    return job.patience.lasts(job.home.waits_since.setdefault(kind, now), HOME_WAIT_S, now)

@@ -29,7 +29,7 @@ def check(book: Book, trackers: Trackers) -> None:
 def _check_turns(book: Book) -> None:
     pools = {job.spec.pool for job in book.jobs.values()}
     for kind in TaskKind:
-        listed = book.wanting.listed(kind)
+        listed = {job.id for job in book.wanting.jobs(kind)}
         true = {job.id for job in book.jobs.values() if wants(job, kind)}
         assert listed == true, f"{kind.name}: in turn are {listed}, and {true} want slots"
         for pool in pools:

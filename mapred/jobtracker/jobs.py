@@ -33,6 +33,7 @@ from mapred.jobtracker.entries import (
 from mapred.jobtracker.fetchreports import FetchReports
 from mapred.jobtracker.fitness import wants_of
 from mapred.jobtracker.home import Home
+from mapred.jobtracker.patience import Patience
 from mapred.jobtracker.pending import PendingTasks
 from mapred.jobtracker.taskstories import story_of
 from mapred.levels import levels_in
@@ -135,12 +136,12 @@ class Job:
         self.ended_attempts: Counter[State] = Counter()
         # All entries so far: a later epoch begins with them.
         self.entries: list[Entry] = [entry]
+        self.kinds = tuple(kind for kind in TaskKind if self.tasks[kind])
         # Not journaled.
         self.version = 0
         self.fetch_reports = FetchReports()
         self.ending_since: float | None = None
-        self.locality_skipped_at: float | None = None
-        self.reduce_waits_since: float | None = None
+        self.patience = Patience()
         self.home = Home(entry.spec)
         # Since when no tracker that was asked has had the memory for a task, or the slots.
         self.cramped_since: dict[TaskKind, float] = {}

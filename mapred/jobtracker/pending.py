@@ -48,6 +48,23 @@ class PendingTasks:
         """Those that ran before."""
         yield from self._open(self._again)
 
+    @property
+    def plain(self) -> bool:
+        """Whether none ran before, and all may begin."""
+        return not self._again and self.open_below is None
+
+    def any_at(self, hosts: Iterable[str]) -> bool:
+        """Whether the input of any is on one of the hosts."""
+        return any(map(self._by_host.get, hosts))
+
+    def first_on(self, rack: str) -> int | None:
+        return next(iter(self._by_rack.get(rack, ())), None)
+
+    def hosts(self) -> Iterator[str]:
+        """Of all that wait, some of them several times."""
+        for index in self:
+            yield from self.hosts_of(index)
+
     def at(self, hosts: Iterable[str]) -> Iterator[int]:
         """Those whose input is on one of the hosts."""
         for host in hosts:

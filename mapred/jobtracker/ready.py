@@ -9,10 +9,12 @@ the name of the job's `user`, so that its output is his; "" is the JobTracker's 
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from mapred.errors import MapredError
+from mapred.jobtracker.attempts import Attempt
 from mapred.jobtracker.entries import Entry
+from mapred.jobtracker.jobs import Job
 from mapred.jobtracker.trackers import Tracker
 from mapred.model import AttemptId, MapOutput
 
@@ -85,6 +87,10 @@ class Ready:
     changed: frozenset[str] = frozenset()
 
 
+# Of a heartbeat without news.
+NOTHING: Final = Ready()
+
+
 class Draft:
     """Collects one Ready."""
 
@@ -92,6 +98,8 @@ class Draft:
         self.entries: list[Entry] = []
         self.actions: list[Action] = []
         self.wakes: set[str] = set()
+        # Jobs of which entries tell, and others of which there is something new to see.
+        self.recorded: set[str] = set()
         self.changed: set[str] = set()
         # Without an entry: a tracker registered, or a killed attempt is gone.
         self.slots_freed = False
@@ -101,14 +109,26 @@ class Draft:
         self.outputs: defaultdict[str, list[MapOutput]] = defaultdict(list)
 
     def take(self) -> Ready:
+        if not (self.entries or self.actions or self.wakes or self.changed or self.recorded):
+            self.slots_freed, self.reported = False, {}
+            return NOTHING
         ready = Ready(
             tuple(self.entries),
             tuple(self.actions),
             frozenset(self.wakes),
-            frozenset(self.changed),
+            frozenset(self.changed | self.recorded),
         )
         self.entries, self.actions = [], []
-        self.wakes, self.changed = set(), set()
+        self.wakes, self.changed, self.recorded = set(), set(), set()
         self.slots_freed = False
         self.reported = {}
         return ready
+
+
+def commit_of(job: Job, attempt: Attempt) -> CommitPart:
+    root = job.spec.output_uri.rstrip("/")
+    final_uri = f"{root}/{attempt.final_name}"
+    further = tuple(
+        (f"{root}/_temporary/{attempt.id}/{path}", f"{root}/{path}") for path in attempt.further
+    )
+    return CommitPart(attempt.id, attempt.temporary_uri, final_uri, job.spec.user, further)

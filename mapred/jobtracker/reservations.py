@@ -39,8 +39,10 @@ class Reservations:
     def keeps(self, tracker: Tracker) -> bool:
         return tracker.id in self._kept
 
-    def look(self, wanting: Iterable[tuple[Job, TaskKind]], field: Field, now: float) -> None:
-        """`wanting`: jobs that could start something of the kind, in turn."""
+    def look(self, wanting: Iterable[tuple[Job, TaskKind]], field: Field, now: float) -> bool:
+        """`wanting`: jobs that could start something of the kind, in turn. Whether anything has
+        changed."""
+        before = dict(self._kept)
         still: set[tuple[str, TaskKind]] = set()
         turns: dict[TaskKind, Job] = {}
         for job, kind in wanting:
@@ -63,6 +65,7 @@ class Reservations:
             if first and not kept:
                 self._reserve(job, kind, able)
         self._kept = {name: whom for name, whom in self._kept.items() if whom in still}
+        return self._kept != before
 
     def _reserve(self, job: Job, kind: TaskKind, able: Iterable[Tracker]) -> None:
         able = [tracker for tracker in able if tracker.id not in self._kept]

@@ -54,8 +54,12 @@ class Field:
             for tracker in trackers
             if tracker.id not in drained and not tracker.info.refuses
         ]
+        self.at_name: dict[str, list[Tracker]] = {}
+        for tracker in self.trackers:
+            for name in tracker.names:
+                self.at_name.setdefault(name, []).append(tracker)
         self.slots = {kind: sum(t.slots(kind) for t in self.trackers) for kind in TaskKind}
-        self.names = frozenset(name for t in self.trackers for name in t.names)
+        self.names = frozenset(self.at_name)
         where = racks or Racks()
         self.rack_of = {t.id: where.of(t.info) for t in self.trackers}
         self.racks = frozenset(rack for rack in self.rack_of.values() if rack)
@@ -163,9 +167,9 @@ def _waits_for_nearer(
     home = usable.get(home_id)
     if home is None or home is tracker or not home.free(TaskKind.REDUCE):
         return False
-    if job.reduce_waits_since is None:
-        job.reduce_waits_since = now
-    return now - job.reduce_waits_since < LOCALITY_WAIT_FIRST_S
+    if job.patience.reduces_since is None:
+        job.patience.reduces_since = now
+    return job.patience.lasts(job.patience.reduces_since, LOCALITY_WAIT_FIRST_S, now)
 
 
 def _choose_map(
@@ -181,7 +185,7 @@ def _choose_map(
         return again
     local = first(pending.at(tracker.names))
     if local is not None:
-        job.locality_skipped_at = None
+        job.patience.skipped_at = None
         return local
     near = first(pending.on(rack)) if (rack := field.rack_of.get(tracker.id, "")) else None
     for task, is_near in ((near, True), (first(pending), False)):
@@ -198,14 +202,32 @@ def _waited(job: Job, index: int, field: Field, now: float, *, is_near: bool) ->
         nearer += 1
     if not nearer:
         return True
-    if job.locality_skipped_at is None:
-        job.locality_skipped_at = now
-    if now - job.locality_skipped_at < nearer * wait_s:
+    if job.patience.skipped_at is None:
+        job.patience.skipped_at = now
+    if job.patience.lasts(job.patience.skipped_at, nearer * wait_s, now):
+        if not is_near and pending.plain and job.home.input_bytes is None:
+            job.patience.local_until = job.patience.skipped_at + wait_s
         return False
     if is_near:
         # It goes on to wait for its racks, not to go anywhere.
-        job.locality_skipped_at = now - nearer * wait_s
+        job.patience.skipped_at = now - nearer * wait_s
     return True
+
+
+def only_at_its_input(job: Job, tracker: Tracker, field: Field, now: float) -> bool:
+    """Whether it's known without asking that none of the job's maps would go there: it waits for
+    nearer slots. There may be thousands free, and hundreds of such jobs."""
+    if now >= job.patience.local_until or TaskKind.MAP in job.cramped_since:
+        return False
+    info = tracker.info
+    if info.memory_bytes and promised_bytes(job.spec, None, info) > tracker.spare_bytes:
+        # That's noted (_note_room).
+        return False
+    pending = job.pending[TaskKind.MAP]
+    if pending.any_at(tracker.names):
+        return False
+    near = pending.first_on(rack) if (rack := field.rack_of.get(tracker.id, "")) else None
+    return near is None or not field.names.isdisjoint(pending.hosts_of(near))
 
 
 def _allowed(

@@ -41,6 +41,13 @@ class Stragglers:
         self._left = 0
         if job.pending[kind] or not job.running_of(kind):
             return
+        if not any(
+            now - attempt.launched_at >= AGE_MIN_S
+            for attempt_id, attempt in job.live.items()
+            if attempt_id.kind is kind
+        ):
+            # Nearly always; without a look at how fast each of them is.
+            return
         self._left = max(1, int(SLOTS_SHARE_MAX * field.slots[kind])) - _running_speculatively(
             job, kind
         )

@@ -45,6 +45,7 @@ class Tracker:
         ),
     ) -> None:
         self.info = info
+        self.id = info.tracker_id
         self.outbox: Outbox[TrackerOrder] = Outbox()
         self.inbox: Inbox[TrackerEvent] = Inbox()
         # With what each was promised.
@@ -65,10 +66,6 @@ class Tracker:
 
     def __repr__(self) -> str:
         return f"Tracker({self.id}#{self.info.incarnation}, {len(self.occupied)} attempts)"
-
-    @property
-    def id(self) -> str:
-        return self.info.tracker_id
 
     @property
     def without_words(self) -> str:
@@ -172,6 +169,8 @@ class Trackers:
         self.live: dict[str, Tracker] = {}
         # Those with a free slot: an event finds them without a look at all others.
         self.free: dict[TaskKind, dict[str, Tracker]] = {kind: {} for kind in TaskKind}
+        # Of those, the ones whose room has changed since they were asked last (assigning.py).
+        self.stirred: dict[TaskKind, dict[str, Tracker]] = {kind: {} for kind in TaskKind}
         # Those with something queued.
         self.queueing: dict[str, Tracker] = {}
         # Rises when a session begins or ends.
@@ -211,9 +210,10 @@ class Trackers:
         if self.live.get(tracker.id) is tracker:
             for kind, free in self.free.items():
                 if tracker.free(kind) > 0:
-                    free[tracker.id] = tracker
+                    free[tracker.id] = self.stirred[kind][tracker.id] = tracker
                 else:
                     free.pop(tracker.id, None)
+                    self.stirred[kind].pop(tracker.id, None)
             if any(tracker.queued.values()):
                 self.queueing[tracker.id] = tracker
             else:
@@ -237,7 +237,7 @@ class Trackers:
             if tracker := self.live.pop(tracker_id, None):
                 self._gone[tracker_id] = tracker.info
                 self.version += 1
-                for listed in (*self.free.values(), self.queueing):
+                for listed in (*self.free.values(), *self.stirred.values(), self.queueing):
                     listed.pop(tracker_id, None)
         return dead
 

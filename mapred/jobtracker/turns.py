@@ -1,7 +1,9 @@
 """Whose turn it is: the jobs that have something to run, neediest first (rules: pools.py)."""
 
+from bisect import bisect_left, insort
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from itertools import chain
 
 from mapred.jobtracker.jobs import Job, Phase
 from mapred.jobtracker.pools import FIFO, Pool, Pools
@@ -13,27 +15,38 @@ class Wanting:
     so that an event needn't look at every job."""
 
     def __init__(self) -> None:
-        self._jobs: dict[TaskKind, dict[str, dict[str, Job]]] = {kind: {} for kind in TaskKind}
+        self._lines: dict[TaskKind, dict[str, _Line]] = {kind: {} for kind in TaskKind}
         # Only of pools in which something runs: their names come from clients.
         self._running: dict[TaskKind, Counter[str]] = {kind: Counter() for kind in TaskKind}
         # What was counted of a job so far.
-        self._counted: dict[tuple[str, TaskKind], int] = {}
+        self._counted: dict[TaskKind, dict[str, int]] = {kind: {} for kind in TaskKind}
+        # Those that may want a slot which they didn't when they were asked last (assigning.py).
+        self.stirred: dict[TaskKind, dict[str, Job]] = {kind: {} for kind in TaskKind}
 
-    def look(self, job: Job) -> None:
-        """Something was recorded of it."""
+    def look(self, job: Job, *, stirs: bool = True) -> None:
+        """Something was recorded of it; `stirs`: it may want other slots now."""
         pool = job.spec.pool
-        for kind in TaskKind:
-            running = job.slots_of(kind)
-            self._add(kind, pool, running - self._counted.get((job.id, kind), 0))
-            self._counted[job.id, kind] = running
-            if wants(job, kind):
-                self._jobs[kind].setdefault(pool, {})[job.id] = job
-            else:
+        if stirs:
+            job.patience.local_until = 0.0
+        for kind in job.kinds:
+            running, counted = job.live_of[kind], self._counted[kind]
+            before = counted.get(job.id, 0)
+            if running != before:
+                self._add(kind, pool, running - before)
+                counted[job.id] = running
+            line = self._lines[kind].get(pool)
+            if not wants(job, kind):
                 self._drop(job, kind)
+                continue
+            if line is None:
+                line = self._lines[kind][pool] = _Line()
+            if stirs or job.id not in line.jobs:
+                self.stirred[kind][job.id] = job
+            line.put(job)
 
     def forget(self, job: Job) -> None:
-        for kind in TaskKind:
-            self._add(kind, job.spec.pool, -self._counted.pop((job.id, kind), 0))
+        for kind in job.kinds:
+            self._add(kind, job.spec.pool, -self._counted[kind].pop(job.id, 0))
             self._drop(job, kind)
 
     def _add(self, kind: TaskKind, pool: str, more: int) -> None:
@@ -43,41 +56,77 @@ class Wanting:
             del running[pool]
 
     def _drop(self, job: Job, kind: TaskKind) -> None:
-        jobs = self._jobs[kind].get(job.spec.pool)
-        if jobs is not None and jobs.pop(job.id, None) is not None and not jobs:
-            del self._jobs[kind][job.spec.pool]
+        self.stirred[kind].pop(job.id, None)
+        line = self._lines[kind].get(job.spec.pool)
+        if line is not None:
+            line.drop(job)
+            if not line.jobs:
+                del self._lines[kind][job.spec.pool]
 
     def running(self, kind: TaskKind, pool: str) -> int:
         return self._running[kind][pool]
 
-    def listed(self, kind: TaskKind) -> set[str]:
-        """By id, in no order."""
-        return {job_id for jobs in self._jobs[kind].values() for job_id in jobs}
+    def jobs(self, kind: TaskKind) -> list[Job]:
+        """In no order."""
+        return list(chain.from_iterable(x.jobs.values() for x in self._lines[kind].values()))
 
     def any(self, kind: TaskKind) -> bool:
-        return bool(self._jobs[kind])
+        return bool(self._lines[kind])
 
-    def in_turn(self, kind: TaskKind, pools: Pools) -> Iterator[Job]:
-        """Neediest first."""
+    def count(self, kind: TaskKind) -> int:
+        return sum(len(line.jobs) for line in self._lines[kind].values())
+
+    def in_turn(
+        self, kind: TaskKind, pools: Pools, among: Container[str] | None = None
+    ) -> Iterator[Job]:
+        """Neediest first; of those `among`, by id, if that is said."""
         running = self._running[kind]
-        names = sorted(
-            self._jobs[kind],
-            key=lambda name: (*pools.of(name).turn(kind, running[name]), name),
-        )
+        names = list(self._lines[kind])
+        if len(names) > 1:
+            names.sort(key=lambda name: (*pools.of(name).turn(kind, running[name]), name))
         for name in names:
-            yield from _in_pool(pools.of(name), list(self._jobs[kind][name].values()), kind)
+            for _, _, job in self._lines[kind][name].in_turn(pools.of(name), kind):
+                if among is None or job.id in among:
+                    yield job
 
 
-def _in_pool(pool: Pool, jobs: list[Job], kind: TaskKind) -> Iterator[Job]:
-    # Of all jobs at every free slot: so without a call for each.
-    if pool.order == FIFO:
-        turns = [(-job.weight, job.age, job) for job in jobs]
-    else:
-        turns = [(job.live_of[kind] / job.weight, job.age, job) for job in jobs]
-    # Nearly always the first job takes the slot, and putting the rest in order is for nothing.
-    yield min(turns)[2]
-    for _, _, job in sorted(turns)[1:]:
-        yield job
+class _Line:
+    """The jobs of one pool that want slots of one kind, in turn. There may be hundreds, and one is
+    asked for at every free slot: so who has moved is put in its place again, and nobody else."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, Job] = {}
+        # (need, age): the smaller, the sooner; no two are alike.
+        self._order: list[tuple[float, int, Job]] = []
+        self._places: dict[str, tuple[float, int]] = {}
+        self._moved: dict[str, Job] = {}
+
+    def put(self, job: Job) -> None:
+        self.jobs[job.id] = self._moved[job.id] = job
+
+    def drop(self, job: Job) -> None:
+        if self.jobs.pop(job.id, None) is not None:
+            self._moved[job.id] = job
+
+    def in_turn(self, pool: Pool, kind: TaskKind) -> list[tuple[float, int, Job]]:
+        for job_id, job in self._moved.items():
+            need = -job.weight if pool.order == FIFO else job.live_of[kind] / job.weight
+            before, place = self._places.get(job_id), (need, job.age)
+            wants_none = job_id not in self.jobs
+            if before == place and not wants_none:
+                continue
+            if before is not None:
+                del self._order[bisect_left(self._order, before, key=_place)]
+                del self._places[job_id]
+            if not wants_none:
+                insort(self._order, (need, job.age, job), key=_place)
+                self._places[job_id] = place
+        self._moved.clear()
+        return self._order[:]
+
+
+def _place(entry: tuple[float, int, Job]) -> tuple[float, int]:
+    return entry[:2]
 
 
 def wants(job: Job, kind: TaskKind) -> bool:

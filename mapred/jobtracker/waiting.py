@@ -13,8 +13,10 @@ def why_waiting(job: Job, field: Field, trackers: Trackers, left_s: float) -> st
         return "the output directory is being made"
     if job.phase is Phase.ENDING:
         return "ending: killed attempts are being waited for" if job.live else ""
-    refusing = [tracker.info for tracker in trackers if tracker.info.refuses]
-    if not field.trackers and refusing:
+    # Asked of every job at every tick: so without a look at all trackers, where there are any.
+    if not field.trackers and (
+        refusing := [tracker.info for tracker in trackers if tracker.info.refuses]
+    ):
         each = "; ".join(f"{info.host}: {', '.join(info.bad_directories)}" for info in refusing)
         why = f"no TaskTracker has a local directory with room: {each}"
         return f"{why} (given up in {max(left_s, 0):.0f} s)"
