@@ -16,8 +16,8 @@ def too_much_memory(one: TooLarge, host: str) -> Failure:
 def stood_still(attempt: AttemptId, work: Work, host: str) -> Failure:
     where = f" in phase '{work.progress.phase}'" if work.progress.phase else ""
     reason = (
-        f"{attempt}: no progress for {work.stall_s:g} s{where} on {host}; "
-        "where it stood is below. A longer limit: stall_s = SECONDS in the Job class"
+        f"{attempt}: no progress for {work.stall_s:g} s{where} on {host}. "
+        "A longer limit: stall_s = SECONDS in the Job class"
     )
     return Failure(FailureKind.FAILED, reason, host=host)
 

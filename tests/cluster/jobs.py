@@ -34,7 +34,7 @@ class Jobs:
             str(path),
             [inputs],
             output=output,
-            params={name.replace("job_", "job."): str(value) for name, value in params.items()},
+            params={name.replace("job_", "job.", 1): str(value) for name, value in params.items()},
             reducers=reducers,
             default_filesystem=f"bs://{self.cluster.address}",
         )

@@ -1,12 +1,14 @@
-"""A job's code and what it depends on, on a real cluster."""
+"""A job's code, what it depends on, and who is told of its end, on a real cluster."""
 
 import tarfile
 import textwrap
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from mapred.model import FailureKind, JobState
-from tests.cluster.daemons import MapReduceCluster
+from tests.cluster.daemons import MapReduceCluster, eventually
 from tests.cluster.jobs import jobs_on
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
@@ -141,3 +143,41 @@ def test_a_package_that_is_missing_there_is_one_clear_error(jobs):
     assert failure.traceback == ""
     assert status.attempts_failed == 1
     assert not jobs.store.exists("/needs")
+
+
+@pytest.fixture
+def told():
+    """A web server that is unwell at first: its address, and what it was asked with its answers."""
+    asked = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_GET(self):
+            code = 200 if asked else 503
+            asked.append((self.path, code))
+            self.send_response(code)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+        thread.join()
+
+
+def test_a_web_server_is_told_of_the_end_again_when_it_was_unwell(jobs, told):
+    address, asked = told
+    source = textwrap.dedent(SAME).replace("import helper", "").replace("helper.NAME", "1")
+    url = f"{address}/ended?id=$jobId&as=$jobStatus"
+    job_id = jobs.submit(
+        "tells.py", source, output="/tells", job_notify_url=url, job_notify_interval_s=0.1
+    )
+    assert jobs.ended(job_id).state is JobState.SUCCEEDED
+    eventually(
+        lambda: jobs.engine.status(job_id)[0].notification.endswith(" sent"), "the end is told"
+    )
+    path = f"/ended?id={job_id}&as=SUCCEEDED"
+    assert asked == [(path, 503), (path, 200)]

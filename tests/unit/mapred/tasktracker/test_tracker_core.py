@@ -26,6 +26,7 @@ from mapred.tasktracker.actions import (
     SendOutputs,
     StartTask,
 )
+from mapred.tasktracker.stacks import NO_STACK
 from mapred.tracking import HeartbeatReply
 from tests.unit.mapred.tasktracker.played import M0, OUTPUT, R0, SPEC, Played
 
@@ -280,6 +281,7 @@ def test_a_failure_says_in_which_record_its_process_ended_also_when_it_stood_sti
     assert isinstance(event, AttemptFailed)
     assert event.failure.record == (0, 5)
     assert "no progress" in event.failure.reason
+    assert event.failure.traceback == NO_STACK
 
 
 def test_a_sign_of_life_needs_nothing_new(played: Played) -> None:
