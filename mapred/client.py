@@ -120,6 +120,14 @@ class ClusterEngine:
         reply = self._call(self._stub.List, pb.ListJobsRequest())
         return [codec.status_from_wire(status) for status in reply.jobs]
 
+    def story(self, job_id: str) -> bytes:
+        """What has happened to a job that runs, as jobtracker/stories.py writes it.
+
+        Raises:
+            NoSuchJobError: none of this id runs.
+        """
+        return bytes(self._call(self._stub.Story, pb.StoryRequest(job_id=job_id)).story)
+
     def trackers(self) -> list[TrackerStatus]:
         reply = self._call(self._stub.ClusterStatus, pb.ClusterStatusRequest())
         return [codec.tracker_status_from_wire(status) for status in reply.trackers]

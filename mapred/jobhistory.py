@@ -1,4 +1,4 @@
-"""How an ended job went, from its story: attempts with their times, phases, stragglers, failures.
+"""How a job went, or goes, from its story: attempts with their times, phases, stragglers, failures.
 
 Pure: what comes in are journal entries, in order.
 """
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from mapred.jobtracker.attempts import Event
 from mapred.jobtracker.entries import AttemptLaunched, AttemptMoved, Entry, JobEnded, JobSubmitted
-from mapred.model import AttemptId, Failure, JobSpec, TaskKind
+from mapred.model import AttemptId, Failure, JobSpec, JobState, TaskKind
 
 # An attempt this many times as long as the median of its phase is a straggler, if by a second.
 STRAGGLER_FACTOR: Final = 1.5
@@ -61,7 +61,7 @@ class PhaseStory:
 
 @dataclass(frozen=True, slots=True)
 class JobStory:
-    """An ended job."""
+    """One that runs has `ended_at_s` now."""
 
     id: str
     spec: JobSpec
@@ -75,8 +75,8 @@ class JobStory:
     maps_run: int
 
 
-def story_of(entries: Iterable[Entry]) -> JobStory | None:
-    """None: they don't begin with a submit and end with the job."""
+def story_of(entries: Iterable[Entry], now_s: float | None = None) -> JobStory | None:
+    """None: they don't begin with a submit and end with the job; with `now_s` it may still run."""
     submitted: JobSubmitted | None = None
     ended: JobEnded | None = None
     attempts: dict[AttemptId, AttemptStory] = {}
@@ -94,7 +94,8 @@ def story_of(entries: Iterable[Entry]) -> JobStory | None:
                 _move(attempts[entry.attempt], entry)
             case _:
                 pass
-    if submitted is None or ended is None:
+    ended_at_s = now_s if ended is None else ended.at_s
+    if submitted is None or ended_at_s is None:
         return None
     spec, all_of_them = submitted.spec, list(attempts.values())
     maps = [one for one in all_of_them if one.id.kind is TaskKind.MAP]
@@ -104,8 +105,8 @@ def story_of(entries: Iterable[Entry]) -> JobStory | None:
         id=submitted.job_id,
         spec=spec,
         submitted_at_s=submitted.at_s,
-        ended_at_s=ended.at_s,
-        state=ended.state.value,
+        ended_at_s=ended_at_s,
+        state=(ended.state if ended else JobState.RUNNING).value,
         attempts=all_of_them,
         phases=[_phase(kind, tasks[kind], all_of_them) for kind in tasks if tasks[kind]],
         maps_local=sum(one.host in spec.splits[one.id.index].hosts for one in maps),
@@ -159,7 +160,7 @@ def as_object(story: JobStory) -> dict[str, Any]:
         "user": story.spec.user,
         "state": story.state,
         "submitted_at_s": story.submitted_at_s,
-        "finished_at_s": story.ended_at_s,
+        "finished_at_s": 0.0 if story.state == JobState.RUNNING.value else story.ended_at_s,
         "maps_local": story.maps_local,
         "maps_run": story.maps_run,
         "phases": {

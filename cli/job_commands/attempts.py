@@ -13,7 +13,8 @@ from ..jobengine import job_engine
 def kill_task(attempt: str, jobtracker: str | None) -> int:
     """End one attempt; its task is tried again, and that doesn't count as a failure.
 
-    Exit code 1 when it had ended before. ATTEMPT is as in `mapred job events` and `logs`.
+    Exit code 1 when it had ended before. ATTEMPT is as in
+    `mapred job list-attempt-ids ID map running`.
 
     \b
     mapred job kill-task attempt_20261123_0001_m_000000_0

@@ -1,7 +1,9 @@
-"""`mapred job history|events|list-attempt-ids`: how an ended job went, from its kept story."""
+"""`mapred job history|events|list-attempt-ids`: how a job went, or goes, from its story."""
 
+import contextlib
 import itertools
 import json
+import time
 from typing import IO, TYPE_CHECKING, Final
 
 import click
@@ -10,8 +12,9 @@ from ..addresses import jobtracker_option
 from ..errors import CommandError
 from ..jobengine import job_engine
 
-# Hadoop's words for how an attempt ended, and ours; it knows no lost ones.
+# Hadoop's words for how an attempt is, and ours; it knows no lost ones.
 OUTCOMES: Final = {
+    "running": ["running"],
     "completed": ["succeeded"],
     "failed": ["failed"],
     "killed": ["killed"],
@@ -24,18 +27,17 @@ if TYPE_CHECKING:
 
 
 def _entries(job_id: str, jobtracker: str | None) -> "list[Entry]":
-    """Raises CommandError: it runs still, or its story is gone."""
+    """Raises CommandError: its story is gone."""
     from blockstore import BlockStore
     from blockstore.errors import FileNotFoundException
+    from mapred.errors import NoSuchJobError
     from mapred.jobtracker.stories import decode_story, story_path
 
     with job_engine(jobtracker) as engine:
-        status, _ = engine.status(job_id)
-        if not status.state.ended:
-            raise CommandError(
-                f"{job_id} runs: its history is kept when it has ended. "
-                f"How far it is:  mapred job status {job_id}"
-            )
+        # An unknown job is told so; one that ends just now has its story in the store.
+        if not engine.status(job_id)[0].state.ended:
+            with contextlib.suppress(NoSuchJobError):
+                return decode_story(engine.story(job_id), job_id)
         with BlockStore(engine.namenode()) as store:
             try:
                 with store.open(story_path(job_id), "rb") as file:
@@ -51,7 +53,7 @@ def _entries(job_id: str, jobtracker: str | None) -> "list[Entry]":
 def _story(job_id: str, jobtracker: str | None) -> "JobStory":
     from mapred.jobhistory import story_of
 
-    if story := story_of(_entries(job_id, jobtracker)):
+    if story := story_of(_entries(job_id, jobtracker), time.time()):
         return story
     raise CommandError(f"the history of {job_id} isn't whole")
 
@@ -67,7 +69,7 @@ def _story(job_id: str, jobtracker: str | None) -> "JobStory":
 )
 @jobtracker_option
 def history(job_id: str, as_json: bool, trace: IO[str] | None, jobtracker: str | None) -> None:
-    """Show how an ended job went: times, attempts, stragglers, failures.
+    """Show how a job went, or goes: times, attempts, stragglers, failures.
 
     \b
     mapred job history job_20261123_0001
@@ -124,7 +126,7 @@ def _attempt_line(one: "AttemptStory") -> str:
 @click.argument("count", type=click.IntRange(1), required=False)
 @jobtracker_option
 def events(job_id: str, first: int, count: int | None, jobtracker: str | None) -> None:
-    """List what happened to an ended job, event by event: COUNT of them (all) from number FIRST.
+    """List what happened to a job, event by event: COUNT of them (all) from number FIRST.
 
     \b
     mapred job events job_20261123_0001 0 100
@@ -151,10 +153,11 @@ def _event_line(entry: "Entry") -> str:
 @click.argument("state", type=click.Choice([*OUTCOMES, "all"], case_sensitive=False), default="all")
 @jobtracker_option
 def list_attempt_ids(job_id: str, kind: str, state: str, jobtracker: str | None) -> None:
-    """List the attempts of an ended job.
+    """List the attempts of a job, all or those that are in one state.
 
     \b
     mapred job list-attempt-ids job_20261123_0001 map completed
+    mapred job -list-attempt-ids job_20261123_0001 REDUCE running
     """
     wanted = OUTCOMES.get(state)
     for one in _story(job_id, jobtracker).attempts:

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
 from mapred.engine import TRANSIENT_OUTPUT
-from mapred.errors import NotYetError
+from mapred.errors import NoSuchJobError, NotYetError
 from mapred.inlinefiles import is_inline
 from mapred.jobtracker.committer import Committer
 from mapred.jobtracker.core import JobTracker
@@ -278,6 +278,15 @@ class Desk:
             async with self._not_held_up():
                 await self._journal.settled()
         return status, version
+
+    async def story(self, job_id: str) -> list[Entry]:
+        """Of a job that runs. Raises NoSuchJobError."""
+        job = self.core.book.jobs.get(job_id)
+        if job is None:
+            raise NoSuchJobError(f"no job '{job_id}' runs here: `mapred job list` shows all")
+        entries = list(job.entries)
+        await self._journal.settled()
+        return entries
 
     async def jobs(self) -> list[JobStatus]:
         return self.core.jobs()

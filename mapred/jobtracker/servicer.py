@@ -1,9 +1,11 @@
 """gRPC ↔ the desk: translate, call, translate."""
 
+import asyncio
 from typing import Any
 
 from mapred import codec, trackercodec
 from mapred.jobtracker.desk import Desk
+from mapred.jobtracker.stories import encode_story
 from mapred.wire import jobtracker_pb2 as pb
 from mapred.wire import jobtracker_pb2_grpc
 
@@ -55,6 +57,11 @@ class JobTrackerServicer(jobtracker_pb2_grpc.JobTrackerServicer):
     async def SetPriority(self, request: pb.SetPriorityRequest, _: Any) -> pb.SetPriorityReply:
         priority = codec.priority_wished(request.priority)
         return pb.SetPriorityReply(changed=await self._desk.set_priority(request.job_id, priority))
+
+    async def Story(self, request: pb.StoryRequest, _: Any) -> pb.StoryReply:
+        entries = await self._desk.story(request.job_id)
+        # A long one takes a second, which heartbeats needn't wait for.
+        return pb.StoryReply(story=await asyncio.to_thread(encode_story, entries))
 
     async def Pools(self, request: pb.PoolsRequest, _: Any) -> pb.PoolsReply:
         return pb.PoolsReply(pools=[codec.pool_to_wire(pool) for pool in await self._desk.pools()])

@@ -487,6 +487,45 @@ class TrackerStatus(_message.Message):
 Global___TrackerStatus: _TypeAlias = TrackerStatus  # noqa: Y015
 
 @_typing.final
+class StoryRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StoryRequest: _TypeAlias = StoryRequest  # noqa: Y015
+
+@_typing.final
+class StoryReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORY_FIELD_NUMBER: _builtins.int
+    story: _builtins.bytes
+    """In the format of a story that is kept (jobtracker/stories.py)."""
+    def __init__(
+        self,
+        *,
+        story: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["story", b"story"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StoryReply: _TypeAlias = StoryReply  # noqa: Y015
+
+@_typing.final
 class ClusterStatusReply(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

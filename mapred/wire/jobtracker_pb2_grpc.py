@@ -79,6 +79,11 @@ class JobTrackerStub(object):
                 request_serializer=mapred_dot_wire_dot_jobtracker__pb2.DrainTrackerRequest.SerializeToString,
                 response_deserializer=mapred_dot_wire_dot_jobtracker__pb2.DrainTrackerReply.FromString,
                 _registered_method=True)
+        self.Story = channel.unary_unary(
+                '/mapred.JobTracker/Story',
+                request_serializer=mapred_dot_wire_dot_jobtracker__pb2.StoryRequest.SerializeToString,
+                response_deserializer=mapred_dot_wire_dot_jobtracker__pb2.StoryReply.FromString,
+                _registered_method=True)
 
 
 class JobTrackerServicer(object):
@@ -144,6 +149,13 @@ class JobTrackerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Story(self, request, context):
+        """What has happened to a job that runs; stories of ended ones are in the block store.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JobTrackerServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -191,6 +203,11 @@ def add_JobTrackerServicer_to_server(servicer, server):
                     servicer.DrainTracker,
                     request_deserializer=mapred_dot_wire_dot_jobtracker__pb2.DrainTrackerRequest.FromString,
                     response_serializer=mapred_dot_wire_dot_jobtracker__pb2.DrainTrackerReply.SerializeToString,
+            ),
+            'Story': grpc.unary_unary_rpc_method_handler(
+                    servicer.Story,
+                    request_deserializer=mapred_dot_wire_dot_jobtracker__pb2.StoryRequest.FromString,
+                    response_serializer=mapred_dot_wire_dot_jobtracker__pb2.StoryReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -436,6 +453,33 @@ class JobTracker(object):
             '/mapred.JobTracker/DrainTracker',
             mapred_dot_wire_dot_jobtracker__pb2.DrainTrackerRequest.SerializeToString,
             mapred_dot_wire_dot_jobtracker__pb2.DrainTrackerReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Story(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mapred.JobTracker/Story',
+            mapred_dot_wire_dot_jobtracker__pb2.StoryRequest.SerializeToString,
+            mapred_dot_wire_dot_jobtracker__pb2.StoryReply.FromString,
             options,
             channel_credentials,
             insecure,

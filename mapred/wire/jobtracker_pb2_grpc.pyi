@@ -46,6 +46,8 @@ class JobTrackerStub:
     """Shares of the cluster: those that are configured, and those that jobs run in."""
     DrainTracker: _grpc.UnaryUnaryMultiCallable[_jobtracker_pb2.DrainTrackerRequest, _jobtracker_pb2.DrainTrackerReply]
     """No new attempts for a tracker, or again; survives restarts of both."""
+    Story: _grpc.UnaryUnaryMultiCallable[_jobtracker_pb2.StoryRequest, _jobtracker_pb2.StoryReply]
+    """What has happened to a job that runs; stories of ended ones are in the block store."""
 
 @_typing.type_check_only
 class JobTrackerAsyncStub(JobTrackerStub):
@@ -65,6 +67,8 @@ class JobTrackerAsyncStub(JobTrackerStub):
     """Shares of the cluster: those that are configured, and those that jobs run in."""
     DrainTracker: _aio.UnaryUnaryMultiCallable[_jobtracker_pb2.DrainTrackerRequest, _jobtracker_pb2.DrainTrackerReply]  # type: ignore[assignment]
     """No new attempts for a tracker, or again; survives restarts of both."""
+    Story: _aio.UnaryUnaryMultiCallable[_jobtracker_pb2.StoryRequest, _jobtracker_pb2.StoryReply]  # type: ignore[assignment]
+    """What has happened to a job that runs; stories of ended ones are in the block store."""
 
 class JobTrackerServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -135,6 +139,14 @@ class JobTrackerServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_jobtracker_pb2.DrainTrackerReply, _abc.Awaitable[_jobtracker_pb2.DrainTrackerReply]]:
         """No new attempts for a tracker, or again; survives restarts of both."""
+
+    @_abc_1.abstractmethod
+    def Story(
+        self,
+        request: _jobtracker_pb2.StoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_jobtracker_pb2.StoryReply, _abc.Awaitable[_jobtracker_pb2.StoryReply]]:
+        """What has happened to a job that runs; stories of ended ones are in the block store."""
 
 def add_JobTrackerServicer_to_server(servicer: JobTrackerServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

@@ -78,6 +78,9 @@ def test_logs_outlive_the_tracker_and_a_killed_attempt_is_made_again(mapreduce_c
     assert talks["m_000001_0"]["stdout"] == "said wait\n"
 
     attempt = f"attempt_{job_id.removeprefix('job_')}_m_000001_0"
+    assert user.mapred("job", "-list-attempt-ids", job_id, "MAP", "running")[0] == f"{attempt}\n"
+    assert attempt in user.mapred("job", "-events", job_id)[0]
+    assert "running" in user.mapred("job", "-history", job_id)[0]
     assert "is killed" in user.mapred("job", "-kill-task", attempt)[0]
     wait_for(lambda: "m_000001_1" in said())
     assert "had ended before" in user.mapred("job", "fail-task", attempt, code=1)[0]

@@ -96,6 +96,10 @@ def test_an_output_that_was_lost_and_found_again_counts() -> None:
 
 def test_half_a_story_is_none() -> None:
     assert story_of(ENTRIES[:-1]) is None
+    going_on = story_of(ENTRIES[:-1], 77.0)
+    assert going_on is not None
+    assert (going_on.state, going_on.ended_at_s) == ("running", 77.0)
+    assert as_object(going_on)["finished_at_s"] == 0.0
     assert story_of(ENTRIES[1:]) is None
 
 
