@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 COLLECT_S: Final = 1.0
 JOBTRACKER_PORT: Final = 8021
 # Longer than a durable write takes as a rule, and shorter than a user's patience with silence.
-HELD_UP_S: Final = 1.0
+HELD_UP_S: Final = 1.5
 # Addresses to listen on that nobody can dial.
 _ANYWHERE: Final = ("0.0.0.0", "::")
 # Pauses between tries to reach the NameNode at start.

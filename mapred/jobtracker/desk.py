@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
 from mapred.engine import TRANSIENT_OUTPUT
-from mapred.errors import NoSuchJobError, NotYetError
+from mapred.errors import MapredError, NoSuchJobError, NotYetError
 from mapred.inlinefiles import is_inline
 from mapred.jobtracker.committer import Committer
 from mapred.jobtracker.core import JobTracker
@@ -148,7 +148,9 @@ class Desk:
     def _look_for_bug(self, task: "asyncio.Task[None]") -> None:
         if task.cancelled() or task.exception() is None:
             return
-        log.error("the JobTracker can't go on", exc_info=task.exception())
+        # What is raised on purpose says all there is to say.
+        known = isinstance(task.exception(), MapredError)
+        log.error("the JobTracker can't go on", exc_info=None if known else task.exception())
         self._break(f"{type(task.exception()).__name__}: {task.exception()}")
 
     def _break(self, reason: str) -> None:

@@ -99,7 +99,7 @@ class Journal:
         if self._durable >= self.required:
             return ""
         why = f": {self.trouble}" if self.trouble else ""
-        return f"the block store, which takes no entries of the JobTracker's history{why}"
+        return f"the block store to take the JobTracker's history{why}"
 
     async def settled(self) -> None:
         """Returns when everything that was said so far and has to be is durable."""

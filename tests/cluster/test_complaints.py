@@ -292,7 +292,7 @@ def test_a_submit_is_not_silent_while_no_datanode_takes_the_history(jobs, caplog
     jobs.cluster.datanodes[0].kill()
     with ThreadPoolExecutor(1) as somebody:
         submitting = somebody.submit(jobs.submit, "gated.py", GATED, output="/silent")
-        words = "waiting for the block store, which takes no entries of the JobTracker's history: "
+        words = "waiting for the block store to take the JobTracker's history: "
         eventually(lambda: words in caplog.text, "the client says what it waits for, and why")
         assert not submitting.done()
         jobs.cluster.start_datanode(0)

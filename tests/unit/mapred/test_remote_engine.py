@@ -253,7 +253,7 @@ def test_who_submits_while_the_history_cant_be_written_is_told_why_once(
     def told() -> list[str]:
         return [one.getMessage() for one in caplog.records if one.name == "mapred.client"]
 
-    why = "takes no entries of the JobTracker's history: no DataNode has answered"
+    why = "block store to take the JobTracker's history: no DataNode has answered"
     with (
         ClusterEngine(f"127.0.0.1:{master.port}") as engine,
         ThreadPoolExecutor(1) as somebody,
