@@ -45,7 +45,8 @@ def _refuse_late(spec: JobSpec, attempt: AttemptId) -> None:
         storage_for(mark).stat(mark)
     except (FileNotFoundError, NotADirectoryError):
         raise JobKilledError(
-            f"{attempt} writes nothing: {attempt.job_id} is over, for {mark} is gone"
+            f"{attempt} writes nothing, for {mark} is gone: {attempt.job_id} is over, or somebody "
+            "has removed its output directory while it ran"
         ) from None
 
 
