@@ -17,13 +17,16 @@ Where the limit is Python itself, or the library under it (profiles on 2 cores, 
   entries a quarter. Ten times the echo would be 0.03 with eight clients.
 - 1 KB files: a replica is two files, two fsyncs, two renames. Together with others 0.3 ms in the
   kernel and 0.3 in Python; alone 20 times that, most of it waiting for commits of the file
-  system. One by one, with 8 clients and 3 DataNodes on 2 cores, the processor is the limit: 6 to
-  7 ms a file (clients 1.5, NameNode 1.4, DataNodes 3.3) of messages in nine streams, six of which
-  used to be calls: on an ext4 of its own, with a journal, 251 a second instead of 216 in the same
-  run. What holds the rest: three reports to the NameNode (a node's word could travel in the acks
-  and come with Complete, 1.2 ms), the block that is asked for alone (0.6), gRPC's threads. On an
-  ext4 without a journal, as the one of the table, making six files takes up to 2.7 ms more where
-  files were deleted in the last minutes: the kernel walks around their inodes (`recently_deleted`).
+  system. One by one, with 8 clients and 3 DataNodes on 2 cores, the processor is the limit. Since
+  the nodes' words come with Complete, and their reports many at once, a file costs 13.7 ms on the
+  disk of the table instead of 17.4, and 129 come in a second instead of 103 (both in one run, in
+  turn, twice three of 200); in memory, where several reports went together before, 6.8 ms instead
+  of 7.2 (clients 2.3, NameNode 1.3, DataNodes 3.1), and rates of 220 to 320 whose differences are
+  noise. What holds the rest: the kernel's part, 5 ms on that disk and 0.9 in memory (an ext4
+  without a journal, where making a file takes long if files were deleted in the last minutes,
+  because the kernel walks around their inodes, `recently_deleted`; one file a replica, or files
+  that are used again, would take half of it); the block that is asked for alone (0.6), which could
+  come with Create; gRPC's threads.
 - Put and get through the wire: gRPC takes 0.3 to 0.5 s to send and 0.5 to 0.9 to receive a GiB
   (its Python binding copies what comes at least twice, with the interpreter's lock held), the
   checksum 0.05 for each who verifies, the page cache 0.4. Tried, and lost in the noise: HTTP/2
