@@ -57,19 +57,41 @@ Where the limit is Python itself, or the library under it (profiles on 2 cores, 
 - Put, replication 3, by `perf`: 57 % in the kernel (page cache 13, changes of thread 7, what TCP
   copies 6), memory copied by gRPC 14, Python 6.5, CRC 3.5. To check at the last node only would
   save 2.
-- Word count by blocks: 2.2 to 2.4 s of processor time on two cores: the start of client and
-  processes 0.7 (0.35 on the clock, before the first map), the eight maps 1.4, the reduces 0.15.
+- An embedded job's own part, on the clock (by `strace`, without load): 0.06 s until the server of
+  task processes is started, 0.33 that it imports (interpreter 0.03, numpy 0.1, Arrow 0.06, ours the
+  rest), 0.02 for two processes and the job's code; behind the last reduce 0.03. What the client
+  imports meanwhile takes as long. Processor time of an empty job: 0.67 s, and 0.73 before needless
+  imports were left out; its interpreter that took itself apart was 0.07 on the clock as well. A job
+  file that imports `mapred.text` had cost its client numpy and Arrow: 0.15. What is left:
+  a fifth of the client's imports is the making of 96 dataclasses (0.5 ms each), a tenth of the
+  server's. To start the server before click is imported would save 0.02; a server that stays from
+  command to command would save nearly all, and be a daemon that nobody asked for.
+- Word count by blocks: 2.2 to 2.4 s of processor time on two cores: the start and end as above, the
+  eight maps 1.4, the reduces 0.25. On the clock, of 1.49 s: 0.43 before the first map, maps 0.89,
+  reduces 0.14, the end 0.03. In that minute DuckDB took 1.2 s and Polars 1.3: with no start at all
+  maps and reduces, 1.03, would just meet both floors.
   A map of 25 MB takes 0.17: 0.13 are the words, 40 ns each, and no call dominates: finding white
   space 5 ns, gathering the words 6, looking them up 8, those that didn't find their place at once
   4, adding 4, the rest copies and Python. All on its own, with one table that needn't grow, it is
   32. Tried, and lost in the noise: tables half as full, larger pieces, one pass for short and long
   words. Polars and DuckDB do it all in one compiled loop; so would a kernel of 100 lines of C.
-- Sums of Parquet by a million strings: 8 to 9 s of processor time for 20 million rows; before a
-  reduce's table got a third of the budget, it could not grow to 500,000 keys of three words
-  (41.9 MB), and the reduce sorted everything: 15 to 16. What would move it: hashes that travel with
-  the rows, and buckets by hash, so that a table stays in a cache.
+- Sums of Parquet by a million strings: 7.7 to 8.3 s of processor time for 20 million rows; 9.2 to
+  9.7 beside it before keys of one length were hashed and cut into words by columns (a key's hash
+  24 ns instead of 81, its words 13 instead of 68), and the first batch told that keys hardly
+  repeat. The profile before that: maps 64 % (decoding 15, hashes 15, deciding on a table 10, LZ4 8,
+  the rest writes and moves rows), reduces 34, of which what fills their tables 27: for each row
+  five places in 40 MB. What would move it further: buckets by hash, so that a table stays in a
+  cache; no LZ4 where reduces open the file in place, which costs page cache. Hashes that travel
+  with the rows would save 0.5 s and add 160 MB. Before a reduce's table got a third of the
+  budget, it could not grow to 500,000 keys of three words (41.9 MB), and the reduce sorted
+  everything: 15 to 16 s.
   By ints: 3.9 s (6.2), reduces a quarter of it, decoding another; the start of client and
   processes is 0.8 s of the 2.4 that it lasts.
+- Sort of 1 GB, embedded: 7.0 s of processor time in 4.0 on the clock, whole command: both cores are
+  busy nearly to the end. Maps 49 %, reduces 51: numpy's sort of numbers made of prefix and row 21,
+  moving rows 23 (8 of them join batches for the merge), reading 11, writing map output 9, the
+  result 11. A warm engine took 3.1 and 4.2 s. What would move it: a merge of sorted runs that
+  doesn't sort again, for which numpy has no call.
 - Sort of 1 GB on a local cluster: both cores are busy nearly to the end, as embedded, and the disk
   keeps up (with all of the cluster in memory it took 5.2 and 5.9 s, on the disk 5.5 and 6.6).
   What is more than embedded is the gigabyte that goes out through the DataNode: 2 to 2.8 s of its
@@ -81,10 +103,10 @@ Where the limit is Python itself, or the library under it (profiles on 2 cores, 
   names it when it is whole. Sums and word count by blocks write little: of the 0.3 to 0.5 s that
   they take longer about 0.2 are the command's imports; the rest has no profile yet.
 - Two workers against one, word count of English: 2.2 s of processor time in maps and 0.2 in reduces
-  with either; the start, 0.37 s before the first map, is the same for both. So it can't be more
-  than 1.7 for a job that takes 2.8 s with one worker; the faster the job, the less: of 2.24 s and
-  1.54 s it is a sixth and a quarter. Two processes
-  of nothing but numpy are each 6 to 16 % slower beside each other than alone.
+  with either; start and end, 0.45 s, are the same for both. So it can't be more than 1.7 for a job
+  that takes 2.8 s with one worker; of 2.52 s and 1.66 s they are 18 and 27 %, and without them the
+  ratio is 1.71. Two processes of nothing but numpy are each 6 to 16 % slower beside each other than
+  alone.
 - Rounds of k-means: 45 ms with two workers, 65 with one, of which a round that does nothing is 9;
   one thread of scikit-learn takes 41.
 - `mapred fs ls`: Python 15 ms, click 35, gRPC with asyncio and protobuf 75, ours some 50; the
