@@ -98,8 +98,10 @@ class Committer:
     def _prepare(self, storage: Storage, job_id: str, root: str) -> None:
         mark = f"{root}/{TEMPORARY}/{job_id}"
         if _exists(storage, root) and not _exists(storage, mark):
+            begun = _exists(storage, f"{root}/{TEMPORARY}")
+            state = " and is unfinished: another job writes it, or was killed," if begun else ":"
             raise OutputExistsError(
-                f"output directory {root} exists: choose another -o, "
+                f"output directory {root} exists{state} choose another -o, "
                 f"or remove it first: mapred fs rm -r {root}"
             )
         storage.mkdirs(mark)

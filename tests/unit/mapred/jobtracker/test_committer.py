@@ -37,13 +37,15 @@ def test_an_output_directory_is_made_once_and_stays_its_jobs_own(
     other = committer.perform(PrepareOutput("job_2", uri)).error
 
     assert isinstance(other, OutputExistsError)
+    assert "unfinished" in str(other)
     assert "choose another -o" in str(other)
 
 
 def test_an_empty_directory_that_was_there_is_refused(committer: Committer, tmp_path: Path) -> None:
-    assert isinstance(
-        committer.perform(PrepareOutput("job_1", f"file://{tmp_path}")).error, OutputExistsError
-    )
+    refused = committer.perform(PrepareOutput("job_1", f"file://{tmp_path}")).error
+
+    assert isinstance(refused, OutputExistsError)
+    assert "unfinished" not in str(refused)
 
 
 def test_a_commit_that_was_done_before_is_done(committer: Committer, tmp_path: Path) -> None:
