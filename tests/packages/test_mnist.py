@@ -17,8 +17,8 @@ def test_shards_come_out_within_a_point_of_a_single_process():
     known, asked = slice(0, 4000), slice(4000, None)
     found = []
     with ml_session(engine=InlineEngine()):
-        # Far enough that neither learns much more: a shard goes a quarter of the way in a pass, and
-        # a slow momentum of a half makes that a half.
+        # As many passes for both. A shard goes a quarter of the steps in a pass; a slow momentum of
+        # a half makes its way twice as long. Of six seeds the difference was -0.2 to 0.9 points.
         for shards, momentum in ((1, 0.0), (4, 0.5)):
             model = MLPClassifier(
                 (32,), shards=shards, momentum=momentum, max_iter=40, learning_rate_init=0.2, tol=0
