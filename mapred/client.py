@@ -21,13 +21,13 @@ from mapred.model import AttemptId, JobSpec, JobStatus, PoolStatus, Priority, Tr
 from mapred.wire import jobtracker_pb2 as pb
 from mapred.wire import jobtracker_pb2_grpc
 
-# A submit waits for the output directory, which may wait for a NameNode that restarts.
-SUBMIT: Final = RetryPolicy(deadline_s=330.0)
+# The JobTracker says within two seconds what holds a submit up; the rest is for a large job's way.
+SUBMIT_TIMEOUT_S: Final = 60.0
 # What a status call may take beyond the wait that it asks for.
 STATUS_SLACK_S: Final = 10.0
 # The JobTracker holds no status call longer.
 STATUS_WAIT_MAX_S: Final = 30.0
-# A JobTracker that can't write its history gives up by then.
+# A JobTracker that can't write its history, or make an output directory, gives up by then.
 HELD_UP_MAX_S: Final = 660.0
 
 _NUMBER: Final = re.compile(r"\d+")
@@ -65,9 +65,7 @@ class ClusterEngine:
         """
         request = pb.SubmitRequest(spec=codec.spec_to_wire(spec), request_id=uuid.uuid4().hex)
         self._reach()
-        reply = self._held(
-            lambda: self._call(self._stub.Submit, request, SUBMIT.deadline_s, policy=SUBMIT)
-        )
+        reply = self._held(lambda: self._call(self._stub.Submit, request, SUBMIT_TIMEOUT_S))
         return str(reply.job_id)
 
     def status(
@@ -163,15 +161,13 @@ class ClusterEngine:
         method: Any,
         request: Any,
         timeout_s: float = rpc.CALL_TIMEOUT_S,
-        policy: RetryPolicy | None = None,
     ) -> Any:
-        known = policy or self._later
         reply = rpc.call(
             method,
             request,
             to=self._name,
             timeout_s=timeout_s,
-            policy=known if self._reached else self._first_contact,
+            policy=self._later if self._reached else self._first_contact,
         )
         self._reached = True
         return reply

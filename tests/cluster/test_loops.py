@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,13 @@ import pytest
 
 import mapred.examples
 from blockstore import BlockStore
+from blockstore.runtime.retry import RetryPolicy
+from mapred.client import ClusterEngine
+from mapred.iterative.ledger import Ledger
+from mapred.iterative.loopengine import LoopEngine
+from mapred.model import JobState
+from mapred.storage.uris import join
+from mapred.submit import own_place, plan
 from tests.cluster.daemons import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -61,15 +69,28 @@ class Loops:
         self._folder = folder
 
     def start(self, output: str, job: Path = EXAMPLE) -> "subprocess.Popen[str]":
-        parameters = {
-            "clusters": CLUSTERS,
-            "init": self._folder / "start.npy",
-            "tol": 0,
-            "max_iter": ROUNDS,
-            "job.split_bytes": 600_000,
-        }
-        settings = [word for pair in parameters.items() for word in ("-D", "{}={}".format(*pair))]
+        settings = [word for pair in self._parameters() for word in ("-D", "{}={}".format(*pair))]
         return self._command("submit", str(job), "/points.npy", "-o", output, *settings)
+
+    def _parameters(self) -> list[tuple[str, str]]:
+        init = str(self._folder / "start.npy")
+        numbers = {"clusters": CLUSTERS, "tol": 0, "max_iter": ROUNDS, "job.split_bytes": 600_000}
+        return [("init", init), *((name, str(value)) for name, value in numbers.items())]
+
+    def driven(self, output: str, patience_s: float) -> tuple[LoopEngine, str]:
+        """A loop whose driver is here, and gives a JobTracker up that is away for so long."""
+        filesystem = f"bs://{self.cluster.address}"
+        spec = plan(
+            str(EXAMPLE),
+            ["/points.npy"],
+            output=output,
+            params=dict(self._parameters()),
+            default_filesystem=filesystem,
+        )
+        patience = RetryPolicy(deadline_s=patience_s)
+        engine = ClusterEngine(self.cluster.jobtracker_address, later=patience)
+        driver = LoopEngine(engine, ledger=Ledger(join(own_place(filesystem), "loops")))
+        return driver, driver.submit(spec)
 
     def _command(self, *words: str) -> "subprocess.Popen[str]":
         masters = ["--jobtracker", self.cluster.jobtracker_address]
@@ -201,3 +222,22 @@ def test_a_loop_outlives_the_jobtracker_and_is_resumed_after_the_death_of_the_wh
 
     loops.resume(loop_id)
     assert loops.centres("/buried") == loops.centres("/whole")
+
+
+def test_a_loop_whose_driver_gave_the_jobtracker_up_is_resumed_to_the_same_bits(loops):
+    loops.run("/whole")
+    driver, loop_id = loops.driven("/given-up", patience_s=2.0)
+    with closing(driver):
+        status, version = driver.status(loop_id)
+        while status.rounds_done < 11:
+            assert not status.state.ended
+            status, version = driver.status(loop_id, known_version=version, wait_s=60)
+        loops.cluster.jobtracker.kill()
+        while not status.state.ended:
+            status, version = driver.status(loop_id, known_version=version, wait_s=60)
+    assert (status.state, ROUNDS > status.rounds_done >= 11) == (JobState.FAILED, True)
+    assert "JobTracker" in status.failures[0].reason
+
+    loops.cluster.start_jobtracker()
+    loops.resume(loop_id)
+    assert loops.centres("/given-up") == loops.centres("/whole")
