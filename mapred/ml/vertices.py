@@ -5,8 +5,8 @@ Edges are rows (from, to) or (from, to, weight). They stay where they are mapped
 looked up once; the values of the vertices are the state. A map gathers what goes along its edges,
 a number a vertex however many edges. PageRank's edges lie where they lead: by parts (edgeparts.py),
 or as the caller's array was written. There a map sums up its own vertices, as the reducer of the
-round before would, and a round sends each vertex about once. Components and ways send the
-vertices that changed.
+round before would: nothing is left to reduce, and the driver reads each vertex about once a round.
+Components and ways send the vertices that changed.
 
     Ranking       PageRank: each vertex shares out its rank
     Joining       connected components: the smallest label, and the label's label
@@ -14,13 +14,14 @@ vertices that changed.
     Closing       triangles: edges between the neighbours of an edge's end
 """
 
-from functools import cached_property
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
 
-from mapred import Job, Mapper, Param
+from mapred import Job, Mapper, Param, Reducer
 from mapred.iterative import Round
+from mapred.iterative.loop import Output
 from mapred.ml.edgeparts import EdgeParts, edges_of
 from mapred.ml.rows import Matrix, check_rows
 from mapred.ml.summation import OnePass, Rounds, Summing, Sums
@@ -108,27 +109,13 @@ class Names(OnePass):
 # --- PageRank
 
 
-def spanned(left: Sums | None, right: Sums) -> Sums:
-    """The sum of numbers of vertices that follow one another from "first" on."""
-    if left is None:
-        return right
-    at = right["first"] - left["first"]
-    if 0 <= at <= len(left["ranks"]) - len(right["ranks"]) and left["ranks"].flags.writeable:
-        left["ranks"][at : at + len(right["ranks"])] += right["ranks"]
-        return left
-    first = min(left["first"], right["first"])
-    end = max(part["first"] + len(part["ranks"]) for part in (left, right))
-    ranks = np.zeros(end - first)
-    for part in (left, right):
-        at = part["first"] - first
-        ranks[at : at + len(part["ranks"])] += part["ranks"]
-    return {"first": first, "ranks": ranks}
+class Sharing(Mapper):
+    """What vertices get of the ranks of those whose edges lead to them: a part of the edges, or a
+    block, has (the first of its vertices, what each gets from there on)."""
 
-
-class Sharing(Along):
-    """What vertices get of the ranks of those whose edges lead to them."""
-
-    plus = staticmethod(spanned)
+    # The last state that this process saw, and what goes along its edges: the splits of a task
+    # have the same. Of a state's arrays nobody writes to any.
+    _last: ClassVar[tuple[Any, Matrix]] = ({}, np.empty(0))
 
     def prepare(self, first: int, rows: Any) -> tuple[Any, ...]:
         """Of a part of the edges or a block of rows. Where edges lead is counted from the lowest
@@ -136,26 +123,28 @@ class Sharing(Along):
         if isinstance(rows, tuple):
             ends, weights = [side.astype(np.int64) for side in rows[:2]], rows[2]
         else:
-            *ends, weights = super().prepare(first, rows)
+            check_rows(rows, first, columns=self.ctx.params.columns or None)
+            *ends, weights = edges_of(rows, self.ctx.state["vertices"])
         source, target = ends
         lowest = target.min()
         plain = (weights == 1.0).all()
         return source, target - lowest, weights[:0] if plain else weights, np.array(lowest)
 
-    def map(self, first: int, edges: Any) -> None:
+    def map(self, first: int, edges: Any) -> Iterator[tuple[int, Matrix]]:
         source, place, weights, lowest = edges
-        going = self._going[source]
+        going = self._going()[source]
         if len(weights):
             going *= weights
-        found = {"first": int(lowest), "ranks": np.bincount(place, going)}
-        self.total = self.plus(self.total, found)
+        yield int(lowest), np.bincount(place, going)
 
-    @cached_property
     def _going(self) -> Matrix:
         """Of each vertex's rank what goes along an edge of weight 1."""
-        ranks, leaving = self.ctx.state["ranks"], self.ctx.state["leaving"]
-        going: Matrix = np.divide(ranks, leaving, out=np.zeros(len(ranks)), where=leaving > 0)
-        return going
+        state = self.ctx.state
+        if Sharing._last[0] is not state:
+            ranks, leaving = state["ranks"], state["leaving"]
+            going = np.divide(ranks, leaving, out=np.zeros(len(ranks)), where=leaving > 0)
+            Sharing._last = state, going
+        return Sharing._last[1]
 
 
 class Ranking(Rounds):
@@ -164,6 +153,7 @@ class Ranking(Rounds):
     alpha: float = Param(0.85, help="share of a rank that goes along the edges")
 
     mapper: ClassVar[type[Mapper]] = Sharing
+    reducer: ClassVar[type[Reducer] | None] = None
     placement: ClassVar[type[Job] | None] = EdgeParts
     checkpoint_every: ClassVar[int] = 10
 
@@ -171,12 +161,21 @@ class Ranking(Rounds):
         """None where the edges lie so already."""
         return len(state["borders"]) - 1 if state["borders"] is not None else 0
 
+    def step(self, state: Any, output: Output) -> dict[str, Any]:
+        """Adds in the order of the edges: the vertex at a border may be of two blocks."""
+        got, empty = np.zeros(len(state["ranks"])), True
+        for first, part in output:
+            got[first : first + len(part)] += part
+            empty = False
+        if empty:
+            raise ValueError("the input has no rows")
+        return self.advanced(state, {"ranks": got})
+
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
         before, alpha, count = state["ranks"], self.ctx.params.alpha, len(state["ranks"])
         # What no edge takes along is everybody's.
         loose = float(before[state["leaving"] == 0].sum())
-        ranks = np.full(count, alpha * loose / count + (1.0 - alpha) / count)
-        ranks[total["first"] : total["first"] + len(total["ranks"])] += alpha * total["ranks"]
+        ranks = alpha * total["ranks"] + (alpha * loose / count + (1.0 - alpha) / count)
         change = float(np.abs(ranks - before).sum())
         return {**state, "ranks": ranks, "change": change, "metrics": {"change": change}}
 

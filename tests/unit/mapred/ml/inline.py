@@ -25,7 +25,7 @@ from mapred.task.reporter import Reporter
 
 
 class InlineEngine:
-    """Jobs with reducers that need no second attempt."""
+    """Jobs that need no second attempt."""
 
     def __init__(self) -> None:
         self._statuses: dict[str, JobStatus] = {}
@@ -82,6 +82,9 @@ class _Attempts:
                 work = MapTask(task, self._job, *self._surroundings(task))
                 place = work.place
                 done = self._finished(work)
+                if not self._spec.reducers:
+                    files = (*files, self._published(done))
+                    continue
                 where = done.output_path, done.output_bytes
                 outputs.append(MapOutput(index, 0, "here", "localhost", 0, *where))
             for index in range(self._spec.reducers):

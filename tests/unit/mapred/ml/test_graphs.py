@@ -85,10 +85,13 @@ def _rounds(fit):
 
 def test_edges_of_files_go_to_their_parts_once_and_later_rounds_send_ranks_only(edges_in_text):
     model, jobs = _rounds(lambda: PageRank(tol=0, max_iter=3).fit(edges_in_text))
-    sent = {name: job.counters["task", "shuffle_bytes"] for name, job in jobs.items()}
-    first = sent["Ranking placement"] + sent["Ranking round 1"]
+    sent = {name: job.counters["task", "output_bytes"] for name, job in jobs.items()}
+    first = jobs["Ranking placement"].counters["task", "shuffle_bytes"] + sent["Ranking round 1"]
     placement, later = jobs["Ranking placement"], jobs["Ranking round 2"]
     assert (placement.maps, placement.reduces) == (10, 8)
+    # What vertices get goes to the driver, from the parts.
+    assert later.reduces == 0
+    assert ("task", "shuffle_bytes") not in later.counters
     assert sent["Ranking round 3"] == sent["Ranking round 2"] <= first / 10
     # Each vertex once, whatever the splits.
     assert sent["Ranking round 2"] < 8 * len(model.vertices_) + 8 * 500
@@ -182,7 +185,7 @@ def test_rounds_of_ranks_send_each_vertex_about_once_however_many_edges_and_spli
         with pytest.warns(ConvergenceWarning, match="max_iter=3"):
             model = PageRank(tol=0, max_iter=3).fit(table)
         rounds = own.engine.jobs()
-    sent = [status.counters["task", "shuffle_bytes"] for status in rounds]
+    sent = [status.counters["task", "output_bytes"] for status in rounds]
     maps = rounds[0].maps
     assert (model.n_iter_, len(sent)) == (3, 3)
     assert maps > 1
