@@ -199,7 +199,8 @@ class SmallFiles:
         contents = [(file.block, file.data) for file in share if file.block]
         ack = self._whole_blocks.send(share[0].located.nodes, contents)
         if ack.failed_hop >= 0:
-            log.warning("a bundle of %d files failed: %s", len(share), ack.reason)
+            files = "1 file" if len(share) == 1 else f"{len(share)} files"
+            log.warning("a bundle of %s failed: %s", files, ack.reason)
         for number, file in enumerate(share):
             file.stored = ack.failed_hop < 0
             file.receipts = ack.of_block(number)

@@ -23,6 +23,7 @@ from blockstore.datanode.writing import Writing
 from blockstore.datastream import LAST, Packet, unpack
 from blockstore.errors import InvalidRequestException, StoreError
 from blockstore.model import Block, Node
+from blockstore.runtime import failpoint
 from blockstore.wire import datanode_pb2
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class Bundles:
             if ack.failed_hop >= 0:
                 return pack_delivery(Delivery(0, ack.failed_hop + 1, ack.reason))
             receipts += ack.receipts
+        failpoint.hit("bundle.receive.before_ack")
         return pack_delivery(Delivery(len(blocks), receipts=receipts))
 
     def _receipts(self, reports: Sequence[int]) -> datanode_pb2.NodeReceipts:

@@ -4,7 +4,7 @@ from typing import Any
 
 from blockstore.codec import block_to_wire, node_to_wire, replica_to_wire, volume_to_wire
 from blockstore.model import Block, CopyFailure, Node, NodeLoad, Replica
-from blockstore.runtime import rpc
+from blockstore.runtime import failpoint, rpc
 from blockstore.runtime.retry import NO_RETRY, RetryPolicy
 from blockstore.wire import namenode_pb2, namenode_pb2_grpc
 
@@ -77,7 +77,9 @@ class NameNodeLink:
                 piece=piece,
                 more=end < len(replicas),
             )
+            failpoint.hit("namenode_link.full_report.before_ack")
             self._call(self._stub.FullReport, request, _PIECE_TIMEOUT_S)
+            failpoint.hit("namenode_link.full_report.after_ack")
 
     def incremental_report(self, replicas: list[Replica], number: int) -> None:
         request = namenode_pb2.IncrementalReportRequest(
@@ -87,7 +89,9 @@ class NameNodeLink:
             replicas=[replica_to_wire(replica) for replica in replicas],
             number=number,
         )
+        failpoint.hit("namenode_link.incremental_report.before_ack")
         self._call(self._stub.IncrementalReport, request)
+        failpoint.hit("namenode_link.incremental_report.after_ack")
 
     def commit_recovery(self, old: Block, new: Block | None, nodes: tuple[str, ...]) -> None:
         request = namenode_pb2.CommitRecoveryRequest(
@@ -97,7 +101,9 @@ class NameNodeLink:
             new=block_to_wire(new) if new else None,
             nodes=nodes,
         )
+        failpoint.hit("namenode_link.commit_recovery.before_ack")
         rpc.call(self._stub.CommitRecovery, request, to=self._to, policy=_COMMIT_POLICY)
+        failpoint.hit("namenode_link.commit_recovery.after_ack")
 
     def copy_failed(self, failure: CopyFailure) -> None:
         """One try: a copy that isn't reported is decided anew anyhow."""

@@ -253,8 +253,11 @@ def _finalize_each(
     group: Sequence[OpenFiles], for_all: Callable[[Callable[[OpenFiles], None]], object]
 ) -> None:
     # Each step ends for all before the next begins, so that their syncs meet.
+    failpoint.hit("openfiles.finalize_each.before_data")
     for_all(OpenFiles.make_data_durable)
+    failpoint.hit("openfiles.finalize_each.after_data")
     for_all(OpenFiles.make_sums_durable)
+    failpoint.hit("openfiles.finalize_each.after_sums")
     for volume in {id(files.volume): files.volume for files in group}.values():
         with volume.guard("finalising a replica", syncing=True):
             failpoint.hit("openfiles.finalize_each.before_sync_directory")

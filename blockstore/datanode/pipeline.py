@@ -110,7 +110,9 @@ class Pipeline:
                 writing.discard()
                 yield pack_ack(self._failure)
                 return
+            failpoint.hit("pipeline.run.before_ack")
             yield pack_ack(Ack(0))
+            failpoint.hit("pipeline.run.after_ack")
             receiver = threading.Thread(
                 target=self._receive, args=(writing, downstream), name=repr(self), daemon=True
             )

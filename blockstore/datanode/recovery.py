@@ -24,7 +24,7 @@ from blockstore.codec import block_to_wire, replica_info_from_wire
 from blockstore.datanode.store import ReplicaStore
 from blockstore.errors import NotReadyException, StoreError
 from blockstore.model import Block, Node, RecoverBlock, Replica, ReplicaState
-from blockstore.runtime import rpc
+from blockstore.runtime import failpoint, rpc
 from blockstore.runtime.retry import RetryPolicy
 from blockstore.wire import datanode_pb2, datanode_pb2_grpc
 
@@ -124,7 +124,9 @@ class Recovery:
     def _finalize(self, node: Node, replica: Replica, new: Block) -> bool:
         try:
             if node.node_id == self._own_id:
+                failpoint.hit("recovery.finalize.before_update")
                 self._store.update(replica.block, new, finalize=True)
+                failpoint.hit("recovery.finalize.after_update")
             else:
                 request = datanode_pb2.UpdateReplicaRequest(
                     old=block_to_wire(replica.block), new=block_to_wire(new), finalize=True

@@ -26,7 +26,7 @@ from blockstore.datastream import (
 )
 from blockstore.errors import ChecksumException, InvalidRequestException, NotReadyException
 from blockstore.model import Node
-from blockstore.runtime import rpc
+from blockstore.runtime import failpoint, rpc
 from blockstore.runtime.clock import Clock
 from blockstore.wire import datanode_pb2, datanode_pb2_grpc
 
@@ -84,7 +84,9 @@ class DataNodeServicer(datanode_pb2_grpc.DataNodeServicer):
 
     def UpdateReplica(self, request: Any, context: Any) -> datanode_pb2.ReplicaInfoReply:
         old, new = block_from_wire(request.old), block_from_wire(request.new)
+        failpoint.hit("servicer.update_replica.before_update")
         replica = self._store.update(old, new, finalize=request.finalize)
+        failpoint.hit("servicer.update_replica.after_update")
         for target in nodes_from_wire(request.copy_to):
             transfer.copy(self._store, new, target, self._dial(target), keep_open=True)
         return replica_info_to_wire(replica)
@@ -165,7 +167,10 @@ class DataServicer:
     def bundles(self, requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
         with self._streams.one_more(KEPT_SHARE):
             for request in requests:
-                yield self._bundles.receive(request)
+                ack = self._bundles.receive(request)
+                failpoint.hit("servicer.bundles.before_ack")
+                yield ack
+                failpoint.hit("servicer.bundles.after_ack")
 
     def write(self, frames: Iterator[bytes], context: Any) -> Iterator[bytes]:
         header = _parsed(datanode_pb2.WriteHeader(), next(frames, b""))

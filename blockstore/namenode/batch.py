@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from blockstore.errors import InvalidRequestException
 from blockstore.namenode.commit import GroupCommit
-from blockstore.runtime import rpc
+from blockstore.runtime import failpoint, rpc
 from blockstore.wire import namenode_pb2 as pb
 
 # About 20 ms of the event loop: nobody else is served in that time.
@@ -53,7 +53,9 @@ async def perform(
         return pb.BatchReply(outcomes=await asyncio.gather(*outcomes))
     with commit.once_for_all():
         begun = [_Begun(each) for each in outcomes]
+    failpoint.hit("batch.perform.before_durable")
     await commit.durable()
+    failpoint.hit("batch.perform.after_durable")
     rest = [each.end() for each in begun if each.outcome is None]
     await asyncio.gather(*rest)
     return pb.BatchReply(outcomes=[each.outcome for each in begun if each.outcome is not None])

@@ -74,7 +74,9 @@ class GroupCommit:
         """Runs the action when everything appended up to now is durable: maybe at once."""
         position = self._journal.last
         if position <= self._durable and not self._waiting:
+            failpoint.hit("commit.then.before_ack")
             action()
+            failpoint.hit("commit.then.after_ack")
             return
         self._waiting.append((position, action))
         self._sync()
@@ -154,10 +156,11 @@ class GroupCommit:
         durable, taken_s = done.result()
         self._sync_s += _WEIGHT * (taken_s - self._sync_s)
         self._durable = max(self._durable, durable)
-        failpoint.hit("commit.synced.before_ack")
         while self._waiting and self._waiting[0][0] <= self._durable:
-            self._waiting.popleft()[1]()
-        failpoint.hit("commit.synced.after_ack")
+            _, action = self._waiting.popleft()
+            failpoint.hit("commit.synced.before_ack")
+            action()
+            failpoint.hit("commit.synced.after_ack")
         if self._waiting:
             self._sync()
 

@@ -86,7 +86,9 @@ def checkpoint(disk: Disk, through: int, unique: int) -> State:
     """Makes an image of transaction `through` from the newest image and sealed segments."""
     state = newest(disk)
     replay(disk, state, through=through)
+    failpoint.hit("recovery.checkpoint.before_image")
     image.write(disk, state, unique)
+    failpoint.hit("recovery.checkpoint.after_image")
     return state
 
 

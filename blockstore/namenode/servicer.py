@@ -22,6 +22,7 @@ from blockstore.namenode.ready import Ready
 from blockstore.namenode.replies import Completion
 from blockstore.namenode.shell import Shell
 from blockstore.namenode.treewalk import RemovalLook
+from blockstore.runtime import failpoint
 from blockstore.wire import namenode_pb2 as pb
 
 
@@ -262,7 +263,9 @@ class ClientServicer(AdminServicer, FileChangeServicer):
             return batch.outcome(self, call, context)
 
         async for outcome in self.streams.answer(request_iterator, perform):
+            failpoint.hit("servicer.calls.before_ack")
             yield outcome
+            failpoint.hit("servicer.calls.after_ack")
 
     async def SetReplication(self, request: pb.SetReplicationRequest, _: Any) -> pb.Empty:
         await self._shell.perform(

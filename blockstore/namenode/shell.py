@@ -21,6 +21,7 @@ from blockstore.namenode.ready import Ready, Reply, Unfinished
 from blockstore.namenode.replies import Completion
 from blockstore.namenode.reserve import Reserve
 from blockstore.namenode.state import State
+from blockstore.runtime import failpoint
 from blockstore.runtime.clock import Clock
 from blockstore.runtime.identity import user_in_progress
 
@@ -77,10 +78,14 @@ class Shell:
             ready = call(self.core.on_behalf_of(caller))
         except StoreError:
             self.take(self.core.take_ready())
+            failpoint.hit("shell.perform.before_durable_refusal")
             await self.commit.durable()
+            failpoint.hit("shell.perform.after_durable_refusal")
             raise
         self.take(ready)
+        failpoint.hit("shell.perform.before_durable")
         await self.commit.durable()
+        failpoint.hit("shell.perform.after_durable")
         return ready.reply
 
     async def in_slices(self, call: Callable[[NameNode], Ready[Reply | None]]) -> Reply:

@@ -7,6 +7,7 @@ Prints a JSON object: name → what went wrong, "" when nothing did.
 """
 
 import asyncio
+import contextlib
 import errno
 import json
 import logging
@@ -15,25 +16,34 @@ import random
 import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 from blockstore import checksum
+from blockstore.bundles import pack_bundle, unpack_delivery
 from blockstore.datanode import identity
 from blockstore.datanode.blockfiles import BlockFiles
 from blockstore.datanode.fence import Fence
+from blockstore.datanode.identity import Identity
+from blockstore.datanode.namenode_link import NameNodeLink
 from blockstore.datanode.pipeline import Pipeline, PipelineLimits
+from blockstore.datanode.recovery import Recovery
+from blockstore.datanode.servicer import DataNodeServicer, DataServicer, StreamLimit
 from blockstore.datanode.store import ReplicaStore
 from blockstore.datastream import LAST, Packet, pack, unpack_ack
-from blockstore.model import Block, ReplicaState
+from blockstore.errors import StoreError
+from blockstore.model import Block, Node, RecoverBlock, ReplicaState
 from blockstore.namenode import recovery
 from blockstore.namenode.config import NameNodeConfig
 from blockstore.namenode.disk import RealDisk
 from blockstore.namenode.journal import JournalFull
+from blockstore.namenode.servicer import ClientServicer
 from blockstore.namenode.shell import Shell
 from blockstore.runtime import failpoint
 from blockstore.runtime.clock import SYSTEM_CLOCK
-from blockstore.wire import datanode_pb2, types_pb2
+from blockstore.wire import datanode_pb2, namenode_pb2, types_pb2
 
 CHUNK = 64
+ME = Node("me", "127.0.0.1", 9866)
 
 
 # --- the NameNode's story -------------------------------------------------------------------
@@ -67,10 +77,21 @@ def namenode(directory, told):
 async def namenode_life(disk, state, journal, top, told):
     shell = Shell(NameNodeConfig(), state, journal, SYSTEM_CLOCK, sys.exit)
     shell.take(shell.core.start())
+    clients = ClientServicer(shell)
     for number in range(4):
         path = f"{top}/a/b{number}"
-        await shell.perform(lambda core, path=path: core.mkdirs(path, wall=1.0))
-        told(path)
+        request = namenode_pb2.BatchRequest(calls=[mkdirs(f"{path}/batch")])
+        (outcome,) = (await clients.Batch(request, None)).outcomes
+        assert outcome.HasField("done")
+        told(f"{path}/batch")
+        await shell.perform(lambda core, path=path: core.mkdirs(f"{path}/alone", wall=1.0))
+        told(f"{path}/alone")
+        with contextlib.suppress(StoreError):
+            await shell.perform(lambda core: core.mkdirs("nowhere", wall=1.0))
+        shell.commit.then(lambda path=path: told(path))
+        async for outcome in clients.Calls(one_by_one(mkdirs(f"{path}/calls")), None):
+            assert outcome.HasField("done")
+            told(f"{path}/calls")
         journal.mark()
         if number:
             disk.full = number == 1
@@ -80,6 +101,15 @@ async def namenode_life(disk, state, journal, top, told):
                 continue
             recovery.checkpoint(disk, through, unique=number)
             recovery.purge(disk, journal)
+
+
+def mkdirs(path):
+    return namenode_pb2.BatchCall(mkdirs=namenode_pb2.MkdirsRequest(path=path, parents=True))
+
+
+async def one_by_one(*requests):
+    for request in requests:
+        yield request
 
 
 def check_namenode(directory, told):
@@ -110,6 +140,9 @@ def opened(directory):
 def datanode(directory, told):
     files, store = opened(directory)
     streamed(store, told)
+    bundled(store, told)
+    recovered(store, told)
+    reported(store)
     for block_id in (2, 3, 4):
         writing = store.create(Block(block_id, 1), CHUNK)
         add(writing, block_id, 0, 100)
@@ -161,6 +194,58 @@ def streamed(store, told):
     for frame in pipeline.run():
         if unpack_ack(frame).seq == 1:
             told("1 1 1000")
+
+
+def bundled(store, told):
+    """Block 20, as one of many small ones."""
+    data = content(20, 400)
+    header = datanode_pb2.BundleHeader(
+        blocks=[types_pb2.Block(id=20, generation=1, length=400)], chunk_bytes=CHUNK
+    )
+    packet = pack(Packet(0, 1, LAST, checksum.checksums(data, CHUNK), data))
+    service = DataServicer(
+        store,
+        dial=None,
+        fence=Fence(SYSTEM_CLOCK, 60.0),
+        limits=PipelineLimits(),
+        clock=SYSTEM_CLOCK,
+        streams=StreamLimit(2),
+        identity=Identity(1, "me", "", 1),
+    )
+    for frame in service.bundles([pack_bundle(header.SerializeToString(), [packet])], None):
+        assert unpack_delivery(frame).failed_hop < 0
+        told("20 1 400")
+
+
+def recovered(store, told):
+    """Block 5 by this node, block 6 by another one that asks it."""
+    for block_id in (5, 6):
+        writing = store.create(Block(block_id, 1), CHUNK)
+        add(writing, block_id, 0, 300)
+        told(f"{block_id} 1 300")
+        writing.release()
+    Recovery(store, RecoverBlock(Block(5, 1), 5, (ME,)), own_id=ME.node_id, dial=None).run()
+    told("5 5 300")
+    request = datanode_pb2.UpdateReplicaRequest(
+        old=types_pb2.Block(id=6, generation=1, length=300),
+        new=types_pb2.Block(id=6, generation=5, length=300),
+        finalize=True,
+    )
+    DataNodeServicer(store, None).UpdateReplica(request, None)
+    told("6 5 300")
+
+
+def reported(store):
+    """To a NameNode that has nothing to say."""
+
+    def hears(request, timeout):
+        return namenode_pb2.Empty()
+
+    stub = SimpleNamespace(FullReport=hears, IncrementalReport=hears, CommitRecovery=hears)
+    link = NameNodeLink(stub, "a NameNode", ME, 1)
+    link.full_report(store.report(), 1)
+    link.incremental_report(store.report(), 2)
+    link.commit_recovery(Block(5, 1), Block(5, 5, 300), (ME.node_id,))
 
 
 def check_datanode(directory, told):

@@ -11,7 +11,7 @@ from blockstore.datanode.blockfiles import BlockFiles
 from blockstore.datanode.disk import SystemDisk
 from blockstore.datanode.memorydisk import MemoryDisk
 from blockstore.datanode.store import ReplicaStore
-from blockstore.errors import StoreError
+from blockstore.errors import ChecksumException, StoreError
 from blockstore.model import Block, ReplicaState
 
 LENGTH, CHUNK = 1_000, 64
@@ -158,6 +158,41 @@ def test_both_files_of_another_block_are_noticed_at_start(node):
     assert {replica.block.id for replica in node.store.damaged()} == {7, 8}
     with pytest.raises(StoreError):
         node.get(7, 5)
+
+
+@pytest.mark.parametrize("length", [0, CHUNK, LENGTH - 1])
+def test_a_replica_that_was_cut_is_told_as_damaged_at_start(node, length):
+    cut(DATA, length)(node)
+    node.restart()
+    assert [replica.block.id for replica in node.store.damaged()] == [7]
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (cut(DATA, CHUNK), f"the data file ends at {CHUNK}, not {LENGTH}"),
+        (cut(SUMS, HEADER_BYTES + 4), "is too short for"),
+    ],
+    ids=["data", "checksums"],
+)
+def test_who_reads_a_replica_that_was_cut_is_told_which_file_is_short(node, damage, words):
+    damage(node)
+    with pytest.raises(ChecksumException, match=words):
+        node.get(7, 5)
+
+
+@pytest.mark.parametrize("length", [CHUNK // 2, LENGTH - CHUNK // 2])
+def test_a_checksum_that_ends_inside_a_damaged_chunk_is_refused(node, length):
+    files = node.store.read(Block(7, 5))
+    assert files.checksum(length) == checksum.crc32c(content(7, 5)[:length])
+    files.close()
+    flip(DATA, length)(node)
+    files = node.store.read(Block(7, 5))
+    try:
+        with pytest.raises(ChecksumException, match="don't match their checksum"):
+            files.checksum(length)
+    finally:
+        files.close()
 
 
 def test_an_older_replica_under_a_blocks_name_is_no_replica_of_it(tmp_path):

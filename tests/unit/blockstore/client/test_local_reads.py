@@ -251,8 +251,9 @@ def test_files_of_another_replica_are_refused_and_the_collector_has_nothing_to_s
     said = []
     monkeypatch.setattr(sys, "unraisablehook", said.append)
     paths = local.store.local_paths(Block(1, 7))
-    with pytest.raises(ChecksumException, match="isn't of"):
-        LocalReplica(Block(1, 8), paths.data_path, paths.checksum_path)
+    for other in (Block(1, 8), Block(2, 7), Block(2, 1)):
+        with pytest.raises(ChecksumException, match="isn't of"):
+            LocalReplica(other, paths.data_path, paths.checksum_path)
     gc.collect()
     assert said == []
 

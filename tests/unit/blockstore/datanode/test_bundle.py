@@ -214,6 +214,21 @@ def test_a_node_that_lost_its_master_takes_no_bundle(datanodes, peers):
     assert len(server.store) == 0
 
 
+def test_a_bundle_that_outlasts_the_masters_patience_is_not_acknowledged(
+    datanodes, peers, monkeypatch
+):
+    (server,) = datanodes(1)
+    create = server.store.create
+
+    def slowly(block, chunk_bytes):
+        server.fence_clock.advance(90.0 / len(DATA))
+        return create(block, chunk_bytes)
+
+    monkeypatch.setattr(server.store, "create", slowly)
+    assert send(peers, [server.node]).failed_hop == 0
+    assert all(replica.state is not ReplicaState.FINALIZED for replica in server.store.report())
+
+
 def test_replicas_finished_together_survive_a_power_loss():
     files = MemoryBlockFiles()
     store = ReplicaStore(files, lambda replica: None)

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from blockstore import checksum
-from blockstore.datanode import diskcheck, identity, layout
+from blockstore.datanode import diskcheck, identity, layout, openfiles
 from blockstore.datanode.blockfiles import BlockFiles, MemoryBlockFiles
 from blockstore.datanode.disk import SystemDisk
 from blockstore.datanode.diskcheck import DiskCheck
@@ -104,6 +104,28 @@ def test_a_full_volume_is_told_with_its_path_and_stays(store, files, disk, repor
     resumed.finish()
     assert store.report() == [Replica(Block(1, 1, 200), ReplicaState.FINALIZED)]
     assert states(files) == [("in use", "")] * 2
+
+
+def test_whatever_else_a_sync_says_the_volume_is_ill(store, files, disk):
+    """Also an error that no other call is blamed for: nothing is known of what it wrote."""
+    writing = begin(store, 1)
+    volume = where(files, 1)
+    disk.fail("sync", volume, errno.EAGAIN)
+    with pytest.raises(VolumeFailure, match="Resource temporarily unavailable"):
+        writing.finish()
+    assert [(v.path, v.state) for v in files.load_of_disks().volumes if v.reason] == [
+        (volume, "failed")
+    ]
+
+
+def test_a_long_replica_leaves_the_reserve_alone(monkeypatch):
+    monkeypatch.setattr(openfiles, "WRITEBACK_BYTES", 1_000)
+    disk = MemoryDisk(capacity_bytes=10_000)
+    files = BlockFiles(["/one"], disk, reserved_bytes=5_000)
+    writing = begin(ReplicaStore(files, lambda replica: None), 1, 3_000)
+    with pytest.raises(StoreError, match=r"only the reserve of 5000 bytes is left"):
+        add(writing, 6_000)
+    assert files.load_of_disks().free_bytes == 0
 
 
 @pytest.mark.parametrize("end", ["sync", "finish"])
