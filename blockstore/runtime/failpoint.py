@@ -6,8 +6,8 @@ happens. Off unless the environment says otherwise.
     MAPRED_FAILPOINT=journal.synced:1:error  an I/O error there, and every time after
     MAPRED_FAILPOINT=journal.synced:1:sleep  it hangs there for a minute
 
-Before and after every sync and rename there is one; a test finds the names in the code, and has
-a process die at each.
+Before and after every sync, rename, finalise, image switch and acknowledgement there is one; a test
+finds these places and the names in the code, and has a process die at each.
 """
 
 import errno

@@ -1,6 +1,7 @@
 """bs:// in programs that have never heard of us: fsspec's own suite, Parquet."""
 
 import posixpath
+import random
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ import pyarrow.parquet
 import pytest
 from fsspec.tests import abstract
 
+from blockstore.client import fsspec as fsspec_files
 from blockstore.errors import FileAlreadyExistsException
 from tests.cluster.daemons import StoreCluster
 
@@ -141,6 +143,14 @@ def test_files_of_a_transaction_appear_together_or_never(files):
         fail()
     assert files.ls("/trans", detail=False) == ["/trans/a", "/trans/b"]
     files.rm("/trans", recursive=True)
+
+
+def test_a_copy_has_all_the_bytes(files):
+    data = random.Random(1).randbytes(fsspec_files._COPY_BYTES + 3)
+    files.pipe_file("/original", data)
+    files.cp_file("/original", "/copy")
+    assert files.cat_file("/copy") == files.cat_file("/original") == data
+    files.rm(["/original", "/copy"])
 
 
 def test_a_moved_file_replaces_one_and_goes_into_a_directory(files):

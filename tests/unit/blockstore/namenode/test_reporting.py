@@ -2,7 +2,9 @@ import pytest
 
 from blockstore.errors import ConfigException, InvalidRequestException, StaleEpochException
 from blockstore.model import Block, Node, NodeLoad, Replica, ReplicaState, SendReport
+from blockstore.namenode.blockmap import Kind, judge
 from blockstore.namenode.config import NameNodeConfig
+from blockstore.namenode.namespace import StoredBlock
 
 
 def test_a_node_of_another_cluster_is_refused(cluster):
@@ -155,3 +157,11 @@ def test_every_start_has_a_new_epoch(cluster):
         cluster.restart()
         epochs.append(cluster.state.epoch)
     assert epochs == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_replica_of_an_older_stamp_is_stale_and_never_one_of_the_block(committed):
+    stored = StoredBlock(Block(1, 5, 100), 7, committed=committed)
+    for state in (ReplicaState.FINALIZED, ReplicaState.RBW, ReplicaState.RWR):
+        odd = judge(stored, Replica(Block(1, 4, 100), state))
+        assert (odd.kind, odd.reason) == (Kind.STALE, "has generation 4, the block is at 5")
