@@ -13,7 +13,7 @@ Rules
 - The tracker with most room comes first.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Iterable
 from math import inf
 from typing import Final
 
@@ -66,7 +66,7 @@ class Asking:
 
     def take(
         self, kind: TaskKind, field: Field, now: float
-    ) -> list[tuple[Tracker, Container[str] | None]]:
+    ) -> list[tuple[Tracker, Collection[str] | None]]:
         """Trackers with a free slot, and the ids of the jobs they are asked for; None: all."""
         free, trackers = self._trackers.free[kind], self._trackers.stirred[kind]
         jobs = self._wanting.stirred[kind]

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 
 from mapred.jobtracker.jobs import Job, Phase
@@ -77,7 +77,7 @@ class Wanting:
         return sum(len(line.jobs) for line in self._lines[kind].values())
 
     def in_turn(
-        self, kind: TaskKind, pools: Pools, among: Container[str] | None = None
+        self, kind: TaskKind, pools: Pools, among: Collection[str] | None = None
     ) -> Iterator[Job]:
         """Neediest first; of those `among`, by id, if that is said."""
         running = self._running[kind]
@@ -85,9 +85,8 @@ class Wanting:
         if len(names) > 1:
             names.sort(key=lambda name: (*pools.of(name).turn(kind, running[name]), name))
         for name in names:
-            for _, _, job in self._lines[kind][name].in_turn(pools.of(name), kind):
-                if among is None or job.id in among:
-                    yield job
+            for _, _, job in self._lines[kind][name].in_turn(pools.of(name), kind, among):
+                yield job
 
 
 class _Line:
@@ -108,7 +107,9 @@ class _Line:
         if self.jobs.pop(job.id, None) is not None:
             self._moved[job.id] = job
 
-    def in_turn(self, pool: Pool, kind: TaskKind) -> list[tuple[float, int, Job]]:
+    def in_turn(
+        self, pool: Pool, kind: TaskKind, among: Collection[str] | None
+    ) -> list[tuple[float, int, Job]]:
         for job_id, job in self._moved.items():
             need = -job.weight if pool.order == FIFO else job.live_of[kind] / job.weight
             before, place = self._places.get(job_id), (need, job.age)
@@ -122,7 +123,12 @@ class _Line:
                 insort(self._order, (need, job.age, job), key=_place)
                 self._places[job_id] = place
         self._moved.clear()
-        return self._order[:]
+        if among is None:
+            return self._order[:]
+        if len(among) >= len(self._order):
+            return [entry for entry in self._order if entry[2].id in among]
+        places = self._places
+        return sorted((*places[job_id], self.jobs[job_id]) for job_id in among if job_id in places)
 
 
 def _place(entry: tuple[float, int, Job]) -> tuple[float, int]:
