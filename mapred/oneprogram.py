@@ -51,7 +51,9 @@ class OneProgram:
         self._own_dir = own_directory() if work_dir is None else None
         self.workdirs = WorkDirs(work_dir or self._own_dir or "")
         self.workdirs.lock()
-        self._processes = Processes(TaskTrackerSettings(), spares=workers, child=child)
+        self._processes = Processes(
+            TaskTrackerSettings(), spares=workers, child=child, make=self.workdirs.make
+        )
         self._processes.start(nursery)
         self._loop = asyncio.new_event_loop()
         self._desk: Desk | None = None

@@ -77,7 +77,7 @@ def run(
         raise ConfigException(f"no local directory can be used ({reasons}): give another --dir")
     # For whatever in a task opens the block store by its own means.
     os.environ[config.NAMENODE_VARIABLE] = namenode
-    processes = Processes(chosen, spares=slots, preload=PRELOAD)
+    processes = Processes(chosen, spares=slots, preload=PRELOAD, make=workdirs.make)
     processes.start()
     try:
         _serve(
@@ -138,7 +138,11 @@ def _serve(
     )
     remote = RemoteJobTracker(jobtracker, secret=secret)
     # Lives of a tracker don't write into each other's files.
-    logs = LogKeeper(workdirs.logs, StoredLogs(namenode, f"{tracker_id}.{incarnation}"))
+    logs = LogKeeper(
+        workdirs.logs,
+        StoredLogs(namenode, f"{tracker_id}.{incarnation}"),
+        said_nothing=workdirs.spare_logs,
+    )
     core = TaskTracker(info, workdirs.roots, settings)
     check, looks = checked
     core.looked(looks, SYSTEM_CLOCK.monotonic())

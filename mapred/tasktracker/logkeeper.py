@@ -76,8 +76,11 @@ class LogKeeper:
         texts_of: Callable[[AttemptId, int], AttemptLogs],
         store: LogStore,
         clock: Clock = SYSTEM_CLOCK,
+        said_nothing: Callable[[AttemptId], None] = lambda _: None,
     ) -> None:
+        """`said_nothing` hears of attempts whose files nobody will ask for."""
         self._texts_of = texts_of
+        self._said_nothing = said_nothing
         self._store = store
         self._clock = clock
         self._news: queue.SimpleQueue[_News] = queue.SimpleQueue()
@@ -134,6 +137,7 @@ class LogKeeper:
     def _take(self, news: _Ended) -> None:
         logs = self._texts_of(news.attempt, TEXT_BYTES_MAX)
         if not logs.texts:
+            self._said_nothing(news.attempt)
             return
         kept = self._jobs.setdefault(news.attempt.job_id, _Kept(news.user))
         line = encode_logs(logs)

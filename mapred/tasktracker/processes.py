@@ -13,7 +13,6 @@ in which each process said it; `Gone` comes last, once per process that had a ta
 import contextlib
 import itertools
 import logging
-import os
 import queue
 import threading
 import time
@@ -38,6 +37,7 @@ from mapred.tasktracker.endwords import tail
 from mapred.tasktracker.memory import used_bytes
 from mapred.tasktracker.nurserylink import Nursery, NurseryLink
 from mapred.tasktracker.settings import TaskTrackerSettings
+from mapred.tasktracker.sparedirs import make
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,10 @@ class Processes:
         spares: int,
         child: str = "mapred.task.child",
         preload: Sequence[str] = (),
+        make: Callable[[str], None] = make,
     ) -> None:
+        """`make` makes a directory of an attempt."""
+        self._make = make
         self._report: Callable[[AttemptId, Said], None] = lambda *_: None
         self._settings = settings
         self._spares_wanted = spares
@@ -150,7 +153,7 @@ class Processes:
     def run(self, task: RunTask) -> None:
         """Gives the task to an idle process of its job, or a spare one, or a new one."""
         for folder in (task.work_dir, task.log_dir):
-            _make(folder)
+            self._make(folder)
         with self._lock:
             family = task.spec.settings.get(PROCESS_FAMILY, "")
             serves = family or task.attempt.job_id
@@ -380,11 +383,3 @@ def _hand_over(process: TaskProcess, task: RunTask) -> None:
 
 def _pieces(split: Split) -> set[tuple[str, int]]:
     return {(file.uri, file.start) for file in split.files}
-
-
-def _make(folder: str) -> None:
-    with contextlib.suppress(FileExistsError):
-        try:
-            os.mkdir(folder)
-        except FileNotFoundError:
-            os.makedirs(folder, exist_ok=True)

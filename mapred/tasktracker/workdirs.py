@@ -2,6 +2,7 @@
 
     <root>/<job id>/<attempt>/        work directory of an attempt; map outputs stay there
     <root>/<job id>/logs/<attempt>/   stdout, stderr and log of the attempt
+    <root>/<job id>/.spare-<n>/       was one's that left nothing (sparedirs.py); in logs/, too
     <root>/<job id>/code/             the job's code; of a job in a family:
     <root>/family_<hash>/             the family's, for as long as it has processes
     <root>/lock                       held by the one tracker that uses the root
@@ -35,6 +36,7 @@ from mapred.idwords import attempt_in
 from mapred.keptlogs import STREAMS, AttemptLogs
 from mapred.model import PROCESS_FAMILY, AttemptId, JobSpec
 from mapred.tasktracker.endwords import tail
+from mapred.tasktracker.sparedirs import SpareDirs, make
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ class WorkDirs:
     def __init__(self, *roots: str) -> None:
         self.roots = tuple(dict.fromkeys(map(os.path.abspath, roots)))
         self._locks: dict[str, int] = {}
+        self._spares = SpareDirs()
         # What is written into each root's IDENTITY, once it is known.
         self._identity = ""
 
@@ -185,19 +188,31 @@ class WorkDirs:
                     return root
         return self.root
 
+    def make(self, folder: str) -> None:
+        """A directory of an attempt. Raises OSError."""
+        if not self._spares.take(folder):
+            make(folder)
+
     def remove_attempt(self, attempt: AttemptId) -> None:
         for root in self.roots:
             folder = work_dir(root, attempt)
+            # Of a short task it is often empty.
+            if self._spares.give(folder):
+                continue
             try:
-                # Of a short task it is often empty.
                 os.rmdir(folder)
             except FileNotFoundError:
                 continue
             except OSError:
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def spare_logs(self, attempt: AttemptId) -> None:
+        """It has said nothing, and is over."""
+        self._spares.give(log_dir(self.root_of(attempt), attempt))
+
     def remove_job(self, job_id: str) -> None:
         for root in self.roots:
+            self._spares.forget(f"{root}/{job_id}", f"{root}/{job_id}/logs")
             shutil.rmtree(f"{root}/{job_id}", ignore_errors=True)
 
     def remove_family(self, family: str) -> None:
