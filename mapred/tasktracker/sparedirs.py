@@ -7,6 +7,7 @@ the tasks themselves; a rename takes no inode.
 
 import os
 from collections import defaultdict, deque
+from collections.abc import Container
 from contextlib import suppress
 from itertools import count
 from typing import Final
@@ -22,22 +23,22 @@ class SpareDirs:
         self._by_parent: defaultdict[str, deque[str]] = defaultdict(deque)
         self._numbers = count(1)
 
-    def give(self, folder: str) -> bool:
-        """Whether it was taken: it's there, and has nothing but empty files."""
+    def give(self, folder: str, files: Container[str] = ()) -> bool:
+        """Whether it was taken: it's there, and has nothing but those of the `files` that are
+        empty. An empty file of another name would be a leftover to the next attempt."""
         parent = os.path.dirname(folder)
-        spares = self._by_parent[parent]
-        if len(spares) >= _SPARES_MAX:
+        if len(self._by_parent.get(parent, ())) >= _SPARES_MAX:
             return False
         # Of another name, so that who still has the old one finds nothing there.
         spare = f"{parent}/.spare-{next(self._numbers)}"
         try:
             with os.scandir(folder) as entries:
-                if any(not _is_empty_file(entry) for entry in entries):
+                if any(one.name not in files or not _is_empty_file(one) for one in entries):
                     return False
             os.rename(folder, spare)
         except OSError:
             return False
-        spares.append(spare)
+        self._by_parent[parent].append(spare)
         return True
 
     def take(self, folder: str) -> bool:

@@ -208,7 +208,7 @@ class WorkDirs:
 
     def spare_logs(self, attempt: AttemptId) -> None:
         """It has said nothing, and is over."""
-        self._spares.give(log_dir(self.root_of(attempt), attempt))
+        self._spares.give(log_dir(self.root_of(attempt), attempt), STREAMS)
 
     def remove_job(self, job_id: str) -> None:
         for root in self.roots:

@@ -15,14 +15,14 @@ def _attempt(index: int, job: str = JOB) -> AttemptId:
     return TaskId(job, "m", index).attempt(1)
 
 
-def test_a_directory_of_nothing_but_empty_files_takes_another_name(tmp_path: Path) -> None:
+def test_a_directory_of_nothing_but_empty_streams_takes_another_name(tmp_path: Path) -> None:
     spares = SpareDirs()
     old, new, third = (tmp_path / name for name in ("old", "new", "third"))
     old.mkdir()
     (old / "stdout").touch()
     inode = old.stat().st_ino
 
-    assert spares.give(str(old))
+    assert spares.give(str(old), ["stdout"])
     assert not old.exists()
     assert spares.take(str(new))
     assert new.stat().st_ino == inode
@@ -31,13 +31,15 @@ def test_a_directory_of_nothing_but_empty_files_takes_another_name(tmp_path: Pat
 
 def test_what_has_anything_in_it_or_is_gone_is_not_taken(tmp_path: Path) -> None:
     spares = SpareDirs()
-    for name in ("words", "folder", "link"):
+    for name in ("words", "folder", "link", "other"):
         (tmp_path / name).mkdir()
+    (tmp_path / "other/output").touch()
     (tmp_path / "words/stdout").write_text("x")
     (tmp_path / "folder/scratch").mkdir()
     (tmp_path / "link/stdout").symlink_to("/dev/null")
 
-    assert not any(spares.give(f"{tmp_path}/{name}") for name in ("words", "folder", "link", "no"))
+    for name in ("words", "folder", "link", "other", "no"):
+        assert not spares.give(f"{tmp_path}/{name}", ["stdout"])
     assert not spares.take(f"{tmp_path}/new")
 
 
@@ -84,3 +86,13 @@ def test_another_job_gets_nothing_of_it_and_a_removed_job_leaves_nothing(tmp_pat
     workdirs.remove_job(JOB)
     workdirs.make(mine)
     assert (Path(mine).is_dir(), list(Path(mine).iterdir())) == (True, [])
+
+
+def test_an_attempt_finds_no_empty_file_of_another_in_its_work_directory(tmp_path: Path) -> None:
+    root, workdirs = str(tmp_path), WorkDirs(str(tmp_path))
+    workdirs.make(work_dir(root, _attempt(1)))
+    Path(work_dir(root, _attempt(1)), "stdout").touch()
+    workdirs.remove_attempt(_attempt(1))
+
+    workdirs.make(work_dir(root, _attempt(2)))
+    assert list(Path(work_dir(root, _attempt(2))).iterdir()) == []
