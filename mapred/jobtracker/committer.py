@@ -13,6 +13,7 @@ again for a while.
 """
 
 import logging
+import random
 from collections.abc import Callable
 from typing import Final
 
@@ -53,10 +54,12 @@ class Committer:
         *,
         policy: RetryPolicy = STORAGE_OUTAGE,
         clock: Clock = SYSTEM_CLOCK,
+        rng: random.Random | None = None,
     ) -> None:
         self._storage_of = storage_of
         self._policy = policy
         self._clock = clock
+        self._rng = rng
 
     def perform(self, action: Action) -> Outcome:
         """Never raises: what can't be done is in the outcome."""
@@ -66,6 +69,7 @@ class Committer:
                 policy=self._policy,
                 again=lambda error: isinstance(error, _PASSING),
                 clock=self._clock,
+                rng=self._rng,
             )
         except MapredError as error:
             return Outcome(action, error)

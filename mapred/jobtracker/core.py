@@ -120,7 +120,7 @@ class JobTracker:
             for attempt in job.live.values():
                 attempt.launched_at = now
             # Also those of attempts that were killed: the order may not have arrived.
-            for tracker_id in job.trackers:
+            for tracker_id in sorted(job.trackers):
                 self.trackers.expect(tracker_id, now)
             self._endings.take_up(job, now)
         return self._ready(now)

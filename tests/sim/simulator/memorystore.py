@@ -133,7 +133,7 @@ class MemoryOutlet:
                 raise Died
 
     async def perform(self, host: "JobTrackerHost", action: Action) -> Outcome:
-        committer = Committer(lambda _, __: MemoryStorage(self), clock=self._clock)
+        committer = Committer(lambda _, __: MemoryStorage(self), clock=self._clock, rng=host.rng)
         while True:
             await self._world.sleep(host.rng.uniform(0.001, 0.05))
             try:

@@ -57,7 +57,10 @@ class StoreOutlet:
         session = StoreSession(host, client_id, host.rng, patience_s=20.0)
         storage = BridgedStorage(bridge, session, self._ledger)
         committer = Committer(
-            lambda _, __: storage, policy=STORAGE_OUTAGE, clock=BridgedClock(bridge)
+            lambda _, __: storage,
+            policy=STORAGE_OUTAGE,
+            clock=BridgedClock(bridge),
+            rng=host.rng,
         )
         outcome: Outcome = await bridge.run(lambda: committer.perform(action))
         return outcome
