@@ -38,7 +38,7 @@ from benchmarks import (
     wordcount,
 )
 from benchmarks.speed import __main__ as speed
-from benchmarks.table import Row, markdown, save
+from benchmarks.table import Row, markdown, merged, save, saved
 
 
 def main() -> None:
@@ -114,7 +114,9 @@ def main() -> None:
     everything: list[Row] = []
     for name in options.names or entries:
         rows: list[Row] = entries[name]()
-        save(name, rows, options.results)
+        # Of a part only its own lines are new.
+        kept = saved(name, options.results) if options.parts else []
+        save(name, merged(kept, rows), options.results)
         print(f"{name}: {len(rows)} rows", file=sys.stderr, flush=True)
         everything += rows
     print(markdown(everything))
