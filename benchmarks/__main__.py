@@ -20,6 +20,7 @@ hold ourselves to and what we want.
 """
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -73,6 +74,8 @@ def main() -> None:
     )
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
+    # Who is ended so ends what he has started, too: clusters are sessions of their own.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if options.names == ["all"]:
         options.names = []
         size = ["--size", "small"] if options.quick else ["--runs", str(options.runs)]

@@ -12,6 +12,7 @@ has of other contests stays there, if it is of the same size; a smaller one has 
 """
 
 import argparse
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,8 @@ def main(words: list[str] | None = None) -> None:
     default = Path(__file__).resolve().parents[1] / "results"
     parser.add_argument("--results", type=Path, default=default)
     options = parser.parse_args(words)
+    # Who is ended so ends what he has started, too: clusters are sessions of their own.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     makers = catalog.contests(SIZES[options.size])
     known = [*makers, _EMPTY]
