@@ -34,7 +34,7 @@ from mapred.model import TOTAL_ORDER, JobSpec
 from mapred.params import word_as
 from mapred.pipeline import Pipeline
 from mapred.storage import storage_for
-from mapred.storage.committing import output_refusal
+from mapred.storage.committing import output_refusal, standing
 from mapred.storage.uris import (
     BLOCK_STORE,
     USERS_DIRECTORY,
@@ -214,7 +214,8 @@ def _output(output: str | None, default_filesystem: str, code_base: str) -> str:
         uri = qualified(output, default_filesystem)
         if refusal := output_refusal(uri):
             raise ParamError(f"output '{output}': {refusal}")
-        storage_for(uri).stat(uri)
+        storage = storage_for(uri)
+        storage.stat(uri)
     except FileNotFoundError:
         return uri
     except ValueError as error:
@@ -225,7 +226,7 @@ def _output(output: str | None, default_filesystem: str, code_base: str) -> str:
         ) from None
     remove = "mapred fs rm -r" if scheme_of(uri) == BLOCK_STORE else "rm -r"
     raise OutputExistsError(
-        f"output '{shown(uri)}' exists, and nothing is overwritten.\n"
+        f"output '{shown(uri)}' {standing(storage, uri)}, and nothing is overwritten.\n"
         f"  Choose another -o, or remove it:  {remove} {output}"
     )
 

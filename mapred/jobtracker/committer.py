@@ -29,12 +29,12 @@ from mapred.jobtracker.ready import (
     PublishOutput,
     RemoveOutput,
 )
+from mapred.storage.committing import TEMPORARY, is_there, standing
 from mapred.storage.port import Storage
 from mapred.storage.uris import parent_of
 
 log = logging.getLogger(__name__)
 
-TEMPORARY: Final = "_temporary"
 SUCCESS: Final = "_SUCCESS"
 # A NameNode restarts within seconds, and leaves safe mode when DataNodes have reported.
 STORAGE_OUTAGE: Final = RetryPolicy(deadline_s=300.0)
@@ -101,11 +101,9 @@ class Committer:
 
     def _prepare(self, storage: Storage, job_id: str, root: str) -> None:
         mark = f"{root}/{TEMPORARY}/{job_id}"
-        if _exists(storage, root) and not _exists(storage, mark):
-            begun = _exists(storage, f"{root}/{TEMPORARY}")
-            state = " and is unfinished: another job writes it, or was killed," if begun else ":"
+        if is_there(storage, root) and not is_there(storage, mark):
             raise OutputExistsError(
-                f"output directory {root} exists{state} choose another -o, "
+                f"output directory {root} {standing(storage, root)}; choose another -o, "
                 f"or remove it first: mapred fs rm -r {root}"
             )
         storage.mkdirs(mark)
@@ -115,7 +113,7 @@ class Committer:
             storage.rename(source, target)
         except FileNotFoundError:
             # The last epoch renamed it and died before it could write so down.
-            if not _exists(storage, target):
+            if not is_there(storage, target):
                 raise
 
     def _publish(self, storage: Storage, root: str, success: str) -> None:
@@ -127,11 +125,3 @@ class Committer:
             file.discard()
             raise
         storage.delete(f"{root}/{TEMPORARY}")
-
-
-def _exists(storage: Storage, uri: str) -> bool:
-    try:
-        storage.stat(uri)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return True

@@ -15,12 +15,30 @@ and those that one process has for itself (memory).
 
 from typing import Final
 
-from mapred.storage.uris import scheme_of
+from mapred.storage.port import Storage
+from mapred.storage.uris import join, scheme_of
 
+# Below an output directory, as long as it is unfinished.
+TEMPORARY: Final = "_temporary"
 _RENAMES: Final = frozenset({"file", "bs", "local", "hdfs", "sftp", "ssh"})
 _OBJECTS: Final = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
 _ONE_PROCESS: Final = "memory"
 _READ_ONLY: Final = frozenset({"http", "https", "data"})
+
+
+def is_there(storage: Storage, uri: str) -> bool:
+    try:
+        storage.stat(uri)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def standing(storage: Storage, uri: str) -> str:
+    """In which state an output directory is that stands in a job's way, for its refusal."""
+    if is_there(storage, join(uri, TEMPORARY)):
+        return "is unfinished: another job writes it, or was killed"
+    return "exists"
 
 
 def output_refusal(uri: str) -> str:

@@ -14,9 +14,10 @@ from mapred.formats.port import ColumnWriter, RecordWriter
 from mapred.inlinefiles import BYTES_MAX, inline_uri
 from mapred.model import LAZY_OUTPUT, AttemptId, JobSpec, TaskId
 from mapred.shuffle.columns import Rows
+from mapred.storage.committing import TEMPORARY
 from mapred.storage.port import OutputFile
 from mapred.storage.uris import join, name_of
-from mapred.task.late import TEMPORARY, opened
+from mapred.task.late import opened
 
 
 def part_name(task: TaskId, suffix: str, name: str = "part") -> str:

@@ -7,17 +7,13 @@ again after that: the job may have ended in between, and then what was made is r
 Object stores have no folders that could be missed, and a job of transient output has no mark.
 """
 
-from typing import Final
-
 from mapred.engine import TRANSIENT_OUTPUT
 from mapred.errors import JobKilledError
 from mapred.model import AttemptId, JobSpec
 from mapred.storage import storage_for
-from mapred.storage.committing import has_folders
+from mapred.storage.committing import TEMPORARY, has_folders
 from mapred.storage.port import OutputFile
 from mapred.storage.uris import join
-
-TEMPORARY: Final = "_temporary"
 
 
 def opened(spec: JobSpec, attempt: AttemptId, uri: str) -> OutputFile:

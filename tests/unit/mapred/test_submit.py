@@ -224,6 +224,7 @@ CASES = [
     ({"inputs": ["nosuch://x/y"]}, InputError, "nosuch:// can't be opened"),
     ({"output": "in.txt"}, OutputExistsError, "output '.*/in.txt' exists"),
     ({"output": "folder"}, OutputExistsError, "Choose another -o, or remove it:  rm -r folder"),
+    ({"output": "begun"}, OutputExistsError, "begun' is unfinished: another job writes it, or was"),
     ({"output": "in.txt/x"}, OutputExistsError, "below something that is a file"),
     ({"params": {"min": "1"}}, ParamError, r"no parameter 'min'. Its parameters are:\n  minimum"),
     ({"params": {"minimum": "x"}}, ParamError, "-D minimum=x: 'x' is not a number"),
@@ -239,6 +240,7 @@ CASES = [
 @pytest.mark.parametrize(("arguments", "kind", "message"), CASES)
 def test_what_is_wrong_is_refused_before_anything_runs(here, arguments, kind, message):
     Path("folder").mkdir()
+    Path("begun/_temporary").mkdir(parents=True)
     with pytest.raises(kind, match=message) as refused:
         planned(**arguments)
     assert isinstance(refused.value, RefusedError)
