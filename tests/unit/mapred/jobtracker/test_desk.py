@@ -314,7 +314,7 @@ def test_an_existing_output_is_refused_by_submit(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         desk = await _desk()
-        with pytest.raises(OutputExistsError, match="exists: choose another"):
+        with pytest.raises(OutputExistsError, match="exists; choose another -o"):
             await desk.submit(_spec(tmp_path), "r")
         assert await desk.jobs() == []
         await desk.stop()
