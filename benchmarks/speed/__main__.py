@@ -7,8 +7,9 @@
 
 It installs the peers into an environment of their own ($MAPRED_PEERS, else in the cache), makes the
 inputs from seeds ($MAPRED_CORPUS), runs everybody in turn, compares results, and writes speed.md,
-speed.json and speed.svg. Contests that are done aren't run again (`--again` does). What the table
-has of other contests stays there, if it is of the same size; a smaller one has a table of its own.
+speed.json and speed.svg. Contests that are done aren't run again (`--again` does), and one that had
+fewer runs goes on with those that it lacks. What the table has of other contests stays there, if it
+is of the same size; a smaller one has a table of its own.
 """
 
 import argparse
@@ -90,7 +91,13 @@ def _run(
     try:
         inputs.warm(contest.input)
         left_out = options.without.split(",")
-        taken = held(contest, runs=runs, limit_s=options.limit_s, without=left_out)
+        taken = held(
+            contest,
+            runs=runs,
+            limit_s=options.limit_s,
+            without=left_out,
+            before={} if options.again else kept.taken(name),
+        )
     finally:
         contest.close()
     kept.keep(name, rows_of(contest, taken), taken)

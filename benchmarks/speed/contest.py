@@ -6,6 +6,7 @@ too long, can't be had, or has another result than ours is out, with the reason.
 """
 
 import contextlib
+import copy
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -73,6 +74,8 @@ class Taken:
     steadies_s: list[float] = field(default_factory=list)
     peaks_bytes: list[int] = field(default_factory=list)
     out: str = ""
+    # The digest of its results.
+    answer: str = ""
 
     def seconds(self, steady: bool) -> list[float]:
         return self.steadies_s if steady else self.walls_s
@@ -87,14 +90,23 @@ class _Out(Exception):
 
 
 def held(
-    contest: Contest, *, runs: int, limit_s: float, without: Collection[str] = ()
+    contest: Contest,
+    *,
+    runs: int,
+    limit_s: float,
+    without: Collection[str] = (),
+    before: Mapping[str, Taken] | None = None,
 ) -> dict[str, Taken]:
-    """Runs them all, but for those `without`."""
+    """Runs them all, but for those `without`; goes on from what they took `before`."""
+    earlier = copy.deepcopy(dict(before or {}))
     taken = {
-        one.name: Taken(out=LEFT_OUT if one.name in without else one.lack())
+        one.name: replace(
+            earlier.get(one.name) or Taken(),
+            out=LEFT_OUT if one.name in without else one.lack(),
+        )
         for one in contest.contestants
     }
-    wanted = ""
+    wanted = next((mine.answer for mine in taken.values() if mine.answer), "")
     for turn in range(runs + 1):
         for one in contest.contestants:
             mine = taken[one.name]
@@ -104,6 +116,7 @@ def held(
             try:
                 found = _run(one, contest, limit_s, mine, warmup=turn == 0)
                 wanted = wanted or found
+                mine.answer = wanted
                 mine.out = "" if found == wanted else "its result differs from ours"
             except _Out as out:
                 mine.out = str(out)

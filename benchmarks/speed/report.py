@@ -85,6 +85,12 @@ class Kept:
         record = json.loads(path.read_text())
         return [Row(**row) for row in record["rows"]] if record["runs"] >= self._runs else None
 
+    def taken(self, name: str) -> dict[str, Taken]:
+        """What those took that were run, to go on from."""
+        path = self._folder / f"{name}.json"
+        found = json.loads(path.read_text())["taken"] if path.exists() else {}
+        return {name: Taken(**one) for name, one in found.items()}
+
     def keep(self, name: str, rows: Sequence[Row], taken: Mapping[str, Taken]) -> None:
         record = {
             "machine": {"cores": os.cpu_count(), "python": platform.python_version()},

@@ -67,3 +67,29 @@ def test_a_contest_that_is_done_is_kept_until_more_runs_are_wanted(tmp_path):
     assert Kept(tmp_path / "kept", runs=1).rows("words") == rows
     assert Kept(tmp_path / "kept", runs=2).rows("words") is None
     assert Kept(tmp_path / "kept", runs=1).rows("others") is None
+
+
+def test_more_runs_go_on_from_those_that_are_kept(tmp_path):
+    ours = shell(OURS, r"printf 'a\t1\n' > OUTPUT", against="")
+    first = contest(tmp_path, ours, shell("peer", r"printf 'a\t1\n' > OUTPUT"))
+    kept = Kept(tmp_path / "kept", runs=2)
+    taken = held(first, runs=2, limit_s=60)
+    kept.keep("words", rows_of(first, taken), taken)
+    assert kept.taken("others") == {}
+
+    before = kept.taken("words")
+    was = before[OURS].walls_s
+    again = contest(tmp_path, ours, shell("peer", r"printf 'a\t2\n' > OUTPUT"))
+    after = held(again, runs=3, limit_s=60, before=before)
+    assert after[OURS].walls_s[:2] == was
+    assert len(after[OURS].walls_s) == 3
+    assert after["peer"].out == "its result differs from ours"
+
+
+def test_who_has_all_his_runs_still_says_what_the_result_is(tmp_path):
+    ours = shell(OURS, r"printf 'a\t1\n' > OUTPUT", against="")
+    wrong = shell("peer", r"printf 'a\t2\n' > OUTPUT")
+    taken = held(contest(tmp_path, ours), runs=1, limit_s=60)
+    after = held(contest(tmp_path, ours, wrong), runs=1, limit_s=60, before=taken)
+    assert len(after[OURS].walls_s) == 1
+    assert after["peer"].out == "its result differs from ours"
