@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
+from mapred.jobtracker.accustomed import Accustomed
 from mapred.jobtracker.attempts import Event
 from mapred.jobtracker.entries import (
     AttemptMoved,
@@ -26,7 +27,7 @@ from mapred.jobtracker.jobs import EndedJob, Job
 from mapred.jobtracker.memory import Portion, portion_of
 from mapred.jobtracker.racks import Racks
 from mapred.jobtracker.turns import Wanting
-from mapred.model import AttemptId, JobState, TrackerInfo
+from mapred.model import AttemptId, JobState, TaskKind, TrackerInfo
 from mapred.notification import notification_of
 
 _GOOD: Final = (Event.OUTPUT_MADE, Event.PART_WRITTEN, Event.COMMITTED)
@@ -46,6 +47,7 @@ class Book:
         # Follows from `jobs`.
         self.wanting = Wanting()
         self.racks = Racks()
+        self.accustomed = Accustomed()
         # Submits that were answered, so that a repeat finds its job.
         self.requests: dict[str, str] = {}
         # Trackers that an administrator wants drained.
@@ -68,7 +70,8 @@ class Book:
                 self.epoch, self.jobs_made = entry.epoch, entry.jobs_made
             case JobSubmitted():
                 self.jobs_made += 1
-                self.jobs[entry.job_id] = Job(entry, age=self.jobs_made)
+                job = self.jobs[entry.job_id] = Job(entry, age=self.jobs_made)
+                self.accustomed.settle(job)
                 self.requests[entry.request_id] = entry.job_id
                 self.racks.learn(entry.spec.splits)
             case JobEnded():
@@ -92,6 +95,8 @@ class Book:
                 job.apply(entry)
                 # An end that is good frees a slot, and changes nothing of what a large job wants.
                 good = isinstance(entry, AttemptMoved) and entry.event in _GOOD
+                if isinstance(entry, AttemptMoved) and entry.attempt.kind is TaskKind.MAP:
+                    self.accustomed.note(job, entry.attempt.index)
                 self.wanting.look(job, stirs=not good or job.home.input_bytes is not None)
 
     def _ended(self, entry: JobEnded) -> None:

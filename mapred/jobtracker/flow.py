@@ -368,6 +368,7 @@ class Flow:
 
     def lost_from(self, tracker_id: str, keeps: frozenset[AttemptId], reason: str) -> None:
         """Everything that the tracker had is lost, except what it keeps."""
+        self._book.accustomed.forget(tracker_id)
         for job in list(self._book.jobs.values()):
             for attempt in list(job.live.values()):
                 if attempt.tracker_id == tracker_id and attempt.id not in keeps:

@@ -18,6 +18,7 @@ from typing import Final
 
 from blockstore.runtime.liveness import Liveness, State
 from blockstore.runtime.mailbox import Inbox, Outbox
+from mapred.jobtracker.accustomed import name_of
 from mapred.jobtracker.fitness import fits
 from mapred.jobtracker.memory import Portion
 from mapred.model import (
@@ -59,8 +60,9 @@ class Tracker:
         self.on_slots: Callable[[Tracker], None] = lambda _: None
         for attempt in attempts:
             self.occupy(attempt, portion_of(attempt, info))
-        # Hosts under which splits may name this machine.
-        self.names = (info.host, *(a for a in info.host_aliases if a != info.host))
+        # Under which splits may name this tracker, and then its machine.
+        aliases = (a for a in info.host_aliases if a != info.host)
+        self.names = (name_of(info.tracker_id), info.host, *aliases)
         # Jobs it was told of and not yet told to forget.
         self.jobs: set[str] = {attempt.job_id for attempt in self.occupied}
 
