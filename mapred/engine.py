@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from mapred.model import JobSpec, JobStatus, TrackerStatus
 
 # In JobSpec.settings: who submitted the job reads its output at once and removes it, so it needs
-# no _SUCCESS, and what attempts left there may stay.
+# no _SUCCESS, and what attempts left there may stay. Parts of so many bytes are in their names.
 TRANSIENT_OUTPUT: Final = "transient_output"
 
 

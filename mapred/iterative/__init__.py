@@ -13,6 +13,7 @@ class KMeans(IterativeJob):
     conditions    when a loop ends
     rounds        the driver: one submitted job a round
     loopengine    a loop as something that is submitted like a job
+    reducing      where a round is reduced
     broadcast     the state on its way to the tasks
     invariants    decoded input that stays in the workers
     checkpoint    states that survive the driver

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mapred.engine import TRANSIENT_OUTPUT
+from mapred.inlinefiles import BYTES_MAX
 from mapred.iterative.packed import ARRAY_KINDS, pack, unpack
 from mapred.iterative.status import STATE_URI
 from mapred.model import PROCESS_FAMILY
@@ -83,7 +84,7 @@ class RoundSettings:
 
     def settings(self) -> dict[str, str]:
         return {
-            TRANSIENT_OUTPUT: "true",
+            TRANSIENT_OUTPUT: str(BYTES_MAX),
             f"{_PREFIX}state_inline": self.state.inline,
             STATE_URI: self.state.uri,
             f"{_PREFIX}state_sha256": self.state.sha256,

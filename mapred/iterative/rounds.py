@@ -17,25 +17,23 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from io import BytesIO
 from typing import Any, Final
 
 from mapred.engine import TRANSIENT_OUTPUT, Engine
 from mapred.errors import JobDefinitionError, JobFailedError, JobKilledError, NoSuchJobError
 from mapred.formats import output_format
-from mapred.formats.packed import read_pairs
 from mapred.formats.splits import cut
-from mapred.inlinefiles import inline_data, is_inline
+from mapred.inlinefiles import is_inline
 from mapred.iterative.broadcast import INLINE_BYTES_MAX, RoundSettings, Sender, Sent
 from mapred.iterative.checkpoint import Checkpoint, Checkpoints, RoundRecord, origin_of, stored
 from mapred.iterative.conditions import Stop, verdict
 from mapred.iterative.grouping import Task, grouped, may_be_grouped, numbered, wanted_tasks
 from mapred.iterative.listening import Listener, Silent
 from mapred.iterative.loop import IterativeJob, LoopContext, Round, check_loop
+from mapred.iterative.reducing import Reduction
 from mapred.iterative.status import LOOP_SETTING
 from mapred.job import Job
 from mapred.model import JobSpec, JobState, JobStatus
@@ -115,6 +113,7 @@ class Loop:
         self._checkpoints = Checkpoints(spec.output_uri, self._storage, origin_of(spec))
         self._job = job()
         self._job.ctx = LoopContext(values_of(job, spec.params_json), spec)
+        self._reduction = Reduction(self._job, self.spec, self._storage)
         self._begin = begin
         self._family = family
         self._pinned_for = pinned_for
@@ -221,9 +220,9 @@ class Loop:
             name=f"{self.spec.name} round {number}",
             output_uri=output_uri,
         )
-        status = self._done(number, spec)
+        status = self._done(number, self._reduction.planned(spec))
         self._counters.update(status.counters)
-        next_state = self._job.step(state, self._pairs(status))
+        next_state = self._job.step(state, self._reduction.output(status))
         if not all(map(is_inline, status.output_files)):
             self._sweep(output_uri)
         return next_state
@@ -333,12 +332,6 @@ class Loop:
     def _raise_if_killed(self) -> None:
         if self._killed:
             raise JobKilledError(f"the loop was killed: {self._killed}")
-
-    def _pairs(self, status: JobStatus) -> Iterator[tuple[Any, Any]]:
-        for uri in status.output_files:
-            inline = is_inline(uri)
-            with BytesIO(inline_data(uri)) if inline else self._storage.open_read(uri) as file:
-                yield from read_pairs(file)
 
     # --- what stays
 

@@ -24,6 +24,7 @@ from mapred import Format, Mapper, Param, Reducer
 from mapred.formats.csr import Csr
 from mapred.iterative import IterativeJob, Round, Stop
 from mapred.iterative.loop import Output
+from mapred.iterative.reducing import Light
 from mapred.ml.rows import Block, Matrix, check_rows
 
 Sums: TypeAlias = dict[str, Any]
@@ -78,7 +79,7 @@ class Summing(Mapper):
         )
 
 
-class Adding(Reducer):
+class Adding(Light):
     """The sum of the splits' parts."""
 
     plus = staticmethod(plus)

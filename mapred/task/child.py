@@ -73,6 +73,7 @@ class TaskProcess:
         # Owned by the reading thread: what further outputs are for.
         self._shuffle: Shuffle | None = None
         # Owned by the main thread.
+        self._pulse = Pulse()
         # By hash of the code and place in it: one, or those of a family's jobs.
         self._jobs: dict[tuple[str, str, str], tuple[type[Job], Path]] = {}
 
@@ -133,7 +134,7 @@ class TaskProcess:
                 reporter.follow(context, output)
                 work = _work(task, job, context, reporter, shuffle)
                 place = work.place
-                with Pulse(work.position, reporter.pulse):
+                with self._pulse.of(work.position, reporter.pulse):
                     done = work.run()
                 further = context.side_outputs.commit() if context.has_side_outputs else ()
                 return replace(done, counters=dict(context.counters), further=further)

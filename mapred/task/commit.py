@@ -11,7 +11,7 @@ from typing import Any
 from mapred.engine import TRANSIENT_OUTPUT
 from mapred.formats import output_format
 from mapred.formats.port import ColumnWriter, RecordWriter
-from mapred.inlinefiles import BYTES_MAX, inline_uri
+from mapred.inlinefiles import inline_uri
 from mapred.model import LAZY_OUTPUT, AttemptId, JobSpec, TaskId
 from mapred.shuffle.columns import Rows
 from mapred.storage.committing import TEMPORARY
@@ -40,12 +40,13 @@ class TaskFile:
         *,
         name: str = "part",
         lazy: bool,
-        inline: bool = False,
+        inline_bytes_max: int = 0,
         task: TaskId | None = None,
     ) -> None:
-        """`task`: whose number the file bears, if it isn't the attempt's."""
+        """`task`: whose number the file bears, if it isn't the attempt's. `inline_bytes_max`: up to
+        which size it is in its name."""
         self._spec, self._attempt = spec, attempt
-        self._inline = inline
+        self._inline_bytes_max = inline_bytes_max
         self._form = output_format(word)
         # Below the attempt's folder.
         self.path = part_name(task or attempt.task, self._form.suffix, name)
@@ -93,7 +94,8 @@ class TaskFile:
     def _begin(self) -> RecordWriter:
         self.temporary_uri, self.final_name = self._uri, name_of(self._uri)
         open_file = partial(opened, self._spec, self._attempt, self._uri)
-        self._file = HeldFile(open_file) if self._inline else open_file()
+        most = self._inline_bytes_max
+        self._file = HeldFile(open_file, most) if most else open_file()
         self._writer = self._form.writer(self._file)
         return self._writer
 
@@ -107,7 +109,7 @@ class PartFile(TaskFile):
             attempt,
             spec.output_format,
             lazy=LAZY_OUTPUT in spec.settings,
-            inline=TRANSIENT_OUTPUT in spec.settings,
+            inline_bytes_max=int(spec.settings.get(TRANSIENT_OUTPUT, 0)),
             task=task,
         )
 
@@ -115,8 +117,9 @@ class PartFile(TaskFile):
 class HeldFile:
     """In memory while it's small enough to be in its name; then a file."""
 
-    def __init__(self, open_file: Callable[[], OutputFile]) -> None:
+    def __init__(self, open_file: Callable[[], OutputFile], bytes_max: int) -> None:
         self._open_file = open_file
+        self._bytes_max = bytes_max
         self._file: OutputFile | None = None
         # All of it; None: it is a file.
         self.held: bytes | None = b""
@@ -124,7 +127,7 @@ class HeldFile:
     def write(self, data: bytes | bytearray | memoryview) -> int:
         if self.held is not None:
             self.held += data
-            if len(self.held) <= BYTES_MAX:
+            if len(self.held) <= self._bytes_max:
                 return len(data)
             self._file, whole, self.held = self._open_file(), self.held, None
             self._file.write(whole)

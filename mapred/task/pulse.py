@@ -8,9 +8,10 @@ what the tracker calls stalled.
 """
 
 import threading
-from collections.abc import Callable, Hashable
+import time
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Final, TypeAlias
 
 # Some looks within any sensible limit for stalled tasks.
@@ -21,46 +22,58 @@ Position: TypeAlias = Hashable
 
 
 class Pulse:
-    """Tells `alive` while `position` changes; a context, for the time of one attempt."""
+    """One a process, attempt after attempt: starting a thread takes longer than a short one."""
 
     def __init__(
-        self,
-        position: Callable[[], Position],
-        alive: Callable[[], None],
-        *,
-        interval_s: float = INTERVAL_S,
-        moved_bytes: Callable[[], int] | None = None,
+        self, *, interval_s: float = INTERVAL_S, moved_bytes: Callable[[], int] | None = None
     ) -> None:
-        self._position = position
-        self._alive = alive
         self._interval_s = interval_s
         self._moved_bytes = moved_bytes or FileBytes()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+        self._thread: threading.Thread | None = None
+        # Set while there is an attempt, and then until the next look.
+        self._busy = threading.Event()
+        self._lock = threading.Lock()
+        # Guarded by the lock: where the attempt is, and whom to tell.
+        self._attempt: tuple[Callable[[], Position], Callable[[], None]] | None = None
 
-    def __enter__(self) -> "Pulse":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        # Nobody waits for the thread: it holds nothing, and ends at its next look.
-        self._over.set()
+    @contextmanager
+    def of(self, position: Callable[[], Position], alive: Callable[[], None]) -> Iterator[None]:
+        """Tells `alive` while `position` changes, for the time of one attempt."""
+        with self._lock:
+            self._attempt = position, alive
+        if not self._busy.is_set():
+            self._busy.set()
+        # One that has failed, in a position that was changing just then, isn't missed for long.
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+            self._thread.start()
+        try:
+            yield
+        finally:
+            # Nothing is said of an attempt that is over.
+            with self._lock:
+                self._attempt = None
 
     def _run(self) -> None:
-        before = self._where()
-        while not self._over.wait(self._interval_s):
-            if self._where() != before:
-                self._alive()
-                # Only now: what was said went through a file descriptor, too.
-                before = self._where()
+        before: tuple[object, object] = (None, None)
+        while True:
+            self._busy.wait()
+            before = self._look(before)
+            time.sleep(self._interval_s)
 
-    def _where(self) -> tuple[Position, int]:
-        return self._position(), self._moved_bytes()
+    def _look(self, before: tuple[object, object]) -> tuple[object, object]:
+        """The attempt, and where it is."""
+        with self._lock:
+            if self._attempt is None:
+                self._busy.clear()
+                return None, None
+            position, alive = attempt = self._attempt
+            where = position(), self._moved_bytes()
+            if attempt is not before[0] or where == before[1]:
+                return attempt, where
+            alive()
+            # Only now: what was said went through a file descriptor, too.
+            return attempt, (position(), self._moved_bytes())
 
 
 class FileBytes:

@@ -1,10 +1,12 @@
 """Loops that the tests submit; this file is their job file."""
 
 import os
+import random
 import signal
 
 from mapred import Job, Mapper, Param, Partitioner, Reducer
 from mapred.iterative import IterativeJob, max_rounds, settled
+from mapred.iterative.reducing import Light
 
 
 class Differences(Mapper):
@@ -125,3 +127,30 @@ class PlacedMean(Mean):
 
     def parts(self, state):
         return 3
+
+
+class LightAdd(Add, Light):
+    """Which may run in the driver."""
+
+
+class LightMean(Mean):
+    """As Mean."""
+
+    reducer = LightAdd
+
+
+class Padded(Differences):
+    """What it sends is much in every third round."""
+
+    def cleanup(self):
+        for key, value in super().cleanup():
+            yield key, (*value, random.randbytes(70_000 * (self.ctx.round % 3 == 1)))
+
+
+class AddPadded(Light):
+    def reduce(self, key, values):
+        yield from LightAdd().reduce(key, (value[:2] for value in values))
+
+
+class PaddedMean(Mean):
+    mapper, reducer = Padded, AddPadded

@@ -225,6 +225,41 @@ def test_placed_input_gives_the_same_bits_with_any_workers_one_that_dies_and_a_r
     assert len(states) == 1
 
 
+@pytest.mark.parametrize("start", [1, 2, 3])
+def test_a_light_reducer_runs_in_the_driver_when_maps_leave_little_with_the_same_bits(
+    embedded, numbers, tmp_path, start
+):
+    """Each round goes by what the one before has left; the first is reduced by a task."""
+    by_tasks = planned(numbers, tmp_path / "tasks", start=start)
+    run(embedded, by_tasks)
+    light = planned(numbers, tmp_path / "light", "LightMean", start=start)
+    status, _ = run(embedded, light)
+    assert state_of(light) == state_of(by_tasks)
+    assert reduces(embedded, "LightMean")[: status.rounds_done] == [1] + [0] * (
+        status.rounds_done - 1
+    )
+
+    padded = planned(numbers, tmp_path / "padded", "PaddedMean", start=start)
+    run(embedded, padded)
+    assert state_of(padded) == state_of(by_tasks)
+    # Much is left by rounds 1 and 4, after which the driver is spared.
+    assert reduces(embedded, "PaddedMean")[:6] == [1, 1, 0, 0, 1, 1]
+
+
+def reduces(embedded: EmbeddedEngine, job: str) -> list[int]:
+    """How many reduces the rounds of the last loop of the job had."""
+    rounds = [one for one in embedded.jobs() if one.name.startswith(f"{job} round ")]
+    rounds.sort(key=lambda one: one.job_id)
+    begins = max(at for at, one in enumerate(rounds) if one.name.endswith(" round 1"))
+    return [one.reduces for one in rounds[begins:]]
+
+
+def test_two_reducers_run_as_tasks_however_light_they_are(embedded, numbers, tmp_path):
+    spec = planned(numbers, tmp_path / "out", "LightMean", reducers=2)
+    run(embedded, spec)
+    assert set(reduces(embedded, "LightMean")) == {2}
+
+
 def test_a_round_that_fails_ends_the_loop_with_its_cause(embedded, numbers, tmp_path):
     status, loops = run(embedded, planned(numbers, tmp_path / "out", fail_in_round=2))
     assert (status.state, status.reason, status.rounds_done) == (

@@ -116,14 +116,14 @@ def test_another_job_that_has_taken_the_output_is_left_alone(tmp_path: Path) -> 
 
 
 def test_transient_output_has_no_mark_to_look_for(tmp_path: Path) -> None:
-    part = _part(_spec(tmp_path, **{TRANSIENT_OUTPUT: "true"}), "v" * BYTES_MAX)
+    part = _part(_spec(tmp_path, **{TRANSIENT_OUTPUT: str(BYTES_MAX)}), "v" * BYTES_MAX)
     found = Path(part.temporary_uri.removeprefix("file://")).read_text()
     assert found == f"k\t{'v' * BYTES_MAX}\n"
     assert part.final_name == "part-r-00000"
 
 
 def test_a_small_part_of_transient_output_is_its_name(tmp_path: Path) -> None:
-    part = _part(_spec(tmp_path, **{TRANSIENT_OUTPUT: "true"}), "v")
+    part = _part(_spec(tmp_path, **{TRANSIENT_OUTPUT: str(BYTES_MAX)}), "v")
     assert (part.temporary_uri, inline_data(part.final_name)) == ("", b"k\tv\n")
     assert os.listdir(tmp_path) == []
 

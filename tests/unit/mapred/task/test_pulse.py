@@ -39,7 +39,7 @@ def test_a_task_that_moves_shows_signs_of_life_and_one_that_stands_still_shows_n
         signs.append(at[0])
         alive.set()
 
-    with Pulse(looks, sign, interval_s=0.001, moved_bytes=lambda: 0):
+    with Pulse(interval_s=0.001, moved_bytes=lambda: 0).of(looks, sign):
         looks.more(20)
         assert signs == []
         at[0] = 7
@@ -53,11 +53,34 @@ def test_reading_and_writing_files_is_moving() -> None:
     bytes_moved = Looks(lambda: moved[0])
     alive = threading.Event()
 
-    with Pulse(lambda: 0, alive.set, interval_s=0.001, moved_bytes=bytes_moved):
+    with Pulse(interval_s=0.001, moved_bytes=bytes_moved).of(lambda: 0, alive.set):
         bytes_moved.more(5)
         assert not alive.is_set()
         moved[0] = 4096
         assert alive.wait(WAIT_S)
+
+
+def test_the_next_attempt_is_watched_too_and_nothing_is_said_of_the_one_before() -> None:
+    pulse = Pulse(interval_s=0.001, moved_bytes=lambda: 0)
+    for number in range(3):
+        at, signs = [number], []
+        looks = Looks(lambda at=at: at[0])
+        alive = threading.Event()
+
+        def sign(at=at, signs=signs, alive=alive) -> None:
+            signs.append(at[0])
+            alive.set()
+
+        with pulse.of(looks, sign):
+            # It is somewhere else than the one before, which isn't moving.
+            looks.more(10)
+            assert signs == []
+            at[0] = 7
+            assert alive.wait(WAIT_S)
+        at[0] = 8
+        with pulse.of(other := Looks(lambda: 0), lambda: None):
+            other.more(10)
+        assert signs == [7]
 
 
 # In a process of its own: nobody else reads and writes there.
