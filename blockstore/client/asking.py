@@ -14,6 +14,7 @@ from typing import Any, Final
 import grpc
 
 from blockstore.client.callstreams import CallStreams
+from blockstore.client.callways import CallWays
 from blockstore.client.patience import Patience
 from blockstore.errors import (
     ManualSafeModeException,
@@ -47,7 +48,12 @@ class Asking:
     """One client's way to one NameNode. Thread-safe."""
 
     def __init__(
-        self, channel: grpc.Channel, address: str, first_contact: RetryPolicy, user: str
+        self,
+        channel: grpc.Channel,
+        address: str,
+        secret: str | None,
+        first_contact: RetryPolicy,
+        user: str,
     ) -> None:
         self._to = f"the NameNode at {address}"
         self._stub = namenode_pb2_grpc.NameNodeStub(channel)
@@ -55,7 +61,8 @@ class Asking:
         self._metadata = words_of(user)
         self._reached = False
         self._patience = Patience(SYSTEM_CLOCK)
-        self._streams = CallStreams(self._stub.Calls, self._metadata, SYSTEM_CLOCK)
+        ways = CallWays(self._stub, self._metadata, address, secret, user, SYSTEM_CLOCK)
+        self._streams = CallStreams(ways.open, SYSTEM_CLOCK)
 
     def call(self, name: str, request: Any, timeout_s: float = rpc.CALL_TIMEOUT_S) -> Any:
         """One request, repeated until it is answered.

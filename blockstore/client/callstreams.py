@@ -3,8 +3,8 @@
     request 1 …  8   each a call of its own
     from then on     down a stream that is free, and the reply comes up on it
 
-In a stream a request costs half of what it costs as a call, on both sides; but opening one costs as
-much as some calls, so who asks little opens none.
+In a stream (callways.py) a request costs a fraction of what it costs as a call, on both sides; but
+opening one costs as much as some calls, so who asks little opens none.
 
 Rules
 - One request at a time is in a stream; threads that ask at once have a stream each, up to
@@ -17,12 +17,10 @@ Rules
 
 import itertools
 import threading
-from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from collections.abc import Callable
 from typing import Any, Final
 
-import grpc
-
+from blockstore.client.callways import Broken, Way
 from blockstore.runtime.clock import Clock
 from blockstore.runtime.rpc import CALL_TIMEOUT_S
 
@@ -36,38 +34,21 @@ IDLE_S: Final = 30.0
 WATCH_S: Final = 1.0
 
 
-class _Stream:
-    def __init__(self, method: Callable[..., Any], metadata: Sequence[tuple[str, Any]]) -> None:
-        self._requests: SimpleQueue[Any] = SimpleQueue()
-        self._replies = method(iter(self._requests.get, None), metadata=metadata)
-        # When its reply is overdue; or when nobody has needed it for long.
-        self.due_at = 0.0
-
-    def ask(self, request: Any) -> Any:
-        """Raises grpc.RpcError, or StopIteration when the other side has ended it."""
-        self._requests.put(request)
-        return next(self._replies)
-
-    def end(self) -> None:
-        self._requests.put(None)
-        self._replies.cancel()
-
-
 class CallStreams:
     """Of one client, to one NameNode. Thread-safe."""
 
-    def __init__(
-        self, method: Callable[..., Any], metadata: Sequence[tuple[str, Any]], clock: Clock
-    ) -> None:
-        self._method = method
-        self._metadata = metadata
+    def __init__(self, opened: Callable[[], Way], clock: Clock) -> None:
+        """`opened` gives a new stream."""
+        self._opened = opened
         self._clock = clock
         self._calls = itertools.count(1)
         self._warm = False
         self._changed = threading.Condition()
         # Guarded by `_changed`.
-        self._free: list[_Stream] = []
-        self._busy: set[_Stream] = set()
+        self._free: list[Way] = []
+        self._busy: set[Way] = set()
+        # Streams that are being opened, which takes a moment.
+        self._opening = 0
         self._watch: threading.Thread | None = None
         self._closed = False
 
@@ -84,7 +65,7 @@ class CallStreams:
             return None
         try:
             reply = stream.ask(request)
-        except (grpc.RpcError, StopIteration):
+        except Broken:
             self._drop(stream)
             return None
         except BaseException:
@@ -108,24 +89,42 @@ class CallStreams:
         for stream in streams:
             stream.end()
 
-    def _take(self) -> _Stream | None:
+    def _take(self) -> Way | None:
         with self._changed:
-            if self._closed:
-                return None
             if self._free:
-                stream = self._free.pop()
-            elif len(self._busy) < STREAMS_MAX:
-                stream = _Stream(self._method, self._metadata)
-                if self._watch is None:
-                    self._watch = threading.Thread(target=self._run, name="streams", daemon=True)
-                    self._watch.start()
-            else:
+                return self._begun(self._free.pop())
+            if self._closed or len(self._busy) + self._opening >= STREAMS_MAX:
                 return None
-            stream.due_at = self._clock.monotonic() + CALL_TIMEOUT_S
-            self._busy.add(stream)
-            return stream
+            self._opening += 1
+        return self._new()
 
-    def _drop(self, stream: _Stream) -> None:
+    def _new(self) -> Way | None:
+        """Opened while others go on."""
+        try:
+            stream = self._opened()
+        except BaseException:
+            with self._changed:
+                self._opening -= 1
+            raise
+        with self._changed:
+            self._opening -= 1
+            if not self._closed:
+                self._look_after()
+                return self._begun(stream)
+        stream.end()
+        return None
+
+    def _look_after(self) -> None:
+        if self._watch is None:
+            self._watch = threading.Thread(target=self._run, name="streams", daemon=True)
+            self._watch.start()
+
+    def _begun(self, stream: Way) -> Way:
+        stream.due_at = self._clock.monotonic() + CALL_TIMEOUT_S
+        self._busy.add(stream)
+        return stream
+
+    def _drop(self, stream: Way) -> None:
         with self._changed:
             self._busy.discard(stream)
         stream.end()
@@ -143,7 +142,7 @@ class CallStreams:
             if done:
                 return
 
-    def overdue(self) -> list[_Stream]:
+    def overdue(self) -> list[Way]:
         """Streams to end: of a busy one its asker notices."""
         now = self._clock.monotonic()
         idle = [stream for stream in self._free if now > stream.due_at]

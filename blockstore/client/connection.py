@@ -46,7 +46,9 @@ class Connection:
         self._ranges = SmallRanges(self._peers, settings.hedge_after_s)
         self._whole_blocks = WholeBlocks(self._peers, settings)
         self._local = OpenReplicas(LocalReplicas(self._peers, {client_host}))
-        self.namenode = NameNodeClient(self._channel, address, client_id, first_contact, who)
+        self.namenode = NameNodeClient(
+            self._channel, address, secret, client_id, first_contact, who
+        )
         self._leases = LeaseKeeper(self.namenode, settings.lease_renew_s)
 
     def reader(self, path: str, on_use: Callable[[], None]) -> BlockReader:

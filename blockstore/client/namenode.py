@@ -49,6 +49,7 @@ class NameNodeClient:
         self,
         channel: grpc.Channel,
         address: str,
+        secret: str | None,
         client_id: str,
         first_contact: RetryPolicy,
         identity: Identity,
@@ -56,7 +57,7 @@ class NameNodeClient:
         self.address = address
         self.client_id = client_id
         self.identity = identity
-        self._asking = Asking(channel, address, first_contact, identity.user)
+        self._asking = Asking(channel, address, secret, first_contact, identity.user)
         self._openings = itertools.count(1)
 
     def __repr__(self) -> str:

@@ -23,6 +23,12 @@ class NameNodeConfig:
     # How often a node is asked for a full report; a million replicas cost some seconds.
     full_report_interval_s: float = 6 * 3600.0
 
+    # Where clients that ask much ask without gRPC. 0: any free port, -1: nowhere. Clients who can't
+    # reach it ask over gRPC.
+    call_port: int = 0
+    # Connections to it at once: a client has one for each of its threads that ask.
+    call_connections_max: int = 4096
+
     # Whether permissions are enforced; they're kept and shown in any case.
     permissions: bool = True
     # Who may do everything; the daemon's default is the user that runs it.

@@ -27,7 +27,13 @@ from blockstore.runtime import config as settings_of
 from blockstore.runtime import rpc
 from blockstore.runtime.clock import SYSTEM_CLOCK
 from blockstore.runtime.config import cluster_secret, os_user
-from blockstore.runtime.daemon import announce, check_bind, configure_logging, stop_event_for_loop
+from blockstore.runtime.daemon import (
+    announce,
+    check_bind,
+    configure_logging,
+    stop_event_for_loop,
+    take_descriptors,
+)
 from blockstore.wire import namenode_pb2_grpc as services
 
 log = logging.getLogger(__name__)
@@ -61,6 +67,7 @@ def run(
     start, and said why on stderr. 74: the journal's disk failed.
     """
     configure_logging("namenode")
+    take_descriptors()
     try:
         words = [f"superuser={os_user()}", *settings]
         config = settings_of.settings(NameNodeConfig, words)
@@ -132,11 +139,13 @@ async def _serve(
     await shell.commit.durable()
     checkpointer = Checkpointer(shell, disk, journal)
     server = rpc.aio_server(secret=secret)
-    clients = ClientServicer(shell)
+    clients = ClientServicer(shell, secret)
     services.add_NameNodeServicer_to_server(clients, server)
     datanodes = DataNodeServicer(shell, Topology(topology_script))
     services.add_DataNodeProtocolServicer_to_server(datanodes, server)
     real_port = rpc.bind(server, host, port)
+    if config.call_port >= 0:
+        await clients.port.listen(host, config.call_port)
     await server.start()
     loops = [
         asyncio.create_task(_tick(shell)),
@@ -151,6 +160,7 @@ async def _serve(
     await asyncio.gather(*loops, return_exceptions=True)
     shell.desk.close()
     clients.streams.close()
+    clients.port.close()
     await server.stop(_DRAIN_S)
     await shell.commit.close()
     _try_to_mark(journal)

@@ -14,6 +14,7 @@ from blockstore.codec import (
 from blockstore.model import Block
 from blockstore.namenode import batch
 from blockstore.namenode.adminservicer import AdminServicer
+from blockstore.namenode.callport import CallPort
 from blockstore.namenode.callstream import CallStreams
 from blockstore.namenode.changeservicer import FileChangeServicer
 from blockstore.namenode.core import NameNode
@@ -41,9 +42,14 @@ def _modes(request: pb.CreateRequest | pb.MkdirsRequest) -> Modes:
 class ClientServicer(AdminServicer, FileChangeServicer):
     """For clients and administrators."""
 
-    def __init__(self, shell: Shell) -> None:
+    def __init__(self, shell: Shell, secret: str | None = None) -> None:
         self._shell = shell
         self.streams = CallStreams()
+        self.port = CallPort(
+            lambda call: batch.outcome(self, call, None),
+            connections_max=shell.config.call_connections_max,
+            secret=secret,
+        )
 
     async def Create(self, request: pb.CreateRequest, _: Any) -> pb.FileReply:
         status = await self._shell.perform(
@@ -266,6 +272,9 @@ class ClientServicer(AdminServicer, FileChangeServicer):
             failpoint.hit("servicer.calls.before_ack")
             yield outcome
             failpoint.hit("servicer.calls.after_ack")
+
+    async def CallPort(self, request: pb.Empty, _: Any) -> pb.CallPortReply:
+        return pb.CallPortReply(port=self.port.port)
 
     async def SetReplication(self, request: pb.SetReplicationRequest, _: Any) -> pb.Empty:
         await self._shell.perform(

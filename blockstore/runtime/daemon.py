@@ -5,6 +5,7 @@ import faulthandler
 import ipaddress
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -21,6 +22,8 @@ STOP_GRACE_S: Final = 3.0
 # store that was stopped before it) and is cut off. All of ours may be killed at any moment.
 CUT_OFF_S: Final = 8.0
 CUT_OFF_CODE: Final = 1
+# For thousands of connections, each of which is one.
+_DESCRIPTORS: Final = 65_536
 # What it may take to say where it hangs.
 CUT_OFF_WORDS_S: Final = 1.0
 
@@ -62,6 +65,14 @@ def configure_logging(role: str, level: str = "INFO") -> None:
         format=f"%(asctime)s %(levelname).1s {role} %(name)s: %(message)s",
         force=True,
     )
+
+
+def take_descriptors() -> None:
+    """As many as the machine's owner allows: what a shell gives is meant for commands."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def stop_event_for_loop() -> asyncio.Event:

@@ -4,6 +4,9 @@ A call's metadata has `<time>.<nonce>.<HMAC-SHA256 of method, time and nonce>`
 under `mapred-auth`. It proves the secret for one method around one time; it
 doesn't hide or seal the bytes of the call: on a network that others can write
 to, TLS is what's needed.
+
+Where there is no gRPC (callframes.py), one side says a nonce and the other proves the secret for
+it.
 """
 
 import hashlib
@@ -21,6 +24,8 @@ from blockstore.errors import AccessControlException
 CLOCK_SKEW_MAX_S: Final = 300.0
 AUTH_KEY: Final = "mapred-auth"
 
+_WRONG: Final = "the cluster secret is wrong or missing: set MAPRED_SECRET or MAPRED_SECRET_FILE"
+
 
 def sign(secret: str, method: str, now_s: float) -> str:
     """The word that proves the secret for one method around one wall-clock time."""
@@ -36,9 +41,7 @@ def check(secret: str, method: str, word: str, now_s: float) -> None:
     """
     stamp, _, digest = word.rpartition(".")
     if not stamp or not hmac.compare_digest(digest, _digest(secret, method, stamp)):
-        raise AccessControlException(
-            "the cluster secret is wrong or missing: set MAPRED_SECRET or MAPRED_SECRET_FILE"
-        )
+        raise AccessControlException(_WRONG)
     if abs(now_s - float(stamp.partition(".")[0])) > CLOCK_SKEW_MAX_S:
         raise AccessControlException(
             f"the clocks of this client and the server are more than {CLOCK_SKEW_MAX_S:.0f} s apart"
@@ -47,6 +50,23 @@ def check(secret: str, method: str, word: str, now_s: float) -> None:
 
 def _digest(secret: str, method: str, stamp: str) -> str:
     return hmac.new(secret.encode(), f"{method}\n{stamp}".encode(), hashlib.sha256).hexdigest()
+
+
+def prove(secret: str | None, purpose: str, nonce: bytes) -> bytes:
+    """What only who knows the secret can say to a nonce; zeros without one."""
+    if secret is None:
+        return bytes(hashlib.sha256().digest_size)
+    return hmac.digest(secret.encode(), purpose.encode() + b"\n" + nonce, "sha256")
+
+
+def check_proof(secret: str | None, purpose: str, nonce: bytes, proof: bytes) -> None:
+    """Accepts what `prove` made with the same secret, and anything without one.
+
+    Raises:
+        AccessControlException: it proves nothing.
+    """
+    if secret is not None and not hmac.compare_digest(proof, prove(secret, purpose, nonce)):
+        raise AccessControlException(_WRONG)
 
 
 def refusal(secret: str | None, details: grpc.HandlerCallDetails) -> AccessControlException | None:

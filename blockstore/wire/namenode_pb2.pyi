@@ -234,6 +234,26 @@ class BatchReply(_message.Message):
 Global___BatchReply: _TypeAlias = BatchReply  # noqa: Y015
 
 @_typing.final
+class CallPortReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORT_FIELD_NUMBER: _builtins.int
+    port: _builtins.int
+    """Of the host that was asked; 0: there is none."""
+    def __init__(
+        self,
+        *,
+        port: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["port", b"port"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CallPortReply: _TypeAlias = CallPortReply  # noqa: Y015
+
+@_typing.final
 class BatchOutcome(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

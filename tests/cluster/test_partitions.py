@@ -19,8 +19,8 @@ DATA = random.Random(1).randbytes(3 * 1024 * 1024 + 5)
 
 @pytest.fixture
 def wire(cluster):
-    """To the NameNode."""
-    cluster.start_namenode()
+    """To the NameNode, whose clients have no other way."""
+    cluster.start_namenode(call_port=-1)
     found = Wire(cluster.address)
     yield found
     found.close()

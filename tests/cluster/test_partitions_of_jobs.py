@@ -39,7 +39,8 @@ def wires(mapreduce_cluster):
     cluster, found = mapreduce_cluster, {}
     try:
         cluster.advertised[0], cluster.advertised_trackers[0] = "127.0.2.1", "127.0.2.2"
-        super(type(cluster), cluster).start(2)
+        # Their only way to the NameNode is one that can be cut.
+        super(type(cluster), cluster).start(2, call_port=-1)
         found["tasktracker-datanode"] = wire_at(cluster.advertised[0], cluster.addresses[0])
         found["jobtracker-namenode"] = Wire(cluster.address)
         with dialled(cluster, address=found["jobtracker-namenode"].address):

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-from blockstore import checksum
+from blockstore import callframes, checksum
 from blockstore.bundles import pack_bundle, unpack_delivery
 from blockstore.datanode import identity
 from blockstore.datanode.blockfiles import BlockFiles
@@ -92,6 +92,8 @@ async def namenode_life(disk, state, journal, top, told):
         async for outcome in clients.Calls(one_by_one(mkdirs(f"{path}/calls")), None):
             assert outcome.HasField("done")
             told(f"{path}/calls")
+        await ask_at_port(clients.port, mkdirs(f"{path}/port"))
+        told(f"{path}/port")
         journal.mark()
         if number:
             disk.full = number == 1
@@ -101,6 +103,22 @@ async def namenode_life(disk, state, journal, top, told):
                 continue
             recovery.checkpoint(disk, through, unique=number)
             recovery.purge(disk, journal)
+    clients.port.close()
+
+
+async def ask_at_port(port, call):
+    if not port.is_open:
+        await port.listen("127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port.port)
+    await reader.readexactly(callframes.GREETING_BYTES)
+    proof = bytes(callframes.PROOF_BYTES)
+    frame = callframes.pack_frame(call.SerializeToString())
+    writer.write(callframes.pack_entry(proof, "root") + frame)
+    head = await reader.readexactly(callframes.SIZE_BYTES)
+    reply = await reader.readexactly(callframes.size_of(head))
+    assert namenode_pb2.BatchOutcome.FromString(reply).HasField("done")
+    writer.close()
+    await writer.wait_closed()
 
 
 def mkdirs(path):

@@ -72,3 +72,14 @@ def test_a_daemon_that_can_not_even_say_so_is_cut_off() -> None:
         "with logging.getLogger().handlers[0].lock: threading.Event().wait()",
     )
     assert done.returncode == daemon.CUT_OFF_CODE
+
+
+@pytest.mark.parametrize(("hard", "gets"), [(1024, 512), (400, 400), (256, 256)])
+def test_a_daemon_takes_the_descriptors_that_it_may_have(hard: int, gets: int) -> None:
+    code = (
+        "import resource; from blockstore.runtime import daemon; daemon._DESCRIPTORS = 512;"
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, (256, {hard}));"
+        "daemon.take_descriptors(); print(resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == f"({gets}, {hard})\n"

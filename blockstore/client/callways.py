@@ -1,0 +1,186 @@
+"""The two ways on which a client's streams of requests go: the NameNode's call port
+(callframes.py), and a stream of gRPC's where there is no such port, or none that can be reached.
+
+- Which port it is the NameNode is asked; once more when nobody listens there, because one that was
+  restarted has another.
+- A port that can't be reached isn't tried for a while.
+"""
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Any, Final, Protocol
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from blockstore import callframes
+from blockstore.errors import UnreachableException
+from blockstore.runtime.clock import Clock
+from blockstore.runtime.line import Line
+from blockstore.runtime.rpc import CALL_TIMEOUT_S
+from blockstore.runtime.secret import prove
+from blockstore.wire import namenode_pb2 as pb
+
+log = logging.getLogger(__name__)
+
+# To connect, and to be greeted: a filter that swallows packets costs a client no more than that.
+DIAL_S: Final = 1.0
+# How long a port that can't be reached isn't tried.
+SHUNNED_S: Final = 60.0
+# Most replies are shorter.
+_READ_BYTES: Final = 64 * 1024
+
+
+class Broken(Exception):
+    """There is no reply: the request is to be made otherwise."""
+
+
+class Way(Protocol):
+    """For one request at a time."""
+
+    # When its reply is overdue; or when nobody has needed it for long. Its owner's.
+    due_at: float
+
+    def ask(self, request: pb.BatchCall) -> pb.BatchOutcome:
+        """Raises Broken."""
+        ...
+
+    def end(self) -> None:
+        """By any thread; who waits for a reply gets Broken."""
+        ...
+
+
+class GrpcWay:
+    """A stream of calls."""
+
+    def __init__(self, method: Callable[..., Any], metadata: Sequence[tuple[str, Any]]) -> None:
+        self._requests: SimpleQueue[Any] = SimpleQueue()
+        self._replies = method(iter(self._requests.get, None), metadata=metadata)
+        self.due_at = 0.0
+
+    def ask(self, request: pb.BatchCall) -> pb.BatchOutcome:
+        self._requests.put(request)
+        try:
+            reply: pb.BatchOutcome = next(self._replies)
+        except (grpc.RpcError, StopIteration):
+            raise Broken from None
+        return reply
+
+    def end(self) -> None:
+        self._requests.put(None)
+        self._replies.cancel()
+
+
+class PortWay:
+    """A connection to the call port."""
+
+    def __init__(self, host: str, port: int, secret: str | None, user: str) -> None:
+        """Raises OSError, UnreachableException."""
+        self._line = Line(socket.create_connection((host, port), DIAL_S), DIAL_S)
+        try:
+            nonce = callframes.unpack_greeting(self._line.receive(callframes.GREETING_BYTES))
+        except BaseException:
+            self._line.close()
+            raise
+        # It goes with the first request.
+        self._entry = callframes.pack_entry(prove(secret, callframes.PURPOSE, nonce), user)
+        self._line.be_patient(CALL_TIMEOUT_S)
+        self.due_at = 0.0
+        self._guard = threading.Lock()
+        # Guarded: who ends the way closes the connection, unless it is in use.
+        self._in_use = False
+        self._ended = False
+
+    def ask(self, request: pb.BatchCall) -> pb.BatchOutcome:
+        entry, self._entry = self._entry, b""
+        self._begin()
+        try:
+            self._line.send(entry, callframes.pack_frame(request.SerializeToString()))
+            return pb.BatchOutcome.FromString(self._reply())
+        except (OSError, UnreachableException, DecodeError) as error:
+            raise Broken(str(error)) from None
+        finally:
+            with self._guard:
+                self._in_use = False
+                if self._ended:
+                    self._line.close()
+
+    def _begin(self) -> None:
+        with self._guard:
+            if self._ended:
+                raise Broken("it was ended")
+            self._in_use = True
+
+    def _reply(self) -> bytes:
+        got = self._line.receive_some(_READ_BYTES)
+        while len(got) < callframes.SIZE_BYTES:
+            got += self._line.receive_some(_READ_BYTES)
+        missing = callframes.SIZE_BYTES + callframes.size_of(got) - len(got)
+        if missing < 0:
+            raise UnreachableException("more came than what was asked for")
+        return got[callframes.SIZE_BYTES :] + (self._line.receive(missing) if missing else b"")
+
+    def end(self) -> None:
+        with self._guard:
+            self._ended = True
+            self._line.end()
+            if not self._in_use:
+                self._line.close()
+
+
+class CallWays:
+    """Of one client, to one NameNode. Thread-safe."""
+
+    def __init__(
+        self,
+        stub: Any,
+        metadata: Sequence[tuple[str, Any]],
+        address: str,
+        secret: str | None,
+        user: str,
+        clock: Clock,
+    ) -> None:
+        self._stub = stub
+        self._metadata = metadata
+        self._host = address.rpartition(":")[0].strip("[]")
+        self._secret = secret
+        self._user = user
+        self._clock = clock
+        # What the NameNode said last; 0: it has none.
+        self._port: int | None = None
+        self._shunned_until = float("-inf")
+
+    def open(self) -> Way:
+        return self._to_port() or GrpcWay(self._stub.Calls, self._metadata)
+
+    def _to_port(self) -> PortWay | None:
+        if self._clock.monotonic() < self._shunned_until:
+            return None
+        try:
+            if self._port:
+                try:
+                    return self._dial(self._port)
+                except (OSError, UnreachableException):
+                    self._port = None
+            if self._port is None:
+                self._port = int(self._asked().port)
+            if self._port:
+                return self._dial(self._port)
+            log.debug("%s has no call port", self._host)
+        except (OSError, UnreachableException, grpc.RpcError) as error:
+            log.info("the NameNode at %s is asked over gRPC: its call port: %s", self._host, error)
+        self._port = None
+        self._shunned_until = self._clock.monotonic() + SHUNNED_S
+        return None
+
+    def _asked(self) -> pb.CallPortReply:
+        reply: pb.CallPortReply = self._stub.CallPort(
+            pb.Empty(), timeout=CALL_TIMEOUT_S, metadata=self._metadata
+        )
+        return reply
+
+    def _dial(self, port: int) -> PortWay:
+        return PortWay(self._host, port, self._secret, self._user)

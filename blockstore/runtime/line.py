@@ -1,0 +1,104 @@
+"""A connection between two processes of which every wait has an end that the kernel keeps.
+
+Python's own timeouts ask the kernel once more before each call, and take what has come in pieces.
+
+- TimeoutError: the other side has sent, or taken, nothing for as long as patience goes.
+- ConnectionError: the other side ended the connection, or it broke.
+"""
+
+import select
+import socket
+import struct
+from contextlib import suppress
+from typing import Final
+
+_TIMEVAL: Final = struct.Struct("ll")
+
+
+class Line:
+    """For one thread at a time; `end` may be called by any."""
+
+    def __init__(self, connected: socket.socket, patience_s: float) -> None:
+        connected.setblocking(True)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A machine that vanished is noticed while somebody waits for it, too.
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._socket = connected
+        self._patience_s = 0.0
+        self.be_patient(patience_s)
+
+    def be_patient(self, seconds: float) -> None:
+        """How long the other side may be silent from now on."""
+        if seconds == self._patience_s:
+            return
+        limit = _TIMEVAL.pack(int(seconds), max(1, int(seconds % 1 * 1_000_000)))
+        for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self._socket.setsockopt(socket.SOL_SOCKET, direction, limit)
+        self._patience_s = seconds
+
+    @property
+    def patience_s(self) -> float:
+        return self._patience_s
+
+    @property
+    def descriptor(self) -> int:
+        return self._socket.fileno()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing has come, not even the connection's end."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return not poll.poll(0)
+
+    def receive(self, length: int) -> bytes:
+        got = bytearray(length)
+        self.receive_into(memoryview(got))
+        return bytes(got)
+
+    def receive_into(self, target: memoryview) -> None:
+        """Fills `target`."""
+        while len(target):
+            try:
+                count = self._socket.recv_into(target, 0, socket.MSG_WAITALL)
+            except BlockingIOError:
+                raise self._silence("sent") from None
+            if not count:
+                raise ConnectionResetError("the other side ended the connection")
+            target = target[count:]
+
+    def receive_some(self, most: int) -> bytes:
+        """What has come, at least a byte."""
+        try:
+            got = self._socket.recv(most)
+        except BlockingIOError:
+            raise self._silence("sent") from None
+        if not got:
+            raise ConnectionResetError("the other side ended the connection")
+        return got
+
+    def send(self, *parts: bytes, more: bool = False) -> None:
+        """`more` follows at once: the kernel may wait for it."""
+        left = memoryview(b"".join(parts))
+        while len(left):
+            try:
+                count = self._socket.send(left, socket.MSG_MORE if more else 0)
+            except BlockingIOError:
+                raise self._silence("taken") from None
+            left = left[count:]
+
+    def end(self) -> None:
+        """Who waits for the other side is told that it has ended the connection."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def hear_no_more(self) -> None:
+        """As `end`, for who receives; what is being sent goes on."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RD)
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _silence(self, what: str) -> TimeoutError:
+        return TimeoutError(f"the other side has {what} nothing for {self._patience_s:g} s")
