@@ -44,20 +44,28 @@ def start_behind(cluster, number, address):
         cluster.address = direct
 
 
+def sever(wire, how):
+    """`how`: what gets lost without a word; or that nobody is let in."""
+    if how == "refused":
+        wire.refuse()
+    else:
+        wire.cut(forth=how != "replies", back=how != "requests")
+
+
 def states(cluster, store):
     return {cluster.number_of(n.node.address): n.state for n in store.report().nodes}
 
 
-@pytest.mark.parametrize("lost", ["both", "replies"])
+@pytest.mark.parametrize("how", ["both", "replies", "refused"])
 def test_a_datanode_that_cant_reach_the_namenode_is_replaced_and_taken_back(
-    cluster, wire, eventually, lost
+    cluster, wire, eventually, how
 ):
     start_behind(cluster, 0, wire.address)
     cluster.start_datanode(1)
     cluster.start_datanode(2)
     store = cluster.client()
     put(store, "/file", DATA, replication=2)
-    wire.cut(forth=lost != "replies")
+    sever(wire, how)
     eventually(lambda: states(cluster, store)[0] == "dead", "the lost node's death")
     eventually(lambda: store.fsck("/file").state == "healthy", "copies of what it had")
     assert get(store, "/file") == DATA
@@ -67,20 +75,20 @@ def test_a_datanode_that_cant_reach_the_namenode_is_replaced_and_taken_back(
     assert get(store, "/file") == get(store, "/meanwhile") == DATA
 
 
-@pytest.mark.parametrize("lost", ["both", "requests", "replies"])
-def test_a_client_that_lost_the_namenode_goes_on_and_does_nothing_twice(cluster, wire, lost):
+@pytest.mark.parametrize("how", ["both", "requests", "replies", "refused"])
+def test_a_client_that_lost_the_namenode_goes_on_and_does_nothing_twice(cluster, wire, how):
     for number in range(2):
         cluster.start_datanode(number)
     with BlockStore(wire.address, settings=ClientSettings(**CLIENT_SETTINGS)) as store:
         store.mkdir("/from")
         with store.open("/file", "wb", replication=2) as file:
             file.write(DATA[:1_500_000])
-            wire.cut(forth=lost != "replies", back=lost != "requests")
+            sever(wire, how)
             healing = threading.Timer(1.5, wire.heal)
             healing.start()
             file.write(DATA[1_500_000:])
         healing.join()
-        wire.cut(forth=lost != "replies", back=lost != "requests")
+        sever(wire, how)
         healing = threading.Timer(1.0, wire.heal)
         healing.start()
         store.rename("/from", "/to")

@@ -8,6 +8,7 @@ import random
 
 import pytest
 
+from blockstore.errors import StoreError
 from tests.cluster.proxy import Wire
 
 pytestmark = pytest.mark.cluster
@@ -34,17 +35,24 @@ def wires(cluster):
             wire.close()
 
 
+def sever(wire, how):
+    if how == "refused":
+        wire.refuse()
+    else:
+        wire.cut(forth=how != "acknowledgements alone")
+
+
 def get(store, path):
     with store.open(path) as file:
         return file.read()
 
 
-@pytest.mark.parametrize("deaf", [False, True], ids=["both ways", "acknowledgements alone"])
+@pytest.mark.parametrize("how", ["both ways", "acknowledgements alone", "refused"])
 @pytest.mark.parametrize(
     ("hop", "patience_s"), [(0, 1.0), (1, 20.0)], ids=["client-datanode", "datanode-datanode"]
 )
 def test_a_node_that_cant_be_reached_is_left_out_until_it_can(
-    cluster, wires, eventually, hop, patience_s, deaf
+    cluster, wires, eventually, hop, patience_s, how
 ):
     store = cluster.client(short_circuit=False, pipeline_ack_s=patience_s)
     with store.open("/before", "wb", replication=2) as file:
@@ -55,7 +63,7 @@ def test_a_node_that_cant_be_reached_is_left_out_until_it_can(
         nodes = file._output._located.nodes
         lost, before = nodes[hop], nodes[hop - 1].node_id if hop else "client"
 
-        wires[lost.address].cut(forth=not deaf)
+        sever(wires[lost.address], how)
         file.write(DATA[CUT_AT:])
         file.hflush()
 
@@ -71,3 +79,48 @@ def test_a_node_that_cant_be_reached_is_left_out_until_it_can(
     eventually(lambda: len(store.locate("/file")[0].nodes) == 3, "a replica on the healed node")
     assert store.fsck("/").state == "healthy"
     assert get(store, "/file") == get(store, "/before") == DATA
+
+
+@pytest.mark.parametrize("how", ["both ways", "refused"])
+def test_a_copy_that_cant_reach_its_target_is_made_when_it_can(cluster, wires, eventually, how):
+    store = cluster.client(short_circuit=False)
+    with store.open("/file", "wb", replication=1, block_bytes=2 * len(DATA)) as file:
+        file.write(DATA)
+    (block,) = store.locate("/file")
+    lost = next(address for address in wires if address != block.nodes[0].address)
+    log = cluster.root / "namenode.log"
+
+    sever(wires[lost], how)
+    store.set_replication("/file", 3)
+    eventually(lambda: len(store.locate("/file")[0].nodes) == 2, "the copy that can be made")
+    eventually(
+        lambda: wires[lost].felt.is_set() or f"({lost}): " in log.read_text(), "the other's failure"
+    )
+    wires[lost].heal()
+
+    eventually(lambda: len(store.locate("/file")[0].nodes) == 3, "the other copy")
+    assert store.fsck("/").state == "healthy"
+    assert get(store, "/file") == DATA
+
+
+@pytest.mark.parametrize("how", ["both ways", "refused"])
+def test_a_lost_writers_file_is_closed_though_its_nodes_cant_reach_each_other(
+    cluster, wires, eventually, how
+):
+    store = cluster.client(short_circuit=False)
+    file = cluster.client().open("/file", "wb", replication=2, block_bytes=2 * len(DATA))
+    file.write(DATA)
+    file.hflush()
+    nodes = file._output._located.nodes
+    for node in nodes:
+        sever(wires[node.address], how)
+
+    store.recover_lease("/file", timeout_s=60.0)
+    assert store.stat("/file").length == len(DATA)
+
+    for node in nodes:
+        wires[node.address].heal()
+    eventually(lambda: len(store.locate("/file")[0].nodes) == 2, "a second replica")
+    assert get(store, "/file") == DATA
+    with pytest.raises(StoreError):
+        file.close()
