@@ -3,6 +3,7 @@
 import pytest
 
 from blockstore.bundles import Delivery
+from blockstore.client.exclusions import excluded
 from blockstore.client.settings import ClientSettings
 from blockstore.client.wholeblocks import SMALL_BYTES
 from blockstore.client.writer import BlockWriter, Tail
@@ -71,7 +72,7 @@ class FakePipelines:
 
     def allocate(self, excluded):
         self._blocks += 1
-        self.story.append(f"allocates without {sorted(excluded)}")
+        self.story.append(f"allocates without {sorted(map(str, excluded.values()))}")
         if self.is_full:
             raise PlacementException("no node has room")
         return LocatedBlock(Block(self._blocks, 7), 0, NODES, under_construction=True)
@@ -85,6 +86,9 @@ class FakePipelines:
 
     def is_thin(self, nodes):
         return False
+
+    def holds_up(self, nodes, leaving):
+        return bool(leaving)
 
     def create_header(self, located):
         return datanode_pb2.WriteHeader()
@@ -112,15 +116,26 @@ def test_a_small_file_goes_whole_when_it_is_closed():
     assert namenode.receipts == (Receipt("dn-0", 4, 12), Receipt("dn-2", 5, 13))
 
 
-def test_what_could_not_be_delivered_goes_through_a_pipeline_without_the_node_that_failed():
-    writer, pipelines, namenode = writing(ack=Delivery(0, 1, "connection refused"))
+@pytest.mark.parametrize(
+    ("hop", "failed"),
+    [
+        (0, "dn-0 (10.0.0.0:9866) connection refused from client"),
+        (1, "dn-1 (10.0.0.1:9866) connection refused from dn-0"),
+        # Counted by a node that was told of more.
+        (7, "dn-2 (10.0.0.2:9866) connection refused from dn-1"),
+    ],
+)
+def test_what_could_not_be_delivered_goes_through_a_pipeline_without_the_node_that_failed(
+    hop, failed
+):
+    writer, pipelines, namenode = writing(ack=Delivery(0, hop, "connection refused"))
     writer.write(b"a" * 1000)
     writer.close()
     assert pipelines.story == [
         "allocates without []",
         "delivers 1000",
         "abandons 1",
-        "allocates without ['dn-1']",
+        f"allocates without ['{failed}']",
         "streams",
     ]
     assert bytes(pipelines.streamed) == b"a" * 1000
@@ -211,3 +226,19 @@ def test_an_empty_file_that_is_written_further_goes_whole():
     writer.close()
     assert pipelines.story == ["allocates without []", "delivers 1000"]
     assert namenode.closed_with == [Block(1, 7, 1000)]
+
+
+def test_a_writer_that_makes_way_for_a_leaving_node_asks_for_no_node_that_failed():
+    writer, pipelines, _ = writing()
+    writer.write(b"a" * 1000)
+    writer.hflush()
+    writer._excluded["dn-1"] = excluded(NODES[1], "connection refused", seen_from="dn-0")
+    writer.move_on({"dn-0": 2})
+    assert pipelines.story == [
+        "allocates without []",
+        "streams",
+        "allocates without ['dn-1 (10.0.0.1:9866) connection refused from dn-0']",
+        "abandons 2",
+    ]
+    assert pipelines.previous == Block(1, 7, 1000)
+    writer.discard()
