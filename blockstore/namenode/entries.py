@@ -60,6 +60,8 @@ class FileCreated:
     # The file that stood at this name and is gone now; 0: none.
     replaced_id: int = 0
     request_id: str = ""
+    # It stays empty, and nobody has it open.
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,10 +161,11 @@ class State:
             self.names.shared(entry.permission),
             replication=entry.replication,
             block_bytes=entry.block_bytes,
-            writer=entry.client_id,
+            writer=None if entry.closed else entry.client_id,
         )
         self.names.add(file, entry.parent_id, entry.at_s)
-        self._open(file, Opening(entry.at_s))
+        if not entry.closed:
+            self._open(file, Opening(entry.at_s))
         self.next_inode_id = entry.inode_id + 1
         return dropped
 

@@ -25,7 +25,6 @@ from blockstore.namenode.entries import (
     BlockAbandoned,
     BlockAdded,
     BlockSynced,
-    FileClosed,
     FileCreated,
 )
 from blockstore.namenode.namespace import Directory, File, StoredBlock
@@ -62,7 +61,7 @@ class Writing:
     ) -> FileStatus:
         before = self._parts.state.requests.get(request_id)
         if isinstance(before, FileCreated):
-            return _status_at_creation(before, path, close)
+            return _status_at_creation(before, path)
         if not client_id:
             raise InvalidRequestException("a writer needs a client id for its lease")
         replication = replication or self._parts.config.replication
@@ -92,13 +91,12 @@ class Writing:
             of_new_file(self._parts.access.caller, directory, modes),
             standing.id if standing else 0,
             request_id,
+            close,
         )
         self._parts.record(entry)
-        if close:
-            self._parts.record(FileClosed(entry.inode_id, wall))
-        else:
+        if not close:
             self._parts.leases.grant(client_id, now)
-        return _status_at_creation(entry, path, close)
+        return _status_at_creation(entry, path)
 
     def _check_block_bytes(self, block_bytes: int) -> None:
         least, most = self._parts.config.block_bytes_min, self._parts.config.block_bytes_max
@@ -247,7 +245,7 @@ class Writing:
         return Completion(not waiting_for, waiting_for)
 
 
-def _status_at_creation(entry: FileCreated, path: str, closed: bool) -> FileStatus:
+def _status_at_creation(entry: FileCreated, path: str) -> FileStatus:
     return FileStatus(
         path,
         False,
@@ -256,7 +254,7 @@ def _status_at_creation(entry: FileCreated, path: str, closed: bool) -> FileStat
         entry.block_bytes,
         entry.at_s,
         entry.inode_id,
-        under_construction=not closed,
+        under_construction=not entry.closed,
         permission=entry.permission,
         accessed_at_s=entry.at_s,
     )

@@ -242,6 +242,7 @@ class FileCreated(_message.Message):
     REPLACED_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     PERMISSION_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
     inode_id: _builtins.int
     parent_id: _builtins.int
     name: _builtins.str
@@ -252,6 +253,8 @@ class FileCreated(_message.Message):
     replaced_id: _builtins.int
     """The file that stood at this name and is gone now; 0: none."""
     request_id: _builtins.str
+    closed: _builtins.bool
+    """It stays empty, and nobody has it open."""
     @_builtins.property
     def permission(self) -> _types_pb2.Permission: ...
     def __init__(
@@ -267,10 +270,11 @@ class FileCreated(_message.Message):
         replaced_id: _builtins.int = ...,
         request_id: _builtins.str = ...,
         permission: _types_pb2.Permission | None = ...,
+        closed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["permission", b"permission"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_s", b"at_s", "block_bytes", b"block_bytes", "client_id", b"client_id", "inode_id", b"inode_id", "name", b"name", "parent_id", b"parent_id", "permission", b"permission", "replaced_id", b"replaced_id", "replication", b"replication", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_s", b"at_s", "block_bytes", b"block_bytes", "client_id", b"client_id", "closed", b"closed", "inode_id", b"inode_id", "name", b"name", "parent_id", b"parent_id", "permission", b"permission", "replaced_id", b"replaced_id", "replication", b"replication", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -14,6 +14,7 @@ blocks = st.builds(Block, numbers, numbers, numbers)
 nodes = st.builds(Node, st.text(), st.text(), numbers, st.text(min_size=1))
 VALUES = {
     int: numbers,
+    bool: st.booleans(),
     float: st.floats(allow_nan=False),
     str: st.text(),
     Block: blocks,

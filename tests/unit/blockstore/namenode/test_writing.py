@@ -328,13 +328,15 @@ def test_a_node_that_is_given_many_open_blocks_runs_out_of_promises(make_cluster
 
 def test_a_file_that_stays_empty_is_closed_as_it_is_created_and_nobody_has_a_lease(cluster):
     inode = cluster.create("/a/f", "ana", close=True, request_id="r")
-    assert [type(entry).__name__ for entry in cluster.entries[-3:]] == [
+    assert [type(entry).__name__ for entry in cluster.entries[-2:]] == [
         "DirectoryMade",
         "FileCreated",
-        "FileClosed",
     ]
     status = cluster.core.stat("/a/f").reply
     assert (status.inode_id, status.length, status.under_construction) == (inode, 0, False)
+    assert not cluster.core.state.open_files
+    cluster.restart()
+    assert cluster.core.stat("/a/f").reply == status
     with pytest.raises(LeaseExpiredException, match="is closed"):
         cluster.add_block(inode, client="ana")
     with pytest.raises(FileAlreadyExistsException):
