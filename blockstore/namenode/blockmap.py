@@ -89,13 +89,18 @@ def _is_good(stored: StoredBlock, replica: Replica) -> bool:
     )
 
 
+class _NodesByBlock(dict[int, tuple[str, ...]]):
+    """A dict of Python's own would be handed to the cycle collector anew, as its youngest object
+    with a million values, whenever it has been through one of nothing but strings."""
+
+
 class BlockMap:
     """Replicas by block and by node; `blocks` are the namespace's."""
 
     def __init__(self, blocks: Mapping[int, StoredBlock]) -> None:
         self._blocks = blocks
         # Node ids; no entry when there is none.
-        self._good: dict[int, tuple[str, ...]] = {}
+        self._good = _NodesByBlock()
         self._odd: dict[int, dict[str, Odd]] = {}
         self._of_node: dict[str, set[int]] = {}
         self._gone: dict[int, dict[str, str]] = {}

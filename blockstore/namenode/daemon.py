@@ -26,6 +26,7 @@ from blockstore.namenode.topology import Topology
 from blockstore.runtime import config as settings_of
 from blockstore.runtime import rpc
 from blockstore.runtime.clock import SYSTEM_CLOCK
+from blockstore.runtime.collector import put_aside_what_lasts
 from blockstore.runtime.config import cluster_secret, os_user
 from blockstore.runtime.daemon import (
     announce,
@@ -96,8 +97,8 @@ class _UnusableDisk(Exception):
 def _recovered(disk: RealDisk, reserve: Reserve, root: Permission) -> tuple[State, Journal]:
     # A new segment needs room too.
     reserve.give_up()
-    # What is recovered stays: the collector needn't look at millions of inodes, neither while they
-    # come, which takes a third of the time, nor again and again afterwards.
+    # What is recovered stays: the collector needn't look at millions of inodes while they come,
+    # which takes a third of the time.
     gc.disable()
     try:
         return recover(disk, wall=SYSTEM_CLOCK.wall(), root=root)
@@ -106,7 +107,7 @@ def _recovered(disk: RealDisk, reserve: Reserve, root: Permission) -> tuple[Stat
     except (JournalFull, OSError) as error:
         raise _UnusableDisk(f"{disk.place} can't be used: {error}") from error
     finally:
-        gc.freeze()
+        put_aside_what_lasts()
         gc.enable()
 
 
