@@ -157,7 +157,8 @@ class SmallFiles:
         for file, outcome in zip(group, self._namenode.batch(calls), strict=True):
             if isinstance(outcome, Exception):
                 file.error = outcome
-            else:
+            elif file.data:
+                # An empty one is closed, and nobody asks for it again.
                 file.status = replace(status_from_wire(outcome.file.status), writer=file.writer)
 
     def _allocate(self, files: Sequence[_File]) -> None:
@@ -276,8 +277,10 @@ def _refuse_large(group: Sequence[_File], bytes_max: int) -> None:
 
 
 def _is_small(file: _File) -> bool:
+    if not file.data:
+        return False
     assert file.status is not None
-    return 0 < len(file.data) <= min(SMALL_BYTES, file.status.block_bytes)
+    return len(file.data) <= min(SMALL_BYTES, file.status.block_bytes)
 
 
 def _inode(file: _File) -> int:

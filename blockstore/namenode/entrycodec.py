@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import fields
+from functools import lru_cache
 from typing import Any, Final, get_args, get_type_hints
 
 from google.protobuf.message import DecodeError
@@ -13,6 +14,7 @@ from blockstore.codec import (
     nodes_from_wire,
     nodes_to_wire,
     permission_from_wire,
+    permission_to_wire,
 )
 from blockstore.errors import JournalCorruptException
 from blockstore.model import Block, Node, Permission
@@ -41,10 +43,12 @@ def _get_nodes(message: Any, name: str) -> tuple[Node, ...]:
     return nodes_from_wire(getattr(message, name))
 
 
+# There are few, and most entries have one.
+_permission: Final = lru_cache(maxsize=1024)(permission_to_wire)
+
+
 def _put_permission(message: Any, name: str, value: Permission) -> None:
-    wire = getattr(message, name)
-    wire.owner, wire.group, wire.mode = value.owner, value.group, value.mode
-    wire.SetInParent()
+    getattr(message, name).CopyFrom(_permission(value))
 
 
 def _get_permission(message: Any, name: str) -> Permission:
@@ -57,6 +61,12 @@ def _put_ids(message: Any, name: str, value: tuple[int, ...]) -> None:
 
 def _get_ids(message: Any, name: str) -> tuple[int, ...]:
     return tuple(getattr(message, name))
+
+
+def _put(message: Any, name: str, value: Any) -> None:
+    # What isn't there is read as such a value.
+    if value:
+        setattr(message, name, value)
 
 
 _Field = tuple[str, Callable[[Any, str, Any], None], Callable[[Any, str], Any]]
@@ -74,7 +84,7 @@ def _fields_of(kind: type) -> tuple[_Field, ...]:
             return _put_permission, _get_permission
         if int in get_args(hint):
             return _put_ids, _get_ids
-        return setattr, getattr
+        return _put, getattr
 
     return tuple((field.name, *converters(hints[field.name])) for field in fields(kind))
 
