@@ -3,7 +3,8 @@
 The driver writes a state once and only when it changed; a task process reads it once and
 keeps the last one, since its next task most likely wants the same. Both know it by its
 SHA-256: a task that reads other bytes fails instead of computing with them. A small state
-travels in the settings themselves, and no file is written or read for it.
+travels in the settings themselves, and no file is written or read for it. A large file comes to
+a machine once, and its processes share the memory (nodecopy.py).
 
 Large arrays of a state that is a dict are files of their own. Those that a step hands on as they
 are (the degrees of a graph beside its ranks) are sent, and read by each process, once a loop.
@@ -17,6 +18,7 @@ import threading
 import zlib
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -24,6 +26,7 @@ import numpy.typing as npt
 
 from mapred.engine import TRANSIENT_OUTPUT
 from mapred.inlinefiles import BYTES_MAX
+from mapred.iterative import nodecopy
 from mapred.iterative.packed import ARRAY_KINDS, pack, unpack
 from mapred.iterative.status import STATE_URI
 from mapred.model import PROCESS_FAMILY
@@ -125,10 +128,11 @@ def send(state: Any, directory: str, storage: Storage, *, inline_max: int = 0) -
     digest = hashlib.sha256(data).hexdigest()
     if len(data) <= inline_max:
         return Sent("", digest, base64.b64encode(data).decode())
-    return Sent(_written(data, digest, directory, storage), digest)
+    return Sent(written(data, digest, directory, storage), digest)
 
 
-def _written(data: bytes, digest: str, directory: str, storage: Storage) -> str:
+def written(data: bytes, digest: str, directory: str, storage: Storage) -> str:
+    """Where the bytes are; nothing is done if they are there already."""
     uri = f"{directory}/state-{digest}"
     try:
         if storage.stat(uri).length == len(data):
@@ -174,7 +178,7 @@ class Sender:
             return before
         data = pack(array)
         digest = hashlib.sha256(data).hexdigest()
-        uri = _written(data, digest, self._directory, self._storage)
+        uri = written(data, digest, self._directory, self._storage)
         return array, checksum, Part(name, uri, digest)
 
 
@@ -222,33 +226,61 @@ class Receiver:
         self._state: Any = None
         # By their hashes.
         self._parts: dict[str, Any] = {}
+        # Copies on this machine that this process has mapped, by hash.
+        self._copies: dict[str, Path] = {}
 
-    def receive(self, sent: Sent) -> Any:
-        """Raises StateError: a file has other bytes than were sent."""
+    def receive(self, sent: Sent, folder: Path | None = None) -> Any:
+        """`folder` is shared by the loop's processes on this machine; None: there is none.
+
+        Raises:
+            StateError: a file has other bytes than were sent.
+        """
         hashes = (sent.sha256, *((part.name, part.sha256) for part in sent.parts))
         with self._lock:
             if hashes != self._hashes:
-                self._parts = {part.sha256: self._part(part) for part in sent.parts}
+                self._parts = {part.sha256: self._part(part, folder) for part in sent.parts}
                 found = {part.name: self._parts[part.sha256] for part in sent.parts}
-                rest = _received(sent)
+                rest = self._rest(sent, folder)
                 self._state = {**rest, **found} if found else rest
                 self._hashes = hashes
+                self._forget({sent.sha256, *self._parts})
             return self._state
 
-    def _part(self, part: Part) -> Any:
+    def _part(self, part: Part, folder: Path | None) -> Any:
         if part.sha256 in self._parts:
             return self._parts[part.sha256]
-        return read(Sent(part.uri, part.sha256), storage_for(part.uri))
+        return self._read(Sent(part.uri, part.sha256), folder)
 
+    def _rest(self, sent: Sent, folder: Path | None) -> Any:
+        if not sent.inline:
+            return self._read(sent, folder)
+        try:
+            data = base64.b64decode(sent.inline, validate=True)
+        except binascii.Error as error:
+            raise StateError(f"the state in the settings is damaged: {error}") from None
+        return _unpacked(sent, data, copy=False)
 
-def _received(sent: Sent) -> Any:
-    if not sent.inline:
-        return read(sent, storage_for(sent.uri))
-    try:
-        data = base64.b64decode(sent.inline, validate=True)
-    except binascii.Error as error:
-        raise StateError(f"the state in the settings is damaged: {error}") from None
-    return _unpacked(sent, data, copy=False)
+    def _read(self, sent: Sent, folder: Path | None) -> Any:
+        storage = storage_for(sent.uri)
+        if folder is None:
+            return read(sent, storage)
+        copy = nodecopy.copy_in(folder, sent.sha256)
+        try:
+            data = nodecopy.node_copy(sent.uri, sent.sha256, copy, storage)
+        except nodecopy.NotWholeError as error:
+            raise StateError(str(error)) from None
+        except OSError:
+            # No room on the disk, perhaps; what else it is, this says again.
+            data = None
+        if data is None:
+            return read(sent, storage)
+        self._copies[sent.sha256] = copy
+        return unpack(data, copy=False)
+
+    def _forget(self, wanted: set[str]) -> None:
+        """All processes have the same state next: nobody will look for the old one."""
+        for digest in self._copies.keys() - wanted:
+            self._copies.pop(digest).unlink(missing_ok=True)
 
 
 # One a task process: what it keeps is for the next task of the same round.

@@ -119,7 +119,9 @@ class _Writer:
         for length in array.shape:
             self.data += _U64.pack(length)
         self.data += bytes(-len(self.data) % ALIGNMENT)
-        self.data += plain.tobytes()
+        if plain.nbytes:
+            # Without another copy of it.
+            self.data += plain.reshape(-1).view(np.uint8).data
 
 
 def _int_bytes(value: int) -> bytes:

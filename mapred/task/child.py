@@ -128,6 +128,7 @@ class TaskProcess:
                     split=task.split,
                     folder=code,
                     scratch=folder / "scratch",
+                    shared=Path(task.code_dir) if task.code_dir else None,
                     on_status=reporter.status,
                     on_alive=reporter.alive,
                 )

@@ -28,6 +28,7 @@ class TaskContext:
         split: Split | None = None,
         folder: Path = Path(),
         scratch: Path = Path(),
+        shared: Path | None = None,
         on_status: Callable[[str], None] = lambda _: None,
         on_alive: Callable[[], None] = lambda: None,
     ) -> None:
@@ -39,10 +40,15 @@ class TaskContext:
         self.split = split
         # Which one of the task's, which may have several.
         self.file_number = 0
+        self.is_last_file = True
+        # What the mappers of a task's files have in common; each has one of its own.
+        self.of_task: dict[str, Any] = {}
         # A folder on local disk for whatever the attempt likes; it may have to be made, and is
         # removed after it.
         self.scratch = scratch
         self._folder = folder
+        # A folder of the job, or its family, on this machine.
+        self._shared = shared
         self._on_status = on_status
         # A sign of life, as often as one likes.
         self.alive = on_alive
@@ -105,12 +111,18 @@ class TaskContext:
         """
         from mapred.iterative.broadcast import RECEIVER
 
-        return RECEIVER.receive(self._loop.state)
+        return RECEIVER.receive(self._loop.state, self._shared)
 
     @property
     def round(self) -> int:
         """Which round of the loop this is, from 1."""
         return self._loop.number
+
+    @property
+    def lineage(self) -> str:
+        """Names the loop as its driver runs it: what a process remembers of one round for the next
+        belongs to it."""
+        return self._loop.lineage
 
     @cached_property
     def _loop(self) -> "RoundSettings":
