@@ -6,12 +6,17 @@
 The state is written first, then the manifest under a name nobody reads, then that is renamed:
 a manifest that can be seen is whole, and so is its state. The last two are kept. A manifest
 belongs to one loop over one input: `Origin` says which, and a resume of another is refused.
+
+No round waits for a checkpoint: it is written beside the next one, of the bytes that the state had.
+A driver that dies meanwhile goes on from the one before, to the same bits. One is written at a
+time; the next one waits for it, and so does the loop's end.
 """
 
 import hashlib
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Any, Final
@@ -19,9 +24,9 @@ from typing import Any, Final
 import msgspec
 
 from mapred.errors import JobDefinitionError
-from mapred.iterative.broadcast import Sent, StateError, read, send
+from mapred.iterative.broadcast import Sent, StateError, read, written
 from mapred.iterative.conditions import Stop
-from mapred.iterative.packed import PackedError
+from mapred.iterative.packed import PackedError, pack
 from mapred.model import JobSpec
 from mapred.storage.port import Storage
 
@@ -106,15 +111,46 @@ class Checkpoints:
         self._directory = f"{output_uri}/{DIRECTORY}"
         self._storage = storage
         self._origin = origin
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
+        # The last that was put; done when it is durable.
+        self._written: Future[None] | None = None
+
+    def put(self, checkpoint: Checkpoint) -> None:
+        """That of a loop's end is durable when it returns; another one is before the next.
+
+        Raises:
+            PackedError: the state has a part that can't be packed.
+            OSError, StoreError: it can't be written, or the one before couldn't.
+        """
+        if self._written is not None:
+            self._written.result()
+        write = self._writer(checkpoint)
+        if checkpoint.stop:
+            write()
+        else:
+            self._written = self._beside.submit(write)
+
+    def close(self) -> None:
+        """Waits for what is being written; whether it failed is asked by the next `put` alone."""
+        self._beside.shutdown()
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Durable and visible when it returns; older ones but the last are removed."""
-        sent = send(checkpoint.state, self._directory, self._storage)
+        self._writer(checkpoint)()
+
+    def _writer(self, checkpoint: Checkpoint) -> Callable[[], None]:
+        """Writes the state as it is now, whatever becomes of it."""
+        data = pack(checkpoint.state)
+        return lambda: self._write(checkpoint, data)
+
+    def _write(self, checkpoint: Checkpoint, data: bytes) -> None:
+        digest = hashlib.sha256(data).hexdigest()
+        written(data, digest, self._directory, self._storage)
         manifest = Manifest(
             _FORMAT,
             self._origin,
             checkpoint.round,
-            sent.sha256,
+            digest,
             [stored(record) for record in checkpoint.rounds],
             checkpoint.stop,
         )

@@ -337,7 +337,7 @@ class Loop:
 
     def _save(self, stop: Stop | None = None) -> None:
         ctx = self._job.ctx
-        self._checkpoints.save(Checkpoint(ctx.round, ctx.state, tuple(self._records), stop))
+        self._checkpoints.put(Checkpoint(ctx.round, ctx.state, tuple(self._records), stop))
 
     def _publish(self, stop: Stop) -> tuple[str, ...]:
         form = output_format(self.spec.output_format)
@@ -381,6 +381,7 @@ class Loop:
         """Leaves only what somebody may want; an output directory with nothing in it goes, too."""
         # Waits for what is being removed; what failed there goes with the whole.
         self._sweeper.shutdown()
+        self._checkpoints.close()
         self._storage.delete(self._scratch)
         try:
             if not self._storage.entries(self.spec.output_uri):

@@ -1,6 +1,7 @@
 """Checkpoints: the newest whole one counts, and only for the loop that it is of."""
 
 import logging
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -113,3 +114,57 @@ def test_where_the_input_lies_is_no_part_of_the_loop(tmp_path):
     checkpoints(tmp_path).save(checkpoint(1))
     moved = replace(SPEC, splits=tuple(replace(split, hosts=("b",)) for split in SPEC.splits))
     assert checkpoints(tmp_path, moved).latest().round == 1
+
+
+class Slow(LocalStorage):
+    """Writes once it may; then says what is wrong, if anything is."""
+
+    def __init__(self) -> None:
+        self.go_on, self.wrong = threading.Event(), ""
+
+    def open_write(self, uri, *, overwrite=False):
+        assert self.go_on.wait(60)
+        if self.wrong:
+            raise OSError(self.wrong)
+        return super().open_write(uri, overwrite=overwrite)
+
+
+def slowly(tmp_path) -> tuple[Checkpoints, Slow]:
+    storage = Slow()
+    return Checkpoints(f"file://{tmp_path}", storage, origin_of(SPEC)), storage
+
+
+def test_a_round_waits_for_no_checkpoint_and_the_loops_end_for_all(tmp_path):
+    ours, storage = slowly(tmp_path)
+    five = checkpoint(5)
+    ours.put(five)
+    # A step may do so.
+    five.state["x"] += 1
+    assert ours.latest() is None
+
+    storage.go_on.set()
+    ours.put(checkpoint(7, Stop("done")))
+
+    assert files(tmp_path) == ["round", "round", "state", "state"]
+    assert ours.latest().round == 7
+    (tmp_path / "_checkpoints" / "round-000007.json").unlink()
+    assert (ours.latest().round, ours.latest().state["x"].tolist()) == (5, [5.0] * 3)
+    ours.close()
+
+
+def test_a_loop_that_fails_leaves_the_checkpoint_that_was_on_its_way(tmp_path):
+    ours, storage = slowly(tmp_path)
+    ours.put(checkpoint(5))
+    storage.go_on.set()
+    ours.close()
+    assert ours.latest().round == 5
+
+
+def test_the_next_checkpoint_tells_that_one_could_not_be_written(tmp_path):
+    ours, storage = slowly(tmp_path)
+    storage.wrong = "no room"
+    ours.put(checkpoint(5))
+    storage.go_on.set()
+    with pytest.raises(OSError, match="no room"):
+        ours.put(checkpoint(10))
+    ours.close()
