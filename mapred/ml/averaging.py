@@ -8,7 +8,7 @@ the whole shard as batch a round is one step of gradient descent on all rows.
 With slow momentum m (Wang et al.) the common weights move by the mean's way from them plus m
 times their last move.
 
-What shards send may be compressed (compressed.py).
+What shards send may be compressed (compressed.py), with error feedback for one way (owed.py).
 
 Batches come from random numbers that depend on seed, round and shard alone: who does the
 work, and how often, doesn't change the model.
@@ -22,9 +22,10 @@ import numpy as np
 from mapred import Mapper, Param
 from mapred.formats.csr import Csr
 from mapred.iterative import Round
-from mapred.ml.compressed import bytes_of, compressed, restored
+from mapred.ml.compressed import LARGEST, bytes_of, compressed, restored
 from mapred.ml.network import Network
-from mapred.ml.rows import Block, check_rows
+from mapred.ml.owed import fed_back, gone_on, past_of
+from mapred.ml.rows import Block, Matrix, check_rows
 from mapred.ml.summation import (
     Rounds,
     Summing,
@@ -65,28 +66,46 @@ class LocalSteps(Summing):
         self._rows.append(rows)
         self._right.append(class_numbers(targets, self.ctx.state["classes"]))
 
-    def cleanup(self) -> Iterator[tuple[str, Sums]]:
-        if not self._rows:
-            return
+    def cleanup(self) -> Iterator[tuple[str, tuple[int, Sums]]]:
+        if self.ctx.params.send == EXACT:
+            yield from self.together(self._part() if self._rows else None)
+        elif self._rows:
+            # The sum of compressed moves is no smaller than they are.
+            yield "sum", (self.ctx.split_number, self._part())
+
+    def _part(self) -> Sums:
         rows = _joined(self._rows)
         right = np.concatenate(self._right)
         params, state = self.ctx.params, self.ctx.state
         network = Network(state["widths"], params.activation)
-        weights = state["weights"].copy()
-        rate = params.rate / (1.0 + params.decay * (self.ctx.round - 1))
-        for batch in self._batches(len(right)):
-            slope = network.slope(weights, rows[batch], right[batch])
-            weights -= rate * (slope + params.l2 * weights)
-        count = len(right)
-        # Of the weights that all began with.
-        part = {"rows": count, "loss": network.loss(state["weights"], rows, right)}
-        if params.send == EXACT:
-            yield "sum", {**part, "weights": count * weights, "sent": weights.nbytes}
-            return
-        move = compressed(weights - state["weights"], params.send, self.lots(1))
-        yield "sum", {**part, "move": move, "sent": bytes_of(move)}
+        begin, count = state["weights"], len(right)
 
-    def _batches(self, count: int) -> Iterator[Any]:
+        def stepped(weights: Matrix, number: int) -> Matrix:
+            weights = weights.copy()
+            rate = params.rate / (1.0 + params.decay * (number - 1))
+            for batch in self._batches(count, number):
+                slope = network.slope(weights, rows[batch], right[batch])
+                weights -= rate * (slope + params.l2 * weights)
+            return weights
+
+        # Of the weights that all began with.
+        part = {"rows": count, "loss": network.loss(begin, rows, right)}
+        if params.send == EXACT:
+            weights = stepped(begin, self.ctx.round)
+            return {**part, "weights": count * weights, "sent": weights.nbytes}
+        if params.send == LARGEST:
+            move = fed_back(
+                (self.ctx.lineage, self.ctx.split_number),
+                self.ctx.round,
+                [*past_of(state), begin],
+                lambda weights, number: stepped(weights, number) - weights,
+            )
+        else:
+            way = stepped(begin, self.ctx.round) - begin
+            move = compressed(way, params.send, self.lots(1))
+        return {**part, "move": move, "sent": bytes_of(move)}
+
+    def _batches(self, count: int, number: int) -> Iterator[Any]:
         params = self.ctx.params
         size = min(params.batch or count, count)
         steps = params.steps or -(-count // size)
@@ -94,7 +113,7 @@ class LocalSteps(Summing):
             for _ in range(steps):
                 yield slice(0, count)
             return
-        random = self.lots()
+        random = self.lots(number=number)
         order, at = random.permutation(count), 0
         for _ in range(steps):
             if at + size > count:
@@ -122,7 +141,9 @@ class Averaging(Rounds):
     l2: float = Param(0.0, help="weight of half the sum of the weights' squares")
     activation: str = Param("relu", help="between layers: relu or tanh")
     seed: int = Param(0, help="of the batches")
-    send: str = Param(EXACT, help="how a shard's move is sent: float64, float32, int8 or sparse")
+    send: str = Param(
+        EXACT, help="how a shard's move is sent: float64, float32, int8, sparse or topk"
+    )
 
     mapper: ClassVar[type[Mapper]] = LocalSteps
     checkpoint_every: ClassVar[int] = 10
@@ -139,7 +160,7 @@ class Averaging(Rounds):
         shown = {"loss": loss, "moved": moved, "sent": float(total["sent"])}
         fell = state["loss"] - loss
         return {
-            **state,
+            **(gone_on(state) if self.ctx.params.send == LARGEST else state),
             "weights": weights,
             "move": move,
             "loss": loss,

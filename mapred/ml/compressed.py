@@ -1,13 +1,12 @@
-"""Vectors in fewer bytes on their way, right on average: nothing has to be remembered of a round.
+"""Vectors in fewer bytes on their way. All but the last are right on average, and nothing has to be
+remembered of a round.
 
     float32   rounded to the nearest float of 32 bits                          4 bytes a number
     int8      of 256 numbers the largest counts 127; the rest is rounded up    about 1 byte
               or down by lot, as far as it is from either
     sparse    a tenth of the numbers is sent, drawn by their size; each that   about 0.8 bytes
               is sent is as much larger as it was unlikely to be
-
-Feeding back what one round has lost into the next would need a memory at every shard, which dies
-with its machine: then the model would depend on who died.
+    topk      the tenth with the largest numbers; the rest is owed (owed.py)        0.8 bytes
 """
 
 from collections.abc import Callable
@@ -18,11 +17,13 @@ import numpy as np
 from mapred.ml.rows import Matrix
 
 Packed = dict[str, Any]
+WHOLE: Final = "float32"
+LARGEST: Final = "topk"
 _TOGETHER: Final = 256
 _SHARE: Final = 0.1
 
 
-def _float32(values: Matrix, random: np.random.Generator) -> Packed:
+def _float32(values: Matrix) -> Packed:
     return {"values": values.astype(np.float32)}
 
 
@@ -44,6 +45,17 @@ def _sparse(values: Matrix, random: np.random.Generator) -> Packed:
     return {"values": kept, "places": places.astype(np.uint32), "length": len(values)}
 
 
+def _largest(values: Matrix) -> Packed:
+    """The same of equals on any machine: the first."""
+    wanted, sizes = max(1, round(_SHARE * len(values))), np.abs(values)
+    least = np.partition(sizes, -wanted)[-wanted]
+    above = np.flatnonzero(sizes > least)
+    equal = np.flatnonzero(sizes == least)[: wanted - len(above)]
+    places = np.sort(np.concatenate([above, equal]))
+    kept = values[places].astype(np.float32)
+    return {"values": kept, "places": places.astype(np.uint32), "length": len(values)}
+
+
 def _chances(sizes: Matrix, wanted: int) -> Matrix:
     """Proportional to the sizes, none above 1, and `wanted` together."""
     certain = np.zeros(len(sizes), bool)
@@ -59,17 +71,20 @@ def _chances(sizes: Matrix, wanted: int) -> Matrix:
         certain |= above
 
 
-_PACK: Final[dict[str, Callable[[Matrix, np.random.Generator], Packed]]] = {
-    "float32": _float32,
+_BY_LOT: Final[dict[str, Callable[[Matrix, np.random.Generator], Packed]]] = {
     "int8": _int8,
     "sparse": _sparse,
 }
-WAYS: Final = tuple(_PACK)
+_PACK: Final[dict[str, Callable[[Matrix], Packed]]] = {WHOLE: _float32, LARGEST: _largest}
+WAYS: Final = (WHOLE, *_BY_LOT, LARGEST)
 
 
-def compressed(values: Matrix, way: str, random: np.random.Generator) -> Packed:
-    """`way`: one of WAYS."""
-    return {"way": way, **_PACK[way](values, random)}
+def compressed(values: Matrix, way: str, random: np.random.Generator | None = None) -> Packed:
+    """`way`: one of WAYS; those by lot need `random`."""
+    if way in _PACK:
+        return {"way": way, **_PACK[way](values)}
+    assert random is not None
+    return {"way": way, **_BY_LOT[way](values, random)}
 
 
 def restored(packed: Packed) -> Matrix:
@@ -77,7 +92,7 @@ def restored(packed: Packed) -> Matrix:
     values: Matrix = packed["values"].astype(np.float64)
     if packed["way"] == "int8":
         return np.asarray(values * np.repeat(packed["scales"], _TOGETHER)[: len(values)])
-    if packed["way"] == "sparse":
+    if "places" in packed:
         found = np.zeros(packed["length"])
         found[packed["places"]] = values
         return found

@@ -29,7 +29,7 @@ class MLPClassifier(Classifier):
         local_steps: steps of a shard between two averages; None: once through its rows.
         momentum: slow momentum of the averages, below 1.
         send: how a shard's move is sent to the others: "float64", or in fewer bytes "float32",
-            "int8" or "sparse" (compressed.py). history_ has the bytes beside the loss.
+            "int8", "sparse" or "topk" (compressed.py). history_ has the bytes beside the loss.
         shards: of an array, how many parts learn by themselves: row by row, as they lie.
         init: the first weights (one vector, network.py); None: random ones.
         max_iter: rounds at most.

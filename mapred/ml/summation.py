@@ -10,8 +10,8 @@
             return {"mean": total["sum"] / total["count"]}
 
 A part is a dict of numbers and arrays. Parts of a split are added in the order of its blocks,
-splits in the order of the input: the sum is the same, bit for bit, whoever did the work.
-A round shuffles one such dict a split, however many rows there are.
+splits as a fixed tree (tree.py): the sum is the same, bit for bit, whoever did the work.
+A round shuffles a few such dicts a task, however many rows and splits there are.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,6 +26,7 @@ from mapred.iterative import IterativeJob, Round, Stop
 from mapred.iterative.loop import Output
 from mapred.iterative.reducing import Light
 from mapred.ml.rows import Block, Matrix, check_rows
+from mapred.ml.tree import Tree
 
 Sums: TypeAlias = dict[str, Any]
 
@@ -62,18 +63,30 @@ class Summing(Mapper):
     # Of two parts, the left of which is used up; the round's reducer has the same (Rounds).
     plus = staticmethod(plus)
 
-    def cleanup(self) -> Iterator[tuple[str, Sums]]:
-        if self.total is not None:
-            yield "sum", self.total
+    def cleanup(self) -> Iterator[tuple[str, tuple[int, Sums]]]:
+        return self.together(self.total)
 
-    def lots(self, purpose: int = 0) -> np.random.Generator:
-        """Random numbers by the job's `seed`, of this split in this round: whoever does the work,
-        and how often, doesn't change them."""
+    def together(self, total: Sums | None) -> Iterator[tuple[str, tuple[int, Sums]]]:
+        """What is to be sent, once the task's last split has been read: by the first split's
+        number."""
+        number = self.ctx.split_number
+        begin = number - self.ctx.file_number
+        tree = self.ctx.of_task.setdefault("sums", Tree(self.plus, begin))
+        if total is not None:
+            tree.add(number, total)
+        if self.ctx.is_last_file:
+            tree.close(number + 1)
+            for pair in tree.sums:
+                yield "sum", pair
+
+    def lots(self, purpose: int = 0, *, number: int | None = None) -> np.random.Generator:
+        """Random numbers by the job's `seed`, of this split in this round (or that `number`):
+        whoever does the work, and how often, doesn't change them."""
         split = self.ctx.split
         assert split is not None
         return np.random.Generator(
             np.random.Philox(
-                key=[self.ctx.params.seed, self.ctx.round],
+                key=[self.ctx.params.seed, number or self.ctx.round],
                 counter=[0, purpose, self.ctx.split_number, split.start],
             )
         )
@@ -84,11 +97,12 @@ class Adding(Light):
 
     plus = staticmethod(plus)
 
-    def reduce(self, key: Any, values: Iterator[Sums]) -> Iterator[tuple[Any, Sums]]:
-        total: Sums | None = None
-        for value in values:
-            total = self.plus(total, value)
-        if total is not None:
+    def reduce(self, key: Any, values: Iterator[tuple[int, Sums]]) -> Iterator[tuple[Any, Sums]]:
+        tree = Tree(self.plus)
+        for first, found in values:
+            tree.add(first, found)
+        tree.close()
+        for _, total in tree.sums:
             yield key, total
 
 

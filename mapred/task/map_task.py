@@ -83,8 +83,10 @@ class MapTask:
     def run(self) -> TaskDone:
         sink = self._sink()
         try:
-            for number, file in enumerate(self._task.split.files if self._task.split else ()):
+            files = self._task.split.files if self._task.split else ()
+            for number, file in enumerate(files):
                 self._file = number
+                self._ctx.is_last_file = number == len(files) - 1
                 self._map_file(file, sink)
             self._skipping.finish(self._records_in)
             self._count("map_input_records", self._records_in)
