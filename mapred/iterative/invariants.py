@@ -16,6 +16,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -29,6 +30,8 @@ from mapred.model import JobSpec, Split
 _SAMPLED: Final = 64
 HIT: Final = "splits_kept_decoded"
 MISS: Final = "splits_decoded"
+# Records of a split that are kept as one batch: blocks of rows, of a megabyte each.
+_FEW: Final = 256
 # Of all files that are mapped by a process.
 MAPPED_BYTES_MAX: Final = 16 * 1024**3
 # They are read as fast as what was decoded of them.
@@ -128,7 +131,8 @@ class Pinned:
         if not room:
             return
         counted = {name: value for name, value in counters.items() if name not in (HIT, MISS)}
-        kept = _Kept(tuple(batches), counted, sum(map(bytes_of, batches)))
+        batches = _together(batches)
+        kept = _Kept(batches, counted, sum(map(bytes_of, batches)))
         self._put(key, kept if kept.bytes <= room else self._in_file(kept))
         while self.bytes > room:
             oldest = next(key for key, kept in self._kept.items() if kept.bytes)
@@ -217,6 +221,14 @@ class _Keeping:
     def counters(self) -> Mapping[str, int]:
         found = self._reader.counters()
         return found if HIT in found else {**found, MISS: 1}
+
+
+def _together(batches: Sequence[RecordBatch]) -> tuple[RecordBatch, ...]:
+    """The same records in one batch, if they are few: a batch costs as much as a record."""
+    if len(batches) < 2 or sum(len(keys) for keys, _ in batches) > _FEW:
+        return tuple(batches)
+    keys, values = zip(*batches, strict=True)
+    return ((list(chain.from_iterable(keys)), list(chain.from_iterable(values))),)
 
 
 def _freeze(column: Sequence[Any]) -> None:

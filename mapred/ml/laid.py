@@ -96,6 +96,7 @@ class Nearest:
     """Centres, and what of them every piece of rows needs."""
 
     def __init__(self, centres: Table) -> None:
+        self.centres: Final = centres
         clusters, columns = centres.shape
         self._weights = np.empty((clusters, columns + 1))
         self._weights[:, :-1] = -2.0 * centres

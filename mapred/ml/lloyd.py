@@ -68,6 +68,9 @@ def score_of(found: Sums, centres: Matrix) -> float:
 class Assign(Summing):
     """Adds up the rows of a split by their nearest centre."""
 
+    # Of the last centres that this process saw. They are a state's, which nobody writes to.
+    _last: ClassVar[Nearest] = Nearest(np.zeros((1, 1)))
+
     def prepare(self, first: int, block: Block) -> Csr | Laid:
         params = self.ctx.params
         rows, _ = separated(block, params.target, params.columns)
@@ -92,7 +95,10 @@ class Assign(Summing):
 
     @cached_property
     def _search(self) -> Nearest:
-        return Nearest(self._centres)
+        """The splits of a task have the same, and its memory."""
+        if Assign._last.centres is not self._centres:
+            Assign._last = Nearest(self._centres)
+        return Assign._last
 
 
 class Lloyd(Rounds):

@@ -197,6 +197,23 @@ def test_an_array_that_is_read_as_fast_as_it_was_decoded_is_kept_as_it_was_prepa
     assert repr(pinned).startswith("Pinned(1 splits")
 
 
+def test_the_few_records_of_a_split_are_kept_as_one_batch_and_many_as_they_were_read():
+    pinned, reader = Pinned(), Reader()
+    take(pinned, reader, spec())
+    ((keys, values),) = pinned.reader(spec(), SPLIT, Reader, folder=NOWHERE).batches()
+    assert (keys, [value[0] for value in values]) == ([0, 1, 2], [0.0, 1.0, 2.0])
+
+    class Lines(Reader):
+        def batches(self):
+            yield list(range(200)), ["line"] * 200
+            yield list(range(200, 400)), ["line"] * 200
+
+    lines = replace(SPLIT, uri="file:///b")
+    take(pinned, Lines(), spec(), lines)
+    kept = pinned.reader(spec(), lines, Reader, folder=NOWHERE).batches()
+    assert [len(keys) for keys, _ in kept] == [200, 200]
+
+
 def test_a_split_that_was_not_read_to_its_end_is_not_kept():
     pinned, reader = Pinned(), Reader()
     next(pinned.reader(spec(), SPLIT, lambda: reader, folder=NOWHERE).batches())
