@@ -75,6 +75,10 @@ class Asking:
             answer = self._streamed(name, request)
             if answer is not None:
                 return answer
+            if not self._reached and timeout_s > rpc.CALL_TIMEOUT_S:
+                # A long answer isn't what tells whether anybody is there.
+                root = namenode_pb2.PathRequest(path="/")
+                self.reach("Stat", root, rpc.CALL_TIMEOUT_S, self._first_contact)
             policy = MASTER_RESTART if self._reached else self._first_contact
             return self.reach(name, request, timeout_s, policy)
 
