@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import fields
+from functools import lru_cache
 
 from blockstore.model import (
     Block,
@@ -94,7 +95,9 @@ def located_from_wire(wire: types_pb2.LocatedBlock) -> LocatedBlock:
     )
 
 
+@lru_cache(maxsize=1024)
 def permission_to_wire(permission: Permission) -> types_pb2.Permission:
+    """To be copied into a message, never changed: there are few, and they are kept."""
     return types_pb2.Permission(
         owner=permission.owner, group=permission.group, mode=permission.mode
     )

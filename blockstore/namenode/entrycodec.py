@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import fields
-from functools import lru_cache
 from typing import Any, Final, get_args, get_type_hints
 
 from google.protobuf.message import DecodeError
@@ -43,12 +42,8 @@ def _get_nodes(message: Any, name: str) -> tuple[Node, ...]:
     return nodes_from_wire(getattr(message, name))
 
 
-# There are few, and most entries have one.
-_permission: Final = lru_cache(maxsize=1024)(permission_to_wire)
-
-
 def _put_permission(message: Any, name: str, value: Permission) -> None:
-    getattr(message, name).CopyFrom(_permission(value))
+    getattr(message, name).CopyFrom(permission_to_wire(value))
 
 
 def _get_permission(message: Any, name: str) -> Permission:
