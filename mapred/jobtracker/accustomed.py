@@ -5,6 +5,7 @@ Rules
 - Jobs of a family are the rounds of a loop, or the loops of a fit. A map whose split a live tracker
   has mapped for the family waits for that one as others do for a host of their input
   (scheduler.py), and goes anywhere when it doesn't come free.
+- Of one that has more of them waiting than slots, who is idle takes some at once.
 - Whose attempt has won has it: a split leaves a tracker that is so slow that another is sooner.
 - What a lost tracker had goes where its input is, as in the first round.
 - A split of several pieces goes to who has had most of their bytes.

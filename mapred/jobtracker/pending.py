@@ -5,7 +5,7 @@ Order: tasks whose earlier attempts ended badly first (others may wait for them)
 index. A map stands under every host of its split, and under every rack of those.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from mapred.model import Split
 
@@ -69,6 +69,12 @@ class PendingTasks:
         """Those whose input is on one of the hosts."""
         for host in hosts:
             yield from self._open(self._by_host.get(host, ()))
+
+    def beyond(self, room: Callable[[str], float]) -> Iterator[int]:
+        """Of hosts for which more of them wait than there is room, those that come last."""
+        for host, indexes in self._by_host.items():
+            if len(indexes) > room(host):
+                yield from self._open(reversed(list(indexes)))
 
     def on(self, rack: str) -> Iterator[int]:
         """Those whose input is on the rack."""

@@ -18,16 +18,18 @@ Rules
 """
 
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from math import inf
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from mapred.jobtracker.accustomed import name_of
 from mapred.jobtracker.attempts import Task
 from mapred.jobtracker.home import home_of, waits_for_home
 from mapred.jobtracker.jobs import Job
 from mapred.jobtracker.memory import promised_bytes
 from mapred.jobtracker.racks import Racks
 from mapred.jobtracker.trackers import Tracker
-from mapred.model import TaskKind
+from mapred.model import PROCESS_FAMILY, TaskKind
 
 # The wait for a nearer slot: this share of a map's mean length, within bounds.
 LOCALITY_WAIT_SHARE: Final = 0.25
@@ -60,6 +62,8 @@ class Field:
                 self.at_name.setdefault(name, []).append(tracker)
         self.slots = {kind: sum(t.slots(kind) for t in self.trackers) for kind in TaskKind}
         self.names = frozenset(self.at_name)
+        # By the names under which they are known for what they have had (accustomed.py).
+        self.at_home = {name_of(tracker.id): tracker for tracker in self.trackers}
         where = racks or Racks()
         self.rack_of = {t.id: where.of(t.info) for t in self.trackers}
         self.racks = frozenset(rack for rack in self.rack_of.values() if rack)
@@ -70,6 +74,13 @@ class Field:
         self._usable: WeakKeyDictionary[Job, tuple[int, Mapping[str, Tracker]]] = (
             WeakKeyDictionary()
         )
+
+    def map_room(self, home: str) -> float:
+        """How many maps may wait for that tracker: what it takes at once, and as many again."""
+        tracker = self.at_home.get(home)
+        if tracker is None:
+            return inf
+        return tracker.free(TaskKind.MAP) + tracker.slots(TaskKind.MAP)
 
     def usable(self, job: Job) -> Mapping[str, Tracker]:
         """Trackers that may run tasks of the job, by id."""
@@ -187,6 +198,11 @@ def _choose_map(
     if local is not None:
         job.patience.skipped_at = None
         return local
+    if PROCESS_FAMILY in job.spec.settings:
+        # Shares that began uneven would stay so.
+        surplus = first(pending.beyond(field.map_room))
+        if surplus is not None:
+            return surplus
     near = first(pending.on(rack)) if (rack := field.rack_of.get(tracker.id, "")) else None
     for task, is_near in ((near, True), (first(pending), False)):
         if task is not None and _waited(job, task.id.index, field, now, is_near=is_near):

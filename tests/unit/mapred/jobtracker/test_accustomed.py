@@ -134,6 +134,27 @@ def test_who_is_idle_takes_a_split_of_a_busy_one_after_a_while_and_keeps_it(
     assert rounds.done("c") == ["m2"]
 
 
+def test_who_has_nothing_takes_at_once_what_another_has_too_much_of(rounds: Rounds) -> None:
+    rounds.dies("a")
+    rounds.dies("b")
+    rounds.begin(splits=6)
+    rounds.taken()
+    rounds.finish()
+    rounds.trackers["b"] = rounds.master.tracker("b")
+    rounds.trackers["a"] = rounds.master.tracker("a")
+    rounds.begin(splits=6)
+
+    assert rounds.taken() == {"c": ["m0"], "b": ["m4"], "a": ["m5"]}
+    # Short tasks would wait behind those that run, out of the others' reach.
+    rounds.master.after(2.0)
+    assert [rounds.done(name) for name in "cba"] == [["m1"], ["m3"], []]
+    rounds.finish()
+    rounds.begin(splits=6)
+    assert rounds.taken() == {"c": ["m0"], "b": ["m3"], "a": ["m5"]}
+    rounds.master.after(2.0)
+    assert [rounds.done(name) for name in "cba"] == [["m1"], ["m4"], []]
+
+
 def test_under_speculation_a_split_goes_to_whose_attempt_has_won(rounds: Rounds) -> None:
     rounds.begin()
     rounds.taken()
