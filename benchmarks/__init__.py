@@ -42,18 +42,20 @@ Where the limit is Python itself, or the library under it (profiles on 2 cores, 
   times, all on the same two cores: 8 to 9 s of processor time a GiB in the run of
   results/store.md. To keep up with three `cp` takes another transport for the bytes (a plain
   socket moves 2.4 to 3.1 GB/s), or the three machines that it is made for.
-- Get through the wire: the DataNode reads into what it sends (0.375 s for 512 MiB, 0.410 before,
-  the raw stream 0.27 and 0.28). What is left: bytes that come are copied three times by gRPC's
-  binding, then verified (0.05 s a GiB), then copied to their reader. A reader without a thread of
-  its own that reads ahead: 0.342 by hand, 0.312 instead of 0.327 on a calmer machine. With gRPC's
-  `SingleThreadedUnaryStream` as well 0.310; but a stream that is cancelled in the middle leaves
-  20 KB behind for as long as its channel lasts, and who seeks cancels often.
+- Get through the wire: by the byte port 0.23 s a GiB, 0.64 over gRPC in the run before (its bare
+  stream 0.50 and 0.47). By hand a bare socket with checksums took 0.32: there all came in one
+  answer, here the next window is on its way while one is taken. What is left: what TCP copies, and
+  0.05 for the checksum. Over gRPC, where a port can't be reached: bytes that come are copied three
+  times by its binding, then verified, then copied to their reader. A reader without a thread of
+  its own that reads ahead: 0.342 for 512 MiB by hand, 0.312 instead of 0.327 on a calmer machine.
+  With gRPC's `SingleThreadedUnaryStream` as well 0.310; but a stream that is cancelled in the
+  middle leaves 20 KB behind for as long as its channel lasts, and who seeks cancels often.
 - Get, co-located: 0.15 s of the processor a GiB, 0.05 of them the checksum; before, bytes were
   allocated anew and copied three times: 0.20. `cat` does not verify. What is left is to verify on
   the other core; not tried.
-- Pread through the wire: a unary call that answers 64 KiB and does nothing else takes 0.45 ms
-  between two threaded processes, the same answer on a stream that stays open 0.33. So who asks
-  again keeps one; the DataNode's own part is 0.03.
+- Pread through the wire: by the byte port 0.29 ms, of which a bare socket with checksums takes
+  0.11; over gRPC a unary call that answers 64 KiB and does nothing else takes 0.45 ms between two
+  threaded processes, the same answer on a stream that stays open 0.33.
 - Put, replication 3, by `perf`: 57 % in the kernel (page cache 13, changes of thread 7, what TCP
   copies 6), memory copied by gRPC 14, Python 6.5, CRC 3.5. To check at the last node only would
   save 2.

@@ -52,11 +52,17 @@ def block_from_wire(wire: types_pb2.Block) -> Block:
 
 
 def node_to_wire(node: Node) -> types_pb2.Node:
-    return types_pb2.Node(node_id=node.node_id, host=node.host, port=node.port, rack=node.rack)
+    return types_pb2.Node(
+        node_id=node.node_id,
+        host=node.host,
+        port=node.port,
+        rack=node.rack,
+        byte_port=node.byte_port,
+    )
 
 
 def node_from_wire(wire: types_pb2.Node) -> Node:
-    return Node(wire.node_id, wire.host, wire.port, wire.rack or "/default")
+    return Node(wire.node_id, wire.host, wire.port, wire.rack or "/default", wire.byte_port)
 
 
 def nodes_to_wire(nodes: Iterable[Node]) -> list[types_pb2.Node]:

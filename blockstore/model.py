@@ -29,6 +29,8 @@ class Node:
     host: str
     port: int
     rack: str = "/default"
+    # Where bytes are to be had without gRPC (byteframes.py) until the node starts anew; 0: nowhere.
+    byte_port: int = field(default=0, compare=False)
 
     @property
     def address(self) -> str:

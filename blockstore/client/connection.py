@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 from blockstore.client.administration import Administration
 from blockstore.client.appending import Appending
+from blockstore.client.byteports import BytePorts
 from blockstore.client.fetch import BlocksOfFile, Fetcher
 from blockstore.client.filechecksum import checksum_of
 from blockstore.client.filemap import FileMap
@@ -43,6 +44,7 @@ class Connection:
         self._client_host = client_host
         self._settings = settings
         self._peers = Peers(secret)
+        self._ports = BytePorts(secret, settings.hedge_after_s)
         self._ranges = SmallRanges(self._peers, settings.hedge_after_s)
         self._whole_blocks = WholeBlocks(self._peers, settings)
         self._local = OpenReplicas(LocalReplicas(self._peers, {client_host}))
@@ -138,6 +140,7 @@ class Connection:
         self._leases.end()
         self.namenode.close()
         self._channel.close()
+        self._ports.close()
         self._ranges.close()
         self._whole_blocks.close()
         self._local.close()
@@ -157,4 +160,5 @@ class Connection:
             self._local if self._settings.short_circuit else None,
             self._settings,
             SYSTEM_CLOCK,
+            self._ports if self._settings.byte_ports else None,
         )

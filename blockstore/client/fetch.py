@@ -4,7 +4,8 @@ Rules
 - Replicas are tried nearest first; nodes that didn't answer lately are tried last.
 - A replica that fails in mid-stream is left, and reading goes on with another at the very
   byte; one with a wrong checksum is reported to the NameNode and never asked again.
-- A replica whose first bytes are slow is raced against the next.
+- Bytes come from a node's byte port, and over gRPC where it has none, or none that can be reached.
+- A replica whose first bytes are slow is raced against the next, over gRPC.
 - When all have failed the NameNode is asked again, until the block had no readable replica
   for `missing_after_s`; a NameNode in safe mode is still hearing where the replicas are.
 """
@@ -16,11 +17,14 @@ from functools import partial
 from typing import Final, Protocol
 
 from blockstore.client.administration import Administration
+from blockstore.client.byteports import BytePorts
+from blockstore.client.bytesource import ByteSource
 from blockstore.client.exclusions import excluded as exclusion
 from blockstore.client.namenode import NameNodeClient
 from blockstore.client.openreplicas import OpenReplicas
 from blockstore.client.patience import SILENT_S
 from blockstore.client.replicastream import ReplicaStream
+from blockstore.client.room import Room
 from blockstore.client.settings import ClientSettings
 from blockstore.client.shortcircuit import LocalReplica
 from blockstore.client.smallrange import FETCH_BYTES_MAX, SmallRange, SmallRanges
@@ -93,7 +97,9 @@ class Fetcher:
         local: OpenReplicas | None,
         settings: ClientSettings,
         clock: Clock,
+        ports: BytePorts | None = None,
     ) -> None:
+        """Without `ports` nothing comes from byte ports."""
         self.file = file
         self._namenode = namenode
         self._peers = peers
@@ -101,6 +107,7 @@ class Fetcher:
         self._local = local
         self._settings = settings
         self._clock = clock
+        self._ports = ports
         # Replicas with wrong bytes, by block id and node id: never asked again.
         self._rotten: dict[tuple[int, str], Excluded] = {}
         self._suspects: dict[str, float] = {}
@@ -108,8 +115,8 @@ class Fetcher:
         self._wire_only: set[int] = set()
         self._closed = False
 
-    def pieces(self, offset: int, end: int) -> Iterator[memoryview]:
-        """The bytes from `offset` to `end`, in order.
+    def pieces(self, offset: int, end: int, room: Room | None = None) -> Iterator[memoryview]:
+        """The bytes from `offset` to `end`, in order; a piece may lie in what `room` offers.
 
         Raises:
             BlockMissingException: no replica of a block can be read.
@@ -117,7 +124,7 @@ class Fetcher:
             FileNotFoundException: the file was deleted meanwhile.
         """
         while offset < end:
-            for piece in self._of_block(offset, end):
+            for piece in self._of_block(offset, end, room or Room()):
                 offset += len(piece)
                 yield piece
 
@@ -142,7 +149,7 @@ class Fetcher:
             self._leave_local(located, error)
             return 0
 
-    def _of_block(self, offset: int, end: int) -> Iterator[memoryview]:
+    def _of_block(self, offset: int, end: int, room: Room) -> Iterator[memoryview]:
         """Bytes of the block at `offset`: at least one piece, in spite of failures."""
         trouble = _Trouble(self, offset)
         while True:
@@ -152,7 +159,7 @@ class Fetcher:
             if not candidates:
                 trouble.next_round(located)
                 continue
-            node, source = self._open(located, candidates, offset, end)
+            node, source = self._open(located, candidates, offset, end, room)
             try:
                 while offset < end:
                     piece = source.take(self._settings.read_stall_s)
@@ -184,7 +191,7 @@ class Fetcher:
         return sorted(usable, key=lambda node: self._suspects.get(node.node_id, 0.0) > now)
 
     def _open(
-        self, located: LocatedBlock, candidates: list[Node], offset: int, end: int
+        self, located: LocatedBlock, candidates: list[Node], offset: int, end: int, room: Room
     ) -> tuple[Node, _Source]:
         block, start, stop = located.block, offset - located.offset, end - located.offset
         first = candidates[0]
@@ -193,11 +200,20 @@ class Fetcher:
             if found is not None and found[1].length >= stop:
                 again = partial(self._find_again, block, candidates)
                 return found[0], _LocalSource(again, start, stop)
-        if stop - start <= FETCH_BYTES_MAX and (small := self._fetched(block, first, start, stop)):
-            return first, small
+        hedge_after_s = self._settings.hedge_after_s
+        try:
+            if source := self._from_port(first, block, start, stop, room):
+                return first, source
+        except UnreachableException:
+            # It was slow enough.
+            self._suspect(first)
+            hedge_after_s = 0.0
+        else:
+            if small := self._fetched(block, first, start, stop):
+                return first, small
         changed = threading.Condition()
         stream = ReplicaStream(self._peers.dial(first), block, first, start, stop, changed)
-        if len(candidates) == 1 or self._has_come(changed, [stream], self._settings.hedge_after_s):
+        if len(candidates) == 1 or self._has_come(changed, [stream], hedge_after_s):
             return first, stream
         second = candidates[1]
         log.info("%s is slow with %s: %s is asked as well", first, block, second)
@@ -208,8 +224,23 @@ class Fetcher:
         (stream if winner is rival else rival).cancel()
         return winner.node, winner
 
+    def _from_port(
+        self, node: Node, block: Block, start: int, stop: int, room: Room
+    ) -> ByteSource | None:
+        """None where the node has no port that can be reached.
+
+        Raises:
+            UnreachableException: it answers nothing in time.
+        """
+        if self._ports is None or not node.byte_port:
+            return None
+        source = ByteSource(self._ports, node, block, start, stop, room)
+        return source if source.begin() else None
+
     def _fetched(self, block: Block, node: Node, start: int, stop: int) -> SmallRange | None:
         """None when a stream has to say what is wrong, or another node is to be raced."""
+        if stop - start > FETCH_BYTES_MAX:
+            return None
         try:
             return self._ranges.fetch(block, node, start, stop)
         except StoreError as error:
@@ -257,7 +288,7 @@ class Fetcher:
     def blame(self, located: LocatedBlock, node: Node, error: OSError) -> None:
         """Remembers, and tells the NameNode of wrong bytes."""
         if isinstance(error, UnreachableException):
-            self._suspects[node.node_id] = self._clock.monotonic() + SUSPECT_S
+            self._suspect(node)
         if not isinstance(error, ChecksumException):
             return
         log.warning("%s on %s is damaged: %s", located.block, node, error)
@@ -266,6 +297,9 @@ class Fetcher:
             self._namenode.report_bad_replica(located.block, node.node_id, str(error))
         except StoreError as failure:
             log.info("the NameNode could not be told: %s", failure)
+
+    def _suspect(self, node: Node) -> None:
+        self._suspects[node.node_id] = self._clock.monotonic() + SUSPECT_S
 
     def is_safe_mode(self) -> bool:
         try:

@@ -6,6 +6,7 @@ from typing import Final
 
 from blockstore.client.fetch import Fetcher
 from blockstore.client.filemap import FileMap
+from blockstore.client.room import Room
 from blockstore.errors import InvalidRequestException
 
 # Lines and small reads are served from this; larger reads bypass it, and spare a copy.
@@ -74,6 +75,7 @@ class _FileInput(io.RawIOBase):
         self._position = 0
         self._pieces: Iterator[memoryview] | None = None
         self._piece = memoryview(b"")
+        self._room = Room()
 
     def readable(self) -> bool:
         return True
@@ -112,10 +114,12 @@ class _FileInput(io.RawIOBase):
             self._position += taken
             if taken:
                 return taken
-        if not self._next_piece():
-            return 0
-        taken = min(len(view), len(self._piece))
-        view[:taken] = self._piece[:taken]
+        with self._room.offered(view):
+            if not self._next_piece():
+                return 0
+            taken = min(len(view), len(self._piece))
+            if not self._room.has(self._piece):
+                view[:taken] = self._piece[:taken]
         self._piece = self._piece[taken:]
         self._position += taken
         return taken
@@ -146,7 +150,9 @@ class _FileInput(io.RawIOBase):
         if self._position >= self._fetcher.file.length:
             return False
         if self._pieces is None:
-            self._pieces = self._fetcher.pieces(self._position, self._fetcher.file.length)
+            self._pieces = self._fetcher.pieces(
+                self._position, self._fetcher.file.length, self._room
+            )
         try:
             self._piece = next(self._pieces)
         except BaseException:

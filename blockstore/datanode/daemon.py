@@ -12,6 +12,7 @@ import grpc
 
 from blockstore.datanode import identity
 from blockstore.datanode.blockfiles import BlockFiles
+from blockstore.datanode.byteport import BytePort
 from blockstore.datanode.diskcheck import DiskCheck
 from blockstore.datanode.fence import Fence
 from blockstore.datanode.heartbeat import Heartbeat
@@ -34,6 +35,7 @@ from blockstore.runtime.daemon import (
     check_bind,
     configure_logging,
     stop_event_for_threads,
+    take_descriptors,
 )
 from blockstore.runtime.heap import keep_freed_memory
 from blockstore.wire import datanode_pb2_grpc, namenode_pb2_grpc
@@ -58,6 +60,11 @@ class DataNodeSettings:
 
     # Block streams at once, in and out; more are sent to other nodes.
     streams_max: int = 256
+    # Where readers have their bytes without gRPC: 0: any free port, -1: nowhere. Readers who can't
+    # reach it ask over gRPC.
+    byte_port: int = 0
+    # Connections to it at once, most of which wait to be used again; each holds a thread.
+    byte_connections_max: int = 512
     # Copies to other nodes at once: re-replication must not starve readers.
     copies_at_once: int = 8
     # What copies that repair may take of the network together, bytes a second; 0: all.
@@ -101,6 +108,7 @@ def run(
     """
     configure_logging("datanode")
     keep_freed_memory()
+    take_descriptors()
     try:
         secret = config.cluster_secret()
         check_bind("datanode", host, secret=secret, insecure=insecure)
@@ -166,7 +174,14 @@ class DataNode:
         self._streams = StreamLimit(settings.streams_max)
         self._server = self._make_server(secret)
         real_port = rpc.bind(self._server, host, port)
-        self.node = Node(self._identity.node_id, advertise or _own_name(host), real_port, rack)
+        self._byte_port = self._make_byte_port(host, secret)
+        self.node = Node(
+            self._identity.node_id,
+            advertise or _own_name(host),
+            real_port,
+            rack,
+            self._byte_port.port if self._byte_port else 0,
+        )
         self._channel = rpc.channel(f"{namenode_host}:{namenode_port}", secret=secret)
         link = NameNodeLink(
             namenode_pb2_grpc.DataNodeProtocolStub(self._channel),
@@ -225,6 +240,8 @@ class DataNode:
 
     def start(self) -> None:
         self._server.start()
+        if self._byte_port is not None:
+            self._byte_port.start()
         self._reporter.start()
         threading.Thread(
             target=self._heartbeat.run, args=(self._desk,), name="heartbeat", daemon=True
@@ -232,8 +249,8 @@ class DataNode:
         self._scanner.start()
         self._disk_check.start()
         log.info(
-            "%s serves %d replicas, incarnation %d",
-            self.node, len(self._store), self._identity.incarnation,
+            "%s serves %d replicas, bytes on port %d, incarnation %d",
+            self.node, len(self._store), self.node.byte_port, self._identity.incarnation,
         )  # fmt: skip
 
     def stop(self) -> None:
@@ -243,7 +260,10 @@ class DataNode:
         self._heartbeat.stop()
         self._desk.close()
         self._reporter.stop()
-        self._server.stop(grace=_DRAIN_S).wait(STOP_GRACE_S)
+        stopped = self._server.stop(grace=_DRAIN_S)
+        if self._byte_port is not None:
+            self._byte_port.stop(_DRAIN_S)
+        stopped.wait(STOP_GRACE_S)
         self._channel.close()
         self._peers.close()
         self._files.close()
@@ -267,6 +287,18 @@ class DataNode:
         )
         server.add_generic_rpc_handlers((data.handler(),))
         return server
+
+    def _make_byte_port(self, host: str, secret: str | None) -> BytePort | None:
+        if self._settings.byte_port < 0:
+            return None
+        return BytePort(
+            self._store,
+            self._streams.one_more,
+            host,
+            self._settings.byte_port,
+            connections_max=self._settings.byte_connections_max,
+            secret=secret,
+        )
 
     def _join_cluster(self, cluster_id: str) -> str:
         self._identity = identity.join(self._files.volumes, self._identity, cluster_id)

@@ -26,6 +26,13 @@ class File(Protocol):
         """The same into `target`: how many."""
         ...
 
+    def send_to(self, descriptor: int, length: int, offset: int) -> int:
+        """The same into a socket: how many it took, 0 at the end of the file.
+
+        What the socket says to it is raised, too.
+        """
+        ...
+
     def pwrite(self, data: bytes | memoryview, offset: int) -> None: ...
 
     def truncate(self, length: int) -> None: ...
@@ -106,6 +113,9 @@ class _SystemFile:
                 break
             read += more
         return read
+
+    def send_to(self, descriptor: int, length: int, offset: int) -> int:
+        return os.sendfile(descriptor, self._descriptor, offset, length)
 
     def pwrite(self, data: bytes | memoryview, offset: int) -> None:
         written = os.pwrite(self._descriptor, data, offset)

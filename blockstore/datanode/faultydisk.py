@@ -90,6 +90,10 @@ class _FaultyFile:
         self._disk.check("read", self._path)
         return self._file.pread_into(target, offset)
 
+    def send_to(self, descriptor: int, length: int, offset: int) -> int:
+        self._disk.check("read", self._path)
+        return self._file.send_to(descriptor, length, offset)
+
     def pwrite(self, data: bytes | memoryview, offset: int) -> None:
         self._disk.check("write", self._path)
         self._file.pwrite(data, offset)

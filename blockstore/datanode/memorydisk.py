@@ -77,6 +77,9 @@ class _MemoryFile:
         target[: len(data)] = data
         return len(data)
 
+    def send_to(self, descriptor: int, length: int, offset: int) -> int:
+        return os.write(descriptor, self.pread(length, offset))
+
     def pwrite(self, data: bytes | memoryview, offset: int) -> None:
         self._disk.check(self._path, write=True)
         if not self._write:

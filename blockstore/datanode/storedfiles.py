@@ -79,6 +79,34 @@ class StoredFiles:
         self._check_length(offset, read, wanted)
         return frame
 
+    def promise(self, offset: int, length: int) -> tuple[int, bytes]:
+        """How many bytes `send` has from there on, up to `length`, and their checksums.
+
+        Raises:
+            ChecksumException: the data file is shorter than the replica.
+        """
+        wanted = self._wanted(offset, length)
+        with self._readable(offset):
+            there = self._data.size()
+        self._check_length(offset, there - offset, wanted)
+        return wanted, self._checksums(offset, wanted)
+
+    def send(self, descriptor: int, offset: int, length: int) -> int:
+        """Bytes straight into a socket: how many it took; nothing is verified.
+
+        Raises:
+            ChecksumException: as `run` does.
+            ConnectionError, BlockingIOError, TimeoutError, OSError: what the socket says.
+        """
+        try:
+            return self._data.send_to(descriptor, length, offset)
+        except (ConnectionError, BlockingIOError, TimeoutError):
+            raise
+        except OSError:
+            # It may be the disk's, which says it here, or the network's.
+            self.run(offset, length)
+            raise
+
     def _wanted(self, offset: int, length: int) -> int:
         return min(length, self.block.length - offset)
 

@@ -9,6 +9,7 @@ import grpc
 
 from blockstore import checksum
 from blockstore.codec import block_from_wire, block_to_wire
+from blockstore.datanode.keptfiles import KeptFiles
 from blockstore.datanode.store import ReplicaStore
 from blockstore.datanode.storedfiles import StoredFiles
 from blockstore.datastream import LAST, PACKET_DATA_BYTES, Ack, Packet, pack
@@ -23,7 +24,7 @@ WINDOW_PACKETS: Final = 16
 _CHUNK_BYTES: Final = struct.Struct("<I")
 
 
-def _steps(files: StoredFiles, offset: int, length: int) -> Iterator[tuple[int, int, int, int]]:
+def steps(files: StoredFiles, offset: int, length: int) -> Iterator[tuple[int, int, int, int]]:
     """Offset, length, seq and flags of packets for the chunks around a range of a replica; the last
     has LAST, and may be empty.
     """
@@ -39,14 +40,14 @@ def _steps(files: StoredFiles, offset: int, length: int) -> Iterator[tuple[int, 
 
 def packets(files: StoredFiles, offset: int, length: int) -> Iterator[Packet]:
     """The chunks around a range of a replica; ends with a LAST packet, perhaps an empty one."""
-    for at, size, seq, flags in _steps(files, offset, length):
+    for at, size, seq, flags in steps(files, offset, length):
         crcs, data = files.run(at, size) if size else (b"", b"")
         yield Packet(at, seq, flags, crcs, data)
 
 
 def frames(files: StoredFiles, offset: int, length: int) -> Iterator[bytes]:
     """The same packets as they travel."""
-    for at, size, seq, flags in _steps(files, offset, length):
+    for at, size, seq, flags in steps(files, offset, length):
         yield files.frame(at, size, seq, flags) if size else pack(Packet(at, seq, flags, b"", b""))
 
 
@@ -101,7 +102,7 @@ class Ranges:
 
     def __init__(self, store: ReplicaStore) -> None:
         self._store = store
-        self._files: StoredFiles | None = None
+        self._kept = KeptFiles(store)
 
     def fetch(self, header: datanode_pb2.ReadHeader) -> bytes:
         """The reader verifies it.
@@ -115,7 +116,7 @@ class Ranges:
             raise InvalidRequestException(f"a Fetch of {header.length} bytes: use Read")
         block = block_from_wire(header.block)
         try:
-            files = self._open(block)
+            files = self._kept.open(block)
             found = list(frames(files, header.offset, header.length))
         except ChecksumException as error:
             self._store.rotten(block, str(error))
@@ -125,16 +126,7 @@ class Ranges:
         return _CHUNK_BYTES.pack(files.chunk_bytes) + found[0]
 
     def close(self) -> None:
-        files, self._files = self._files, None
-        if files is not None:
-            files.close()
-
-    def _open(self, block: Block) -> StoredFiles:
-        files = self._files
-        if files is None or not self._store.is_still(block, files):
-            self.close()
-            files = self._files = self._store.read(block)
-        return files
+        self._kept.close()
 
 
 class _Copy:

@@ -5,8 +5,8 @@ under `mapred-auth`. It proves the secret for one method around one time; it
 doesn't hide or seal the bytes of the call: on a network that others can write
 to, TLS is what's needed.
 
-Where there is no gRPC (callframes.py), one side says a nonce and the other proves the secret for
-it.
+Where there is no gRPC (callframes.py, byteframes.py), one side says a nonce and the other proves
+the secret for it.
 """
 
 import hashlib

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x62lockstore/wire/types.proto\x12\nblockstore\"7\n\x05\x42lock\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x12\n\ngeneration\x18\x02 \x01(\x04\x12\x0e\n\x06length\x18\x03 \x01(\x04\"A\n\x04Node\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\x12\x0c\n\x04rack\x18\x04 \x01(\t\"?\n\x07Receipt\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12\x0e\n\x06report\x18\x03 \x01(\x04\"\xa9\x01\n\x0cLocatedBlock\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x1f\n\x05nodes\x18\x03 \x03(\x0b\x32\x10.blockstore.Node\x12\x1a\n\x12under_construction\x18\x04 \x01(\x08\x12*\n\x0clast_holders\x18\x05 \x03(\x0b\x32\x14.blockstore.Excluded\":\n\x08\x45xcluded\x12\x1e\n\x04node\x18\x01 \x01(\x0b\x32\x10.blockstore.Node\x12\x0e\n\x06reason\x18\x02 \x01(\t\"8\n\nPermission\x12\r\n\x05owner\x18\x01 \x01(\t\x12\r\n\x05group\x18\x02 \x01(\t\x12\x0c\n\x04mode\x18\x03 \x01(\r\"\x84\x02\n\nFileStatus\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x14\n\x0cis_directory\x18\x02 \x01(\x08\x12\x0e\n\x06length\x18\x03 \x01(\x04\x12\x13\n\x0breplication\x18\x04 \x01(\r\x12\x13\n\x0b\x62lock_bytes\x18\x05 \x01(\x04\x12\x15\n\rmodified_at_s\x18\x06 \x01(\x01\x12\x10\n\x08inode_id\x18\x07 \x01(\x04\x12\x1a\n\x12under_construction\x18\x08 \x01(\x08\x12\x10\n\x08\x63hildren\x18\t \x01(\x04\x12*\n\npermission\x18\n \x01(\x0b\x32\x16.blockstore.Permission\x12\x15\n\raccessed_at_s\x18\x0b \x01(\x01\"\xd3\x01\n\x05Order\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12*\n\treplicate\x18\x02 \x01(\x0b\x32\x15.blockstore.ReplicateH\x00\x12,\n\x06\x64\x65lete\x18\x03 \x01(\x0b\x32\x1a.blockstore.DeleteReplicasH\x00\x12+\n\x07recover\x18\x04 \x01(\x0b\x32\x18.blockstore.RecoverBlockH\x00\x12-\n\x0bsend_report\x18\x05 \x01(\x0b\x32\x16.blockstore.SendReportH\x00\x42\x07\n\x05order\"e\n\tReplicate\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\x12!\n\x07targets\x18\x02 \x03(\x0b\x32\x10.blockstore.Node\x12\x13\n\x0b\x62ytes_per_s\x18\x03 \x01(\x04\"3\n\x0e\x44\x65leteReplicas\x12!\n\x06\x62locks\x18\x01 \x03(\x0b\x32\x11.blockstore.Block\"\x89\x01\n\x0cRecoverBlock\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\x12\x16\n\x0enew_generation\x18\x02 \x01(\x04\x12\x1f\n\x05nodes\x18\x03 \x03(\x0b\x32\x10.blockstore.Node\x12\x13\n\x06\x63ut_to\x18\x04 \x01(\x04H\x00\x88\x01\x01\x42\t\n\x07_cut_to\"\x0c\n\nSendReportb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x62lockstore/wire/types.proto\x12\nblockstore\"7\n\x05\x42lock\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x12\n\ngeneration\x18\x02 \x01(\x04\x12\x0e\n\x06length\x18\x03 \x01(\x04\"T\n\x04Node\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\x12\x0c\n\x04rack\x18\x04 \x01(\t\x12\x11\n\tbyte_port\x18\x05 \x01(\r\"?\n\x07Receipt\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12\x0e\n\x06report\x18\x03 \x01(\x04\"\xa9\x01\n\x0cLocatedBlock\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x1f\n\x05nodes\x18\x03 \x03(\x0b\x32\x10.blockstore.Node\x12\x1a\n\x12under_construction\x18\x04 \x01(\x08\x12*\n\x0clast_holders\x18\x05 \x03(\x0b\x32\x14.blockstore.Excluded\":\n\x08\x45xcluded\x12\x1e\n\x04node\x18\x01 \x01(\x0b\x32\x10.blockstore.Node\x12\x0e\n\x06reason\x18\x02 \x01(\t\"8\n\nPermission\x12\r\n\x05owner\x18\x01 \x01(\t\x12\r\n\x05group\x18\x02 \x01(\t\x12\x0c\n\x04mode\x18\x03 \x01(\r\"\x84\x02\n\nFileStatus\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x14\n\x0cis_directory\x18\x02 \x01(\x08\x12\x0e\n\x06length\x18\x03 \x01(\x04\x12\x13\n\x0breplication\x18\x04 \x01(\r\x12\x13\n\x0b\x62lock_bytes\x18\x05 \x01(\x04\x12\x15\n\rmodified_at_s\x18\x06 \x01(\x01\x12\x10\n\x08inode_id\x18\x07 \x01(\x04\x12\x1a\n\x12under_construction\x18\x08 \x01(\x08\x12\x10\n\x08\x63hildren\x18\t \x01(\x04\x12*\n\npermission\x18\n \x01(\x0b\x32\x16.blockstore.Permission\x12\x15\n\raccessed_at_s\x18\x0b \x01(\x01\"\xd3\x01\n\x05Order\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12*\n\treplicate\x18\x02 \x01(\x0b\x32\x15.blockstore.ReplicateH\x00\x12,\n\x06\x64\x65lete\x18\x03 \x01(\x0b\x32\x1a.blockstore.DeleteReplicasH\x00\x12+\n\x07recover\x18\x04 \x01(\x0b\x32\x18.blockstore.RecoverBlockH\x00\x12-\n\x0bsend_report\x18\x05 \x01(\x0b\x32\x16.blockstore.SendReportH\x00\x42\x07\n\x05order\"e\n\tReplicate\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\x12!\n\x07targets\x18\x02 \x03(\x0b\x32\x10.blockstore.Node\x12\x13\n\x0b\x62ytes_per_s\x18\x03 \x01(\x04\"3\n\x0e\x44\x65leteReplicas\x12!\n\x06\x62locks\x18\x01 \x03(\x0b\x32\x11.blockstore.Block\"\x89\x01\n\x0cRecoverBlock\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\x12\x16\n\x0enew_generation\x18\x02 \x01(\x04\x12\x1f\n\x05nodes\x18\x03 \x03(\x0b\x32\x10.blockstore.Node\x12\x13\n\x06\x63ut_to\x18\x04 \x01(\x04H\x00\x88\x01\x01\x42\t\n\x07_cut_to\"\x0c\n\nSendReportb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,25 +34,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BLOCK']._serialized_start=43
   _globals['_BLOCK']._serialized_end=98
   _globals['_NODE']._serialized_start=100
-  _globals['_NODE']._serialized_end=165
-  _globals['_RECEIPT']._serialized_start=167
-  _globals['_RECEIPT']._serialized_end=230
-  _globals['_LOCATEDBLOCK']._serialized_start=233
-  _globals['_LOCATEDBLOCK']._serialized_end=402
-  _globals['_EXCLUDED']._serialized_start=404
-  _globals['_EXCLUDED']._serialized_end=462
-  _globals['_PERMISSION']._serialized_start=464
-  _globals['_PERMISSION']._serialized_end=520
-  _globals['_FILESTATUS']._serialized_start=523
-  _globals['_FILESTATUS']._serialized_end=783
-  _globals['_ORDER']._serialized_start=786
-  _globals['_ORDER']._serialized_end=997
-  _globals['_REPLICATE']._serialized_start=999
-  _globals['_REPLICATE']._serialized_end=1100
-  _globals['_DELETEREPLICAS']._serialized_start=1102
-  _globals['_DELETEREPLICAS']._serialized_end=1153
-  _globals['_RECOVERBLOCK']._serialized_start=1156
-  _globals['_RECOVERBLOCK']._serialized_end=1293
-  _globals['_SENDREPORT']._serialized_start=1295
-  _globals['_SENDREPORT']._serialized_end=1307
+  _globals['_NODE']._serialized_end=184
+  _globals['_RECEIPT']._serialized_start=186
+  _globals['_RECEIPT']._serialized_end=249
+  _globals['_LOCATEDBLOCK']._serialized_start=252
+  _globals['_LOCATEDBLOCK']._serialized_end=421
+  _globals['_EXCLUDED']._serialized_start=423
+  _globals['_EXCLUDED']._serialized_end=481
+  _globals['_PERMISSION']._serialized_start=483
+  _globals['_PERMISSION']._serialized_end=539
+  _globals['_FILESTATUS']._serialized_start=542
+  _globals['_FILESTATUS']._serialized_end=802
+  _globals['_ORDER']._serialized_start=805
+  _globals['_ORDER']._serialized_end=1016
+  _globals['_REPLICATE']._serialized_start=1018
+  _globals['_REPLICATE']._serialized_end=1119
+  _globals['_DELETEREPLICAS']._serialized_start=1121
+  _globals['_DELETEREPLICAS']._serialized_end=1172
+  _globals['_RECOVERBLOCK']._serialized_start=1175
+  _globals['_RECOVERBLOCK']._serialized_end=1312
+  _globals['_SENDREPORT']._serialized_start=1314
+  _globals['_SENDREPORT']._serialized_end=1326
 # @@protoc_insertion_point(module_scope)

@@ -58,6 +58,7 @@ class Node(_message.Message):
     HOST_FIELD_NUMBER: _builtins.int
     PORT_FIELD_NUMBER: _builtins.int
     RACK_FIELD_NUMBER: _builtins.int
+    BYTE_PORT_FIELD_NUMBER: _builtins.int
     node_id: _builtins.str
     """Stable over restarts; kept in the DataNode's storage directory."""
     host: _builtins.str
@@ -65,6 +66,10 @@ class Node(_message.Message):
     port: _builtins.int
     rack: _builtins.str
     """Rack path such as "/rack-1"; "/default" when nobody said."""
+    byte_port: _builtins.int
+    """Where the same host gives bytes of replicas without gRPC (blockstore/byteframes.py); 0: nowhere.
+    Absent where a node is named that isn't registered now.
+    """
     def __init__(
         self,
         *,
@@ -72,10 +77,11 @@ class Node(_message.Message):
         host: _builtins.str = ...,
         port: _builtins.int = ...,
         rack: _builtins.str = ...,
+        byte_port: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "node_id", b"node_id", "port", b"port", "rack", b"rack"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["byte_port", b"byte_port", "host", b"host", "node_id", b"node_id", "port", b"port", "rack", b"rack"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -17,6 +17,26 @@ DATA = random.Random(1).randbytes(3 * 1024 * 1024 + 5)
 CUT_AT = 1_500_000
 
 
+class Wires:
+    """To both ports of a DataNode: its calls and its bytes."""
+
+    def __init__(self, address, byte_port):
+        host, _, port = address.rpartition(":")
+        self._both = [Wire(f"127.0.0.1:{n}", at=f"{host}:{n}") for n in (port, byte_port)]
+
+    def cut(self, *, forth=True):
+        for wire in self._both:
+            wire.cut(forth=forth)
+
+    def heal(self):
+        for wire in self._both:
+            wire.heal()
+
+    def close(self):
+        for wire in self._both:
+            wire.close()
+
+
 @pytest.fixture
 def wires(cluster):
     """Of three DataNodes, by the address that others dial."""
@@ -27,8 +47,9 @@ def wires(cluster):
             cluster.advertised[number] = f"127.0.1.{number + 1}"
             # A node that doesn't hear from the next one says so long before its client gives up.
             cluster.start_datanode(number, pipeline_ack_s=3.0)
-            address = cluster.addresses[number]
-            found[address] = Wire(f"127.0.0.1:{address.rpartition(':')[2]}", at=address)
+        for node in (each.node for each in cluster.client().report().nodes):
+            found[node.address] = Wires(node.address, node.byte_port)
+        assert set(found) == set(cluster.addresses.values())
         yield found
     finally:
         for wire in found.values():

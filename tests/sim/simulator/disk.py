@@ -140,6 +140,9 @@ class _SimFile:
     def pread_into(self, target: memoryview, offset: int) -> int:
         return self._file.pread_into(target, offset)
 
+    def send_to(self, descriptor: int, length: int, offset: int) -> int:
+        return self._file.send_to(descriptor, length, offset)
+
     def pwrite(self, data: bytes | memoryview, offset: int) -> None:
         self._disk._count()
         self._file.pwrite(data, offset)

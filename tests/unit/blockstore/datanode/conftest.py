@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from blockstore.datanode.blockfiles import BlockFiles
+from blockstore.datanode.byteport import BytePort
 from blockstore.datanode.disk import Disk, SystemDisk
 from blockstore.datanode.fence import Fence
 from blockstore.datanode.identity import Identity
@@ -29,6 +31,7 @@ class LoneDataNode:
         self, directory: Path, number: int, limits: PipelineLimits, disk: Disk, streams: int
     ) -> None:
         self.reports: list[Replica] = []
+        self._byte_ports: list[BytePort] = []
         self.files = BlockFiles([str(directory)], disk)
         self.store = ReplicaStore(self.files, self.reports.append, self._report_later)
         self.peers = Peers(None)
@@ -48,14 +51,26 @@ class LoneDataNode:
             identity=Identity(1, f"dn-{number}", "", 1),
         )
         self.server.add_generic_rpc_handlers((data.handler(),))
-        self.node = Node(f"dn-{number}", "127.0.0.1", rpc.bind(self.server, "127.0.0.1", 0))
+        port = rpc.bind(self.server, "127.0.0.1", 0)
+        self.byte_port = self.make_byte_port()
+        self.node = Node(f"dn-{number}", "127.0.0.1", port, byte_port=self.byte_port.port)
         self.server.start()
+
+    def make_byte_port(self, **options: Any) -> BytePort:
+        """Another one, of its own limits."""
+        options = {"connections_max": 16, **options}
+        port = BytePort(self.store, self.streams.one_more, "127.0.0.1", 0, **options)
+        port.start()
+        self._byte_ports.append(port)
+        return port
 
     def _report_later(self, replica: Replica) -> int:
         self.reports.append(replica)
         return 100 + len(self.reports)
 
     def close(self) -> None:
+        for port in self._byte_ports:
+            port.stop(10.0)
         self.server.stop(0).wait(10)
         self.peers.close()
         self.files.close()

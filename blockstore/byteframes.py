@@ -1,0 +1,131 @@
+"""What travels over a DataNode's byte port: ranges of replicas, without gRPC.
+
+    greeting    magic 8s | nonce 16s                    the DataNode's, as soon as it is dialled
+    entry       magic 8s | proof 32s                    the reader's (runtime/secret.py; zeros where
+                                                        there is no secret)
+    ask         block id u64 | generation u64 | offset u64 | length u64
+    answer      pieces, the last of them marked; or a refusal in the place of any of them
+    piece       kind u8 | chunk_bytes u32 | offset u64 | size u32 | CRCs | data
+    refusal     kind u8 | 0 u32 | 0 u64 | size u32 | an error's name, a newline, its words (utf-8)
+
+- All numbers are little-endian. Asks may follow one another at once; answers come in their order.
+- Data starts at the chunk border at or below the wanted offset and ends at the chunk border at or
+  above the wanted end (or the replica's end): the reader verifies, then trims. The last piece may
+  be empty.
+- Bytes that a disk refuses when their checksums are sent already come as zeros.
+- A DataNode ends a connection on which it has heard nothing for IDLE_S; and, before its greeting,
+  one too many.
+- A broken connection proves nothing about a replica: who asks again is told.
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from blockstore.checksum import CRC_BYTES, chunk_count
+from blockstore.errors import ChecksumException, UnreachableException
+from blockstore.model import Block
+
+MAGIC: Final = b"MRBYTES1"
+NONCE_BYTES: Final = 16
+PROOF_BYTES: Final = 32
+# What a reader proves the cluster's secret for.
+PURPOSE: Final = "byte port"
+
+# Each open connection holds a thread of its DataNode.
+IDLE_S: Final = 30.0
+# Larger than the largest chunk that anybody has; more is not what this format means.
+PIECE_BYTES_MAX: Final = 64 * 1024 * 1024
+
+MORE: Final = 0
+LAST: Final = 1
+REFUSED: Final = 2
+
+GREETING_BYTES: Final = len(MAGIC) + NONCE_BYTES
+ENTRY_BYTES: Final = len(MAGIC) + PROOF_BYTES
+
+_ASK: Final = struct.Struct("<QQQQ")
+_HEAD: Final = struct.Struct("<BIQI")
+
+ASK_BYTES: Final = _ASK.size
+HEAD_BYTES: Final = _HEAD.size
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A range of a replica of that stamp or a later one."""
+
+    block: Block
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What comes behind it: `size` bytes of data and their checksums, or of a refusal."""
+
+    kind: int
+    chunk_bytes: int
+    offset: int
+    size: int
+
+    @property
+    def crc_bytes(self) -> int:
+        return chunk_count(self.size, self.chunk_bytes) * CRC_BYTES
+
+
+def pack_greeting(nonce: bytes) -> bytes:
+    return MAGIC + nonce
+
+
+def unpack_greeting(frame: bytes) -> bytes:
+    """The nonce. Raises UnreachableException when somebody else listens there."""
+    return _after_magic(frame)
+
+
+def pack_entry(proof: bytes) -> bytes:
+    return MAGIC + proof
+
+
+def unpack_entry(frame: bytes) -> bytes:
+    """The proof. Raises UnreachableException when it's no reader who calls."""
+    return _after_magic(frame)
+
+
+def _after_magic(frame: bytes) -> bytes:
+    if not frame.startswith(MAGIC):
+        raise UnreachableException("what talks at the other end of a byte port knows no such port")
+    return frame[len(MAGIC) :]
+
+
+def pack_ask(ask: Ask) -> bytes:
+    return _ASK.pack(ask.block.id, ask.block.generation, ask.offset, ask.length)
+
+
+def unpack_ask(frame: bytes) -> Ask:
+    block_id, generation, offset, length = _ASK.unpack(frame)
+    return Ask(Block(block_id, generation), offset, length)
+
+
+def pack_head(head: Head) -> bytes:
+    return _HEAD.pack(head.kind, head.chunk_bytes, head.offset, head.size)
+
+
+def unpack_head(frame: bytes | bytearray | memoryview) -> Head:
+    """Raises ChecksumException for a head that can't be meant."""
+    head = Head(*_HEAD.unpack(frame))
+    known = head.kind in (MORE, LAST, REFUSED)
+    if not known or head.size > PIECE_BYTES_MAX or (head.kind != REFUSED and not head.chunk_bytes):
+        raise ChecksumException(f"the head of a piece is damaged: {head}")
+    return head
+
+
+def pack_refusal(name: str, words: str) -> bytes:
+    text = f"{name}\n{words}".encode()
+    return pack_head(Head(REFUSED, 0, 0, len(text))) + text
+
+
+def unpack_refusal(text: bytes) -> tuple[str, str]:
+    """The error's name and its words."""
+    name, _, words = text.decode(errors="replace").partition("\n")
+    return name, words
