@@ -34,22 +34,17 @@ class AnswerStream:
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._call: Any = method(self._outgoing(), timeout=STREAM_S_MAX)
 
-    def ask(self, request: Any, patience_s: float) -> Any:
-        """The reply; after an error the stream is over. `patience_s`: how long it may take.
-
-        Raises:
-            UnreachableException, StoreError: there is no answer in time, or a refusal.
-        """
-        self.begin(request, patience_s)
-        return self.end()
-
     def begin(self, request: Any, patience_s: float) -> None:
-        """Asks; `end` gives the reply, or `cancel` is due."""
+        """Asks; `end` gives the reply, or `cancel` is due. `patience_s`: how long it may take."""
         self._due_at = time.monotonic() + patience_s
         self._requests.put(request)
 
     def end(self) -> Any:
-        """The reply to what was asked, as `ask` gives it."""
+        """The reply to what was asked; after an error the stream is over.
+
+        Raises:
+            UnreachableException, StoreError: there is no answer in time, or a refusal.
+        """
         try:
             reply = next(self._call)
         except StopIteration:

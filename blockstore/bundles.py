@@ -1,7 +1,7 @@
 """Bundles: whole small blocks that go to the same nodes, many in one message.
 
-DataNodeData/Bundle (one message up, one down); DataNodeData/Bundles (the same in a stream, one
-after the other, for who sends them often)
+DataNodeData/Bundle (one message up, one down). For who sends them often, one after the other: over
+the byte port (byteframes.py), or in a stream (DataNodeData/Bundles) where that can't be reached.
 
 request     header_bytes u32 | a serialised BundleHeader (protos/blockstore/datanode.proto)
             | for each block: packet_bytes u32 | packet      (little-endian)
@@ -25,10 +25,9 @@ from typing import Any, Final
 import grpc
 from google.protobuf.message import DecodeError
 
-from blockstore.answerstream import AnswerStream
 from blockstore.datastream import Ack, pack_ack, unpack_ack
 from blockstore.errors import ChecksumException, StoreError
-from blockstore.keptstreams import KeptStreams
+from blockstore.keptstreams import KeptStream, KeptStreams
 from blockstore.model import Node, Receipt
 from blockstore.runtime import rpc
 from blockstore.wire import datanode_pb2
@@ -114,9 +113,15 @@ def unpack_bundle(bundle: bytes) -> tuple[bytes, list[bytes]]:
 class Sender:
     """Sends bundles for all threads of one process. Thread-safe."""
 
-    def __init__(self, dial: Callable[[Node], grpc.Channel], streams_per_node: int) -> None:
+    def __init__(
+        self,
+        dial: Callable[[Node], grpc.Channel],
+        streams_per_node: int,
+        opened: Callable[[Node], KeptStream | None] = lambda node: None,
+    ) -> None:
+        """`opened`: as KeptStreams has it."""
         self._dial = dial
-        self._streams = KeptStreams(dial, BUNDLES_METHOD, streams_per_node)
+        self._streams = KeptStreams(dial, BUNDLES_METHOD, streams_per_node, opened)
 
     def begin(
         self,
@@ -154,7 +159,7 @@ class Sender:
         except grpc.RpcError as error:
             return Delivery(0, 0, str(rpc.translate(error, str(node))))
 
-    def give_back(self, node: Node, stream: AnswerStream) -> None:
+    def give_back(self, node: Node, stream: KeptStream) -> None:
         self._streams.give_back(node, stream)
 
     def close(self) -> None:
@@ -166,7 +171,7 @@ class Sending:
     """A bundle on its way in a stream; ends in `ack` or `forget`."""
 
     def __init__(
-        self, sender: Sender, node: Node, bundle: bytes, timeout_s: float, stream: AnswerStream
+        self, sender: Sender, node: Node, bundle: bytes, timeout_s: float, stream: KeptStream
     ) -> None:
         self._sender = sender
         self._node = node

@@ -1,8 +1,12 @@
-"""What travels over a DataNode's byte port: ranges of replicas, without gRPC.
+"""What travels over a DataNode's byte port: ranges of replicas, or bundles, without gRPC.
 
     greeting    magic 8s | nonce 16s                    the DataNode's, as soon as it is dialled
-    entry       magic 8s | proof 32s                    the reader's (runtime/secret.py; zeros where
-                                                        there is no secret)
+    entry       business 8s | proof 32s                 the caller's: what comes on this connection,
+                                                        and his secret (runtime/secret.py; zeros
+                                                        where there is none)
+
+READING
+
     ask         block id u64 | generation u64 | offset u64 | length u64
     answer      pieces, the last of them marked; or a refusal in the place of any of them
     piece       kind u8 | chunk_bytes u32 | offset u64 | size u32 | CRCs | data
@@ -16,6 +20,11 @@
 - A DataNode ends a connection on which it has heard nothing for IDLE_S; and, before its greeting,
   one too many.
 - A broken connection proves nothing about a replica: who asks again is told.
+
+BUNDLES
+
+    question    size u32 | a bundle (bundles.py)
+    answer      size u32 | its ack; or the connection's end, when it can't be taken at all
 """
 
 import struct
@@ -27,9 +36,12 @@ from blockstore.errors import ChecksumException, UnreachableException
 from blockstore.model import Block
 
 MAGIC: Final = b"MRBYTES1"
+# What a connection is for.
+READING: Final = MAGIC
+BUNDLES: Final = b"MRBUNDL1"
 NONCE_BYTES: Final = 16
 PROOF_BYTES: Final = 32
-# What a reader proves the cluster's secret for.
+# What a caller proves the cluster's secret for.
 PURPOSE: Final = "byte port"
 
 # Each open connection holds a thread of its DataNode.
@@ -46,9 +58,11 @@ ENTRY_BYTES: Final = len(MAGIC) + PROOF_BYTES
 
 _ASK: Final = struct.Struct("<QQQQ")
 _HEAD: Final = struct.Struct("<BIQI")
+_SIZE: Final = struct.Struct("<I")
 
 ASK_BYTES: Final = _ASK.size
 HEAD_BYTES: Final = _HEAD.size
+SIZE_BYTES: Final = _SIZE.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +97,16 @@ def unpack_greeting(frame: bytes) -> bytes:
     return _after_magic(frame)
 
 
-def pack_entry(proof: bytes) -> bytes:
-    return MAGIC + proof
+def pack_entry(proof: bytes, business: bytes = READING) -> bytes:
+    return business + proof
 
 
-def unpack_entry(frame: bytes) -> bytes:
-    """The proof. Raises UnreachableException when it's no reader who calls."""
-    return _after_magic(frame)
+def unpack_entry(frame: bytes) -> tuple[bytes, bytes]:
+    """The business and the proof. Raises UnreachableException when it's none of ours who calls."""
+    business, proof = frame[: len(MAGIC)], frame[len(MAGIC) :]
+    if business not in (READING, BUNDLES):
+        raise UnreachableException("who calls a byte port knows no such port")
+    return business, proof
 
 
 def _after_magic(frame: bytes) -> bytes:
@@ -129,3 +146,15 @@ def unpack_refusal(text: bytes) -> tuple[str, str]:
     """The error's name and its words."""
     name, _, words = text.decode(errors="replace").partition("\n")
     return name, words
+
+
+def pack_frame(message: bytes) -> bytes:
+    return _SIZE.pack(len(message)) + message
+
+
+def frame_bytes(head: bytes) -> int:
+    """How many bytes follow. Raises UnreachableException for more than anybody means."""
+    (size,) = _SIZE.unpack(head)
+    if size > PIECE_BYTES_MAX:
+        raise UnreachableException(f"a frame of {size} bytes is none of a byte port")
+    return int(size)

@@ -12,7 +12,7 @@ class Peers:
     """Channels by address. Thread-safe."""
 
     def __init__(self, secret: str | None) -> None:
-        self._secret = secret
+        self.secret = secret
         self._lock = threading.Lock()
         self._channels: dict[str, grpc.Channel] = {}
 
@@ -20,7 +20,7 @@ class Peers:
         with self._lock:
             channel = self._channels.get(node.address)
             if channel is None:
-                channel = rpc.channel(node.address, secret=self._secret, data=True)
+                channel = rpc.channel(node.address, secret=self.secret, data=True)
                 self._channels[node.address] = channel
             return channel
 

@@ -1,14 +1,11 @@
 """One connection to a DataNode's byte port (byteframes.py), from the reader's side."""
 
-import socket
-
 from blockstore import byteframes
+from blockstore.bytedial import dialled
 from blockstore.byteframes import LAST, REFUSED, Ask, Head
 from blockstore.errors import ChecksumException, StoreError
 from blockstore.model import Node
 from blockstore.runtime import rpc
-from blockstore.runtime.line import Line
-from blockstore.runtime.secret import prove
 
 
 class ByteConnection:
@@ -16,16 +13,8 @@ class ByteConnection:
 
     def __init__(self, node: Node, secret: str | None, patience_s: float) -> None:
         """Raises UnreachableException when somebody else listens there; OSError: nobody does."""
-        address = (node.host.strip("[]"), node.byte_port)
-        connected = socket.create_connection(address, patience_s)
-        try:
-            self._line = Line(connected, patience_s)
-            nonce = byteframes.unpack_greeting(self._line.receive(byteframes.GREETING_BYTES))
-        except BaseException:
-            connected.close()
-            raise
-        # Goes with the first question.
-        self._entry = byteframes.pack_entry(prove(secret, byteframes.PURPOSE, nonce))
+        # The entry goes with the first question.
+        self._line, self._entry = dialled(node, secret, patience_s, byteframes.READING)
         self._unanswered = 0
         # Bytes of the piece at hand that have not been received.
         self._left = 0

@@ -78,7 +78,8 @@ class SmallRanges:
         stream = self._streams.take(node)
         if stream is not None:
             try:
-                answer: bytes = stream.ask(request, self._timeout_s)
+                stream.begin(request, self._timeout_s)
+                answer: bytes = stream.end()
                 return answer
             except StoreError:
                 if time.monotonic() - started >= self._timeout_s:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from blockstore import bundles, checksum
+from blockstore.bundlelines import BundleLines
 from blockstore.client.settings import ClientSettings
 from blockstore.codec import block_to_wire, nodes_to_wire
 from blockstore.datastream import LAST, Packet, pack
@@ -27,7 +28,7 @@ class WholeBlocks:
 
     def __init__(self, peers: Peers, settings: ClientSettings) -> None:
         self._settings = settings
-        self._sender = bundles.Sender(peers.dial, PER_NODE_MAX)
+        self._sender = bundles.Sender(peers.dial, PER_NODE_MAX, BundleLines(peers.secret).open)
 
     def send(
         self, nodes: Sequence[Node], contents: Sequence[tuple[Block, bytes]]

@@ -13,6 +13,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from blockstore import bundles, checksum
+from blockstore.bundlelines import BundleLines
 from blockstore.bundles import BUNDLE_BYTES_MAX, Delivery, pack_delivery, unpack_bundle
 from blockstore.codec import block_from_wire, node_from_wire
 from blockstore.datanode.fence import Fence
@@ -43,10 +44,11 @@ class Bundles:
         fence: Fence,
         limits: PipelineLimits,
         identity: Identity,
+        secret: str | None = None,
     ) -> None:
         self._store = store
         self._identity = identity
-        self._sender = bundles.Sender(dial, _FORWARDING_MAX)
+        self._sender = bundles.Sender(dial, _FORWARDING_MAX, BundleLines(secret).open)
         self._fence = fence
         self._limits = limits
         self._forwarding = ThreadPoolExecutor(_FORWARDING_MAX, "forward")
@@ -76,6 +78,10 @@ class Bundles:
             receipts += ack.receipts
         failpoint.hit("bundle.receive.before_ack")
         return pack_delivery(Delivery(len(blocks), receipts=receipts))
+
+    def close(self) -> None:
+        """Ends what is kept open to other nodes."""
+        self._sender.close()
 
     def _receipts(self, reports: Sequence[int]) -> datanode_pb2.NodeReceipts:
         return datanode_pb2.NodeReceipts(

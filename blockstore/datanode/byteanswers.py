@@ -1,4 +1,4 @@
-"""One connection to the byte port (byteframes.py): who calls, what is asked, what is answered.
+"""One connection to the byte port (byteframes.py): who calls, what a reader asks, what is answered.
 
 Bytes go from the page cache into the socket; nobody here sees them, the reader verifies.
 """
@@ -11,6 +11,7 @@ from typing import Final
 
 from blockstore import byteframes
 from blockstore.byteframes import LAST, MORE, Ask, Head
+from blockstore.datanode.bundleanswers import BundleAnswers
 from blockstore.datanode.keptfiles import KeptFiles
 from blockstore.datanode.store import ReplicaStore
 from blockstore.datanode.storedfiles import StoredFiles
@@ -39,6 +40,7 @@ class Answers:
         secret: str | None,
         line: Line,
         idle_s: float,
+        receive_bundle: Callable[[bytes], bytes],
     ) -> None:
         """`one_more_stream` raises NotReadyException where too many are served."""
         self._store = store
@@ -46,6 +48,7 @@ class Answers:
         self._secret = secret
         self._line = line
         self._idle_s = idle_s
+        self._bundles = BundleAnswers(receive_bundle, one_more_stream, line, idle_s)
         self._files = KeptFiles(store)
 
     def give(self) -> None:
@@ -53,24 +56,32 @@ class Answers:
         try:
             # Nobody is there to be told of it.
             with suppress(ConnectionError, TimeoutError):
-                self._let_in()
-                while True:
-                    self._line.be_patient(self._idle_s)
-                    ask = byteframes.unpack_ask(self._line.receive(byteframes.ASK_BYTES))
-                    self._line.be_patient(TAKE_S)
-                    self._answer(ask)
+                if self._let_in() == byteframes.BUNDLES:
+                    self._bundles.give()
+                else:
+                    self._give_ranges()
         finally:
             self._files.close()
 
-    def _let_in(self) -> None:
+    def _give_ranges(self) -> None:
+        while True:
+            self._line.be_patient(self._idle_s)
+            ask = byteframes.unpack_ask(self._line.receive(byteframes.ASK_BYTES))
+            self._line.be_patient(TAKE_S)
+            self._answer(ask)
+
+    def _let_in(self) -> bytes:
+        """Who proves the secret; returns what he comes for."""
         nonce = secrets.token_bytes(byteframes.NONCE_BYTES)
         self._line.send(byteframes.pack_greeting(nonce))
-        proof = byteframes.unpack_entry(self._line.receive(byteframes.ENTRY_BYTES))
+        business, proof = byteframes.unpack_entry(self._line.receive(byteframes.ENTRY_BYTES))
         try:
             check_proof(self._secret, byteframes.PURPOSE, nonce, proof)
         except StoreError as error:
-            self._refuse(error)
+            if business == byteframes.READING:
+                self._refuse(error)
             raise ConnectionAbortedError from error
+        return business
 
     def _answer(self, ask: Ask) -> None:
         try:

@@ -34,6 +34,7 @@ class BytePort:
         self,
         store: ReplicaStore,
         one_more_stream: Callable[[], AbstractContextManager[None]],
+        receive_bundle: Callable[[bytes], bytes],
         host: str,
         port: int,
         *,
@@ -44,6 +45,7 @@ class BytePort:
         """Raises ConfigException when the address can't be bound."""
         self._store = store
         self._one_more_stream = one_more_stream
+        self._receive_bundle = receive_bundle
         self._secret = secret
         self._connections_max = connections_max
         self._idle_s = idle_s
@@ -118,7 +120,14 @@ class BytePort:
 
     def _serve(self, line: Line) -> None:
         try:
-            Answers(self._store, self._one_more_stream, self._secret, line, self._idle_s).give()
+            Answers(
+                self._store,
+                self._one_more_stream,
+                self._secret,
+                line,
+                self._idle_s,
+                self._receive_bundle,
+            ).give()
         except Exception:
             log.exception("a connection to the byte port")
         finally:

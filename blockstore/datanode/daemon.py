@@ -172,6 +172,7 @@ class DataNode:
         self._store = ReplicaStore(self._files, self._reporter.note, self._reporter.note_later)
         self._fence = Fence(SYSTEM_CLOCK, settings.fence_after_s)
         self._streams = StreamLimit(settings.streams_max)
+        self._data = self._make_data_servicer(secret)
         self._server = self._make_server(secret)
         real_port = rpc.bind(self._server, host, port)
         self._byte_port = self._make_byte_port(host, secret)
@@ -264,17 +265,14 @@ class DataNode:
         if self._byte_port is not None:
             self._byte_port.stop(_DRAIN_S)
         stopped.wait(STOP_GRACE_S)
+        self._data.close()
         self._channel.close()
         self._peers.close()
         self._files.close()
 
-    def _make_server(self, secret: str | None) -> grpc.Server:
+    def _make_data_servicer(self, secret: str | None) -> DataServicer:
         settings = self._settings
-        server = rpc.threaded_server(threads=settings.streams_max + _CONTROL_THREADS, secret=secret)
-        datanode_pb2_grpc.add_DataNodeServicer_to_server(
-            DataNodeServicer(self._store, self._peers.dial), server
-        )
-        data = DataServicer(
+        return DataServicer(
             self._store,
             dial=self._peers.dial,
             fence=self._fence,
@@ -284,8 +282,16 @@ class DataNode:
             clock=SYSTEM_CLOCK,
             streams=self._streams,
             identity=self._identity,
+            secret=secret,
         )
-        server.add_generic_rpc_handlers((data.handler(),))
+
+    def _make_server(self, secret: str | None) -> grpc.Server:
+        settings = self._settings
+        server = rpc.threaded_server(threads=settings.streams_max + _CONTROL_THREADS, secret=secret)
+        datanode_pb2_grpc.add_DataNodeServicer_to_server(
+            DataNodeServicer(self._store, self._peers.dial), server
+        )
+        server.add_generic_rpc_handlers((self._data.handler(),))
         return server
 
     def _make_byte_port(self, host: str, secret: str | None) -> BytePort | None:
@@ -294,6 +300,7 @@ class DataNode:
         return BytePort(
             self._store,
             self._streams.one_more,
+            self._data.receive_bundle,
             host,
             self._settings.byte_port,
             connections_max=self._settings.byte_connections_max,

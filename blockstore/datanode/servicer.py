@@ -121,6 +121,7 @@ class DataServicer:
         clock: Clock,
         streams: StreamLimit,
         identity: Identity,
+        secret: str | None = None,
     ) -> None:
         self._store = store
         self._dial = dial
@@ -128,7 +129,9 @@ class DataServicer:
         self._limits = limits
         self._clock = clock
         self._streams = streams
-        self._bundles = Bundles(store, dial=dial, fence=fence, limits=limits, identity=identity)
+        self._bundles = Bundles(
+            store, dial=dial, fence=fence, limits=limits, identity=identity, secret=secret
+        )
 
     def handler(self) -> grpc.GenericRpcHandler:
         service, _, write = WRITE_METHOD.lstrip("/").partition("/")
@@ -162,7 +165,11 @@ class DataServicer:
 
     def bundle(self, request: bytes, context: Any) -> bytes:
         with self._streams.one_more():
-            return self._bundles.receive(request)
+            return self.receive_bundle(request)
+
+    def receive_bundle(self, bundle: bytes) -> bytes:
+        """The ack, for whoever serves its sender."""
+        return self._bundles.receive(bundle)
 
     def bundles(self, requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
         with self._streams.one_more(KEPT_SHARE):
@@ -171,6 +178,10 @@ class DataServicer:
                 failpoint.hit("servicer.bundles.before_ack")
                 yield ack
                 failpoint.hit("servicer.bundles.after_ack")
+
+    def close(self) -> None:
+        """Ends what is kept open to other nodes."""
+        self._bundles.close()
 
     def write(self, frames: Iterator[bytes], context: Any) -> Iterator[bytes]:
         header = _parsed(datanode_pb2.WriteHeader(), next(frames, b""))

@@ -22,9 +22,15 @@ def test_what_is_packed_is_unpacked():
     greeting = byteframes.pack_greeting(b"n" * byteframes.NONCE_BYTES)
     assert len(greeting) == byteframes.GREETING_BYTES
     assert byteframes.unpack_greeting(greeting) == b"n" * byteframes.NONCE_BYTES
-    entry = byteframes.pack_entry(b"p" * byteframes.PROOF_BYTES)
-    assert len(entry) == byteframes.ENTRY_BYTES
-    assert byteframes.unpack_entry(entry) == b"p" * byteframes.PROOF_BYTES
+    proof = b"p" * byteframes.PROOF_BYTES
+    for business in (byteframes.READING, byteframes.BUNDLES):
+        entry = byteframes.pack_entry(proof, business)
+        assert len(entry) == byteframes.ENTRY_BYTES
+        assert byteframes.unpack_entry(entry) == (business, proof)
+
+    frame = byteframes.pack_frame(b"bundle")
+    head, message = frame[: byteframes.SIZE_BYTES], frame[byteframes.SIZE_BYTES :]
+    assert (byteframes.frame_bytes(head), message) == (6, b"bundle")
 
 
 def test_a_refusal_has_the_errors_name_and_all_of_its_words():
@@ -61,3 +67,8 @@ def test_who_speaks_otherwise_is_no_peer():
     for unpack in (byteframes.unpack_greeting, byteframes.unpack_entry):
         with pytest.raises(UnreachableException, match="knows no such port"):
             unpack(stranger)
+
+
+def test_a_frame_that_cant_be_meant_reserves_no_memory():
+    with pytest.raises(UnreachableException):
+        byteframes.frame_bytes(b"\xff" * byteframes.SIZE_BYTES)

@@ -41,7 +41,7 @@ class LoneDataNode:
         datanode_pb2_grpc.add_DataNodeServicer_to_server(
             DataNodeServicer(self.store, self.peers.dial), self.server
         )
-        data = DataServicer(
+        self.data = DataServicer(
             self.store,
             dial=self.peers.dial,
             fence=Fence(self.fence_clock, close_after_s=60.0),
@@ -50,7 +50,7 @@ class LoneDataNode:
             streams=self.streams,
             identity=Identity(1, f"dn-{number}", "", 1),
         )
-        self.server.add_generic_rpc_handlers((data.handler(),))
+        self.server.add_generic_rpc_handlers((self.data.handler(),))
         port = rpc.bind(self.server, "127.0.0.1", 0)
         self.byte_port = self.make_byte_port()
         self.node = Node(f"dn-{number}", "127.0.0.1", port, byte_port=self.byte_port.port)
@@ -59,7 +59,14 @@ class LoneDataNode:
     def make_byte_port(self, **options: Any) -> BytePort:
         """Another one, of its own limits."""
         options = {"connections_max": 16, **options}
-        port = BytePort(self.store, self.streams.one_more, "127.0.0.1", 0, **options)
+        port = BytePort(
+            self.store,
+            self.streams.one_more,
+            self.data.receive_bundle,
+            "127.0.0.1",
+            0,
+            **options,
+        )
         port.start()
         self._byte_ports.append(port)
         return port
@@ -72,6 +79,7 @@ class LoneDataNode:
         for port in self._byte_ports:
             port.stop(10.0)
         self.server.stop(0).wait(10)
+        self.data.close()
         self.peers.close()
         self.files.close()
 

@@ -2,6 +2,7 @@
 
 import random
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -36,6 +37,11 @@ def send(peers, nodes, packets=None, *, chunk_bytes=CHUNK, sender=None, first=0,
     return sender.send(nodes[0], header, packets, timeout_s)
 
 
+def by_grpc(servers):
+    """These nodes, as if they had no byte ports."""
+    return [replace(server.node, byte_port=0) for server in servers]
+
+
 def until(condition):
     deadline = time.monotonic() + 60
     while not condition():
@@ -57,7 +63,7 @@ def stored(server):
 
 def test_every_node_has_every_block_finalised_when_the_bundle_is_acknowledged(datanodes, peers):
     servers = datanodes(3)
-    ack = send(peers, [server.node for server in servers])
+    ack = send(peers, by_grpc(servers))
     assert (ack.seq, ack.failed_hop) == (len(DATA), -1)
     for server in servers:
         assert stored(server) == DATA
@@ -66,7 +72,7 @@ def test_every_node_has_every_block_finalised_when_the_bundle_is_acknowledged(da
 
 def test_with_the_ack_come_the_receipts_of_all_nodes_for_each_block(datanodes, peers):
     servers = datanodes(3)
-    nodes = [server.node for server in servers]
+    nodes = by_grpc(servers)
     servers[1].store.create(Block(900, 7), CHUNK).finish()
     ack = send(peers, nodes)
     for number in range(len(DATA)):
@@ -79,7 +85,7 @@ def test_with_the_ack_come_the_receipts_of_all_nodes_for_each_block(datanodes, p
 def test_a_bundle_that_failed_below_brings_no_receipts(datanodes, peers):
     servers = datanodes(2)
     servers[1].server.stop(0).wait(10)
-    ack = send(peers, [server.node for server in servers])
+    ack = send(peers, by_grpc(servers))
     assert (ack.failed_hop, ack.receipts) == (1, ())
 
 
@@ -94,7 +100,7 @@ def test_one_wrong_byte_and_no_block_of_the_bundle_is_stored_or_forwarded(datano
     servers = datanodes(2)
     packets = [packet(data) for data in DATA.values()]
     packets[17] = packets[17][:-1] + bytes([packets[17][-1] ^ 1])
-    ack = send(peers, [server.node for server in servers], packets)
+    ack = send(peers, by_grpc(servers), packets)
     assert ack.failed_hop == 0
     assert "blk_18" in ack.reason
     assert [len(server.store) for server in servers] == [0, 0]
@@ -102,7 +108,7 @@ def test_one_wrong_byte_and_no_block_of_the_bundle_is_stored_or_forwarded(datano
 
 def test_who_sends_bundles_again_keeps_one_stream_for_all_and_so_does_each_node(datanodes, peers):
     servers = datanodes(3)
-    nodes = [server.node for server in servers]
+    nodes = by_grpc(servers)
     sender = bundles.Sender(peers.dial, 2)
     for first in range(0, 500, 100):
         ack = send(peers, nodes, sender=sender, first=first)
@@ -117,7 +123,7 @@ def test_who_sends_bundles_again_keeps_one_stream_for_all_and_so_does_each_node(
 def with_streams(datanodes, peers, count):
     """Nodes, and a sender with streams open to all of them."""
     servers = datanodes(count)
-    nodes, sender = [server.node for server in servers], bundles.Sender(peers.dial, 2)
+    nodes, sender = by_grpc(servers), bundles.Sender(peers.dial, 2)
     for first in range(0, 200, 100):
         assert send(peers, nodes, sender=sender, first=first).failed_hop == -1
     assert [server.streams.open for server in servers] == [1] * count
@@ -178,7 +184,7 @@ def test_a_node_with_half_its_streams_taken_is_called_instead(datanodes, peers):
     sender = bundles.Sender(peers.dial, 2)
     with server.streams.one_more():
         for first in range(0, 400, 100):
-            assert send(peers, [server.node], sender=sender, first=first).failed_hop == -1
+            assert send(peers, by_grpc([server]), sender=sender, first=first).failed_hop == -1
             until(lambda: server.streams.open == 1)
 
 
@@ -186,7 +192,7 @@ def test_a_node_with_half_its_streams_taken_is_called_instead(datanodes, peers):
 def test_the_node_that_failed_is_named_by_its_place(datanodes, peers, silent):
     servers = datanodes(3)
     servers[silent].server.stop(0).wait(10)
-    ack = send(peers, [server.node for server in servers])
+    ack = send(peers, by_grpc(servers))
     assert ack.failed_hop == silent
     assert servers[silent].node.node_id in ack.reason
 
@@ -203,14 +209,14 @@ def test_the_node_that_failed_is_named_by_its_place(datanodes, peers, silent):
 def test_packets_that_are_not_whole_blocks_are_refused(datanodes, peers, change):
     (server,) = datanodes(1)
     packets = change([packet(data) for data in DATA.values()])
-    assert send(peers, [server.node], packets).failed_hop == 0
+    assert send(peers, by_grpc([server]), packets).failed_hop == 0
     assert len(server.store) == 0
 
 
 def test_a_node_that_lost_its_master_takes_no_bundle(datanodes, peers):
     (server,) = datanodes(1)
     server.fence_clock.advance(61.0)
-    assert send(peers, [server.node]).failed_hop == 0
+    assert send(peers, by_grpc([server])).failed_hop == 0
     assert len(server.store) == 0
 
 
@@ -225,7 +231,7 @@ def test_a_bundle_that_outlasts_the_masters_patience_is_not_acknowledged(
         return create(block, chunk_bytes)
 
     monkeypatch.setattr(server.store, "create", slowly)
-    assert send(peers, [server.node]).failed_hop == 0
+    assert send(peers, by_grpc([server])).failed_hop == 0
     assert all(replica.state is not ReplicaState.FINALIZED for replica in server.store.report())
 
 

@@ -144,12 +144,17 @@ def stream_to(peers, server, **limits):
     return AnswerStream(peers.dial(server.node).stream_stream(RANGES_METHOD), "dn", **limits)
 
 
+def asked(stream, request, patience_s=PATIENCE_S):
+    stream.begin(request, patience_s)
+    return stream.end()
+
+
 def test_a_stream_that_nobody_uses_ends_and_the_next_question_is_answered(server, peers):
     stream = stream_to(peers, server, idle_s=0.05)
     until(lambda: stream.over)
     until(lambda: server.streams.open == 0)
     with pytest.raises(UnreachableException, match="ended the stream"):
-        stream.ask(request_of(0, 10), PATIENCE_S)
+        asked(stream, request_of(0, 10))
 
 
 class Interrupting:
@@ -161,20 +166,20 @@ class Interrupting:
 
 def test_an_answer_whose_reader_was_interrupted_is_nobody_elses(server, peers):
     stream = stream_to(peers, server)
-    stream.ask(request_of(0, 10), PATIENCE_S)
+    asked(stream, request_of(0, 10))
     stream._call = Interrupting()
     with pytest.raises(KeyboardInterrupt):
-        stream.ask(request_of(0, 10), PATIENCE_S)
+        asked(stream, request_of(0, 10))
     assert stream.over
 
 
 def test_an_answer_that_does_not_come_in_time_is_given_up(server, peers):
     stream = stream_to(peers, server)
-    stream.ask(request_of(0, 10), PATIENCE_S)
+    asked(stream, request_of(0, 10))
     # A question about another block waits for that block's lock.
     other = datanode_pb2.ReadHeader(block=block_to_wire(Block(2, 7)), length=1)
     with server.store.lock(2), pytest.raises(UnreachableException):
-        stream.ask(other.SerializeToString(), 0.3)
+        asked(stream, other.SerializeToString(), 0.3)
     assert stream.over
 
 

@@ -1,0 +1,100 @@
+"""Connections to DataNodes' byte ports for bundles (bundles.py), kept as streams are: the same
+question and answer, for a third of what gRPC's part in them costs.
+"""
+
+import logging
+import threading
+import time
+from typing import Final
+
+from blockstore import byteframes
+from blockstore.bytedial import dialled
+from blockstore.errors import StoreError, UnreachableException
+from blockstore.model import Node
+from blockstore.runtime.line import Line
+
+log = logging.getLogger(__name__)
+
+# To connect, and to be greeted: a filter that swallows packets costs no more than that.
+DIAL_S: Final = 1.0
+# How long a port that can't be reached isn't tried.
+SHUNNED_S: Final = 60.0
+
+
+class BundleLine:
+    """As an AnswerStream, for one thread at a time."""
+
+    def __init__(self, line: Line, entry: bytes, to: str) -> None:
+        self._line = line
+        # It goes with the first question.
+        self._entry = entry
+        self._to = to
+        self._closed = False
+        self._failure: OSError | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more can be asked: who hasn't been asked says nothing."""
+        return self._closed or not self._line.is_quiet
+
+    def begin(self, request: bytes, patience_s: float) -> None:
+        """Asks; `end` gives the reply, or `cancel` is due."""
+        entry, self._entry = self._entry, b""
+        try:
+            self._line.be_patient(patience_s)
+            self._line.send(entry, byteframes.pack_frame(request))
+        except OSError as error:
+            self._failure = error
+
+    def end(self) -> bytes:
+        """The reply.
+
+        Raises:
+            UnreachableException: there is none; nothing more can be asked.
+        """
+        try:
+            if self._failure is not None:
+                raise self._failure
+            size = byteframes.frame_bytes(self._line.receive(byteframes.SIZE_BYTES))
+            return self._line.receive(size)
+        except (OSError, StoreError) as error:
+            self.close()
+            raise UnreachableException(f"{self._to}: {error}") from None
+        except BaseException:
+            # A reply may still come: nobody else must take it for his.
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Nobody asks any more."""
+        if not self._closed:
+            self._closed = True
+            self._line.close()
+
+    def cancel(self) -> None:
+        """Nobody wants the answer."""
+        self.close()
+
+
+class BundleLines:
+    """Opens them. Thread-safe."""
+
+    def __init__(self, secret: str | None) -> None:
+        self._secret = secret
+        self._guard = threading.Lock()
+        self._shunned_until: dict[tuple[str, int], float] = {}
+
+    def open(self, node: Node) -> BundleLine | None:
+        """None where the node has no port that can be reached."""
+        key = node.host, node.byte_port
+        with self._guard:
+            if not node.byte_port or time.monotonic() < self._shunned_until.get(key, 0.0):
+                return None
+        try:
+            line, entry = dialled(node, self._secret, DIAL_S, byteframes.BUNDLES)
+        except OSError as error:
+            log.info("%s gets bundles over gRPC for %.0f s: byte port: %s", node, SHUNNED_S, error)
+            with self._guard:
+                self._shunned_until[key] = time.monotonic() + SHUNNED_S
+            return None
+        return BundleLine(line, entry, str(node))
