@@ -14,14 +14,16 @@ import logging
 import os
 import random
 import signal
+import socket
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-from blockstore import callframes, checksum
+from blockstore import byteframes, callframes, checksum
 from blockstore.bundles import pack_bundle, unpack_delivery
 from blockstore.datanode import identity
 from blockstore.datanode.blockfiles import BlockFiles
+from blockstore.datanode.bundleanswers import BundleAnswers
 from blockstore.datanode.fence import Fence
 from blockstore.datanode.identity import Identity
 from blockstore.datanode.namenode_link import NameNodeLink
@@ -40,6 +42,7 @@ from blockstore.namenode.servicer import ClientServicer
 from blockstore.namenode.shell import Shell
 from blockstore.runtime import failpoint
 from blockstore.runtime.clock import SYSTEM_CLOCK
+from blockstore.runtime.line import Line
 from blockstore.wire import datanode_pb2, namenode_pb2, types_pb2
 
 CHUNK = 64
@@ -233,6 +236,26 @@ def bundled(store, told):
     for frame in service.bundles([pack_bundle(header.SerializeToString(), [packet])], None):
         assert unpack_delivery(frame).failed_hop < 0
         told("20 1 400")
+    data = content(21, 400)
+    header.blocks[0].id = 21
+    packet = pack(Packet(0, 1, LAST, checksum.checksums(data, CHUNK), data))
+    sent_to_port(service, pack_bundle(header.SerializeToString(), [packet]))
+    told("21 1 400")
+
+
+def sent_to_port(service, bundle):
+    """Over a connection that ends behind it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    near.sendall(byteframes.pack_frame(bundle))
+    near.shutdown(socket.SHUT_WR)
+    line = Line(far, 60.0)
+    with contextlib.suppress(ConnectionError):
+        BundleAnswers(service.receive_bundle, contextlib.nullcontext, line, 60.0).give()
+    line.close()
+    with near, near.makefile("rb") as answer:
+        assert unpack_delivery(answer.read()[byteframes.SIZE_BYTES :]).failed_hop < 0
 
 
 def recovered(store, told):
