@@ -84,6 +84,10 @@ class JobSpec:
 # each of them for a while: the rounds of a loop, whose decoded input stays there.
 PROCESS_FAMILY: Final = "process_family"
 
+# In JobSpec.settings: jobs whose outputs tasks have carried on (RunTask.carried_dir), and which
+# nobody needs when this job is over; by blanks.
+DONE_WITH: Final = "done_with"
+
 # In JobSpec.settings: tasks without output leave no part file.
 LAZY_OUTPUT: Final = "lazy_output"
 

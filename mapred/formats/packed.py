@@ -86,6 +86,16 @@ def read_pairs(file: BinaryIO) -> Iterator[tuple[Any, Any]]:
     Raises:
         PackedError: it is cut short or damaged.
     """
+    for frame in frames(file):
+        yield from frame
+
+
+def frames(file: BinaryIO) -> Iterator[list[tuple[Any, Any]]]:
+    """They as they were written together.
+
+    Raises:
+        PackedError: as `read_pairs`.
+    """
     while head := file.read(_LENGTH.size):
         if len(head) < _LENGTH.size:
             raise PackedError("cut short: a frame has no length")
@@ -93,4 +103,4 @@ def read_pairs(file: BinaryIO) -> Iterator[tuple[Any, Any]]:
         body = file.read(length)
         if len(body) < length:
             raise PackedError(f"cut short: a frame of {length} bytes has {len(body)}")
-        yield from unpack(body)
+        yield unpack(body)

@@ -12,6 +12,8 @@ class KMeans(IterativeJob):
     loop          what users subclass
     conditions    when a loop ends
     rounds        the driver: one submitted job a round
+    carried       what goes from round to round of a loop whose records are carried on
+    carriedloop   its driver
     loopengine    a loop as something that is submitted like a job
     reducing      where a round is reduced
     broadcast     the state on its way to the tasks

@@ -2,10 +2,13 @@
 
     OUTPUT/_checkpoints/state-<sha256>       a packed state (packed.py)
     OUTPUT/_checkpoints/round-000005.json    the manifest of the state after round 5
+    OUTPUT/_checkpoints/carried-000005-…/    what round 5 has carried on, of a loop that does so
+                                             (carriedloop.py), a file a partition
 
-The state is written first, then the manifest under a name nobody reads, then that is renamed:
-a manifest that can be seen is whole, and so is its state. The last two are kept. A manifest
-belongs to one loop over one input: `Origin` says which, and a resume of another is refused.
+The state, and what is carried, is written first, then the manifest under a name nobody reads, then
+that is renamed: a manifest that can be seen is whole, and so is what it names. The last two are
+kept. A manifest belongs to one loop over one input: `Origin` says which, and a resume of another is
+refused.
 
 No round waits for a checkpoint: it is written beside the next one, of the bytes that the state had.
 A driver that dies meanwhile goes on from the one before, to the same bits. One is written at a
@@ -16,7 +19,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Any, Final
@@ -27,7 +30,7 @@ from mapred.errors import JobDefinitionError
 from mapred.iterative.broadcast import Sent, StateError, read, written
 from mapred.iterative.conditions import Stop
 from mapred.iterative.packed import PackedError, pack
-from mapred.model import JobSpec
+from mapred.model import JobSpec, Split
 from mapred.storage.port import Storage
 
 log = logging.getLogger(__name__)
@@ -35,6 +38,7 @@ log = logging.getLogger(__name__)
 DIRECTORY: Final = "_checkpoints"
 KEPT: Final = 2
 _NAME: Final = re.compile(r"round-(\d+)\.json")
+_CARRIED: Final = re.compile(r"carried-(\d+)-")
 _FORMAT: Final = 1
 
 
@@ -83,6 +87,10 @@ class Manifest(msgspec.Struct, frozen=True):
     rounds: list[StoredRound]
     # When this is the loop's end.
     stop: Stop | None = None
+    # Of a loop that carries its records on: the state that the round's tasks saw, and for each
+    # partition the file below the directory, or "".
+    before_sha256: str = ""
+    carried: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,9 @@ class Checkpoint:
     state: Any
     rounds: tuple[RoundRecord, ...]
     stop: Stop | None = None
+    # As in the manifest: the state, and files, by URI when it was read.
+    before: Any = None
+    carried: tuple[str, ...] = ()
 
 
 def origin_of(spec: JobSpec) -> Origin:
@@ -102,6 +113,15 @@ def origin_of(spec: JobSpec) -> Origin:
     return Origin(
         f"{spec.module}:{spec.job_class}", spec.code_sha256, spec.params_json, splits.hexdigest()
     )
+
+
+def saved_splits(checkpoint: Checkpoint, storage: Storage) -> list[Split]:
+    """What is carried, a split a partition."""
+    lengths = [storage.stat(uri).length if uri else 0 for uri in checkpoint.carried]
+    return [
+        Split(uri or f"partition:{at}", 0, length, format="packed")
+        for at, (uri, length) in enumerate(zip(checkpoint.carried, lengths, strict=True))
+    ]
 
 
 class Checkpoints:
@@ -139,13 +159,14 @@ class Checkpoints:
         self._writer(checkpoint)()
 
     def _writer(self, checkpoint: Checkpoint) -> Callable[[], None]:
-        """Writes the state as it is now, whatever becomes of it."""
+        """Writes the states as they are now, whatever becomes of them."""
         data = pack(checkpoint.state)
-        return lambda: self._write(checkpoint, data)
+        before = pack(checkpoint.before) if checkpoint.carried else None
+        return lambda: self._write(checkpoint, data, before)
 
-    def _write(self, checkpoint: Checkpoint, data: bytes) -> None:
-        digest = hashlib.sha256(data).hexdigest()
-        written(data, digest, self._directory, self._storage)
+    def _write(self, checkpoint: Checkpoint, data: bytes, before: bytes | None) -> None:
+        digest = self._state_written(data)
+        before_digest = "" if before is None else self._state_written(before)
         manifest = Manifest(
             _FORMAT,
             self._origin,
@@ -153,6 +174,8 @@ class Checkpoints:
             digest,
             [stored(record) for record in checkpoint.rounds],
             checkpoint.stop,
+            before_digest,
+            list(checkpoint.carried),
         )
         name = f"{self._directory}/round-{checkpoint.round:06d}.json"
         file = self._storage.open_write(name, overwrite=True)
@@ -162,7 +185,17 @@ class Checkpoints:
         except BaseException:
             file.discard()
             raise
-        self._remove_old()
+        self._remove_old(checkpoint.round)
+
+    def _state_written(self, data: bytes) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        written(data, digest, self._directory, self._storage)
+        return digest
+
+    def settle(self) -> None:
+        """Waits for what is being written."""
+        if self._written is not None:
+            wait((self._written,))
 
     def __bool__(self) -> bool:
         """Whether there is any."""
@@ -177,17 +210,24 @@ class Checkpoints:
         for uri in reversed(self._manifests()):
             try:
                 manifest = self._manifest(uri)
-                sent = Sent(
-                    f"{self._directory}/state-{manifest.state_sha256}", manifest.state_sha256
-                )
-                state = read(sent, self._storage, copy=True)
+                state = self._state(manifest.state_sha256)
+                before = self._state(manifest.before_sha256) if manifest.carried else None
+                carried = tuple(name and self.place(name) for name in manifest.carried)
+                for name in filter(None, carried):
+                    self._storage.stat(name)
             except (FileNotFoundError, StateError, PackedError, msgspec.DecodeError) as error:
                 log.warning("checkpoint %s can't be used: %s", uri, error)
                 continue
             self._check(manifest, uri)
             rounds = tuple(one.record() for one in manifest.rounds)
-            return Checkpoint(manifest.round, state, rounds, manifest.stop)
+            return Checkpoint(manifest.round, state, rounds, manifest.stop, before, carried)
         return None
+
+    def place(self, name: str) -> str:
+        return f"{self._directory}/{name}"
+
+    def _state(self, sha256: str) -> Any:
+        return read(Sent(self.place(f"state-{sha256}"), sha256), self._storage, copy=True)
 
     def _check(self, manifest: Manifest, uri: str) -> None:
         if manifest.format != _FORMAT:
@@ -224,17 +264,27 @@ class Checkpoints:
         """URIs, oldest first."""
         return sorted(uri for uri in self._names() if _NAME.fullmatch(_last(uri)))
 
-    def _remove_old(self) -> None:
+    def _remove_old(self, number: int) -> None:
+        """When the checkpoint of that round is there."""
         manifests = self._manifests()
-        kept = self._states_of(manifests[-KEPT:])
+        kept = self._named_by(manifests[-KEPT:])
         for uri in manifests[:-KEPT]:
             self._storage.delete(uri)
         for uri in self._names():
-            if _last(uri).startswith("state-") and _last(uri) not in kept:
+            name = _last(uri)
+            carried = _CARRIED.match(name)
+            # That of a later round may be being written.
+            old = name.startswith("state-") or (carried and int(carried[1]) <= number)
+            if old and name not in kept:
                 self._storage.delete(uri)
 
-    def _states_of(self, manifests: Iterable[str]) -> set[str]:
-        return {f"state-{self._manifest(uri).state_sha256}" for uri in manifests}
+    def _named_by(self, manifests: Iterable[str]) -> set[str]:
+        """States, and directories of what is carried."""
+        named = set()
+        for manifest in map(self._manifest, manifests):
+            named |= {f"state-{manifest.state_sha256}", f"state-{manifest.before_sha256}"}
+            named |= {name.partition("/")[0] for name in manifest.carried}
+        return named
 
 
 def _last(uri: str) -> str:

@@ -1,5 +1,6 @@
 """Who is told how far a loop is, while it runs."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from mapred.iterative.checkpoint import RoundRecord
@@ -19,6 +20,10 @@ class Listener(Protocol):
 
     def round_done(self, record: RoundRecord) -> None: ...
 
+    def went_back(self, rounds: int, counters: Mapping[tuple[str, str], int]) -> None:
+        """What was done after so many rounds is done anew."""
+        ...
+
 
 class Silent:
     """Tells nobody."""
@@ -30,4 +35,7 @@ class Silent:
         pass
 
     def round_done(self, record: RoundRecord) -> None:
+        pass
+
+    def went_back(self, rounds: int, counters: Mapping[tuple[str, str], int]) -> None:
         pass

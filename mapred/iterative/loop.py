@@ -25,13 +25,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from mapred.columnar import BatchMapper, BlockMapper
 from mapred.errors import JobDefinitionError
 from mapred.formats import input_format
 from mapred.iterative.conditions import Condition
 from mapred.iterative.status import LOOP_SETTING
 from mapred.job import Job
 from mapred.model import JobSpec, Split
+from mapred.ordering import TotalOrder
 from mapred.params import Params
+from mapred.records import Mapper
 from mapred.storage import storage_for
 
 Output = Iterable[tuple[Any, Any]]
@@ -77,6 +80,15 @@ class IterativeJob(Job):
     # yield, in the input's stead. Each reducer's pairs are one split, which stays where it was
     # made, and decoded with whoever reads it; when that one dies, another reads the file.
     placement: ClassVar[type[Job] | None] = None
+    # Whether the rounds' records go on from round to round: what the reducer of a round yields is
+    # what its mapper gets next, as it is, in the same task. The input is mapped before the first
+    # round (by the mappers of `inputs`, if it's to be read by others); a round is a reduce and the
+    # map of what it yields, both with the state of before the round; `step` gets what they say by
+    # self.ctx.to_step(key, value), in order of partition; and what the last round's reducers
+    # have yielded is the loop's output. There is a task for each of the `reducers`, in each round.
+    carries: ClassVar[bool] = False
+    # Makes that output of it, if it isn't to be written as it was carried.
+    ending: ClassVar[type[Mapper] | None] = None
     # Rounds between two checkpoints; 0: only the last state is kept.
     checkpoint_every: ClassVar[int] = 0
     # How much decoded input a worker process keeps in memory from round to round, bytes; what is
@@ -160,12 +172,47 @@ def check_loop(job: type[IterativeJob]) -> None:
             f"{job.__name__}.until is {job.until!r}: a loop must know when to end. Such as\n"
             "  until = settled(1e-6) | max_rounds(50)     (from mapred.iterative)"
         )
+    if job.carries:
+        _check_carrying(job)
+    elif job.ending is not None:
+        raise JobDefinitionError(
+            f"{job.__name__}.ending is for loops with  carries = True.  Of others, result(self, "
+            "state) says what is written"
+        )
     if job.placement is not None:
         _check_placement(job, job.placement)
     if job.checkpoint_every < 0 or job.pinned_bytes < 0:
         raise JobDefinitionError(
             f"{job.__name__}: checkpoint_every and pinned_bytes can't be below 0"
         )
+
+
+def _check_carrying(job: type[IterativeJob]) -> None:
+    name, mapper = job.__name__, getattr(job, "mapper", None)
+    if job.reducer is None or mapper is None:
+        raise JobDefinitionError(
+            f"{name} carries its records on: it needs a reducer, and a mapper for what that yields"
+        )
+    for role, kind in (("mapper", mapper), ("ending", job.ending or mapper)):
+        if not _maps_pairs(kind):
+            raise JobDefinitionError(
+                f"{name}.{role} is {kind!r}: it gets pairs, so it must be a mapred.Mapper "
+                "of records, not of batches or blocks"
+            )
+    if job.placement is not None or job.outputs:
+        what = "a placement" if job.placement is not None else "further outputs"
+        raise JobDefinitionError(f"{name} carries its records on, and can't have {what} as well")
+    if job.partitioner is not None and issubclass(job.partitioner, TotalOrder):
+        raise JobDefinitionError(
+            f"{name} carries its records on, whose ranges of keys aren't those of the input: "
+            "its partitioner can't be TotalOrder"
+        )
+
+
+def _maps_pairs(kind: object) -> bool:
+    if not (isinstance(kind, type) and issubclass(kind, Mapper)):
+        return False
+    return not issubclass(kind, BatchMapper | BlockMapper)
 
 
 def _check_placement(job: type[IterativeJob], placement: type[Job]) -> None:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,7 @@ from blockstore.errors import StoreError
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
 from mapred.engine import Engine
 from mapred.errors import JobKilledError, MapredError, NoSuchJobError
+from mapred.iterative.carriedloop import CarriedLoop
 from mapred.iterative.checkpoint import RoundRecord
 from mapred.iterative.ledger import Ledger, LoopRecord, new_loop_id, record_of
 from mapred.iterative.loop import IterativeJob, check_loop
@@ -156,7 +158,8 @@ class _Running:
             job, self._code = _imported(spec, Path(self._folder))
             # Another driver of the same loop may have left a round that still runs.
             lineage = f"{loop_id}-{uuid.uuid4().hex[:8]}"
-            self._loop = Loop(engine, spec, job, lineage=lineage, listener=self)
+            kind = CarriedLoop if job.carries else Loop
+            self._loop = kind(engine, spec, job, lineage=lineage, listener=self)
             if resume:
                 self._loop.resume()
         except BaseException:
@@ -273,6 +276,10 @@ class _Running:
         )
 
     def placed(self) -> None:
+        self._before = self._status
+
+    def went_back(self, rounds: int, counters: Mapping[tuple[str, str], int]) -> None:
+        self._change(rounds_done=rounds, counters=dict(counters))
         self._before = self._status
 
     def round_done(self, record: RoundRecord) -> None:

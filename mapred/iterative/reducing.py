@@ -61,14 +61,8 @@ class Reduction:
         if self._here and self._left > LITTLE_BYTES:
             # What a shuffle moves is compressed, and says too little of what comes here.
             self._may_be_here = False
-        pairs = self._pairs(status)
+        pairs = pairs_in(status.output_files, self._storage)
         return self._reduced(pairs) if self._here else pairs
-
-    def _pairs(self, status: JobStatus) -> Iterator[tuple[Any, Any]]:
-        for uri in status.output_files:
-            inline = is_inline(uri)
-            with BytesIO(inline_data(uri)) if inline else self._storage.open_read(uri) as file:
-                yield from read_pairs(file)
 
     def _reduced(self, pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
         groups: dict[bytes, tuple[Any, list[Any]]] = {}
@@ -81,3 +75,10 @@ class Reduction:
         for _, (key, values) in sorted(groups.items()):
             yield from reducer.reduce(key, iter(values)) or ()
         yield from reducer.cleanup() or ()
+
+
+def pairs_in(uris: Iterable[str], storage: Storage) -> Iterator[tuple[Any, Any]]:
+    """Of part files in order."""
+    for uri in uris:
+        with BytesIO(inline_data(uri)) if is_inline(uri) else storage.open_read(uri) as file:
+            yield from read_pairs(file)

@@ -351,10 +351,10 @@ class Loop:
         except BaseException:
             file.discard()
             raise
-        self._write_success(stop, uri)
+        self._write_success(stop, (uri,))
         return (uri,)
 
-    def _write_success(self, stop: Stop, uri: str) -> None:
+    def _write_success(self, stop: Stop, uris: tuple[str, ...]) -> None:
         counters: dict[str, dict[str, int]] = {}
         for (group, name), value in sorted(self._counters.items()):
             counters.setdefault(group, {})[name] = value
@@ -368,7 +368,7 @@ class Loop:
                     {"number": r.number, "seconds": r.seconds, "metrics": stored(r).metrics}
                     for r in self._records
                 ],
-                "files": [uri.rpartition("/")[2]],
+                "files": [uri.rpartition("/")[2] for uri in uris],
                 "counters": counters,
             },
             indent=1,

@@ -10,6 +10,8 @@ from mapred.model import JobSpec, JobStatus
 LOOP_SETTING: Final = "loop"
 # Likewise: this job is a round of one (broadcast.py says more of it).
 STATE_URI: Final = "loop.state_uri"
+# Likewise: its tasks begin with what those of the round before have carried on (carried.py).
+CARRIED: Final = "loop.carried"
 
 
 @dataclass(frozen=True, slots=True)

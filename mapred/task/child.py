@@ -11,7 +11,6 @@ threads can abort an interpreter that takes itself apart.
 import gc
 import os
 import queue
-import random
 import signal
 import threading
 import traceback
@@ -20,31 +19,44 @@ from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import mapred.task.libraries  # noqa: F401  (before anything that imports numpy)
 from blockstore.runtime.identity import USER_VARIABLE
 from mapred.formats import text as _text  # noqa: F401  (before the fork, not once a process)
+from mapred.iterative.status import CARRIED
 from mapred.job import Job
 from mapred.levels import feeding, levels_in
 from mapred.model import TaskKind
 from mapred.params import values_of
 from mapred.pipeline import CHAIN
 from mapred.shuffle.budget import Budget
-from mapred.shuffle.fetch import Remote, Shuffle
+from mapred.shuffle.fetch import Shuffle
 from mapred.storage import local as _local  # noqa: F401  (likewise)
 from mapred.task.chained import Chain, stage_of
 from mapred.task.code import load_job
 from mapred.task.context import TaskContext
 from mapred.task.failure import Place, disk_error, failure_of
+from mapred.task.fetching import shuffle_of
 from mapred.task.libraries import one_heap
 from mapred.task.map_task import MapTask
 from mapred.task.messages import MoreOutputs, RunTask, Stop, TaskDone, TaskFailed
 from mapred.task.outputs import captured_output
-from mapred.task.pulse import Pulse
-from mapred.task.reduce_task import FETCH_SHARE, ReduceTask
+from mapred.task.pulse import Position, Pulse
+from mapred.task.reduce_task import ReduceTask
 from mapred.task.reporter import Reporter
 from mapred.task.withoutpandas import hide_pandas
+
+
+class Work(Protocol):
+    """What is done in an attempt."""
+
+    def place(self) -> Place: ...
+
+    def position(self) -> Position: ...
+
+    def run(self) -> TaskDone: ...
+
 
 _Accepted: TypeAlias = tuple[RunTask, Reporter, Shuffle | None]
 
@@ -185,9 +197,13 @@ def _work(
     context: TaskContext,
     reporter: Reporter,
     shuffle: Shuffle | None,
-) -> MapTask | ReduceTask:
+) -> Work:
     if CHAIN in task.spec.settings:
         return Chain(task, context).work(reporter, shuffle)
+    if CARRIED in task.spec.settings:
+        from mapred.task.carrying import carrying
+
+        return carrying(task, job, context, reporter)
     if shuffle:
         return ReduceTask(task, job, context, reporter, shuffle)
     return MapTask(task, job, context, reporter)
@@ -195,28 +211,13 @@ def _work(
 
 def _shuffle(task: RunTask, reporter: Reporter) -> Shuffle:
     attempt = task.attempt
-    partition = levels_in(task.spec.settings, task.maps).partition(attempt.kind, attempt.index)
-
-    def remote() -> Remote:
-        from mapred.task.remote import RemoteTrackers
-
-        return RemoteTrackers(attempt.job_id, partition)
-
-    def on_progress(here: int, maps: int) -> None:
-        reporter.tick(FETCH_SHARE * here / max(1, maps), "shuffle")
-
-    return Shuffle(
+    return shuffle_of(
+        task,
+        reporter,
+        job_id=attempt.job_id,
         maps=task.maps,
-        partition=partition,
-        tracker_id=task.tracker_id,
-        folder=Path(task.work_dir),
-        budget_bytes=Budget.of(task.spec.memory_bytes).fetch_bytes,
-        remote=remote,
-        short_circuit=task.short_circuit,
+        partition=levels_in(task.spec.settings, task.maps).partition(attempt.kind, attempt.index),
         on_lost=lambda output, reason: reporter.output_lost(
             output.map_index, output.attempt_number, reason
         ),
-        on_progress=on_progress,
-        # Trackers are asked in another order by every reduce, and in the same by a repeated one.
-        rng=random.Random(str(task.attempt)),
     )

@@ -6,14 +6,18 @@ from contextlib import ExitStack
 from copy import copy
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from mapred.iterative.status import CARRIED
 from mapred.model import AttemptId, Counters, JobSpec, Split
 from mapred.params import Params
 
 if TYPE_CHECKING:
     from mapred.iterative.broadcast import RoundSettings
     from mapred.task.sideoutputs import SideOutput, SideOutputs
+
+# The driver has those of all tasks at once.
+TOLD_MAX: Final = 10_000
 
 
 class TaskContext:
@@ -58,6 +62,8 @@ class TaskContext:
         # What is to be given back when the attempt ends, however it does.
         self.at_end = ExitStack()
         self.has_side_outputs = False
+        # By `to_step`.
+        self.told: list[tuple[Any, Any]] = []
         self._counts: defaultdict[tuple[str, str], int] = defaultdict(int)
 
     def count(self, group: str, name: str, amount: int = 1) -> None:
@@ -134,6 +140,19 @@ class TaskContext:
             "this job is no round of a loop, so it has no state and no round. "
             "Loops derive from mapred.iterative.IterativeJob"
         )
+
+    def to_step(self, key: Any, value: Any) -> None:
+        """A pair for `step`, in a loop that carries its records on: a sum, a count; little."""
+        if CARRIED not in self.job.settings:
+            raise RuntimeError(
+                "to_step is for loops with  carries = True.  In others, what the reducer yields "
+                "goes to step"
+            )
+        if len(self.told) >= TOLD_MAX:
+            raise RuntimeError(
+                f"a task can tell step {TOLD_MAX:,} pairs. Add up, and tell it in cleanup"
+            )
+        self.told.append((key, value))
 
     @property
     def counters(self) -> Counters:

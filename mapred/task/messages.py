@@ -37,6 +37,9 @@ class RunTask:
     # Where the job's code is unpacked, once for all processes of the job or its family; may
     # have to be made. Empty: beside work_dir.
     code_dir: str = ""
+    # What the attempt leaves here outlives its job, and can be fetched as a map's output: until
+    # a job says that it's DONE_WITH it, or for a while. May have to be made.
+    carried_dir: str = ""
     # As in Launch.
     careful: tuple[RecordAt, ...] | None = None
     # Whether outputs of other trackers are looked for on this machine before they are fetched.

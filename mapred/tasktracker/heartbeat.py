@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
 from blockstore.runtime.retry import MASTER_RESTART
-from mapred.model import AttemptId, FailureKind
+from mapred.model import DONE_WITH, AttemptId, FailureKind
 from mapred.task.failure import disk_error
 from mapred.task.messages import MoreOutputs, OutputLost, TaskDone, TaskFailed, TaskProgress
 from mapred.tasktracker.actions import (
@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 OPEN_HEARTBEATS_MAX: Final = 2
 # Events that needn't hurry are told together: a message costs more than what is in it.
 GATHER_S: Final = 0.005
+# How often it's looked for what was left for jobs that never came.
+SWEEP_EVERY_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ class HeartbeatLoop:
         self._next_try_at = 0.0
         self._delays = MASTER_RESTART.delays(random.Random())
         self._unreached_since: float | None = None
+        self._sweep_at = 0.0
 
     def start(self, processes: Processes) -> None:
         self._processes = processes
@@ -161,6 +164,7 @@ class HeartbeatLoop:
             if now >= next_tick:
                 self._perform(self._core.tick(now))
                 self._end_families(now)
+                self._sweep(now)
                 next_tick = now + self._core.settings.tick_s
             wake_at = min(next_tick, self._next_try_at or next_tick, self._gathered_at(next_tick))
             pause = max(0.0, wake_at - now)
@@ -329,8 +333,15 @@ class HeartbeatLoop:
             # Here and now, not by the sweeper: the family's next task comes through this loop.
             self._workdirs.remove_family(family)
 
+    def _sweep(self, now: float) -> None:
+        if now >= self._sweep_at:
+            self._sweep_at = now + SWEEP_EVERY_S
+            self._sweeper.submit(self._workdirs.sweep_carried, self._clock.wall())
+
     def _start(self, action: StartTask) -> None:
         assert self._processes is not None
+        if done_with := action.task.spec.settings.get(DONE_WITH):
+            self._workdirs.done_with(action.task.attempt.job_id, done_with.split())
         try:
             self._processes.run(action.task)
         except OSError as error:

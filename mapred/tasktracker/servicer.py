@@ -12,7 +12,7 @@ from mapred import codec, wireerrors
 from mapred.errors import FetchError
 from mapred.model import AttemptId
 from mapred.shuffle.segments import DATA_NAME, segment_range
-from mapred.tasktracker.workdirs import WorkDirs, work_dir
+from mapred.tasktracker.workdirs import WorkDirs, carried_dir, work_dir
 from mapred.wire import tasktracker_pb2 as pb
 from mapred.wire import tasktracker_pb2_grpc
 
@@ -52,13 +52,21 @@ class SegmentServicer:
         except DecodeError as error:
             raise FetchError(f"not a FetchRequest: {error}") from None
         attempt = _safe(codec.attempt_from_wire(wanted.map_attempt))
-        path = f"{work_dir(self._workdirs.root_of(attempt), attempt)}/{DATA_NAME}"
+        path = self._path(attempt)
         try:
             start, length = segment_range(path, wanted.partition)
             with open(path, "rb") as file:
                 yield from _frames(file.fileno(), start, length)
         except OSError as error:
             raise FetchError(f"no output of {attempt} on this tracker: {error.strerror}") from None
+
+    def _path(self, attempt: AttemptId) -> str:
+        """Of its job's, or left for another job; where it would be if it's nowhere."""
+        for root in self._workdirs.roots:
+            path = f"{carried_dir(root, attempt)}/{DATA_NAME}"
+            if os.path.exists(path):
+                return path
+        return f"{work_dir(self._workdirs.root_of(attempt), attempt)}/{DATA_NAME}"
 
 
 def _frames(fd: int, start: int, length: int) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from mapred.levels import NOTHING
 from mapred.model import AttemptId, Failure, Launch, TaskKind, TrackerInfo
 from mapred.task.messages import RunTask, TaskProgress
 from mapred.tasktracker.settings import TaskTrackerSettings
-from mapred.tasktracker.workdirs import code_dir, log_dir, work_dir
+from mapred.tasktracker.workdirs import carried_dir, code_dir, log_dir, work_dir
 
 
 @dataclass(slots=True)
@@ -75,6 +75,7 @@ def run_task(
         work_dir=work_dir(work_root, attempt),
         log_dir=log_dir(work_root, attempt),
         code_dir=code_dir(work_root, attempt.job_id, order.spec),
+        carried_dir=carried_dir(work_root, attempt),
         tracker_id=tracker_id,
         short_circuit=settings.short_circuit,
         split=order.split,

@@ -5,6 +5,7 @@
     <root>/<job id>/.spare-<n>/       was one's that left nothing (sparedirs.py); in logs/, too
     <root>/<job id>/code/             the job's code; of a job in a family:
     <root>/family_<hash>/             the family's, for as long as it has processes
+    <root>/carried/<job id>/<attempt>/   what an attempt has left for a job after its own
     <root>/lock                       held by the one tracker that uses the root
     <root>/tracker.json               its id, and the highest incarnation so far
     <root>/check                      for a moment: does the disk take bytes?
@@ -27,7 +28,7 @@ import re
 import shutil
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -44,7 +45,12 @@ IDENTITY: Final = "tracker.json"
 LOCK: Final = "lock"
 CHECK_FILE: Final = "check"
 CHECK_BYTES: Final = 4096
-_OURS: Final = re.compile(r"job_[0-9]+_[0-9]+|family_[0-9a-f]+")
+CARRIED: Final = "carried"
+_JOB: Final = re.compile(r"job_[0-9]+_[0-9]+")
+_OURS: Final = re.compile(rf"{_JOB.pattern}|family_[0-9a-f]+|{CARRIED}")
+# A loop whose round waits for slots longer than this finds nothing carried, and goes back; what a
+# driver that died has left lies on the disk for as long.
+CARRIED_KEPT_S: Final = 1800.0
 
 
 def work_dir(root: str, attempt: AttemptId) -> str:
@@ -53,6 +59,10 @@ def work_dir(root: str, attempt: AttemptId) -> str:
 
 def log_dir(root: str, attempt: AttemptId) -> str:
     return f"{root}/{attempt.job_id}/logs/{attempt}"
+
+
+def carried_dir(root: str, attempt: AttemptId) -> str:
+    return f"{root}/{CARRIED}/{attempt.job_id}/{attempt}"
 
 
 def code_dir(root: str, job_id: str, spec: JobSpec) -> str:
@@ -72,6 +82,8 @@ class WorkDirs:
         self.roots = tuple(dict.fromkeys(map(os.path.abspath, roots)))
         self._locks: dict[str, int] = {}
         self._spares = SpareDirs()
+        # By job: what goes when it goes.
+        self._done_with: dict[str, set[str]] = {}
         # What is written into each root's IDENTITY, once it is known.
         self._identity = ""
 
@@ -214,6 +226,22 @@ class WorkDirs:
         for root in self.roots:
             self._spares.forget(f"{root}/{job_id}", f"{root}/{job_id}/logs")
             shutil.rmtree(f"{root}/{job_id}", ignore_errors=True)
+        for other in self._done_with.pop(job_id, ()):
+            for root in self.roots:
+                shutil.rmtree(f"{root}/{CARRIED}/{other}", ignore_errors=True)
+
+    def done_with(self, job_id: str, others: Iterable[str]) -> None:
+        """What those have left for other jobs goes with that job."""
+        named = {other for other in others if _JOB.fullmatch(other)}
+        self._done_with.setdefault(job_id, set()).update(named)
+
+    def sweep_carried(self, wall_s: float) -> None:
+        """Removes what nobody has asked for: it was left so long ago."""
+        for root in self.roots:
+            with contextlib.suppress(OSError):
+                for entry in os.scandir(f"{root}/{CARRIED}"):
+                    if entry.stat().st_mtime < wall_s - CARRIED_KEPT_S:
+                        shutil.rmtree(entry.path, ignore_errors=True)
 
     def remove_family(self, family: str) -> None:
         for root in self.roots:

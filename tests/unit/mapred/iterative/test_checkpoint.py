@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from mapred.errors import JobDefinitionError
-from mapred.iterative.checkpoint import Checkpoint, Checkpoints, RoundRecord, origin_of
+from mapred.iterative.checkpoint import (
+    Checkpoint,
+    Checkpoints,
+    RoundRecord,
+    origin_of,
+    saved_splits,
+)
 from mapred.iterative.conditions import Stop
 from mapred.model import JobSpec, Split
 from mapred.storage.local import LocalStorage
@@ -73,6 +79,29 @@ def test_a_state_that_did_not_change_is_kept_once(tmp_path):
         ours.save(replace(checkpoint(1), round=number))
     assert files(tmp_path) == ["round", "round", "state"]
     assert ours.latest().round == 3
+
+
+def test_what_is_carried_is_kept_with_its_checkpoint_which_is_none_without_it(tmp_path):
+    ours = checkpoints(tmp_path)
+    directory = tmp_path / "_checkpoints"
+    for number in (1, 2, 3):
+        (directory / f"carried-00000{number}-a1").mkdir(parents=True)
+        (directory / f"carried-00000{number}-a1" / "first").write_bytes(b"pairs")
+        # As far as a driver came that died then; that of the next round is being written.
+        (directory / f"carried-00000{number}-torn").mkdir()
+        carried = (f"carried-00000{number}-a1/first", "")
+        (directory / f"carried-00000{number + 1}-b2").mkdir()
+        ours.save(replace(checkpoint(number), before={"x": number - 1}, carried=carried))
+    assert files(tmp_path) == ["carried"] * 3 + ["round"] * 2 + ["state"] * 4
+    assert (directory / "carried-000004-b2").is_dir()
+    found = ours.latest()
+    assert (found.round, found.before) == (3, {"x": 2})
+    assert found.carried == (f"file://{directory}/carried-000003-a1/first", "")
+    lengths = [split.length for split in saved_splits(found, LocalStorage())]
+    assert lengths == [5, 0]
+
+    (directory / "carried-000003-a1" / "first").unlink()
+    assert ours.latest().round == 2
 
 
 @pytest.mark.parametrize("what", ["round-000002.json", "state-"])

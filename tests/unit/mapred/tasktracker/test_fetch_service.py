@@ -11,7 +11,7 @@ from mapred.errors import FetchError
 from mapred.model import AttemptId, TaskId
 from mapred.shuffle.segments import DATA_NAME, SegmentRange, write_index
 from mapred.tasktracker.servicer import FETCH_SERVICE, FRAME_BYTES, serve
-from mapred.tasktracker.workdirs import WorkDirs, log_dir, work_dir
+from mapred.tasktracker.workdirs import WorkDirs, carried_dir, log_dir, work_dir
 from mapred.wire import tasktracker_pb2 as pb
 from mapred.wire import tasktracker_pb2_grpc, types_pb2
 
@@ -56,6 +56,16 @@ def test_a_partition_arrives_byte_for_byte(channel: grpc.Channel, partition: int
 def test_an_output_that_is_not_here_is_a_fetch_error(channel: grpc.Channel) -> None:
     with pytest.raises(FetchError, match="can't be read"):
         _fetch(channel, 0, TaskId("job_1_1", "m", 4).attempt(0))
+
+
+def test_what_an_attempt_has_left_for_another_job_arrives_likewise(
+    channel: grpc.Channel, tmp_path: Path
+) -> None:
+    carried = Path(carried_dir(str(tmp_path), ATTEMPT))
+    carried.parent.mkdir(parents=True)
+    Path(work_dir(str(tmp_path), ATTEMPT)).rename(carried)
+
+    assert [_fetch(channel, partition) for partition in range(3)] == PARTS
 
 
 def test_a_partition_that_there_is_not_is_a_fetch_error(channel: grpc.Channel) -> None:

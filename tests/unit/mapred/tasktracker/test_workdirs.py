@@ -7,7 +7,7 @@ from blockstore.errors import ConfigException
 from mapred.keptlogs import AttemptLogs
 from mapred.model import TaskId
 from mapred.tasktracker.endwords import how_ended, tail
-from mapred.tasktracker.workdirs import WorkDirs, log_dir, work_dir
+from mapred.tasktracker.workdirs import CARRIED_KEPT_S, WorkDirs, log_dir, work_dir
 
 ATTEMPT = TaskId("job_20260101000000_0001", "m", 3).attempt(1)
 
@@ -33,12 +33,37 @@ def test_the_id_stays_and_the_incarnation_rises_with_every_life(tmp_path: Path) 
 
 
 def test_a_sweep_removes_jobs_of_earlier_lives_and_nothing_else(tmp_path: Path) -> None:
-    for name in ("job_20260101000000_0001", "family_0a1b", "my precious", "job_of_mine"):
+    for name in ("job_20260101000000_0001", "family_0a1b", "carried", "my precious", "job_of_mine"):
         (tmp_path / name).mkdir()
 
     WorkDirs(str(tmp_path)).sweep()
 
     assert {path.name for path in tmp_path.iterdir()} == {"my precious", "job_of_mine"}
+
+
+def test_what_is_left_for_another_job_goes_with_the_one_that_says_so_or_after_a_while(
+    tmp_path: Path,
+) -> None:
+    roots = [tmp_path / "one", tmp_path / "two"]
+    workdirs = WorkDirs(*map(str, roots))
+    names = ["job_1_1", "job_1_2", "job_1_3"]
+    for root in roots:
+        for name in names:
+            (root / "carried" / name).mkdir(parents=True)
+
+    def left() -> list[list[str]]:
+        return [sorted(path.name for path in (root / "carried").iterdir()) for root in roots]
+
+    workdirs.done_with("job_1_3", ["job_1_1", "../../one"])
+    workdirs.remove_job("job_1_2")
+    assert left() == [names] * 2
+    workdirs.remove_job("job_1_3")
+    assert left() == [names[1:]] * 2
+
+    os.utime(roots[0] / "carried" / "job_1_2", (1000.0, 1000.0))
+    os.utime(roots[0] / "carried" / "job_1_3", (1001.0, 1001.0))
+    workdirs.sweep_carried(1000.5 + CARRIED_KEPT_S)
+    assert left() == [names[2:], names[1:]]
 
 
 def test_logs_outlive_the_attempts_work_directory(tmp_path: Path) -> None:
