@@ -114,6 +114,10 @@ class Csr:
         """With more columns, all 0 there."""
         return Csr(self.data, self.indices, self.indptr, columns, self.targets)
 
+    def entries(self) -> Matrix:
+        """A row (row, column, number) for each number that is held."""
+        return np.column_stack([self.row_numbers, self.indices, self.data])
+
     def toarray(self) -> Matrix:
         full = np.zeros(self.shape)
         np.add.at(full, (self.row_numbers, self.indices), self.data)

@@ -11,7 +11,7 @@ from mapred.formats.csr import Csr
 from mapred.ml.classcounts import Counts, Spreads
 from mapred.ml.classifier import Classifier
 from mapred.ml.estimator import Fit
-from mapred.ml.parameters import number
+from mapred.ml.parameters import number, numbers
 from mapred.ml.rows import Matrix, Rows
 
 
@@ -244,7 +244,7 @@ class GaussianNB(Classifier):
 
 
 def _checked_prior(name: str, values: Any, classes: int) -> Matrix:
-    prior = np.asarray(values, np.float64)
+    prior = numbers(name, values)
     if prior.shape != (classes,) or (prior < 0).any() or abs(prior.sum() - 1) > 1e-9:
         raise ValueError(f"{name}={values!r}: {classes} numbers that sum up to 1 are needed")
     return prior

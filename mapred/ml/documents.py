@@ -53,6 +53,7 @@ class TextEstimator(Estimator):
 
     def _analysis(self) -> Analysis:
         """Raises ValueError: a parameter is impossible."""
+        self._check_flags()
         choice("input", self.input, *_FORMATS)
         choice("analyzer", self.analyzer, *ANALYZERS)
         choice("strip_accents", self.strip_accents, *ACCENTS)

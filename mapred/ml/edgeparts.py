@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mapred import Format, Job, Mapper, Param, Partitioner, Reducer
-from mapred.ml.rows import Matrix, check_rows
+from mapred.formats.csr import Csr
+from mapred.ml.rows import Block, Matrix, check_rows
 
 # So many that reading them takes longer than a task does, and few enough to be sorted in a cache.
 PART_EDGES: Final = 128 * 1024
@@ -27,12 +28,16 @@ _NARROW_MAX: Final = 2**31
 Edges: TypeAlias = tuple[Any, Any, Any]
 
 
-def edges_of(rows: Matrix, vertices: Any) -> Edges:
+def edges_of(rows: Block, vertices: Any) -> Edges:
     """(from, to, weights) of the edges; ends as places among `vertices`, or as they are.
 
     Raises:
         ValueError: rows that are no edges.
     """
+    if isinstance(rows, Csr):
+        raise ValueError(
+            "edges are rows of two or three numbers, in text, Parquet or .npy; here are sparse ones"
+        )
     if rows.shape[1] not in (2, 3):
         raise ValueError(
             f"edges have {rows.shape[1]} columns: from and to, and perhaps a weight, are needed"

@@ -282,7 +282,7 @@ class Estimator:
                 f"{type(self).__name__} stopped without having converged: {result.stop.reason}"
                 + (f"; the last round: {shown}" if shown else ""),
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=_callers_level(),
             )
         return result
 
@@ -310,6 +310,14 @@ class Estimator:
             yield kept
         if not seen:
             raise ValueError(f"X has no rows: {paths}")
+
+
+def _callers_level() -> int:
+    """How many calls above who asks the user's own line is."""
+    level, frame = 0, inspect.currentframe()
+    while frame and frame.f_globals["__name__"].startswith("mapred.ml."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _stored(rows: Block, scratch: str, parts: int) -> list[str]:

@@ -1,8 +1,9 @@
 """Graphs: PageRank, connected components, shortest paths and triangles; rounds in vertices.py.
 
 Input is a table of edges: from, to, and perhaps a weight; vertices are whole numbers below 2⁵³, and
-those without an edge aren't there. An edge that is there twice counts twice, except for
-triangles. What was learned is in order of `vertices_`.
+those without an edge aren't there. A sparse table, such as SciPy's csr_matrix, has an edge from the
+row to the column of each number that it holds, which is the weight. An edge that is there twice
+counts twice, except for triangles. What was learned is in order of `vertices_`.
 """
 
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from mapred.formats.csr import Csr
 from mapred.ml.edgeparts import borders_of
 from mapred.ml.estimator import Estimator, Fit
 from mapred.ml.parameters import number, whole_number
-from mapred.ml.rows import Matrix, Rows, as_matrix, paths_of
+from mapred.ml.rows import Matrix, Rows, as_block, as_matrix, paths_of
 from mapred.ml.vertices import Closing, Joining, Names, Ranking, Relaxing
 
 # Floats of 64 bits hold every whole number below it.
@@ -44,10 +45,9 @@ class _OnGraph(Estimator):
 
     @contextmanager
     def _edges(self, edges: Rows) -> Iterator["Graph"]:
-        if isinstance(edges, Csr) or hasattr(edges, "tocsr"):
-            raise ValueError("X is a sparse table, and a list of edges is needed: from, to, weight")
         if paths_of(edges) is None:
-            rows = as_matrix(edges)
+            sparse = isinstance(edges, Csr) or hasattr(edges, "tocsr")
+            rows = _listed(edges) if sparse else as_matrix(edges)
             _check_edges(rows)
             names, places = np.unique(rows[:, :2], return_inverse=True)
             places = places.reshape(-1, 2)
@@ -86,6 +86,20 @@ class _OnGraph(Estimator):
         if at == len(self.vertices_) or self.vertices_[at] != vertex:
             raise ValueError(f"no edge has the vertex {vertex!r}")
         return at
+
+
+def _listed(table: Rows) -> Matrix:
+    """The edges of a sparse table."""
+    block = as_block(table)
+    assert isinstance(block, Csr)
+    if block.shape[0] != block.shape[1]:
+        raise ValueError(
+            f"X is a sparse table of the shape {block.shape}: a row and a column for each vertex "
+            "are needed; or give a list of edges: from, to, weight"
+        )
+    if not len(block.data):
+        raise ValueError("X is a sparse table without a number in it: there are no edges")
+    return block.entries()
 
 
 def _check_edges(rows: Matrix) -> None:

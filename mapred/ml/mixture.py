@@ -16,7 +16,7 @@ from mapred.iterative import Round
 from mapred.ml.classifier import log_sum_exp
 from mapred.ml.comoments import Comoments
 from mapred.ml.estimator import Estimator, Fit
-from mapred.ml.parameters import choice, number, seed, whole_number
+from mapred.ml.parameters import choice, number, numbers, seed, whole_number
 from mapred.ml.rows import Matrix, Rows, as_matrix
 from mapred.ml.summation import Rounds, Summing, Sums
 
@@ -228,7 +228,7 @@ class GaussianMixture(Estimator):
     def _weights(self) -> Matrix:
         if self.weights_init is None:
             return np.full(self.n_components, 1.0 / self.n_components)
-        weights = np.asarray(self.weights_init, np.float64)
+        weights = numbers("weights_init", self.weights_init)
         if (
             weights.shape != (self.n_components,)
             or not (weights > 0).all()
@@ -273,7 +273,7 @@ class GaussianMixture(Estimator):
             "diag": (count, columns),
             "spherical": (count,),
         }[kind]
-        given = np.asarray(self.precisions_init, np.float64)
+        given = numbers("precisions_init", self.precisions_init)
         if given.shape != shape:
             raise ValueError(f"precisions_init has the shape {given.shape}, and {shape} is needed")
         if kind in ("diag", "spherical"):

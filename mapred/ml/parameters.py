@@ -4,6 +4,7 @@ import reprlib
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 # What tasks' parameters hold.
 SEED_MAX: Final = 2**63 - 1
@@ -63,6 +64,17 @@ def words(name: str, values: Any, more: str = "") -> list[str]:
         found = None
     if found is None or not all(isinstance(one, str) for one in found):
         raise ValueError(f"{name}={reprlib.repr(values)}: a list of words is needed{more}")
+    return found
+
+
+def numbers(name: str, values: Any) -> npt.NDArray[np.float64]:
+    """As an array of their own. Raises ValueError: they are none, or not finite."""
+    try:
+        found = np.array(values, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}={reprlib.repr(values)}: numbers are needed") from None
+    if not np.isfinite(found).all():
+        raise ValueError(f"{name}={reprlib.repr(values)}: finite numbers are needed")
     return found
 
 

@@ -9,7 +9,7 @@ from mapred.ml.averaging import EXACT, Averaging
 from mapred.ml.classifier import Classifier
 from mapred.ml.compressed import WAYS
 from mapred.ml.network import Network
-from mapred.ml.parameters import choice, number, seed, whole_number
+from mapred.ml.parameters import choice, number, numbers, seed, whole_number
 from mapred.ml.rows import Matrix, Rows
 
 # Each file is a shard.
@@ -162,7 +162,7 @@ class MLPClassifier(Classifier):
         if self.init is None:
             random = np.random.Generator(np.random.Philox(key=self.random_state))
             return self._network.start(random)
-        weights = np.array(self.init, np.float64)
+        weights = numbers("init", self.init)
         if weights.shape != (len(self._network),):
             raise ValueError(
                 f"init has the shape {weights.shape}, and {len(self._network)} numbers are needed"

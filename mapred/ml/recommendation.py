@@ -1,6 +1,7 @@
 """Recommendations by alternating least squares; rounds in factors.py.
 
-Input is a table of ratings: user, item, rating; users and items are whole numbers below 2⁵³.
+Input is a table of ratings: user, item, rating; users and items are whole numbers below 2⁵³. A
+sparse table, such as SciPy's csr_matrix, has a row for each user and a column for each item.
 Fitting groups the ratings by user and by item in the caller's memory: about 50 bytes for each.
 A pair that is rated twice counts as two ratings; if they are counts, as their sum.
 """
@@ -14,7 +15,7 @@ from mapred.formats.csr import Csr
 from mapred.ml.estimator import Estimator, Fit
 from mapred.ml.factors import ITEMS, USERS, Alternating, beginning, folder_of
 from mapred.ml.parameters import number, seed, whole_number
-from mapred.ml.rows import Matrix, Rows, as_matrix, check_rows, paths_of
+from mapred.ml.rows import Matrix, Rows, as_block, as_matrix, check_rows, paths_of
 from mapred.ml.sessions import stored
 
 Names = npt.NDArray[np.int64]
@@ -72,12 +73,14 @@ class ALS(Estimator):
         self.verbose = verbose
 
     def fit(self, X: Rows, y: object = None) -> Self:  # noqa: N803
-        """Learns from rows (user, item, rating), or tables of them in files.
+        """Learns from rows (user, item, rating), tables of them in files, or a sparse table.
 
         Raises:
             ValueError: X or a parameter is impossible; says which and why.
         """
         self._check_parameters()
+        if isinstance(X, Csr) or hasattr(X, "tocsr"):
+            X = _listed(X)  # noqa: N806
         with self._fitting(X) as fit:
             by_users, by_items = self._grouped(fit)
             inputs = [
@@ -138,15 +141,20 @@ class ALS(Estimator):
 
     def _grouped(self, fit: Fit) -> tuple[Csr, Csr]:
         """The ratings by user and by item."""
-        if isinstance(fit.array, Csr):
-            raise ValueError("X is a sparse table, and rows (user, item, rating) are needed")
-        parts = [np.asarray(rows) for rows, _ in fit.blocks()] if fit.array is None else [fit.array]
-        for part in parts:
+        given = [rows for rows, _ in fit.blocks()] if fit.array is None else [fit.array]
+        parts: list[Matrix] = []
+        for part in given:
+            if isinstance(part, Csr):
+                raise ValueError(
+                    "X has sparse rows, and rows (user, item, rating) are needed, in text, Parquet "
+                    "or .npy"
+                )
             if part.shape[1] != 3:
                 raise ValueError(
                     f"X has {part.shape[1]} columns, and user, item and rating are needed"
                 )
             check_rows(part, 0)
+            parts.append(part)
         table = np.concatenate(parts)
         self.users_, users = _named("user", table[:, 0])
         self.items_, items = _named("item", table[:, 1])
@@ -168,6 +176,15 @@ class ALS(Estimator):
         whole_number("max_iter", self.max_iter)
         number("tol", self.tol)
         seed(self.random_state)
+
+
+def _listed(table: Rows) -> Matrix:
+    """The ratings of a sparse table."""
+    block = as_block(table)
+    assert isinstance(block, Csr)
+    if not len(block.data):
+        raise ValueError("X is a sparse table without a number in it: there are no ratings")
+    return block.entries()
 
 
 def _named(what: str, column: Matrix) -> tuple[Names, npt.NDArray[np.int64]]:

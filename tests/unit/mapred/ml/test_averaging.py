@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 from sklearn.datasets import load_digits, load_iris
+from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import scale
 
 from mapred.formats.csr import csr_of
@@ -50,6 +51,26 @@ def test_one_local_step_on_whole_shards_is_a_step_on_all_rows(shards):
         IRIS, KINDS, network, np.zeros(len(network)), rounds=12, rate=0.1, l2=0.01
     )
     np.testing.assert_allclose(model.weights_, expected, rtol=0, atol=1e-12)
+
+
+def test_weights_that_have_arrived_are_scikit_learns():
+    model = SGDClassifier(
+        local_steps=1,
+        batch_size=None,
+        shards=3,
+        alpha=0.01,
+        learning_rate_init=0.5,
+        momentum=0.8,
+        max_iter=400,
+        tol=0,
+    ).fit(IRIS, KINDS)
+    # Here the constant costs, too: it is one more column.
+    rows = np.column_stack([IRIS, np.ones(len(IRIS))])
+    theirs = LogisticRegression(
+        C=1 / (0.01 * len(IRIS)), fit_intercept=False, tol=1e-12, solver="newton-cholesky"
+    ).fit(rows, KINDS)
+    found = np.column_stack([model.coef_, model.intercept_])
+    np.testing.assert_allclose(found, theirs.coef_, rtol=0, atol=1e-5)
 
 
 def test_more_local_steps_go_further_in_a_round_and_drift_on_sorted_shards():

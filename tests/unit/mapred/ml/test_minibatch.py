@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.cluster import MiniBatchKMeans as Oracle
+from sklearn.datasets import load_digits
 
 from mapred.ml import ConvergenceWarning, KMeans, MiniBatchKMeans
 from mapred.ml.batches import drawn_places
@@ -11,23 +12,24 @@ HEAPS = np.random.default_rng(2).normal(size=(6, 5)) * 20
 ROWS = HEAPS[np.arange(3000) % 6] + np.random.default_rng(3).normal(size=(3000, 5))
 
 
-def batch(seed: int, number: int) -> np.ndarray:
+def batch(rows: np.ndarray, seed: int, number: int) -> np.ndarray:
     """What round `number` draws of the one split."""
     random = np.random.Generator(np.random.Philox(key=[seed, number], counter=[0, 0, 0, 0]))
-    return ROWS[drawn_places(len(ROWS), 256, len(ROWS), random)]
+    return rows[drawn_places(len(rows), 256, len(rows), random)]
 
 
-def test_centres_are_those_of_scikit_learn_after_the_same_batches():
-    start = ROWS[:6] + 3.0
+@pytest.mark.parametrize("rows", [ROWS, load_digits().data], ids=["heaps", "digits"])
+def test_centres_are_those_of_scikit_learn_after_the_same_batches(rows):
+    start = rows[:6] + 3.0
     with pytest.warns(ConvergenceWarning, match="max_iter=12"):
         ours = MiniBatchKMeans(
             6, init=start, batch_size=256, max_iter=12, max_no_improvement=None, random_state=9
-        ).fit(ROWS)
+        ).fit(rows)
     theirs = Oracle(6, init=start, n_init=1, reassignment_ratio=0)
     for number in range(1, 13):
-        theirs.partial_fit(batch(9, number))
+        theirs.partial_fit(batch(rows, 9, number))
     np.testing.assert_allclose(ours.cluster_centers_, theirs.cluster_centers_, rtol=0, atol=1e-10)
-    np.testing.assert_array_equal(ours.predict(ROWS), theirs.predict(ROWS))
+    np.testing.assert_array_equal(ours.predict(rows), theirs.predict(rows))
 
 
 def test_few_rows_a_round_come_near_to_all_of_them():

@@ -5,6 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn import mixture
 from sklearn.datasets import load_iris, load_wine
 
@@ -43,6 +45,28 @@ def test_components_are_scikit_learns(rows, count, kind):
     np.testing.assert_allclose(ours.score_samples(rows), theirs.score_samples(rows), rtol=1e-6)
     bounds = [entry["lower bound"] for entry in ours.history_]
     assert all(b >= a - 1e-10 for a, b in pairwise(bounds))
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    kind=st.sampled_from(["full", "diag", "spherical", "tied"]),
+    count=st.integers(1, 4),
+    columns=st.integers(1, 3),
+    apart=st.floats(0, 20),
+)
+def test_the_likelihood_never_falls(seed, kind, count, columns, apart):
+    random = np.random.default_rng(seed)
+    rows = random.normal(size=(120, columns))
+    rows += apart * random.integers(0, 3, (120, 1)) * random.normal(size=columns)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = GaussianMixture(
+            count, covariance_type=kind, max_iter=12, tol=0, random_state=seed % 2**31
+        ).fit(rows)
+    bounds = [entry["lower bound"] for entry in model.history_]
+    # What reg_covar adds to the variances takes the rest.
+    assert all(b >= a - 1e-7 for a, b in pairwise(bounds)), bounds
 
 
 def test_a_start_of_its_own_depends_on_the_seed_alone(tmp_path):

@@ -168,6 +168,8 @@ def test_limits_that_numpy_has_counted_are_numbers_of_documents():
         ({"vocabulary": {"a": "x", "b": 0}}, ["aa"], "without gaps"),
         ({"vocabulary": "abc"}, ["aa"], "vocabulary='abc': a list of words"),
         ({"vocabulary": 5}, ["aa"], "vocabulary=5: a list of words"),
+        ({"lowercase": "no"}, ["aa"], "lowercase='no': True or False"),
+        ({"use_idf": None}, ["aa"], "use_idf=None: True or False"),
         ({"stop_words": 3}, ["aa"], "stop_words=3: a list of words"),
         ({}, None, "None, and a list of texts is needed"),
         ({"input": "lines"}, ["aa"], "does not exist"),
