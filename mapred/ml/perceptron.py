@@ -12,8 +12,9 @@ from mapred.ml.network import Network
 from mapred.ml.parameters import choice, number, numbers, seed, whole_number
 from mapred.ml.rows import Matrix, Rows
 
-# Each file is a shard.
+# Of files each split is a shard; of an array each part, whatever its size.
 _SHARDS: Final[dict[str, Any]] = {"job.combine_files": False}
+_WHOLE_PARTS: Final[dict[str, Any]] = {**_SHARDS, "job.split_bytes": 2**40}
 
 
 class MLPClassifier(Classifier):
@@ -120,7 +121,7 @@ class MLPClassifier(Classifier):
                 seed=self.random_state,
                 tol=float(self.tol),
                 max_iter=self.max_iter,
-                **_SHARDS,
+                **(_SHARDS if fit.array is None else _WHOLE_PARTS),
             ).state
         self.loss_, self.weights_ = float(found["loss"]), found["weights"]
         layers = self._network.layers(self.weights_)

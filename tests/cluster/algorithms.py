@@ -345,14 +345,13 @@ def perceptron() -> tuple[Fit, Check]:
         return model.fit(rows[known], figures[known])
 
     def check(found):
-        # As many passes in one process. A shard goes a quarter of the steps in a pass; a slow
-        # momentum of a half makes its way twice as long.
+        # As many passes in one process; packages/test_mnist.py asks for less, of several seeds.
         alone = fitted().score(rows[asked], figures[asked])
-        assert alone > 0.87
-        assert abs(found["accuracy"] - alone) <= 0.01
+        assert alone > 0.9
+        assert abs(found["accuracy"] - alone) <= 0.02
 
     def fit():
-        model = fitted(shards=4, momentum=0.5)
+        model = fitted(shards=4, momentum=0.5, batch_size=16)
         accuracy = model.score(rows[asked], figures[asked])
         return {"weights": model.weights_, "accuracy": accuracy}
 

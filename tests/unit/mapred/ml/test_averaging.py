@@ -10,6 +10,7 @@ from sklearn.preprocessing import scale
 from mapred.formats.csr import csr_of
 from mapred.ml import ConvergenceWarning, MLPClassifier, SGDClassifier, session
 from mapred.ml.network import Network
+from tests.unit.mapred.ml.inline import InlineEngine
 
 IRIS, KINDS = load_iris(return_X_y=True)
 IRIS = scale(IRIS)
@@ -71,6 +72,14 @@ def test_weights_that_have_arrived_are_scikit_learns():
     ).fit(rows, KINDS)
     found = np.column_stack([model.coef_, model.intercept_])
     np.testing.assert_allclose(found, theirs.coef_, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_an_array_of_any_size_has_the_shards_that_were_asked_for(shards):
+    rows = np.random.default_rng(1).normal(size=(3000, 200))
+    with session(engine=InlineEngine()) as own:
+        SGDClassifier(shards=shards, max_iter=1).fit(rows, np.arange(3000) % 2)
+        assert own.engine.jobs()[-1].maps == shards
 
 
 def test_more_local_steps_go_further_in_a_round_and_drift_on_sorted_shards():
