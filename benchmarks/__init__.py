@@ -109,13 +109,18 @@ Where the limit is Python itself, or the library under it (profiles on 2 cores, 
   that takes 2.8 s with one worker; of 2.52 s and 1.66 s they are 18 and 27 %, and without them the
   ratio is 1.71. Two processes of nothing but numpy are each 6 to 16 % slower beside each other than
   alone.
-- Rounds of k-means: 36 ms with two workers, 54 with one, of which a round that does nothing is 10;
-  one thread of scikit-learn takes 36 to 38, so two workers are just enough, with no room for noise.
+- Rounds of k-means: 31 ms with two workers, 45 with one; one thread of scikit-learn takes 36. They
+  were 36 and 54 while a task reduced each round, and each split had a search of its own.
   The arithmetic alone, in one process, is 34 to 36 ms of the processor (42 before pieces had memory
   that stays, in huge pages), of which reading a million rows from memory is about 8, the sums 10,
-  the scores 4. In a task, beside other work, it was 42, and 11 more for the rest: 160 records of 16
-  splits, each with its calls. The driver of a round that does nothing takes 7 ms of the processor,
-  of which no call takes a tenth.
+  the scores 4. In tasks it is 48 beside other work, where 160 records' arithmetic alone is 38: the
+  rest is calls for each record.
+- Rounds that do nothing: the driver 3 to 4.5 ms of the processor, the one task 1.2 to 1.7 (4.6 to 5
+  and 3.6 to 3.9 while the reduce was a task). Their time differs by runs: 9.0 and 9.3 ms in this
+  benchmark, 3.4 to 5.8 in twelve fits by another program alone on the machine, which isn't
+  explained; 2.2 to 3.9 where the directory for temporary files is in memory. So a part of it is
+  directories: a round makes four, each further task two more, and two files a task. What would
+  move it: a round that takes over those of the one before, as the attempts of a job do.
 - Tasks that do nothing: 853 a second. An attempt made two directories and two files for its logs;
   on an ext4 without a journal, where a new inode is searched for among those that were freed in the
   last minutes, the tracker took 1.3 to 1.9 ms of the processor a task, and 330 to 580 went through
