@@ -62,7 +62,7 @@ class NameNodeConfig:
     safe_mode_threshold: float = 0.999
 
     # Inodes and blocks of a removed tree that are forgotten in one go; others are answered between.
-    forget_slice: int = 2_000
+    forget_slice: int = 1_000
 
     # Leases: after `soft` another writer may take the file, after `hard` the NameNode closes it.
     lease_soft_s: float = 60.0
