@@ -116,11 +116,12 @@ Where the limit is Python itself, or the library under it (profiles on 2 cores, 
   the scores 4. In tasks it is 48 beside other work, where 160 records' arithmetic alone is 38: the
   rest is calls for each record.
 - Rounds that do nothing: the driver 3 to 4.5 ms of the processor, the one task 1.2 to 1.7 (4.6 to 5
-  and 3.6 to 3.9 while the reduce was a task). Their time differs by runs: 9.0 and 9.3 ms in this
-  benchmark, 3.4 to 5.8 in twelve fits by another program alone on the machine, which isn't
-  explained; 2.2 to 3.9 where the directory for temporary files is in memory. So a part of it is
-  directories: a round makes four, each further task two more, and two files a task. What would
-  move it: a round that takes over those of the one before, as the attempts of a job do.
+  and 3.6 to 3.9 while the reduce was a task). Their time differs by the
+  quarter of an hour: 9.0 and 9.3 ms, later 3.4 and 4.8; with it that of logistic regression over
+  text, 24.5 ms and later 10.3. By which state of the machine isn't known; 2.2 to 3.9 where the
+  directory for temporary files is in memory, so a part of it is directories: a round makes four,
+  each further task two more, and two files a task. What would move it: a round that takes over
+  those of the one before, as the attempts of a job do.
 - Tasks that do nothing: 853 a second. An attempt made two directories and two files for its logs;
   on an ext4 without a journal, where a new inode is searched for among those that were freed in the
   last minutes, the tracker took 1.3 to 1.9 ms of the processor a task, and 330 to 580 went through
