@@ -2,13 +2,10 @@
 
 Where the limit is Python itself, or the library under it (profiles on 2 cores, processor time)
 
-- A call of the NameNode: an empty `grpc.aio` call is 0.5 ms of the server and 0.35 of the client.
-  So a client that asks more than a little does it in streams: 0.2 to 0.3 ms for both, of which
-  two thirds are gRPC's Python and its changes of thread; a change costs 0.3 more (an fsync, the
-  journal, the core: a third each). What the NameNode itself does for a mkdir is 0.04 ms, as
-  batches show: 23,000 a second. HDFS's 9,700 single stats a second would take another RPC layer
-  (an echo over a bare socket costs 0.02 to 0.03 ms on each side), with deadlines, secret and TLS
-  of its own.
+- A call of the NameNode: an empty `grpc.aio` call is 0.4 to 0.5 ms of the server and 0.2 to 0.35 of
+  the client. So a client that asks more than a little does it at the call port, without gRPC: 0.05
+  of the server and 0.03 of the client for a stat, 0.25 and 0.08 for a change, of which the fsync is
+  most. In streams of gRPC's it had been 0.3 and 0.4, and 0.5 and 0.35.
 - `create` + `close` of an empty file is two requests, and each is its own fsync. `touch`, and
   empty files of `put_many`, are one; `open` can't be: who opens with "xb" must know that the name
   is his.
@@ -17,16 +14,14 @@ Where the limit is Python itself, or the library under it (profiles on 2 cores, 
   entries a quarter. Ten times the echo would be 0.03 with eight clients.
 - 1 KB files: a replica is two files, two fsyncs, two renames. Together with others 0.3 ms in the
   kernel and 0.3 in Python; alone 20 times that, most of it waiting for commits of the file
-  system. One by one, with 8 clients and 3 DataNodes on 2 cores, the processor is the limit. Since
-  the nodes' words come with Complete, and their reports many at once, a file costs 13.7 ms on the
-  disk of the table instead of 17.4, and 129 come in a second instead of 103 (both in one run, in
-  turn, twice three of 200); in memory, where several reports went together before, 6.8 ms instead
-  of 7.2 (clients 2.3, NameNode 1.3, DataNodes 3.1), and rates of 220 to 320 whose differences are
-  noise. What holds the rest: the kernel's part, 5 ms on that disk and 0.9 in memory (an ext4
-  without a journal, where making a file takes long if files were deleted in the last minutes,
-  because the kernel walks around their inodes, `recently_deleted`; one file a replica, or files
-  that are used again, would take half of it); the block that is asked for alone (0.6), which could
-  come with Create; gRPC's threads.
+  system. One by one, with 8 clients and 3 DataNodes on 2 cores, the processor is the limit. In
+  memory a file costs 2.2 to 3.4 ms (clients 0.6 to 1, NameNode 0.5 to 0.7, DataNodes 1.1 to 1.7),
+  and 540 to 850 come in a second; before bundles had the byte port and the NameNode its call port
+  it was 6.8 (2.3, 1.3, 3.1). On the disk of the table 5 to 8 ms and 230 to 330. What holds the rest
+  is the kernel's part, three quarters of it there: an ext4 without a journal, where making a file
+  takes long if files were deleted in the last minutes, because the kernel walks around their inodes
+  (`recently_deleted`). One file a replica, or files that are used again, would take half of it; the
+  block that is asked for alone could come with Create.
 - Put and get through the wire: gRPC takes 0.3 to 0.5 s to send and 0.5 to 0.9 to receive a GiB
   (its Python binding copies what comes at least twice, with the interpreter's lock held), the
   checksum 0.05 for each who verifies, the page cache 0.4. Tried, and lost in the noise: HTTP/2

@@ -15,14 +15,14 @@ _CONNECT_S = 5.0
 class Cable:
     """Dial `address` instead of the server's."""
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, server: str, at: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         host, _, port = server.rpartition(":")
         self._server = (host, int(port))
         self._whole = threading.Event()
         self._whole.set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(at)
         self._ends: list[socket.socket] = []
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.address = f"{at[0]}:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, name="cable", daemon=True).start()
 
     def cut(self) -> None:

@@ -25,6 +25,7 @@ from tests.cluster.cable import Cable
 from tests.cluster.daemons import CLIENT_SETTINGS, StoreCluster
 from tests.cluster.linearizability import Operation, check
 from tests.cluster.namespacespec import START, step
+from tests.cluster.proxy import free_port
 
 CLIENTS = 4
 OPERATIONS = 300
@@ -122,10 +123,33 @@ class Session:
         self.store.close()
 
 
+class Way:
+    """One client's cables: one to each of the NameNode's two ports, on a host of the client's own,
+    because the second is dialled under the number that the NameNode tells."""
+
+    def __init__(self, cluster: StoreCluster, call_port: int, number: int) -> None:
+        host, server = f"127.0.3.{number + 1}", cluster.address.rpartition(":")[0]
+        first = Cable(cluster.address, (host, 0))
+        self.address = first.address
+        self._cables = (first, Cable(f"{server}:{call_port}", (host, call_port)))
+
+    def cut(self) -> None:
+        for cable in self._cables:
+            cable.cut()
+
+    def mend(self) -> None:
+        for cable in self._cables:
+            cable.mend()
+
+    def close(self) -> None:
+        for cable in self._cables:
+            cable.close()
+
+
 class Recording:
     """The history of one run; its clients end when it has enough operations."""
 
-    def __init__(self, cables: list[Cable], home: str, rng: random.Random, operations: int) -> None:
+    def __init__(self, cables: list[Way], home: str, rng: random.Random, operations: int) -> None:
         self.history: list[Operation] = []
         self.sessions: list[Session] = []
         self._home = home
@@ -202,7 +226,7 @@ class Disturbance:
     """What happens to the NameNode, or to the way there."""
 
     cluster: StoreCluster
-    cables: list[Cable]
+    cables: list[Way]
     rng: random.Random
 
     def __call__(self) -> None:
@@ -225,13 +249,18 @@ class Disturbance:
 
 
 def record(
-    cluster: StoreCluster, number: int, seed: int, operations: int = OPERATIONS
+    cluster: StoreCluster,
+    number: int,
+    seed: int,
+    operations: int = OPERATIONS,
+    *,
+    call_port: int,
 ) -> list[Operation]:
     """One history, with one or two disturbances."""
     rng = random.Random(seed)
     home = f"/history-{number}"
     cluster.client().mkdir(home)
-    cables = [Cable(cluster.address) for _ in range(CLIENTS)]
+    cables = [Way(cluster, call_port, client) for client in range(CLIENTS)]
     recording = Recording(cables, home, rng, operations)
     when = sorted(rng.sample(range(operations // 10, operations * 9 // 10), rng.choice((1, 1, 2))))
     try:
@@ -252,9 +281,10 @@ def campaign(root: Path, *, count: int, seed: int, operations: int = OPERATIONS)
     done = unknown = 0
     cluster = StoreCluster(root)
     try:
-        cluster.start(1)
+        call_port = free_port()
+        cluster.start(1, call_port=call_port)
         for number in range(count):
-            history = record(cluster, number, seed + number, operations)
+            history = record(cluster, number, seed + number, operations, call_port=call_port)
             done += len(history)
             unknown += sum(not operation.is_known for operation in history)
             try:

@@ -6,12 +6,21 @@ reset and new ones refused, as by a firewall that rejects.
 """
 
 import contextlib
+import random
 import socket
 import struct
 import threading
 
 # Closed with this, a connection is reset.
 _RESETS = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def free_port() -> int:
+    """For a server that is started on it, also again: below those that the kernel gives away."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", random.randrange(20_000, 32_000)))
+            return int(probe.getsockname()[1])
 
 
 class Wire:

@@ -8,9 +8,10 @@ import threading
 import pytest
 
 from blockstore import BlockStore
+from blockstore.client.callstreams import CALLS_BEFORE
 from blockstore.client.settings import ClientSettings
 from tests.cluster.daemons import CLIENT_SETTINGS
-from tests.cluster.proxy import Wire
+from tests.cluster.proxy import Wire, free_port
 
 pytestmark = pytest.mark.cluster
 
@@ -24,6 +25,21 @@ def wire(cluster):
     found = Wire(cluster.address)
     yield found
     found.close()
+
+
+@pytest.fixture
+def ways(cluster):
+    """To the NameNode's port and to its call port, on a host of the client's own."""
+    call_port = free_port()
+    cluster.start_namenode(call_port=call_port)
+    host = "127.0.2.9"
+    found = [
+        Wire(cluster.address, f"{host}:0"),
+        Wire(f"127.0.0.1:{call_port}", f"{host}:{call_port}"),
+    ]
+    yield found
+    for each in found:
+        each.close()
 
 
 def put(store, path, data, **options):
@@ -95,6 +111,31 @@ def test_a_client_that_lost_the_namenode_goes_on_and_does_nothing_twice(cluster,
         healing.join()
         assert get(store, "/file") == DATA
         assert sorted(entry.path for entry in store.list("/")) == ["/file", "/to"]
+
+
+@pytest.mark.parametrize("how", ["both", "requests", "replies", "refused"])
+def test_a_client_that_asks_at_the_call_port_outlives_a_partition_too(ways, how):
+    with BlockStore(ways[0].address, settings=ClientSettings(**CLIENT_SETTINGS)) as store:
+        for number in range(2 * CALLS_BEFORE):
+            store.mkdir(f"/{number}")
+        for wire in ways:
+            sever(wire, how)
+        healing = threading.Timer(1.0, lambda: [wire.heal() for wire in ways])
+        healing.start()
+        store.rename("/0", "/to")
+        healing.join()
+        assert how == "refused" or ways[1].felt.is_set()
+        wanted = {f"/{number}" for number in range(1, 2 * CALLS_BEFORE)} | {"/to"}
+        assert {entry.path for entry in store.list("/")} == wanted
+
+
+def test_a_call_port_that_is_closed_to_a_client_is_one_that_he_does_without(ways):
+    with BlockStore(ways[0].address, settings=ClientSettings(**CLIENT_SETTINGS)) as store:
+        for number in range(4 * CALLS_BEFORE):
+            if number == 2 * CALLS_BEFORE:
+                ways[1].refuse()
+            store.mkdir(f"/{number}")
+        assert len(list(store.list("/"))) == 4 * CALLS_BEFORE
 
 
 def test_a_pause_of_the_namenode_that_is_longer_than_a_death_kills_nobody(cluster, eventually):
