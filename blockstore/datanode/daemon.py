@@ -56,7 +56,7 @@ _CONTROL_THREADS = 16
 
 @dataclass(frozen=True)
 class DataNodeSettings:
-    """What `--set name=value` can change; times in seconds."""
+    """What `--conf name=value` can change; times in seconds."""
 
     # Block streams at once, in and out; more are sent to other nodes.
     streams_max: int = 256

@@ -28,6 +28,10 @@ class Wires:
         for wire in self._both:
             wire.cut(forth=forth)
 
+    def refuse(self):
+        for wire in self._both:
+            wire.refuse()
+
     def heal(self):
         for wire in self._both:
             wire.heal()

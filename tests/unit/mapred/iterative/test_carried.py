@@ -159,6 +159,10 @@ def test_the_bytes_are_the_same_for_any_number_of_workers_one_of_which_dies(edge
             assert written(out) == by_hand()
 
 
+def goings_back(caplog):
+    return [told for told in caplog.messages if "goes back" in told]
+
+
 @pytest.mark.parametrize(("job", "to"), [("Spreading", "round 5"), ("Unsaved", "opening")])
 def test_what_is_lost_is_made_anew_from_the_last_checkpoint_or_the_start(
     edges, tmp_path, caplog, job, to
@@ -166,7 +170,7 @@ def test_what_is_lost_is_made_anew_from_the_last_checkpoint_or_the_start(
     work = tmp_path / "work"
 
     def lose(name):
-        if name.endswith("round 6") and not caplog.records:
+        if name.endswith("round 6") and not goings_back(caplog):
             shutil.rmtree(work / "carried", ignore_errors=True)
 
     with EmbeddedEngine(2, str(work)) as engine:
@@ -179,7 +183,7 @@ def test_what_is_lost_is_made_anew_from_the_last_checkpoint_or_the_start(
     again = names[lost + 1 :]
     first = 5 if job == "Spreading" else 1
     assert again[:2] == ["opening", f"round {first}"], to
-    [told] = caplog.messages
+    [told] = goings_back(caplog)
     assert told.startswith(f"the loop goes back from round 5 to {first - 1}: what the round before")
     assert "can't be read" in told
     # As if nothing had been: what the rounds count is counted once.
