@@ -3,15 +3,15 @@ question and answer, for a third of what gRPC's part in them costs.
 """
 
 import logging
-import threading
-import time
 from typing import Final
 
 from blockstore import byteframes
 from blockstore.bytedial import dialled
 from blockstore.errors import StoreError, UnreachableException
 from blockstore.model import Node
+from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
 from blockstore.runtime.line import Line
+from blockstore.runtime.shunned import Shunned
 
 log = logging.getLogger(__name__)
 
@@ -79,22 +79,19 @@ class BundleLine:
 class BundleLines:
     """Opens them. Thread-safe."""
 
-    def __init__(self, secret: str | None) -> None:
+    def __init__(self, secret: str | None, clock: Clock = SYSTEM_CLOCK) -> None:
         self._secret = secret
-        self._guard = threading.Lock()
-        self._shunned_until: dict[tuple[str, int], float] = {}
+        self._shunned = Shunned(SHUNNED_S, clock)
 
     def open(self, node: Node) -> BundleLine | None:
         """None where the node has no port that can be reached."""
         key = node.host, node.byte_port
-        with self._guard:
-            if not node.byte_port or time.monotonic() < self._shunned_until.get(key, 0.0):
-                return None
+        if not node.byte_port or key in self._shunned:
+            return None
         try:
             line, entry = dialled(node, self._secret, DIAL_S, byteframes.BUNDLES)
         except OSError as error:
             log.info("%s gets bundles over gRPC for %.0f s: byte port: %s", node, SHUNNED_S, error)
-            with self._guard:
-                self._shunned_until[key] = time.monotonic() + SHUNNED_S
+            self._shunned.add(key)
             return None
         return BundleLine(line, entry, str(node))

@@ -1,10 +1,8 @@
 """Dialling a DataNode's byte port (byteframes.py)."""
 
-import socket
-
 from blockstore import byteframes
 from blockstore.model import Node
-from blockstore.runtime.line import Line
+from blockstore.runtime.line import Line, greeted
 from blockstore.runtime.secret import prove
 
 
@@ -17,11 +15,10 @@ def dialled(
         UnreachableException: somebody else listens there.
         OSError: nobody does, or he says nothing for `patience_s`.
     """
-    connected = socket.create_connection((node.host.strip("[]"), node.byte_port), patience_s)
+    line, greeting = greeted(node.host, node.byte_port, patience_s, byteframes.GREETING_BYTES)
     try:
-        line = Line(connected, patience_s)
-        nonce = byteframes.unpack_greeting(line.receive(byteframes.GREETING_BYTES))
+        nonce = byteframes.unpack_greeting(greeting)
     except BaseException:
-        connected.close()
+        line.close()
         raise
     return line, byteframes.pack_entry(prove(secret, byteframes.PURPOSE, nonce), business)

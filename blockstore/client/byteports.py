@@ -14,6 +14,7 @@ from blockstore.byteframes import IDLE_S
 from blockstore.client.byteconnection import ByteConnection
 from blockstore.model import Node
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
+from blockstore.runtime.shunned import Shunned
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class BytePorts:
         self._guard = threading.Lock()
         # By host and port; the one given back last at the end, with when that was.
         self._kept: dict[tuple[str, int], deque[tuple[float, ByteConnection]]] = {}
-        self._shunned_until: dict[tuple[str, int], float] = {}
+        self._shunned = Shunned(SHUNNED_S, clock)
         self._closed = False
 
     @property
@@ -62,7 +63,7 @@ class BytePorts:
 
     def dial(self, node: Node) -> ByteConnection | None:
         """A fresh connection; None when the node is to be asked otherwise."""
-        if not node.byte_port or self._is_shunned(node):
+        if not node.byte_port or _key(node) in self._shunned:
             return None
         try:
             return ByteConnection(node, self._secret, self._patience_s)
@@ -72,8 +73,7 @@ class BytePorts:
 
     def shun(self, node: Node, why: str) -> None:
         log.info("%s is asked over gRPC for %.0f s: byte port: %s", node, SHUNNED_S, why)
-        with self._guard:
-            self._shunned_until[_key(node)] = self._clock.monotonic() + SHUNNED_S
+        self._shunned.add(_key(node))
 
     def give_back(self, node: Node, connection: ByteConnection) -> None:
         """It's kept if another can use it."""
@@ -96,16 +96,6 @@ class BytePorts:
             self._kept.clear()
         for each in stale:
             each.close()
-
-    def _is_shunned(self, node: Node) -> bool:
-        with self._guard:
-            until = self._shunned_until.get(_key(node))
-            if until is None:
-                return False
-            if until > self._clock.monotonic():
-                return True
-            del self._shunned_until[_key(node)]
-            return False
 
     def _take_stale(self, now: float) -> list[ByteConnection]:
         stale = []

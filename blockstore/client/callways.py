@@ -7,9 +7,9 @@
 """
 
 import logging
-import socket
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, Final, Protocol
 
@@ -19,9 +19,10 @@ from google.protobuf.message import DecodeError
 from blockstore import callframes
 from blockstore.errors import UnreachableException
 from blockstore.runtime.clock import Clock
-from blockstore.runtime.line import Line
+from blockstore.runtime.line import greeted
 from blockstore.runtime.rpc import CALL_TIMEOUT_S
 from blockstore.runtime.secret import prove
+from blockstore.runtime.shunned import Shunned
 from blockstore.wire import namenode_pb2 as pb
 
 log = logging.getLogger(__name__)
@@ -79,9 +80,9 @@ class PortWay:
 
     def __init__(self, host: str, port: int, secret: str | None, user: str) -> None:
         """Raises OSError, UnreachableException."""
-        self._line = Line(socket.create_connection((host, port), DIAL_S), DIAL_S)
+        self._line, greeting = greeted(host, port, DIAL_S, callframes.GREETING_BYTES)
         try:
-            nonce = callframes.unpack_greeting(self._line.receive(callframes.GREETING_BYTES))
+            nonce = callframes.unpack_greeting(greeting)
         except BaseException:
             self._line.close()
             raise
@@ -145,35 +146,31 @@ class CallWays:
     ) -> None:
         self._stub = stub
         self._metadata = metadata
-        self._host = address.rpartition(":")[0].strip("[]")
+        self._address = address
         self._secret = secret
         self._user = user
-        self._clock = clock
-        # What the NameNode said last; 0: it has none.
-        self._port: int | None = None
-        self._shunned_until = float("-inf")
+        # What the NameNode said last; 0: nothing yet, or that it has none.
+        self._port = 0
+        self._shunned = Shunned(SHUNNED_S, clock)
 
     def open(self) -> Way:
         return self._to_port() or GrpcWay(self._stub.Calls, self._metadata)
 
     def _to_port(self) -> PortWay | None:
-        if self._clock.monotonic() < self._shunned_until:
+        if self._address in self._shunned:
             return None
+        known = self._port
+        if known:
+            with suppress(OSError, UnreachableException):
+                return self._dial(known)
         try:
-            if self._port:
-                try:
-                    return self._dial(self._port)
-                except (OSError, UnreachableException):
-                    self._port = None
-            if self._port is None:
-                self._port = int(self._asked().port)
-            if self._port:
-                return self._dial(self._port)
-            log.debug("%s has no call port", self._host)
+            self._port = fresh = int(self._asked().port)
+            if fresh:
+                return self._dial(fresh)
+            log.debug("the NameNode at %s has no call port", self._address)
         except (OSError, UnreachableException, grpc.RpcError) as error:
-            log.info("the NameNode at %s is asked over gRPC: its call port: %s", self._host, error)
-        self._port = None
-        self._shunned_until = self._clock.monotonic() + SHUNNED_S
+            log.info("the NameNode at %s is asked over gRPC: call port: %s", self._address, error)
+        self._shunned.add(self._address)
         return None
 
     def _asked(self) -> pb.CallPortReply:
@@ -183,4 +180,5 @@ class CallWays:
         return reply
 
     def _dial(self, port: int) -> PortWay:
-        return PortWay(self._host, port, self._secret, self._user)
+        host = self._address.rpartition(":")[0]
+        return PortWay(host, port, self._secret, self._user)

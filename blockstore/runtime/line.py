@@ -102,3 +102,18 @@ class Line:
 
     def _silence(self, what: str) -> TimeoutError:
         return TimeoutError(f"the other side has {what} nothing for {self._patience_s:g} s")
+
+
+def greeted(host: str, port: int, patience_s: float, greeting_bytes: int) -> tuple[Line, bytes]:
+    """A connection, and what the other side says first on it.
+
+    Raises:
+        OSError: nobody listens there, or says so much within `patience_s`.
+    """
+    connected = socket.create_connection((host.strip("[]"), port), patience_s)
+    try:
+        line = Line(connected, patience_s)
+        return line, line.receive(greeting_bytes)
+    except BaseException:
+        connected.close()
+        raise

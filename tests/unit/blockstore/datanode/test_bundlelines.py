@@ -11,19 +11,10 @@ from blockstore.bundlelines import BundleLine, BundleLines
 from blockstore.bytedial import dialled
 from blockstore.errors import UnreachableException
 from blockstore.model import Block
+from blockstore.runtime.clock import FakeClock
 from tests.unit.blockstore.datanode.test_bundle import CHUNK, DATA, packet, send, stored, until
 
 PATIENCE_S = 60.0
-
-
-class Clock:
-    """Of the module's own `time`."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def monotonic(self):
-        return self.now
 
 
 @pytest.fixture
@@ -189,12 +180,11 @@ def test_a_line_that_nobody_uses_is_ended_by_its_node_and_known_to_be_over(datan
 
 
 def test_a_port_that_cant_be_reached_is_left_alone_for_a_while(datanodes, monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(bundlelines, "time", clock)
+    clock = FakeClock()
     (server,) = datanodes(1)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         number = closed.getsockname()[1]
-    lines, node = BundleLines(None), replace(server.node, byte_port=number)
+    lines, node = BundleLines(None, clock), replace(server.node, byte_port=number)
     assert lines.open(node) is None
     assert lines.open(replace(server.node, byte_port=0)) is None
     with socket.create_server(("127.0.0.1", number)) as listener:
@@ -202,7 +192,7 @@ def test_a_port_that_cant_be_reached_is_left_alone_for_a_while(datanodes, monkey
         assert lines.open(node) is None
         with suppress(BlockingIOError):
             assert listener.accept() is None
-        clock.now += bundlelines.SHUNNED_S
+        clock.advance(bundlelines.SHUNNED_S)
         monkeypatch.setattr(bundlelines, "DIAL_S", 0.05)
         # It accepts, and says nothing.
         assert lines.open(node) is None
