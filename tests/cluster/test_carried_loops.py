@@ -3,8 +3,6 @@
 import json
 import shutil
 import signal
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from mapred.iterative.loopengine import LoopEngine
 from mapred.model import JobState
 from mapred.submit import plan
 from tests.cluster.daemons import eventually
+from tests.cluster.loopcommands import command, id_of, wait_for_round
 from tests.unit.mapred.iterative import spreading
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -128,16 +127,6 @@ class Loops:
                     parts[name] = file.read()
         return parts
 
-    def command(self, *words: str) -> "subprocess.Popen[str]":
-        masters = ["--jobtracker", self.cluster.jobtracker_address]
-        masters += ["--namenode", self.cluster.address]
-        return subprocess.Popen(
-            [sys.executable, "-m", "mapred_cli.main", *words, "--json", *masters],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
 
 def goings_back(caplog):
     return [told for told in caplog.messages if "goes back" in told]
@@ -174,9 +163,9 @@ def test_it_outlives_its_jobtracker_and_is_resumed_after_its_driver(loops, caplo
 
     loops.gate.unlink()
     words = ["-o", "/again", "-D", f"gate={loops.gate}", "-D", "gate_round=6"]
-    process = loops.command("submit", f"{FILE}:Spreading", "/edges.txt", *words)
-    loop_id = _id_of(process)
-    _wait_for_round(process, 5)
+    process = command(cluster, "submit", f"{FILE}:Spreading", "/edges.txt", *words)
+    loop_id = id_of(process)
+    wait_for_round(process, 5)
     # Beside the fifth round.
     store, manifest = cluster.client(), "/again/_checkpoints/round-000004.json"
     eventually(lambda: store.exists(manifest), "the checkpoint of round 4", within_s=60)
@@ -184,7 +173,7 @@ def test_it_outlives_its_jobtracker_and_is_resumed_after_its_driver(loops, caplo
     process.communicate()
     loops.gate.touch()
 
-    resumed = loops.command("resume", loop_id)
+    resumed = command(cluster, "resume", loop_id)
     out, err = resumed.communicate(timeout=300)
     assert resumed.returncode == 0, err[-4000:]
     told = json.loads(out.splitlines()[-1])
@@ -192,20 +181,3 @@ def test_it_outlives_its_jobtracker_and_is_resumed_after_its_driver(loops, caplo
     # From the checkpoint of round 4 on.
     assert told["counters"]["task"]["reduce_input_groups"] == VERTICES * (ROUNDS - 4 + 1)
     assert loops.parts("/again") == whole
-
-
-def _id_of(process: "subprocess.Popen[str]") -> str:
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "after a crash:" in line:
-            return line.split()[-1]
-    raise AssertionError("it ended before it told its id")
-
-
-def _wait_for_round(process: "subprocess.Popen[str]", number: int) -> None:
-    assert process.stderr is not None
-    for line in process.stderr:
-        words = line.split()
-        if words[:1] == ["round"] and int(words[1]) >= number:
-            return
-    raise AssertionError(f"the loop ended before round {number}")

@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -21,6 +20,7 @@ from mapred.model import JobState
 from mapred.storage.uris import join
 from mapred.submit import own_place, plan
 from tests.cluster.daemons import eventually
+from tests.cluster.loopcommands import command, id_of, wait_for_round
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -70,7 +70,7 @@ class Loops:
 
     def start(self, output: str, job: Path = EXAMPLE) -> "subprocess.Popen[str]":
         settings = [word for pair in self._parameters() for word in ("-D", "{}={}".format(*pair))]
-        return self._command("submit", str(job), "/points.npy", "-o", output, *settings)
+        return command(self.cluster, "submit", str(job), "/points.npy", "-o", output, *settings)
 
     def _parameters(self) -> list[tuple[str, str]]:
         init = str(self._folder / "start.npy")
@@ -92,26 +92,8 @@ class Loops:
         driver = LoopEngine(engine, ledger=Ledger(join(own_place(filesystem), "loops")))
         return driver, driver.submit(spec)
 
-    def _command(self, *words: str) -> "subprocess.Popen[str]":
-        masters = ["--jobtracker", self.cluster.jobtracker_address]
-        masters += ["--namenode", self.cluster.address]
-        return subprocess.Popen(
-            [sys.executable, "-m", "mapred_cli.main", *words, "--json", *masters],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def id_of(self, process: "subprocess.Popen[str]") -> str:
-        """As the command tells it before the first round."""
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "after a crash:" in line:
-                return line.split()[-1]
-        raise AssertionError("it ended before it told its id")
-
     def resume(self, loop_id: str) -> dict:
-        resumed = self.finish(self._command("resume", loop_id))
+        resumed = self.finish(command(self.cluster, "resume", loop_id))
         assert resumed["job_id"] == loop_id
         assert resumed["rounds"] == ROUNDS
         assert resumed["counters"]["task"]["map_input_records"] < ROUNDS * 60_000
@@ -125,14 +107,6 @@ class Loops:
     def run(self, output: str) -> dict:
         return self.finish(self.start(output))
 
-    def wait_for_round(self, process: "subprocess.Popen[str]", number: int) -> None:
-        assert process.stderr is not None
-        for line in process.stderr:
-            words = line.split()
-            if words[:1] == ["round"] and int(words[1]) >= number:
-                return
-        raise AssertionError(f"the loop ended before round {number}")
-
     def centres(self, output: str) -> bytes:
         store: BlockStore = self.cluster.client()
         with store.open(f"{output}/part-r-00000", "rb") as file:
@@ -144,7 +118,7 @@ def test_a_tracker_that_dies_in_mid_loop_changes_no_bit(loops):
     assert whole["rounds"] == ROUNDS
 
     process = loops.start("/hurt")
-    loops.wait_for_round(process, 3)
+    wait_for_round(process, 3)
     loops.cluster.tasktrackers[1].kill()
     hurt = loops.finish(process)
     assert hurt["rounds"] == ROUNDS
@@ -165,7 +139,7 @@ def test_a_loop_whose_client_died_is_resumed_by_its_id_to_the_same_bits(loops):
     loops.run("/whole")
 
     process = loops.start("/again")
-    loop_id = loops.id_of(process)
+    loop_id = id_of(process)
     store = loops.cluster.client()
     until = time.monotonic() + 120
     while not _has_checkpoint(store, "/again"):
@@ -197,14 +171,14 @@ def test_a_loop_outlives_the_jobtracker_and_is_resumed_after_the_death_of_the_wh
     cluster, store = loops.cluster, loops.cluster.client()
 
     process = loops.start("/orphaned")
-    loops.wait_for_round(process, 3)
+    wait_for_round(process, 3)
     cluster.jobtracker.kill()
     cluster.start_jobtracker()
     assert loops.finish(process)["rounds"] == ROUNDS
     assert loops.centres("/orphaned") == loops.centres("/whole")
 
     process = loops.start("/buried")
-    loop_id = loops.id_of(process)
+    loop_id = id_of(process)
     eventually(lambda: _has_checkpoint(store, "/buried"), "a checkpoint", within_s=120)
     assert process.poll() is None
     process.send_signal(signal.SIGKILL)
