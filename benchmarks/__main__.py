@@ -22,6 +22,7 @@ hold ourselves to and what we want.
 import argparse
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import (
@@ -84,7 +85,7 @@ def main() -> None:
     runs, size, count = (1 if quick else options.runs), options.megabytes, options.count
     if any(number is not None and number < 1 for number in (options.runs, size, count)):
         parser.error("--runs, --megabytes and --count are at least 1")
-    entries = {
+    entries: dict[str, Callable[[], list[Row]]] = {
         "wordcount": lambda: wordcount.run(megabytes=size or (5 if quick else 200), runs=runs),
         "empty": lambda: empty_job.run(runs=runs),
         "store": lambda: store.run(megabytes=size or (16 if quick else 1024), runs=runs),

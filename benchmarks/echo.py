@@ -31,7 +31,7 @@ async def _stream(request: bytes, context: Any) -> AsyncIterator[bytes]:
 
 async def _serve() -> None:
     server = grpc.aio.server(options=rpc.server_options())
-    handlers = {
+    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
         "Unary": grpc.unary_unary_rpc_method_handler(_unary),
         "Stream": grpc.unary_stream_rpc_method_handler(_stream),
     }

@@ -23,6 +23,7 @@ from mapred.client import ClusterEngine
 from mapred.formats import input_format
 from mapred.iterative.invariants import MISS
 from mapred.iterative.loopengine import LoopEngine
+from mapred.iterative.status import LoopStatus
 from mapred.model import JobSpec
 from mapred.storage import storage_for
 from mapred.submit import plan
@@ -81,7 +82,7 @@ def _killed(folder: Path, engine: ClusterEngine, tracker: "subprocess.Popen[str]
     loop_id, version, killing = loops.submit(spec), 0, False
     # By round: when it ended, and how many splits were decoded until then.
     ends, decoded = {0: time.monotonic()}, {0: 0}
-    status, version = loops.status(loop_id)
+    status, version = _told(loops, loop_id)
     while not status.state.ended:
         if status.rounds_done not in ends:
             ends[status.rounds_done] = time.monotonic()
@@ -92,7 +93,7 @@ def _killed(folder: Path, engine: ClusterEngine, tracker: "subprocess.Popen[str]
             killing = True
             half_s = (ends[KILLED_IN - 1] - ends[KILLED_IN - 2]) / 2
             threading.Timer(half_s, tracker.kill).start()
-        status, version = loops.status(loop_id, known_version=version, wait_s=10)
+        status, version = _told(loops, loop_id, known_version=version)
     result = loops.result(loop_id)
     if result is None:
         raise RuntimeError(f"the loop {status.state.value}: {status.reason}")
@@ -109,6 +110,13 @@ def _killed(folder: Path, engine: ClusterEngine, tracker: "subprocess.Popen[str]
     )
     floor = usual / (1.4 * usual + reload_s)
     return Row(what, "a round before", hurt, usual, usual / hurt, 1, note, floor=floor)
+
+
+def _told(loops: LoopEngine, loop_id: str, *, known_version: int = 0) -> tuple[LoopStatus, int]:
+    status, version = loops.status(loop_id, known_version=known_version, wait_s=10)
+    if not isinstance(status, LoopStatus):
+        raise TypeError(f"{loop_id} is no loop")
+    return status, version
 
 
 def _decode_s(spec: JobSpec) -> float:

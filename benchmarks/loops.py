@@ -47,7 +47,7 @@ def run(*, rows: int, vertices: int, parts: str = "") -> list[Row]:
 
 def later(model: Any) -> float:
     """Seconds of one of its later rounds."""
-    return statistics.median(model.round_seconds_[WARM_UP:])
+    return float(statistics.median(model.round_seconds_[WARM_UP:]))
 
 
 def fitted(workers: int, fit: Callable[[], Any]) -> float:
