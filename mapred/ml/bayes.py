@@ -1,6 +1,8 @@
 """Naive Bayes: multinomial, Bernoulli, complement and Gaussian, each one round (classcounts.py).
 
-Names and smoothing are scikit-learn's.
+Names and smoothing are scikit-learn's. history_ has as loss, of all rows, the mean of -log of the
+probability of the row together with its class (of ComplementNB, which has none, of -score), but
+for what is the same for all classes: it follows from the counts.
 """
 
 from typing import Any, ClassVar, Self
@@ -42,6 +44,7 @@ class _Counted(Classifier):
         self.class_count_, self.feature_count_ = found["rows"], found["sums"]
         # As scikit-learn: without it a logarithm of 0 would spoil everything.
         self._weigh(max(float(self.alpha), 1e-10))
+        self._tell(loss=-self._joint() / float(self.class_count_.sum()))
         return self
 
     def _parameters(self) -> dict[str, Any]:
@@ -49,6 +52,11 @@ class _Counted(Classifier):
 
     def _weigh(self, alpha: float) -> None:
         raise NotImplementedError(f"{type(self).__name__} has no _weigh(self, alpha)")
+
+    def _joint(self) -> float:
+        """The sum of the rows' scores, each for its own class."""
+        of_classes = _summed(self.class_count_, self.class_log_prior_)
+        return of_classes + _summed(self.feature_count_, self.feature_log_prob_)
 
     def _prior(self, fit: Fit, rows: Matrix) -> None:
         if self.class_prior is not None:
@@ -130,6 +138,9 @@ class ComplementNB(_Counted):
             logged / logged.sum(axis=1, keepdims=True) if self.norm else -logged
         )
 
+    def _joint(self) -> float:
+        return _summed(self.feature_count_, self.feature_log_prob_)
+
     def _scores(self, rows: Any) -> Matrix:
         found: Matrix = rows @ self.feature_log_prob_.T
         return found
@@ -169,8 +180,17 @@ class BernoulliNB(_Counted):
         smoothed, rows = self.feature_count_ + alpha, self.class_count_ + 2 * alpha
         self.feature_log_prob_ = np.log(smoothed) - np.log(rows)[:, None]
 
+    def _joint(self) -> float:
+        missing = self.class_count_[:, None] - self.feature_count_
+        return super()._joint() + _summed(missing, self._absent())
+
+    def _absent(self) -> Matrix:
+        with np.errstate(divide="ignore"):
+            found: Matrix = np.log(1 - np.exp(self.feature_log_prob_))
+        return found
+
     def _scores(self, rows: Any) -> Matrix:
-        absent = np.log(1 - np.exp(self.feature_log_prob_))
+        absent = self._absent()
         if isinstance(rows, Csr):
             there: Any = Csr(
                 (rows.data > self.binarize) * 1.0, rows.indices, rows.indptr, rows.columns
@@ -232,7 +252,15 @@ class GaussianNB(Classifier):
             raise ValueError(
                 "a column is constant within a class: raise var_smoothing, or drop the column"
             )
+        self._tell(loss=-self._joint(squares[:-1]) / float(rows[-1]))
         return self
+
+    def _joint(self, squares: Matrix) -> float:
+        """As _Counted's; `squares` are of each class, from its means."""
+        with np.errstate(divide="ignore"):
+            of_classes = _summed(self.class_count_, np.log(self.class_prior_))
+        sizes = self.class_count_ @ np.log(2 * np.pi * self.var_).sum(axis=1)
+        return of_classes - 0.5 * float(sizes + (squares / self.var_).sum())
 
     def _scores(self, rows: Any) -> Matrix:
         dense = rows.toarray() if isinstance(rows, Csr) else rows
@@ -241,6 +269,12 @@ class GaussianNB(Classifier):
             base = np.log(self.class_prior_[at]) - 0.5 * np.log(2 * np.pi * variance).sum()
             found[:, at] = base - 0.5 * ((dense - mean) ** 2 / variance).sum(axis=1)
         return found
+
+
+def _summed(times: Matrix, logarithms: Matrix) -> float:
+    """What has never been seen may be impossible."""
+    seen = times > 0
+    return float((times[seen] * logarithms[seen]).sum())
 
 
 def _checked_prior(name: str, values: Any, classes: int) -> Matrix:

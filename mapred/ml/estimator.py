@@ -18,7 +18,7 @@ converging.
 import inspect
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -286,6 +286,12 @@ class Estimator:
             )
         return result
 
+    def _tell(self, **values: float) -> None:
+        """What is known of the last round only now that the model has been made of it."""
+        self.history_[-1].update(values)
+        if self.verbose:
+            _told(f"round {len(self.history_)}", values)
+
     # --- what was learned
 
     def _fitted(self) -> None:
@@ -333,5 +339,9 @@ class _Telling(Silent):
     """Writes a line per round."""
 
     def round_done(self, record: RoundRecord) -> None:
-        shown = "  ".join(f"{name} {value:.6g}" for name, value in record.metrics.items())
-        print(f"round {record.number}  {shown}  {record.seconds:.3f} s", file=sys.stderr)
+        _told(f"round {record.number}", record.metrics, f"{record.seconds:.3f} s")
+
+
+def _told(begin: str, values: Mapping[str, float], *end: str) -> None:
+    shown = [f"{name} {value:.6g}" for name, value in values.items()]
+    print("  ".join([begin, *shown, *end]), file=sys.stderr)

@@ -54,7 +54,7 @@ class LinearRegression(Regressor):
         self.intercept_ = float(means[-1] - means[:-1] @ self.coef_) if self.fit_intercept else 0.0
         # Of the squared errors, by the products alone: no second round.
         ends = np.append(self.coef_, -1.0)
-        self.history_[-1]["loss"] = max(0.0, float(ends @ products @ ends) / found["rows"])
+        self._tell(loss=max(0.0, float(ends @ products @ ends) / found["rows"]))
         return self
 
     def _check(self) -> None:

@@ -68,7 +68,7 @@ class PCA(Estimator):
         values = values[::-1].clip(0.0)
         variances = values / (found["rows"] - 1)
         self.mean_, self.n_components_ = found["means"], count
-        self.history_[-1]["variance"] = float(variances.sum())
+        self._tell(variance=float(variances.sum()))
         self.components_ = _signed(vectors[:, ::-1].T[:count])
         self.explained_variance_ = variances[:count]
         self.explained_variance_ratio_ = _shares(variances[:count], variances.sum())

@@ -44,6 +44,20 @@ def test_counts_are_scikit_learns(name, parameters, kind):
         atol=1e-12,
     )
     assert (ours.n_iter_, ours.converged_) == (1, True)
+    assert ours.history_ == [{"rows": len(DIGITS), "loss": loss_of(theirs, DIGITS, FIGURES)}]
+
+
+def loss_of(theirs, rows, classes):
+    """Of the round, from the rows themselves."""
+    joint = theirs.predict_joint_log_proba(rows)
+    right = np.searchsorted(theirs.classes_, classes)
+    return pytest.approx(-joint[np.arange(len(rows)), right].mean(), rel=1e-12)
+
+
+def test_a_column_that_all_rows_of_a_class_have_costs_nothing():
+    rows = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]])
+    model = ml.BernoulliNB(alpha=0).fit(rows, [0, 0, 1, 1])
+    assert model.history_[0]["loss"] == pytest.approx(2 * np.log(2))
 
 
 @pytest.mark.parametrize("parameters", [{}, {"priors": [0.2, 0.3, 0.5], "var_smoothing": 1e-3}])
@@ -57,6 +71,7 @@ def test_normal_columns_are_scikit_learns(rows, classes, parameters):
         ours.predict_log_proba(rows), theirs.predict_log_proba(rows), rtol=1e-11, atol=1e-12
     )
     assert ours.score(rows, classes) == theirs.score(rows, classes)
+    assert ours.history_ == [{"rows": len(rows), "loss": loss_of(theirs, rows, classes)}]
 
 
 def test_files_with_the_classes_in_a_column_learn_the_same(tmp_path):

@@ -106,8 +106,15 @@ def test_one_round_reports_what_it_saw_and_how_well_that_fits():
     errors = (model.predict(ROWS) - targets) ** 2
     assert model.history_[0]["loss"] == pytest.approx(errors.mean())
     assert PCA().fit(ROWS).history_[0]["variance"] == pytest.approx(ROWS.var(axis=0, ddof=1).sum())
-    for bayes in (MultinomialNB(), GaussianNB()):
-        assert bayes.fit(abs(ROWS), WORDS).history_ == [{"rows": len(ROWS)}]
+
+
+def test_what_is_known_of_a_round_only_in_the_end_is_told_too(capfd):
+    told = LinearRegression(verbose=True).fit(ROWS, ROWS[:, 0] + 1).history_[0]["loss"]
+    lines = capfd.readouterr().err.splitlines()
+    assert [line.split()[:4] for line in lines] == [
+        ["round", "1", "rows", "4"],
+        ["round", "1", "loss", f"{told:.6g}"],
+    ]
 
 
 def test_one_width_is_one_hidden_layer():

@@ -55,10 +55,10 @@ START = {
 }
 WHOLE = {"batch_size": None, "local_steps": 1, "max_iter": 4}
 ON_ROWS = [
-    Case(ml.MultinomialNB(), "feature_log_prob_", targets=KINDS),
-    Case(ml.BernoulliNB(binarize=2.0), "feature_log_prob_", targets=KINDS),
-    Case(ml.ComplementNB(), "feature_log_prob_", targets=KINDS),
-    Case(ml.GaussianNB(), "theta_", targets=KINDS),
+    Case(ml.MultinomialNB(), "feature_log_prob_", targets=KINDS, told="loss"),
+    Case(ml.BernoulliNB(binarize=2.0), "feature_log_prob_", targets=KINDS, told="loss"),
+    Case(ml.ComplementNB(), "feature_log_prob_", targets=KINDS, told="loss"),
+    Case(ml.GaussianNB(), "theta_", targets=KINDS, told="loss"),
     Case(ml.LinearRegression(), "coef_", targets=KINDS, told="loss"),
     Case(ml.Ridge(0.5), "coef_", targets=KINDS, told="loss"),
     Case(ml.LocallyWeightedRegression(1.0), "predict", targets=KINDS, told="least weight"),
