@@ -44,6 +44,7 @@ from mapred.storage.uris import (
     qualified,
     scheme_of,
 )
+from mapred.storage.whole import put
 from mapred.versions import engine_version, python_version
 
 # What a cluster gets when nobody says: files of a size people can handle, on a few trackers.
@@ -259,11 +260,5 @@ def _uploaded(archive: bytes, sha256: str, code_base: str) -> str:
     try:
         storage.stat(uri)
     except FileNotFoundError:
-        output = storage.open_write(uri, overwrite=True)
-        try:
-            output.write(archive)
-            output.commit()
-        except BaseException:
-            output.discard()
-            raise
+        put(uri, archive, storage)
     return uri

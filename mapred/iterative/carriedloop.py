@@ -26,7 +26,7 @@ from mapred.iterative.carried import (
     is_lost,
     to_be_found,
 )
-from mapred.iterative.checkpoint import Checkpoint, saved_splits
+from mapred.iterative.checkpoint import KEPT, Checkpoint, saved_splits
 from mapred.iterative.conditions import Stop
 from mapred.iterative.grouping import Task
 from mapred.iterative.reducing import pairs_in
@@ -67,7 +67,8 @@ class CarriedLoop(Loop):
         self._saved: tuple[str, ...] = ()
         self._furthest = 0
         self._gone_back = 0
-        self._counters_saved: Counter[tuple[str, str]] = Counter()
+        # By round: as they were at the checkpoints that it may go back to.
+        self._counters_at: dict[int, Counter[tuple[str, str]]] = {}
         self._files: tuple[str, ...] = ()
 
     def _rounds(self, stop: Stop | None) -> Stop:
@@ -111,7 +112,8 @@ class CarriedLoop(Loop):
         self._start()
         log.warning("the loop goes back from round %d to %d: %s", self._furthest, ctx.round, why)
         self._records = list(self._resumed.rounds) if self._resumed else []
-        self._counters = Counter(self._counters_saved)
+        # None of what a driver before this one has counted.
+        self._counters = Counter(self._counters_at.get(ctx.round, {}))
         self._done_with |= {one.job_id for one in (*self._left, *self._left_before)}
         self._left = self._left_before = ()
         self._listener.went_back(ctx.round, self._counters)
@@ -232,7 +234,10 @@ class CarriedLoop(Loop):
         if stop is None:
             before, saved = self._seen, self._saved
             self._checkpoints.put(Checkpoint(ctx.round, ctx.state, rounds, None, before, saved))
-            self._counters_saved = Counter(self._counters)
+            self._counters_at[ctx.round] = Counter(self._counters)
+            # One may be on its way.
+            for number in sorted(self._counters_at)[: -KEPT - 1]:
+                del self._counters_at[number]
         else:
             self._checkpoints.put(Checkpoint(ctx.round, ctx.state, rounds, stop))
 

@@ -5,10 +5,10 @@
     OUTPUT/_checkpoints/carried-000005-…/    what round 5 has carried on, of a loop that does so
                                              (carriedloop.py), a file a partition
 
-The state, and what is carried, is written first, then the manifest under a name nobody reads, then
-that is renamed: a manifest that can be seen is whole, and so is what it names. The last two are
-kept. A manifest belongs to one loop over one input: `Origin` says which, and a resume of another is
-refused.
+The state, and what is carried, is written first, then the manifest, each under a name nobody reads,
+and renamed (mapred/storage/whole.py): a manifest that can be seen is whole, and so is what it
+names. The last two are kept. A manifest belongs to one loop over one input: `Origin` says which,
+and a resume of another is refused.
 
 No round waits for a checkpoint: it is written beside the next one, of the bytes that the state had.
 A driver that dies meanwhile goes on from the one before, to the same bits. One is written at a
@@ -27,11 +27,12 @@ from typing import Any, Final
 import msgspec
 
 from mapred.errors import JobDefinitionError
-from mapred.iterative.broadcast import Sent, StateError, read, written
+from mapred.iterative.broadcast import Sent, StateError, read
 from mapred.iterative.conditions import Stop
 from mapred.iterative.packed import PackedError, pack
 from mapred.model import JobSpec, Split
 from mapred.storage.port import Storage
+from mapred.storage.whole import UNFINISHED, put
 
 log = logging.getLogger(__name__)
 
@@ -178,18 +179,18 @@ class Checkpoints:
             list(checkpoint.carried),
         )
         name = f"{self._directory}/round-{checkpoint.round:06d}.json"
-        file = self._storage.open_write(name, overwrite=True)
-        try:
-            file.write(msgspec.json.encode(manifest))
-            file.commit()
-        except BaseException:
-            file.discard()
-            raise
+        put(name, msgspec.json.encode(manifest), self._storage)
         self._remove_old(checkpoint.round)
 
     def _state_written(self, data: bytes) -> str:
         digest = hashlib.sha256(data).hexdigest()
-        written(data, digest, self._directory, self._storage)
+        uri = self.place(f"state-{digest}")
+        try:
+            there = self._storage.stat(uri).length == len(data)
+        except FileNotFoundError:
+            there = False
+        if not there:
+            put(uri, data, self._storage)
         return digest
 
     def settle(self) -> None:
@@ -274,14 +275,18 @@ class Checkpoints:
             name = _last(uri)
             carried = _CARRIED.match(name)
             # That of a later round may be being written.
-            old = name.startswith("state-") or (carried and int(carried[1]) <= number)
+            old = name.startswith(("state-", UNFINISHED)) or (carried and int(carried[1]) <= number)
             if old and name not in kept:
                 self._storage.delete(uri)
 
     def _named_by(self, manifests: Iterable[str]) -> set[str]:
         """States, and directories of what is carried."""
-        named = set()
-        for manifest in map(self._manifest, manifests):
+        named: set[str] = set()
+        for uri in manifests:
+            try:
+                manifest = self._manifest(uri)
+            except (FileNotFoundError, msgspec.DecodeError):
+                continue
             named |= {f"state-{manifest.state_sha256}", f"state-{manifest.before_sha256}"}
             named |= {name.partition("/")[0] for name in manifest.carried}
         return named

@@ -20,6 +20,7 @@ from mapred.errors import InputError, JobDefinitionError, NoSuchJobError, Refuse
 from mapred.model import JobSpec
 from mapred.storage import storage_for
 from mapred.storage.uris import join
+from mapred.storage.whole import put
 from mapred.versions import engine_version, python_version
 
 KEPT: Final = 200
@@ -90,13 +91,7 @@ class Ledger:
 
     def write(self, record: LoopRecord) -> None:
         """Durable when it returns; replaces an earlier one of the loop."""
-        file = self._storage.open_write(self._place(record.loop_id), overwrite=True)
-        try:
-            file.write(msgspec.json.encode(record))
-            file.commit()
-        except BaseException:
-            file.discard()
-            raise
+        put(self._place(record.loop_id), msgspec.json.encode(record), self._storage)
 
     def remove_old(self) -> None:
         for loop_id in self.loop_ids()[KEPT:]:

@@ -41,6 +41,7 @@ from mapred.params import values_of
 from mapred.shuffle.budget import with_memory
 from mapred.storage import storage_for
 from mapred.storage.uris import join
+from mapred.storage.whole import put
 
 log = logging.getLogger(__name__)
 
@@ -373,9 +374,7 @@ class Loop:
             },
             indent=1,
         )
-        file = self._storage.open_write(join(self.spec.output_uri, SUCCESS), overwrite=True)
-        file.write(text.encode())
-        file.commit()
+        put(join(self.spec.output_uri, SUCCESS), text.encode(), self._storage)
 
     def _tidy_up(self) -> None:
         """Leaves only what somebody may want; an output directory with nothing in it goes, too."""

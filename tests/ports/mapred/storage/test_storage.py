@@ -6,7 +6,7 @@ import uuid
 import fsspec
 import pytest
 
-from mapred.storage import storage_for
+from mapred.storage import storage_for, whole
 from mapred.storage.uris import join
 
 
@@ -211,3 +211,34 @@ def test_one_storage_serves_one_file_system(root):
 def test_a_path_is_no_uri():
     with pytest.raises(ValueError, match="'/data' is a path, not a URI"):
         storage_for("/data")
+
+
+def test_a_file_that_others_look_for_is_never_seen_in_part(storage, root):
+    uri = join(root, "name")
+    for data in (b"first" * 100_000, b"second"):
+        whole.put(uri, data, storage)
+        assert get(storage, uri) == data
+        assert [info.name for info in storage.entries(root)] == ["name"]
+
+
+def test_what_is_being_written_whole_has_another_name(storage, root):
+    put(storage, join(root, "name"), b"old")
+    seen = []
+
+    class Looking:
+        """Looks before each step."""
+
+        def open_write(self, uri, *, overwrite=False):
+            seen.append(get(storage, join(root, "name")))
+            return storage.open_write(uri, overwrite=overwrite)
+
+        def rename(self, source, target):
+            seen.append(get(storage, join(root, "name")))
+            storage.rename(source, target)
+
+        def __getattr__(self, name):
+            return getattr(storage, name)
+
+    whole.put(join(root, "name"), b"new", Looking())
+    assert seen == [b"old", b"old"]
+    assert get(storage, join(root, "name")) == b"new"

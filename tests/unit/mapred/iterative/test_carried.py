@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -189,6 +190,34 @@ def test_what_is_lost_is_made_anew_from_the_last_checkpoint_or_the_start(
     # As if nothing had been: what the rounds count is counted once.
     reduced = status.counters["task", "reduce_input_groups"]
     assert reduced == VERTICES * (ROUNDS + 1)
+
+
+def test_what_is_counted_is_counted_once_whichever_checkpoint_it_goes_back_to(
+    edges, tmp_path, caplog
+):
+    work, saved = tmp_path / "work", tmp_path / "out" / "_checkpoints"
+
+    def lose(name):
+        if name.endswith("round 6") and not goings_back(caplog):
+            # It's written beside the rounds.
+            wait_for(saved / "round-000004.json")
+            for folder in saved.glob("carried-000004-*"):
+                shutil.rmtree(folder)
+            shutil.rmtree(work / "carried", ignore_errors=True)
+
+    with EmbeddedEngine(2, str(work)) as engine:
+        status = run(Watched(engine, lose), planned(edges, tmp_path / "out"))
+    [told] = goings_back(caplog)
+    assert told.startswith("the loop goes back from round 5 to 2")
+    assert written(tmp_path / "out") == by_hand()
+    assert status.counters["task", "reduce_input_groups"] == VERTICES * (ROUNDS + 1)
+
+
+def wait_for(path: Path) -> None:
+    until = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < until, path
+        time.sleep(0.01)
 
 
 def test_a_loop_that_comes_no_further_ends_and_says_what_to_do(edges, tmp_path):

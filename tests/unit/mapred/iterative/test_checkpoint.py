@@ -3,6 +3,7 @@
 import logging
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from mapred.iterative.checkpoint import (
 from mapred.iterative.conditions import Stop
 from mapred.model import JobSpec, Split
 from mapred.storage.local import LocalStorage
+from mapred.storage.uris import path_of
 
 SPEC = JobSpec(
     name="KMeans",
@@ -197,3 +199,78 @@ def test_the_next_checkpoint_tells_that_one_could_not_be_written(tmp_path):
     with pytest.raises(OSError, match="no room"):
         ours.put(checkpoint(10))
     ours.close()
+
+
+class Died(BaseException):
+    """Its process is gone: nothing more of it is done."""
+
+
+class Dying(LocalStorage):
+    """As the block store shows files: from their first byte on, under their names. Dies before
+    one of its steps."""
+
+    def __init__(self, steps: float = float("inf")) -> None:
+        self._left = steps
+        self.taken = 0
+
+    def step(self) -> None:
+        if self._left <= 0:
+            raise Died
+        self._left -= 1
+        self.taken += 1
+
+    def open_write(self, uri, *, overwrite=False):
+        self.step()
+        path = Path(path_of(uri))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return Seen(self, open(path, "wb" if overwrite else "xb", buffering=0))
+
+    def rename(self, source, target):
+        self.step()
+        super().rename(source, target)
+
+    def delete(self, uri):
+        self.step()
+        return super().delete(uri)
+
+
+class Seen:
+    def __init__(self, storage, file) -> None:
+        self._storage, self._file = storage, file
+
+    def write(self, data):
+        for byte_range in (data[: len(data) // 2], data[len(data) // 2 :]):
+            self._storage.step()
+            self._file.write(byte_range)
+
+    def commit(self):
+        self._storage.step()
+        self._file.close()
+
+    def discard(self):
+        self._file.close()
+        self._storage.step()
+
+
+def save_until(steps: float, folder: Path) -> Dying:
+    """Three checkpoints, the middle one anew: as a loop writes it that has gone back."""
+    storage = Dying(steps)
+    ours = Checkpoints(f"file://{folder}", storage, origin_of(SPEC))
+    for number in (1, 2, 2, 3):
+        ours.save(checkpoint(number))
+    return storage
+
+
+def test_one_that_can_be_seen_is_whole_whenever_its_driver_dies(tmp_path):
+    steps = save_until(float("inf"), tmp_path / "all").taken
+    for died_after in range(steps):
+        folder = tmp_path / str(died_after)
+        with pytest.raises(Died):
+            save_until(died_after, folder)
+        seen = sorted(path.stem for path in folder.glob("_checkpoints/round-*.json"))
+        found = checkpoints(folder).latest()
+        assert seen[-1:] == ([f"round-{found.round:06d}"] if found else [])
+        # The next driver tidies up.
+        checkpoints(folder).save(checkpoint(4))
+        assert set(files(folder)) == {"round", "state"}
+        assert checkpoints(folder).latest().round == 4
