@@ -8,6 +8,7 @@ npy       a record is (number of the row, row): an array of one dimension less, 
 matrix    blocks of rows of a two-dimensional array of real numbers, as float64 (matrix.py)
 """
 
+import io
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ class _Blocks:
             shape, kind = self._header(file)
             data, rows = file.tell(), shape[0]
             row_bytes = math.prod(shape[1:]) * kind.itemsize
+            self._check_whole(file, data, row_bytes, rows)
             at = _first_row_at(self._split.start, data, row_bytes, rows)
             end = _first_row_at(self._split.start + self._split.length, data, row_bytes, rows)
             step = max(1, self._block_bytes // max(1, row_bytes))
@@ -75,13 +77,19 @@ class _Blocks:
                 count = min(step, end - at)
                 block = file.read(count * row_bytes)
                 if len(block) < count * row_bytes:
-                    missing = at + len(block) // row_bytes
-                    raise InputError(
-                        f"{self._split.uri} is cut short: row {missing} of {rows} isn't there"
-                    )
+                    raise self._cut_short(at + len(block) // row_bytes, rows)
                 self.bytes_read += len(block)
                 yield at, np.frombuffer(block, kind).reshape(count, *shape[1:])
                 at += count
+
+    def _check_whole(self, file: BinaryIO, data: int, row_bytes: int, rows: int) -> None:
+        """Of rows that are in no split nobody would miss any."""
+        there = file.seek(0, io.SEEK_END) - data
+        if there < rows * row_bytes:
+            raise self._cut_short(there // row_bytes, rows)
+
+    def _cut_short(self, row: int, rows: int) -> InputError:
+        return InputError(f"{self._split.uri} is cut short: row {row} of {rows} isn't there")
 
     def _header(self, file: BinaryIO) -> tuple[_Shape, _Kind]:
         uri = self._split.uri

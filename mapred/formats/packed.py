@@ -18,6 +18,8 @@ from mapred.model import Split
 from mapred.storage.port import OutputFile, Storage
 
 _LENGTH: Final = struct.Struct("<Q")
+# Read at once.
+_BELIEVED_BYTES: Final = 64 * 1024 * 1024
 
 
 class PackedOutput:
@@ -100,7 +102,17 @@ def frames(file: BinaryIO) -> Iterator[list[tuple[Any, Any]]]:
         if len(head) < _LENGTH.size:
             raise PackedError("cut short: a frame has no length")
         length = _LENGTH.unpack(head)[0]
-        body = file.read(length)
+        body = _body(file, length)
         if len(body) < length:
             raise PackedError(f"cut short: a frame of {length} bytes has {len(body)}")
         yield unpack(body)
+
+
+def _body(file: BinaryIO, length: int) -> bytes | bytearray:
+    """Up to so many bytes; what a damaged file says needn't fit into memory."""
+    if length <= _BELIEVED_BYTES:
+        return file.read(length)
+    body = bytearray()
+    while piece := file.read(min(length - len(body), _BELIEVED_BYTES)):
+        body += piece
+    return body

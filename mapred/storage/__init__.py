@@ -7,7 +7,8 @@ from mapred.storage.port import Storage
 from mapred.storage.uris import BLOCK_STORE, LOCAL, authority_of, scheme_of
 
 _lock = threading.Lock()
-# Guarded by the lock. One file system per scheme; of block stores per NameNode and user.
+# Guarded by the lock. One file system per scheme and authority (the host of ftp://host/a); of
+# block stores also per user.
 _open: Final[dict[tuple[str, str, str], Storage]] = {}
 # Guarded by the lock. NameNodes that this process dials by another address than the cluster.
 _dialled: Final[dict[str, str]] = {}
@@ -38,12 +39,18 @@ def storage_for(uri: str, user: str = "") -> Storage:
         raise ValueError(
             f"'{uri}' is a path, not a URI such as file:///data or bs://host:8020/data"
         )
-    is_store = scheme == BLOCK_STORE
-    key = scheme, authority_of(uri) if is_store else "", user if is_store else ""
+    authority = "" if scheme == LOCAL else authority_of(uri)
+    key = scheme, authority, user if scheme == BLOCK_STORE else ""
     with _lock:
-        if key not in _open:
+        if key in _open:
+            return _open[key]
+        if scheme in (LOCAL, BLOCK_STORE):
             _open[key] = _made(*key)
-        return _open[key]
+            return _open[key]
+    # Others may have to reach a server first, which nobody else should wait for.
+    made = _made(*key)
+    with _lock:
+        return _open.setdefault(key, made)
 
 
 def _made(scheme: str, authority: str, user: str) -> Storage:
@@ -58,4 +65,4 @@ def _made(scheme: str, authority: str, user: str) -> Storage:
         return BlockStorage(authority, address=_dialled.get(authority, authority), user=user)
     from mapred.storage.anyfs import AnyStorage
 
-    return AnyStorage(scheme)
+    return AnyStorage(f"{scheme}://{authority}")

@@ -2,31 +2,55 @@
 
 Not every such store can rename atomically or hide a file that is being written; what it
 can't do, it can't do here either. Which ones a job may write to is in committing.py.
+
+A file of a web server that sends files only as a whole is copied to a temporary file for each
+reader.
 """
 
 import os
 import posixpath
-from typing import Any, BinaryIO, cast
+import shutil
+import tempfile
+from typing import Any, BinaryIO, Final, cast
 
 import fsspec
 
 from mapred.storage.patterns import expand
 from mapred.storage.port import Extent, FileInfo, OutputFile, UnknownLengthError
-from mapred.storage.uris import join, name_of
+from mapred.storage.uris import join, name_of, scheme_of
+
+_COPY_BYTES: Final = 1024 * 1024
+_HTTP: Final = frozenset({"http", "https"})
 
 
 class AnyStorage:
-    """Storage over one fsspec file system."""
+    """Storage over one fsspec file system: that of a URI such as s3://bucket or sftp://host:22."""
 
-    def __init__(self, scheme: str) -> None:
-        self._scheme = scheme
+    def __init__(self, root: str) -> None:
+        self._root = root
+        # Whether parts of files can be asked for; None: nobody has asked yet.
+        self._has_ranges: bool | None = None if scheme_of(root) in _HTTP else True
         try:
-            self._fs: Any = fsspec.filesystem(scheme)
-        except (ImportError, ValueError) as error:
-            raise ValueError(f"{scheme}:// can't be opened: {error}") from None
+            self._fs: Any = fsspec.url_to_fs(root)[0]
+        except Exception as error:
+            # Each kind of server has errors of its own, not all of them OSErrors.
+            raise ValueError(f"{root} can't be opened: {error or type(error).__name__}") from None
 
     def open_read(self, uri: str) -> BinaryIO:
-        return cast("BinaryIO", self._fs.open(self._path(uri), "rb"))
+        path = self._path(uri)
+        if self._has_ranges is None:
+            self._has_ranges = self._gives_ranges(path)
+        if self._has_ranges:
+            return cast("BinaryIO", self._fs.open(path, "rb"))
+        copy = tempfile.TemporaryFile()  # noqa: SIM115  (its reader closes it)
+        try:
+            with self._fs.open(path, "rb", block_size=0) as whole:
+                shutil.copyfileobj(whole, copy, _COPY_BYTES)
+            copy.seek(0)
+        except BaseException:
+            copy.close()
+            raise
+        return cast("BinaryIO", copy)
 
     def open_write(self, uri: str, *, overwrite: bool = False) -> OutputFile:
         path = self._path(uri)
@@ -65,11 +89,23 @@ class AnyStorage:
     def extents(self, uri: str) -> list[Extent]:
         return [Extent(0, self.stat(uri).length, ())]
 
+    def _gives_ranges(self, path: str) -> bool | None:
+        """None: an empty file doesn't tell. A web server may not know how to send parts."""
+        size = self._fs.info(path)["size"]
+        if not size:
+            return None
+        try:
+            with self._fs.open(path, "rb", block_size=1, cache_type="none") as file:
+                file.seek(size - 1)
+                return bool(file.read(1))
+        except ValueError:
+            return False
+
     def _path(self, uri: str) -> str:
         return str(self._fs._strip_protocol(uri))
 
     def __repr__(self) -> str:
-        return f"AnyStorage({self._scheme}://)"
+        return f"AnyStorage({self._root})"
 
 
 def _info(uri: str, info: dict[str, Any]) -> FileInfo:

@@ -221,7 +221,7 @@ CASES = [
     ({"inputs": []}, InputError, "no input"),
     ({"inputs": ["folder"]}, InputError, "has no files to read"),
     ({"inputs": ["bs:///x"]}, InputError, "names no NameNode"),
-    ({"inputs": ["nosuch://x/y"]}, InputError, "nosuch:// can't be opened"),
+    ({"inputs": ["nosuch://x/y"]}, InputError, "nosuch://x can't be opened"),
     ({"output": "in.txt"}, OutputExistsError, "output '.*/in.txt' exists"),
     ({"output": "folder"}, OutputExistsError, "Choose another -o, or remove it:  rm -r folder"),
     ({"output": "begun"}, OutputExistsError, "begun' is unfinished: another job writes it, or was"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mapred.errors import InputError
-from mapred.formats import input_format, output_format
+from mapred.formats import input_format, output_format, packed
 from mapred.formats.packed import read_pairs
 from mapred.iterative.packed import PackedError
 from mapred.model import Split
@@ -55,3 +55,14 @@ def test_files_of_pairs_are_input_and_others_are_refused_by_name(tmp_path):
     assert read(whole) == [("a", 1), ("b", (2, 3.5))]
     with pytest.raises(InputError, match=r"pairs\.packed isn't what 'packed' writes: cut short"):
         read(whole[:-1])
+    # A length of 7 EB, and one that no read can be asked for.
+    for nonsense in (b"some text, not pairs", b"\xff" * 20):
+        with pytest.raises(InputError, match=r"isn't what 'packed' writes: cut short"):
+            read(nonsense)
+
+
+def test_a_frame_larger_than_what_is_read_at_once_comes_whole(monkeypatch):
+    monkeypatch.setattr(packed, "_BELIEVED_BYTES", 100)
+    pairs = [("a", "x" * 990), ("b", 2)]
+    file = written(pairs, [("c", 3)])
+    assert list(read_pairs(file)) == [*pairs, ("c", 3)]

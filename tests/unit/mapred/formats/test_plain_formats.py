@@ -108,6 +108,17 @@ def test_rows_of_npy_files_are_those_of_the_array(tmp_path, array, split_bytes):
         assert {row.dtype for row in rows} == {array.dtype}
 
 
+@pytest.mark.parametrize("split_bytes", [1 << 20, 64])
+@pytest.mark.parametrize("missing", [1, 8, 100])
+def test_an_npy_file_that_lacks_its_last_rows_is_refused(tmp_path, split_bytes, missing):
+    path = tmp_path / "f.npy"
+    np.save(path, np.arange(50))
+    path.write_bytes(path.read_bytes()[:-missing])
+    row = 50 - -(-missing // 8)
+    with pytest.raises(InputError, match=f"f.npy is cut short: row {row} of 50 isn't there"):
+        records(path, "npy", split_bytes)
+
+
 def test_pickled_objects_in_npy_files_are_refused(tmp_path):
     np.save(tmp_path / "f.npy", np.array([{}, None], dtype=object))
     with pytest.raises(InputError, match="could run code"):

@@ -42,7 +42,7 @@ def test_inputs_of_one_process_are_refused():
 
 def test_a_file_whose_length_is_not_known_is_refused(monkeypatch, tmp_path):
     (tmp_path / "f").write_text("x")
-    storage = AnyStorage("local")
+    storage = AnyStorage("local://")
     real = storage._fs.info
     monkeypatch.setattr(storage._fs, "info", lambda path: {**real(path), "size": None})
     monkeypatch.setattr("mapred.inputs.storage_for", lambda uri: storage)
