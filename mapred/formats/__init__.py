@@ -16,7 +16,7 @@ A format's class is a dataclass: its fields are the options (choice.py). What ma
     arrow     number of the row       dict by column, or tuple
     fixed     byte offset, or bytes   bytes
     npy       number of the row       row of the array
-    matrix    place of the block      a block of rows of float64
+    matrix    place of the block      a block of rows of float64, or float32
     packed    whatever was written    whatever was written
 
 Outputs are text, bytelines, jsonl, csv, parquet, arrow, fixed, and packed: pairs with their types,

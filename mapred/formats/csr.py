@@ -34,7 +34,8 @@ class Csr:
     """Some rows; constant."""
 
     data: Matrix
-    indices: npt.NDArray[np.int64]
+    # int64, or int32 where that is enough.
+    indices: npt.NDArray[Any]
     indptr: npt.NDArray[np.int64]
     columns: int
     targets: Matrix | None = None
@@ -45,6 +46,10 @@ class Csr:
     @property
     def shape(self) -> tuple[int, int]:
         return len(self), self.columns
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.data.dtype
 
     @property
     def nbytes(self) -> int:
@@ -67,7 +72,9 @@ class Csr:
         """Of a vector, or of a table with few columns."""
         rows = self.row_numbers
         if weights.ndim == 1:
-            return np.bincount(rows, self.data * weights[self.indices], minlength=len(self))
+            terms = self.data * weights[self.indices]
+            # Added up as float64, whatever they are.
+            return np.bincount(rows, terms, minlength=len(self)).astype(terms.dtype, copy=False)
         return np.column_stack([self @ column for column in weights.T])
 
     def __getitem__(self, rows: "slice | npt.NDArray[Any]") -> "Csr":
@@ -119,7 +126,7 @@ class Csr:
         return np.column_stack([self.row_numbers, self.indices, self.data])
 
     def toarray(self) -> Matrix:
-        full = np.zeros(self.shape)
+        full = np.zeros(self.shape, self.dtype)
         np.add.at(full, (self.row_numbers, self.indices), self.data)
         return full
 
@@ -135,7 +142,8 @@ class Transposed:
     def __matmul__(self, right: Matrix) -> Matrix:
         if right.ndim == 1:
             spread = self.of.data * right[self.of.row_numbers]
-            return np.bincount(self.of.indices, spread, minlength=self.of.columns)
+            found = np.bincount(self.of.indices, spread, minlength=self.of.columns)
+            return found.astype(spread.dtype, copy=False)
         return np.column_stack([self @ column for column in right.T])
 
 

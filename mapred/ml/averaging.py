@@ -25,6 +25,7 @@ from mapred.iterative import Round
 from mapred.ml.compressed import LARGEST, bytes_of, compressed, restored
 from mapred.ml.network import Network
 from mapred.ml.owed import fed_back, gone_on, past_of
+from mapred.ml.precision import as_of
 from mapred.ml.rows import Block, Matrix, check_rows
 from mapred.ml.summation import (
     Rounds,
@@ -78,7 +79,7 @@ class LocalSteps(Summing):
         right = np.concatenate(self._right)
         params, state = self.ctx.params, self.ctx.state
         network = Network(state["widths"], params.activation)
-        begin, count = state["weights"], len(right)
+        begin, count = as_of(state["weights"], rows), len(right)
 
         def stepped(weights: Matrix, number: int) -> Matrix:
             weights = weights.copy()
@@ -88,21 +89,25 @@ class LocalSteps(Summing):
                 weights -= rate * (slope + params.l2 * weights)
             return weights
 
+        def gone(weights: Matrix, number: int) -> Matrix:
+            return stepped(weights, number) - weights
+
         # Of the weights that all began with.
         part = {"rows": count, "loss": network.loss(begin, rows, right)}
         if params.send == EXACT:
-            weights = stepped(begin, self.ctx.round)
+            weights = stepped(begin, self.ctx.round).astype(np.float64)
             return {**part, "weights": count * weights, "sent": weights.nbytes}
         if params.send == LARGEST:
             move = fed_back(
                 (self.ctx.lineage, self.ctx.split_number),
                 self.ctx.round,
                 [*past_of(state), begin],
-                lambda weights, number: stepped(weights, number) - weights,
+                lambda weights, number: (
+                    stepped(as_of(weights, rows), number) - as_of(weights, rows)
+                ),
             )
         else:
-            way = stepped(begin, self.ctx.round) - begin
-            move = compressed(way, params.send, self.lots(1))
+            move = compressed(gone(begin, self.ctx.round), params.send, self.lots(1))
         return {**part, "move": move, "sent": bytes_of(move)}
 
     def _batches(self, count: int, number: int) -> Iterator[Any]:

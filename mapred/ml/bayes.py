@@ -14,6 +14,7 @@ from mapred.ml.classcounts import Counts, Spreads
 from mapred.ml.classifier import Classifier
 from mapred.ml.estimator import Fit
 from mapred.ml.parameters import number, numbers
+from mapred.ml.precision import FLOAT64
 from mapred.ml.rows import Matrix, Rows
 
 
@@ -208,6 +209,7 @@ class GaussianNB(Classifier):
     Args:
         priors: probabilities of the classes; None: as they were often.
         var_smoothing: this share of the largest variance is added to all.
+        dtype: "float64", or "float32", in half the memory (precision.py).
         workers, cluster, verbose: where it runs, and whether it tells of its round (KMeans).
     """
 
@@ -224,12 +226,14 @@ class GaussianNB(Classifier):
         *,
         priors: Any = None,
         var_smoothing: float = 1e-9,
+        dtype: Any = FLOAT64,
         workers: int | None = None,
         cluster: str | None = None,
         verbose: bool = False,
     ) -> None:
         self.priors = priors
         self.var_smoothing = var_smoothing
+        self.dtype = dtype
         self.workers = workers
         self.cluster = cluster
         self.verbose = verbose
@@ -244,8 +248,8 @@ class GaussianNB(Classifier):
                 self.class_prior_ = _checked_prior("priors", self.priors, count)
         rows, squares = found["rows"], found["squares"]
         self.epsilon_ = float(self.var_smoothing * (squares[-1] / rows[-1]).max())
-        self.class_count_, self.theta_ = rows[:-1], found["means"][:-1]
-        self.var_ = squares[:-1] / self.class_count_[:, None] + self.epsilon_
+        self.class_count_, self.theta_ = rows[:-1], self._own(found["means"][:-1])
+        self.var_ = self._own(squares[:-1] / self.class_count_[:, None] + self.epsilon_)
         if self.priors is None:
             self.class_prior_ = self.class_count_ / rows[-1]
         if not (self.var_ > 0).all():

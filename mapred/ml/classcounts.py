@@ -16,6 +16,7 @@ import numpy as np
 from mapred import Mapper, Param
 from mapred.formats.csr import Csr
 from mapred.iterative import Round
+from mapred.ml.precision import as_of
 from mapred.ml.summation import OnePass, Summing, Sums, one_hot
 
 
@@ -81,11 +82,16 @@ class Spreading(Summing):
         members = one_hot(targets, self.ctx.state["classes"])
         members = np.column_stack([members, np.ones(len(dense))])
         count = members.sum(axis=0)
-        means = (members.T @ dense) / np.maximum(count, 1.0)[:, None]
+        filled = np.maximum(count, 1.0)
+        members = as_of(members, dense)
+        means = (members.T @ dense) / filled[:, None]
         squares = np.empty_like(means)
-        for at, mean in enumerate(means):
+        for at, mean in enumerate(as_of(means, dense)):
             apart = dense - mean
-            squares[at] = members[:, at] @ (apart * apart)
+            # The mean was rounded: what it is away is seen when the rest is added up.
+            rest = (members[:, at] @ apart).astype(np.float64) / filled[at]
+            squares[at] = members[:, at] @ (apart * apart) - rest * rest * filled[at]
+            means[at] = mean + rest
         return {"rows": count, "means": means, "squares": squares}
 
 

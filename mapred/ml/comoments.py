@@ -10,6 +10,7 @@ import numpy as np
 
 from mapred import Mapper, Param
 from mapred.formats.csr import Csr
+from mapred.ml.precision import as_of
 from mapred.ml.summation import OnePass, Summing, Sums
 
 
@@ -33,10 +34,17 @@ class Spreading(Summing):
     def part(self, rows: Any, targets: Any) -> Sums:
         dense = rows.toarray() if isinstance(rows, Csr) else rows
         if targets is not None:
-            dense = np.column_stack([dense, targets])
-        means = dense.mean(axis=0) if self.ctx.params.centred else np.zeros(dense.shape[1])
-        apart = dense - means
-        return {"rows": len(dense), "means": means, "products": apart.T @ apart}
+            dense = np.column_stack([dense, as_of(targets, dense)])
+        count = len(dense)
+        if not self.ctx.params.centred:
+            means = np.zeros(dense.shape[1])
+            return {"rows": count, "means": means, "products": dense.T @ dense}
+        near = as_of(dense.mean(axis=0, dtype=np.float64), dense)
+        apart = dense - near
+        # The means were rounded: what they are away is seen when the rest is added up.
+        rest = apart.sum(axis=0, dtype=np.float64) / count
+        products = (apart.T @ apart) - np.outer(rest, rest) * count
+        return {"rows": count, "means": near + rest, "products": products}
 
 
 class Comoments(OnePass):

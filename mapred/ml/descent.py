@@ -20,7 +20,7 @@ from mapred.ml.rows import Matrix
 # Pairs of steps and changes of slope that L-BFGS remembers (SciPy's default).
 MEMORY: Final = 10
 _ARMIJO: Final = 1e-4
-_ROUNDING: Final = 4e-15
+_ROUNDINGS: Final = 18
 _STEP_MIN: Final = 1e-10
 _PASSES_MAX: Final = 1000
 
@@ -40,14 +40,19 @@ def begun(point: Matrix) -> dict[str, Any]:
     return {"point": point, "best": None, "direction": None, "step": 1.0, "pairs": [], "why": ""}
 
 
-def moved(state: dict[str, Any], here: Evaluation, l1: Matrix, tol: float) -> dict[str, Any]:
-    """The next state; "why" says why the descent has arrived. `l1`: a weight for each number.
+def moved(
+    state: dict[str, Any], here: Evaluation, l1: Matrix, tol: float, rounding: float = 2.0**-52
+) -> dict[str, Any]:
+    """The next state; "why" says why the descent has arrived. `l1`: a weight for each number;
+    `rounding`: how exact evaluations are.
 
     "best" has the lowest point so far, its value and how steep it is there.
     """
     point, best = state["point"], state["best"]
     value = here.value + float(l1 @ np.abs(point))
-    if best is not None and not value <= _enough(best["value"], state["step"] * state["fall"]):
+    if best is not None and not value <= _enough(
+        best["value"], state["step"] * state["fall"], rounding
+    ):
         step = state["step"] / 2
         if step < _STEP_MIN:
             return {**state, "why": "no shorter step leads further down"}
@@ -64,7 +69,7 @@ def moved(state: dict[str, Any], here: Evaluation, l1: Matrix, tol: float) -> di
         direction = -_times_inverse(here.slope, pairs)
         step = 1.0 if pairs else min(1.0, 1.0 / float(np.abs(here.slope).sum()))
     else:
-        direction, step = _newton(here.slope, here.curvature, point, l1), 1.0
+        direction, step = _newton(here.slope, here.curvature, point, l1, rounding), 1.0
     fall = float(here.slope @ direction)
     fall += float(l1 @ (np.abs(point + direction) - np.abs(point)))
     if not fall < 0:
@@ -73,9 +78,9 @@ def moved(state: dict[str, Any], here: Evaluation, l1: Matrix, tol: float) -> di
     return {**known, "direction": direction, "fall": fall, "step": step, "point": next_point}
 
 
-def _enough(value: float, fall: float) -> float:
+def _enough(value: float, fall: float, rounding: float) -> float:
     """What is low enough after a step; near the least point rounding counts for nothing."""
-    return value + _ARMIJO * fall + _ROUNDING * abs(value)
+    return value + _ARMIJO * fall + _ROUNDINGS * rounding * abs(value)
 
 
 def _least_slope(slope: Matrix, point: Matrix, l1: Matrix) -> Matrix:
@@ -106,10 +111,10 @@ def _times_inverse(slope: Matrix, pairs: list[Any]) -> Matrix:
     return found
 
 
-def _newton(slope: Matrix, curvature: Matrix, point: Matrix, l1: Matrix) -> Matrix:
+def _newton(slope: Matrix, curvature: Matrix, point: Matrix, l1: Matrix, rounding: float) -> Matrix:
     if not l1.any():
         # The shortest of several: a softmax doesn't mind a constant more for all classes.
-        found: Matrix = -np.linalg.lstsq(curvature, slope, rcond=1e-13)[0]
+        found: Matrix = -np.linalg.lstsq(curvature, slope, rcond=max(1e-13, 10 * rounding))[0]
         return found
     curved = np.maximum(np.diag(curvature), 1e-12)
     target, slopes = point.copy(), slope.copy()

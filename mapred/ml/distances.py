@@ -11,6 +11,7 @@ import numpy.typing as npt
 from mapred import Mapper
 from mapred.formats.csr import Csr
 from mapred.ml.lloyd import nearest
+from mapred.ml.precision import as_of
 from mapred.ml.rows import Matrix
 from mapred.ml.summation import OnePass, Summing, Sums
 
@@ -20,8 +21,8 @@ def spread(rows: Any, centres: Matrix, labels: npt.NDArray[np.intp]) -> float:
     if isinstance(rows, Csr):
         found = np.stack([ways(rows, centre) for centre in centres])
         return float(found[labels, np.arange(len(rows))].sum())
-    apart = rows - centres[labels]
-    return float(np.einsum("ij,ij->", apart, apart))
+    apart = rows - as_of(centres, rows)[labels]
+    return float(np.einsum("ij,ij->", apart, apart, dtype=np.float64))
 
 
 def ways(rows: Any, centre: Matrix) -> Matrix:

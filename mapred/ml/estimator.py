@@ -29,13 +29,17 @@ import numpy.typing as npt
 
 from mapred.formats import Format
 from mapred.formats.csr import Csr
+from mapred.formats.narrowing import narrowed
 from mapred.iterative import IterativeJob
 from mapred.iterative.checkpoint import RoundRecord
 from mapred.iterative.listening import Silent
 from mapred.iterative.rounds import LoopResult
 from mapred.ml.parameters import flag
+from mapred.ml.precision import FLOAT64, as_of, check_classes, kind_of, table_format
 from mapred.ml.rows import (
+    EXACT,
     Block,
+    Kind,
     Matrix,
     Rows,
     as_block,
@@ -70,10 +74,12 @@ class Fit:
     class_values: Matrix
     # What the caller gave as an array; None when it's in files.
     array: Block | None
+    # How tables are read; None: as they are.
+    table: Format | None = None
 
     def blocks(self) -> Iterator[tuple[Block, Matrix | None]]:
         """(rows, targets) here and now."""
-        for block in blocks_of(self.inputs, self.session.filesystem):
+        for block in blocks_of(self.inputs, self.session.filesystem, self.table):
             yield separated(block, self.target, self.columns)
 
 
@@ -82,7 +88,11 @@ class Estimator:
 
     # "classes": targets are needed and told apart; "numbers": they are needed; "": they aren't.
     targets: ClassVar[str] = ""
+    # Rows hold names: they are read as float64, whatever `dtype` says.
+    named_rows: ClassVar[bool] = False
 
+    # Of those that have no such parameter.
+    dtype: Any = FLOAT64
     workers: int | None
     cluster: str | None
     verbose: bool
@@ -105,6 +115,19 @@ class Estimator:
         for name, one in inspect.signature(type(self).__init__).parameters.items():
             if isinstance(one.default, bool):
                 flag(name, getattr(self, name))
+
+    @property
+    def _kind(self) -> Kind:
+        """Raises ValueError."""
+        return kind_of(self.dtype)
+
+    @property
+    def _rows_kind(self) -> Kind:
+        return EXACT if self.named_rows else self._kind
+
+    def _own(self, values: Any) -> Matrix:
+        """What was learned, as `dtype` says."""
+        return np.asarray(values).astype(self._kind, copy=False)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._names()}
@@ -140,6 +163,7 @@ class Estimator:
         """
         self._forget()
         self._check_flags()
+        kind_of(self.dtype)
         try:
             with self._input(X, y, parts=parts) as fit:
                 self.n_features_in_ = fit.columns
@@ -177,7 +201,7 @@ class Estimator:
                 yield self._surveyed(session, scratch, paths or [], y)
 
     def _arrays(self, rows: Rows, y: Any) -> tuple[Block, npt.NDArray[Any] | None]:
-        block = as_block(rows)
+        block = as_block(rows, kind=self._rows_kind)
         if not self.targets:
             return block, None
         if y is None:
@@ -185,9 +209,10 @@ class Estimator:
         targets = as_vector(y, len(block))
         if self.targets == "numbers":
             try:
-                return block, targets.astype(np.float64)
+                numbers = targets.astype(np.float64)
             except (TypeError, ValueError):
                 raise ValueError(f"y holds {targets.dtype}, and numbers are needed") from None
+            return block, numbers if self._rows_kind == EXACT else narrowed(numbers, "y")
         return block, targets
 
     def _given(
@@ -206,7 +231,7 @@ class Estimator:
         if isinstance(block, Csr):
             kept = Csr(block.data, block.indices, block.indptr, block.columns, targets)
         elif targets is not None:
-            kept = np.column_stack([block, targets])
+            kept = np.column_stack([block, as_of(targets, block)])
         return Fit(
             session,
             scratch,
@@ -217,6 +242,7 @@ class Estimator:
             classes,
             np.arange(len(classes), dtype=np.float64),
             block,
+            table_format(self._rows_kind),
         )
 
     def _surveyed(self, session: Session, scratch: str, paths: list[str], y: Any) -> Fit:
@@ -230,10 +256,12 @@ class Estimator:
             target = -1 if y is None else y
         classify = self.targets == "classes"
         params = {"target": target, "classify": classify}
-        found = session.run(Survey, paths, scratch=scratch, params=params).state
+        table = table_format(self._rows_kind)
+        found = session.run(Survey, paths, scratch=scratch, params=params, input_format=table).state
         if len(found["classes"]) > CLASSES_MAX:
             raise ValueError(f"the targets have more than {CLASSES_MAX} classes: are they numbers?")
-        classes = found["classes"]
+        classes = found["classes"].astype(np.float64)
+        check_classes(classes, self._rows_kind)
         return Fit(
             session,
             scratch,
@@ -244,6 +272,7 @@ class Estimator:
             classes,
             classes,
             None,
+            table,
         )
 
     def _loop(
@@ -268,7 +297,7 @@ class Estimator:
             scratch=fit.scratch,
             params={name: value for name, value in about.items() if name in known} | params,
             begin=begin,
-            input_format=input_format,
+            input_format=fit.table if input_format is None else input_format,
             listener=_Telling() if self.verbose else None,
         )
         self.n_iter_ = len(result.rounds)
@@ -304,7 +333,13 @@ class Estimator:
         paths = paths_of(rows)
         columns = self.n_features_in_
         seen = 0
-        for block in blocks_of(paths, filesystem_of(self.cluster)) if paths else [as_block(rows)]:
+        kind = self._rows_kind
+        found = (
+            blocks_of(paths, filesystem_of(self.cluster), table_format(kind))
+            if paths
+            else [as_block(rows, kind=kind)]
+        )
+        for block in found:
             if isinstance(block, Csr):
                 kept: Block = block.widened(max(columns, block.columns)) if paths else block
             elif paths and self._target is not None and block.shape[1] == columns + 1:

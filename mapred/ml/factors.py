@@ -20,6 +20,7 @@ import numpy as np
 from mapred import Mapper, Param, Reducer
 from mapred.formats.csr import Csr
 from mapred.iterative import Round
+from mapred.ml.precision import as_of
 from mapred.ml.rows import Matrix
 from mapred.ml.summation import Rounds, Sums
 from mapred.model import Split
@@ -46,7 +47,7 @@ class Solving(Mapper):
 
     def map(self, first: int, block: Csr) -> None:
         state, params = self.ctx.state, self.ctx.params
-        fixed = state[_OTHER[state["turn"]]]
+        fixed = as_of(state[_OTHER[state["turn"]]], block)
         for at in range(0, len(block), _ROWS_AT_ONCE):
             rows = block[at : at + _ROWS_AT_ONCE]
             found, loss = solved(rows, fixed, params.reg, params.alpha if params.implicit else None)
@@ -72,7 +73,7 @@ def solved(rows: Csr, fixed: Matrix, reg: float, alpha: float | None) -> tuple[M
     """
     count, rank = len(rows), fixed.shape[1]
     normal, right = np.empty((count, rank, rank)), np.empty((count, rank))
-    whole = fixed.T @ fixed if alpha is not None else np.zeros((rank, rank))
+    whole = (fixed.T @ fixed).astype(np.float64) if alpha is not None else np.zeros((rank, rank))
     filled = np.diff(rows.indptr)
     weights = reg * (filled if alpha is None else np.ones(count))
     for at in range(count):
@@ -85,14 +86,15 @@ def solved(rows: Csr, fixed: Matrix, reg: float, alpha: float | None) -> tuple[M
             normal[at] = whole + (given * more[:, None]).T @ given
             right[at] = ((1.0 + more) * (ratings > 0)) @ given
     normal[:, range(rank), range(rank)] += weights[:, None]
-    found: Matrix = np.linalg.solve(normal, right[:, :, None])[:, :, 0]
+    found = as_of(np.linalg.solve(normal, right[:, :, None])[:, :, 0], rows)
     scores = np.einsum("ij,ij->i", found[rows.row_numbers], fixed[rows.indices])
     loss = float(weights @ np.einsum("ij,ij->i", found, found))
     if alpha is None:
-        return found, loss + float(((rows.data - scores) ** 2).sum())
+        return found, loss + float(((rows.data - scores) ** 2).sum(dtype=np.float64))
     sure = 1.0 + alpha * np.abs(rows.data)
     apart = sure * ((rows.data > 0) - scores) ** 2 - scores**2
-    return found, loss + float(apart.sum() + np.einsum("ij,jk,ik->", found, whole, found))
+    of_all = np.einsum("ij,jk,ik->", found, whole, found)
+    return found, loss + float(apart.sum(dtype=np.float64) + of_all)
 
 
 class Side(Reducer):
@@ -129,8 +131,9 @@ class Alternating(Rounds):
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
         turn = state["turn"]
         other = _OTHER[turn]
-        found = np.zeros((len(state[f"{turn}_ratings"]), total["factors"].shape[1]))
-        found[total["numbers"]] = total["factors"]
+        factors = total["factors"]
+        found = np.zeros((len(state[f"{turn}_ratings"]), factors.shape[1]), factors.dtype)
+        found[total["numbers"]] = factors
         squares = np.einsum("ij,ij->i", state[other], state[other])
         implicit = self.ctx.params.implicit
         weights = np.ones(len(squares)) if implicit else state[f"{other}_ratings"]

@@ -14,6 +14,7 @@ from mapred.ml.distances import Spread, spread, ways
 from mapred.ml.estimator import Estimator, Fit
 from mapred.ml.lloyd import RANDOM, Lloyd, beginning, drawn, nearest
 from mapred.ml.parameters import number, seed, whole_number
+from mapred.ml.precision import FLOAT64
 from mapred.ml.rows import Matrix, Rows, as_matrix
 from mapred.ml.seeding import DRAWS, PARALLEL, Seeding, beginning_at, chosen_centres, first_row
 
@@ -28,6 +29,7 @@ class KMeans(Estimator):
         max_iter: rounds at most.
         tol: the centres' way, relative to the variance, at which they have arrived.
         random_state: seed of the start.
+        dtype: "float64", or "float32": half the memory, and sooner (precision.py).
         workers: task processes on this machine; None: one per processor.
         cluster: a JobTracker's "host:port", to run there instead.
         verbose: whether to write a line per round.
@@ -48,6 +50,7 @@ class KMeans(Estimator):
         max_iter: int = 300,
         tol: float = 1e-4,
         random_state: int = 0,
+        dtype: Any = FLOAT64,
         workers: int | None = None,
         cluster: str | None = None,
         verbose: bool = False,
@@ -57,6 +60,7 @@ class KMeans(Estimator):
         self.max_iter = max_iter
         self.tol = tol
         self.random_state = random_state
+        self.dtype = dtype
         self.workers = workers
         self.cluster = cluster
         self.verbose = verbose
@@ -76,7 +80,7 @@ class KMeans(Estimator):
             self._check_against(fit, centres)
             if centres is None:
                 centres = self._spread(fit) if self.init == PARALLEL else self._drawn(fit)
-            self.cluster_centers_ = self._moved(fit, centres)
+            self.cluster_centers_ = self._own(self._moved(fit, centres))
             self._evaluate(fit)
         return self
 
@@ -157,5 +161,12 @@ class KMeans(Estimator):
             return
         params = {"target": fit.target, "columns": fit.columns}
         begin = {"centres": centres}
-        found = fit.session.run(Spread, fit.inputs, scratch=fit.scratch, params=params, begin=begin)
+        found = fit.session.run(
+            Spread,
+            fit.inputs,
+            scratch=fit.scratch,
+            params=params,
+            begin=begin,
+            input_format=fit.table,
+        )
         self.inertia_ = float(found.state["spread"])

@@ -5,7 +5,8 @@ product gives all scores (squared distances less what is the same for all centre
 sums and counts, while the piece is in the cache. Scores are made in float32 first, in half the
 time: it is made anew each time, since memory is slower than that. Rounding can move a score by
 no more than `room`, by the sizes of rows and centres (Higham, Accuracy and Stability, §3.1):
-where another centre is as near as twice that, the row's scores are made anew in float64.
+where another centre is as near as twice that, the row's scores are made anew in float64. Rows
+that are float32 already are kept so, and their sums of a piece are made in it.
 """
 
 from collections.abc import Iterator
@@ -48,7 +49,10 @@ class Laid:
 
     def squares(self) -> Table:
         """The sum of squares of every column."""
-        found = [np.einsum("ij,ij->i", one.whole[:-1], one.whole[:-1]) for one in self.pieces]
+        found = [
+            np.einsum("ij,ij->i", one.whole[:-1], one.whole[:-1], dtype=np.float64)
+            for one in self.pieces
+        ]
         total: Table = np.sum(found, axis=0)
         return total
 
@@ -58,19 +62,20 @@ class Ground:
     pages, and what is read through from such gets to the processor sooner: an eighth of the time.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, kind: Any = np.float64) -> None:
         """`size`: bytes that will surely be needed; what is more gets memory of its own."""
-        self._free = np.empty(max(0, min(size, GROUND_BYTES_MAX)) // 8)
+        kind = np.dtype(kind)
+        self._free = np.empty(max(0, min(size, GROUND_BYTES_MAX)) // kind.itemsize, kind)
 
     def take(self, numbers: int) -> Table:
         if numbers > len(self._free):
-            return np.empty(numbers)
+            return np.empty(numbers, self._free.dtype)
         taken, self._free = self._free[:numbers], self._free[numbers:]
         return taken
 
 
 def laid(rows: Table, ground: Ground | None = None) -> Laid:
-    pieces = tuple(_pieces(rows, ground or Ground(0)))
+    pieces = tuple(_pieces(rows, ground or Ground(0, rows.dtype)))
     return Laid(pieces, sum(piece.whole.nbytes for piece in pieces))
 
 
@@ -105,7 +110,7 @@ class Nearest:
             self._short = self._weights.astype(np.float32)
             sizes = np.einsum("ij,ij->i", self._weights, self._weights)
             self._reach = float(np.sqrt(sizes.max()))
-        self._table = _Table(clusters, columns + 1, 0)
+        self._table = _Table(clusters, columns + 1, 0, np.dtype(np.float64))
         # Counts as many as there are centres; small numbers are added up many at a time.
         self._counted = np.min_scalar_type(clusters)
 
@@ -113,7 +118,8 @@ class Nearest:
         """Of the rows nearest to each centre their sum, and how many they are; of centres
         equally near the first."""
         total = np.zeros(self._weights.shape)
-        added = np.empty_like(total)
+        kind = rows.pieces[0].whole.dtype if rows.pieces else total.dtype
+        added = np.empty(total.shape, kind)
         with np.errstate(over="ignore"):
             for piece in rows.pieces:
                 total += np.matmul(self._members(piece), piece.whole.T, out=added)
@@ -128,10 +134,13 @@ class Nearest:
         room = 2.0 * (len(whole) + 6) * _UNIT * piece.reach * self._reach
         if not _ROOM_MIN < room < _ROOM_MAX:
             return _exactly(weights @ whole)
-        if count > self._table.rows:
-            self._table = _Table(len(weights), len(whole), count)
+        if count > self._table.rows or whole.dtype != self._table.kind:
+            self._table = _Table(len(weights), len(whole), count, whole.dtype)
         short, scores, best, near, members = self._table.places(count)
-        np.copyto(short, whole, casting="same_kind")
+        if whole.dtype == short.dtype:
+            short = whole
+        else:
+            np.copyto(short, whole, casting="same_kind")
         np.matmul(self._short, short, out=scores)
         np.minimum.reduce(scores, axis=0, out=best)
         best += np.float32(room)
@@ -150,19 +159,20 @@ class _Table:
     """Where a piece is worked on, and the next one again: memory that was used just now is in the
     cache, and nobody must fetch and clear it. A fifth of the time."""
 
-    def __init__(self, clusters: int, columns: int, rows: int) -> None:
+    def __init__(self, clusters: int, columns: int, rows: int, kind: np.dtype[Any]) -> None:
         self.rows = rows
+        self.kind = kind
         self._short = np.empty(columns * rows, np.float32)
         self._scores = np.empty(clusters * rows, np.float32)
         self._best = np.empty(rows, np.float32)
         self._near = np.empty(clusters * rows, np.bool_)
-        self._members = np.empty(clusters * rows)
+        self._members = np.empty(clusters * rows, kind)
         self._clusters = clusters
         self._columns = columns
 
     def places(self, rows: int) -> tuple[Table, Table, Table, Table, Table]:
         """The piece as float32, its scores, the best of each row, which are as good, and that in
-        float64."""
+        the piece's own precision."""
         wide, high = self._columns * rows, self._clusters * rows
         return (
             self._short[:wide].reshape(-1, rows),

@@ -8,6 +8,7 @@ import numpy as np
 
 from mapred.ml.comoments import Comoments
 from mapred.ml.parameters import number
+from mapred.ml.precision import FLOAT64, rounding
 from mapred.ml.regressor import Regressor
 from mapred.ml.rows import Matrix, Rows
 
@@ -17,6 +18,7 @@ class LinearRegression(Regressor):
 
     Args:
         fit_intercept: whether a constant is learned, too.
+        dtype: "float64", or "float32", in half the memory (precision.py).
         workers, cluster, verbose: where it runs, and whether it tells of its round (KMeans).
 
     After `fit`: coef_, intercept_, rank_.
@@ -30,11 +32,13 @@ class LinearRegression(Regressor):
         self,
         *,
         fit_intercept: bool = True,
+        dtype: Any = FLOAT64,
         workers: int | None = None,
         cluster: str | None = None,
         verbose: bool = False,
     ) -> None:
         self.fit_intercept = fit_intercept
+        self.dtype = dtype
         self.workers = workers
         self.cluster = cluster
         self.verbose = verbose
@@ -50,10 +54,11 @@ class LinearRegression(Regressor):
         with self._fitting(X, y) as fit:
             found = self._loop(fit, Comoments, centred=bool(self.fit_intercept)).state
         means, products = found["means"], found["products"]
-        self.coef_ = self._solved(products[:-1, :-1], products[:-1, -1])
-        self.intercept_ = float(means[-1] - means[:-1] @ self.coef_) if self.fit_intercept else 0.0
+        weights = self._solved(products[:-1, :-1], products[:-1, -1])
+        self.coef_ = self._own(weights)
+        self.intercept_ = float(means[-1] - means[:-1] @ weights) if self.fit_intercept else 0.0
         # Of the squared errors, by the products alone: no second round.
-        ends = np.append(self.coef_, -1.0)
+        ends = np.append(weights, -1.0)
         self._tell(loss=max(0.0, float(ends @ products @ ends) / found["rows"]))
         return self
 
@@ -65,13 +70,15 @@ class LinearRegression(Regressor):
         scale = np.sqrt(np.diag(products))
         scale[scale == 0] = 1.0
         values = np.linalg.eigvalsh(products / np.outer(scale, scale))
-        kept = values > values.max(initial=0.0) * len(values) * np.finfo(float).eps
+        unit = rounding(self._kind)
+        kept = values > values.max(initial=0.0) * len(values) * unit
         self.rank_ = int(kept.sum())
         if kept.all():
             solved: Matrix = np.linalg.solve(products / np.outer(scale, scale), right / scale)
         else:
             # The shortest of the solutions, in the columns' own measure.
-            return np.asarray(np.linalg.pinv(products, rcond=1e-12, hermitian=True) @ right)
+            inverse = np.linalg.pinv(products, rcond=max(1e-12, 80 * unit), hermitian=True)
+            return np.asarray(inverse @ right)
         return np.asarray(solved / scale)
 
     def _predicted(self, rows: Any) -> Matrix:
@@ -84,7 +91,7 @@ class Ridge(LinearRegression):
 
     Args:
         alpha: how dear long weights are.
-        fit_intercept, workers, cluster, verbose: as LinearRegression's.
+        fit_intercept, dtype, workers, cluster, verbose: as LinearRegression's.
     """
 
     def __init__(
@@ -92,12 +99,14 @@ class Ridge(LinearRegression):
         alpha: float = 1.0,
         *,
         fit_intercept: bool = True,
+        dtype: Any = FLOAT64,
         workers: int | None = None,
         cluster: str | None = None,
         verbose: bool = False,
     ) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.dtype = dtype
         self.workers = workers
         self.cluster = cluster
         self.verbose = verbose

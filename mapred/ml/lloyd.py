@@ -21,7 +21,8 @@ from mapred.formats.csr import Csr
 from mapred.iterative import Round
 from mapred.iterative.loop import Output
 from mapred.ml.laid import Ground, Laid, Nearest, laid
-from mapred.ml.rows import Block, Matrix, blocks_of, check_rows
+from mapred.ml.precision import as_of
+from mapred.ml.rows import Block, Kind, Matrix, blocks_of, check_rows
 from mapred.ml.summation import Rounds, Summing, Sums, separated
 
 Labels = npt.NDArray[np.intp]
@@ -31,17 +32,27 @@ RANDOM: Final = "random"
 
 def nearest(rows: Any, centres: Matrix) -> tuple[Labels, Matrix]:
     """For each row the number of its nearest centre, and its score there."""
+    rows, centres = from_middle(rows, centres)
     scores = rows @ (-2.0 * centres.T)
     scores += np.einsum("ij,ij->i", centres, centres)
     labels = scores.argmin(axis=1)
     return labels, scores[np.arange(len(rows)), labels]
 
 
+def from_middle(rows: Any, centres: Matrix) -> tuple[Any, Matrix]:
+    """Dense rows of float32, and the centres, from the centres' mean: far from 0 scores have no
+    digits left that tell centres apart. Others as they are."""
+    if isinstance(rows, Csr) or rows.dtype != np.float32:
+        return rows, centres
+    middle = as_of(centres.mean(axis=0), rows)
+    return rows - middle, as_of(centres - middle, rows)
+
+
 def squares_of(rows: Any) -> Matrix:
     """The sum of squares of every column."""
     if isinstance(rows, Csr):
         return np.bincount(rows.indices, rows.data**2, minlength=rows.columns)
-    squares: Matrix = np.einsum("ij,ij->j", rows, rows)
+    squares: Matrix = np.einsum("ij,ij->j", rows, rows, dtype=np.float64)
     return squares
 
 
@@ -70,23 +81,27 @@ class Assign(Summing):
 
     # Of the last centres that this process saw. They are a state's, which nobody writes to.
     _last: ClassVar[Nearest] = Nearest(np.zeros((1, 1)))
+    _kind: Kind
 
     def prepare(self, first: int, block: Block) -> Csr | Laid:
         params = self.ctx.params
         rows, _ = separated(block, params.target, params.columns)
         check_rows(rows, first, columns=params.columns or None)
-        return rows if isinstance(rows, Csr) else laid(rows, self._ground)
+        if isinstance(rows, Csr):
+            return rows
+        self._kind = rows.dtype
+        return laid(rows, self._ground)
 
     def map(self, first: int, rows: Any) -> None:
         found = gathered(rows, self._centres, self._search)
         if self.ctx.round == 1:
             found["squares"] = rows.squares() if isinstance(rows, Laid) else squares_of(rows)
-        self.total = self.plus(self.total, found)
+        self.add(found)
 
     @cached_property
     def _ground(self) -> Ground:
         split = self.ctx.split
-        return Ground(split.length if split else 0)
+        return Ground(split.length if split else 0, self._kind)
 
     @cached_property
     def _centres(self) -> Matrix:

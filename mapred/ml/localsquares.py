@@ -16,6 +16,7 @@ from mapred.formats.csr import Csr
 from mapred.iterative import Round
 from mapred.ml.estimator import Fit
 from mapred.ml.parameters import number
+from mapred.ml.precision import FLOAT64, as_of, rounding
 from mapred.ml.regressor import Regressor
 from mapred.ml.rows import Matrix, Rows
 from mapred.ml.summation import OnePass, Summing, Sums
@@ -24,13 +25,14 @@ from mapred.ml.summation import OnePass, Summing, Sums
 class Weighing(Summing):
     def part(self, rows: Any, targets: Any) -> Sums:
         dense = rows.toarray() if isinstance(rows, Csr) else rows
-        queries, width = self.ctx.state["queries"], self.ctx.params.bandwidth
+        queries, width = as_of(self.ctx.state["queries"], rows), self.ctx.params.bandwidth
+        ones, targets = np.ones(len(dense), dense.dtype), as_of(targets, rows)
         found = []
         for query in queries:
             # From the query: then the constant is what is predicted there.
             apart = dense - query
             weights = np.exp(-0.5 * np.einsum("ij,ij->i", apart, apart) / width**2)
-            table = np.column_stack([np.ones(len(dense)), apart, targets])
+            table = np.column_stack([ones, apart, targets])
             found.append((table * weights[:, None]).T @ table)
         return {"products": np.stack(found)}
 
@@ -55,6 +57,7 @@ class LocallyWeightedRegression(Regressor):
 
     Args:
         bandwidth: the distance at which a row's weight has fallen to exp(-1/2).
+        dtype: "float64", or "float32", in half the memory (precision.py).
         workers, cluster, verbose: where it runs, and whether it tells of its round (KMeans).
 
     `fit` only looks at the rows and remembers them; `predict` reads them, once for all queries.
@@ -64,11 +67,13 @@ class LocallyWeightedRegression(Regressor):
         self,
         bandwidth: float = 1.0,
         *,
+        dtype: Any = FLOAT64,
         workers: int | None = None,
         cluster: str | None = None,
         verbose: bool = False,
     ) -> None:
         self.bandwidth = bandwidth
+        self.dtype = dtype
         self.workers = workers
         self.cluster = cluster
         self.verbose = verbose
@@ -87,7 +92,8 @@ class LocallyWeightedRegression(Regressor):
         )
         with self._input(*self._learned_from) as fit:
             products = self._products(fit, queries)
-        found = np.empty(len(queries))
+        found = np.empty(len(queries), self._kind)
+        exact = max(1e-13, 10 * rounding(self._kind))
         for at, table in enumerate(products):
             if not table[0, 0] > 0:
                 raise ValueError(
@@ -95,7 +101,7 @@ class LocallyWeightedRegression(Regressor):
                     "take a larger one"
                 )
             # The shortest of the solutions, where the rows near it lie on a line.
-            found[at] = np.linalg.lstsq(table[:-1, :-1], table[:-1, -1], rcond=1e-13)[0][0]
+            found[at] = np.linalg.lstsq(table[:-1, :-1], table[:-1, -1], rcond=exact)[0][0]
         return found
 
     def _products(self, fit: Fit, queries: Matrix) -> Matrix:

@@ -7,6 +7,7 @@ import numpy as np
 from mapred.ml.classifier import Classifier
 from mapred.ml.descent import begun
 from mapred.ml.parameters import choice, number, whole_number
+from mapred.ml.precision import FLOAT64, rounding
 from mapred.ml.rows import Matrix, Rows
 from mapred.ml.slopes import Descent
 
@@ -23,6 +24,7 @@ class LogisticRegression(Classifier):
         fit_intercept: whether constants are learned, too.
         tol: the slope of the mean loss at which the weights have arrived.
         max_iter: rounds at most.
+        dtype: "float64", or "float32", in half the memory (precision.py).
         workers, cluster, verbose: where it runs, and whether it tells of its rounds (KMeans).
 
     After `fit`: coef_, intercept_, classes_, and history_ with the loss and slope per round.
@@ -41,6 +43,7 @@ class LogisticRegression(Classifier):
         fit_intercept: bool = True,
         tol: float = 1e-4,
         max_iter: int = 100,
+        dtype: Any = FLOAT64,
         workers: int | None = None,
         cluster: str | None = None,
         verbose: bool = False,
@@ -51,6 +54,7 @@ class LogisticRegression(Classifier):
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
+        self.dtype = dtype
         self.workers = workers
         self.cluster = cluster
         self.verbose = verbose
@@ -75,11 +79,13 @@ class LogisticRegression(Classifier):
                 l1=price * self.l1_ratio,
                 l2=price * (1.0 - self.l1_ratio),
                 intercept=bool(self.fit_intercept),
+                rounding=rounding(self._kind),
                 tol=float(self.tol),
                 max_iter=self.max_iter,
             ).state
         weights = found["best"]["point"].reshape(heights, -1)
-        self.coef_, self.intercept_ = weights[:, :-1].copy(), weights[:, -1].copy()
+        self.coef_ = self._own(weights[:, :-1].copy())
+        self.intercept_ = self._own(weights[:, -1].copy())
         return self
 
     def _check(self) -> None:
@@ -100,4 +106,4 @@ class LogisticRegression(Classifier):
 
     def _scores(self, rows: Any) -> Matrix:
         found: Matrix = rows @ self.coef_.T + self.intercept_
-        return found if len(self.coef_) > 1 else np.column_stack([np.zeros(len(found)), found])
+        return found if len(self.coef_) > 1 else np.column_stack([np.zeros_like(found), found])

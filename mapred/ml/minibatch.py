@@ -10,6 +10,7 @@ from mapred.ml.batches import Batches, beginning
 from mapred.ml.estimator import Fit
 from mapred.ml.kmeans import KMeans
 from mapred.ml.parameters import whole_number
+from mapred.ml.precision import FLOAT64
 from mapred.ml.rows import Matrix
 from mapred.ml.seeding import PARALLEL
 
@@ -18,7 +19,7 @@ class MiniBatchKMeans(KMeans):
     """As KMeans, from a few rows a round.
 
     Args:
-        n_clusters, init, random_state, workers, cluster, verbose: KMeans's.
+        n_clusters, init, random_state, dtype, workers, cluster, verbose: KMeans's.
         max_iter: rounds, each of one batch, at most.
         batch_size: about so many rows a batch, drawn from all splits.
         tol: the squared way of the centres in a round at which they have arrived; 0: any way.
@@ -38,6 +39,7 @@ class MiniBatchKMeans(KMeans):
         tol: float = 0.0,
         max_no_improvement: int | None = 10,
         random_state: int = 0,
+        dtype: Any = FLOAT64,
         workers: int | None = None,
         cluster: str | None = None,
         verbose: bool = False,
@@ -48,6 +50,7 @@ class MiniBatchKMeans(KMeans):
             max_iter=max_iter,
             tol=tol,
             random_state=random_state,
+            dtype=dtype,
             workers=workers,
             cluster=cluster,
             verbose=verbose,

@@ -17,6 +17,7 @@ from mapred.ml.classifier import log_sum_exp
 from mapred.ml.comoments import Comoments
 from mapred.ml.estimator import Estimator, Fit
 from mapred.ml.parameters import choice, number, numbers, seed, whole_number
+from mapred.ml.precision import FLOAT64, as_of
 from mapred.ml.rows import Matrix, Rows, as_matrix
 from mapred.ml.summation import Rounds, Summing, Sums
 
@@ -25,9 +26,9 @@ KINDS: Final = ("full", "diag", "spherical", "tied")
 
 def log_densities(rows: Matrix, state: Any, kind: str) -> Matrix:
     """For each row and component: the logarithm of its share of the density at the row."""
-    means, precisions = state["means"], state["precisions"]
+    means, precisions = as_of(state["means"], rows), as_of(state["precisions"], rows)
     count, columns = means.shape
-    found = np.empty((len(rows), count))
+    found = np.empty((len(rows), count), rows.dtype)
     for at in range(count):
         apart = rows - means[at]
         if kind in ("full", "tied"):
@@ -38,7 +39,8 @@ def log_densities(rows: Matrix, state: Any, kind: str) -> Matrix:
             scaled = apart * precisions[at]
             size = np.log(np.broadcast_to(precisions[at], columns)).sum()
         found[:, at] = size - 0.5 * np.einsum("ij,ij->i", scaled, scaled)
-    shares: Matrix = found - 0.5 * columns * np.log(2 * np.pi) + np.log(state["weights"])
+    constants = np.log(state["weights"]) - 0.5 * columns * np.log(2 * np.pi)
+    shares: Matrix = found + as_of(constants, rows)
     return shares
 
 
@@ -51,7 +53,7 @@ class Sharing(Summing):
         shares = log_densities(dense, state, kind)
         total = log_sum_exp(shares)
         shares = np.exp(shares - total[:, None])
-        apart = dense - state["middle"]
+        apart = dense - as_of(state["middle"], dense)
         if kind == "tied":
             products: Any = apart.T @ apart
         elif kind == "full":
@@ -60,8 +62,8 @@ class Sharing(Summing):
             products = shares.T @ (apart * apart)
         return {
             "rows": len(dense),
-            "bound": float(total.sum()),
-            "shares": shares.sum(axis=0),
+            "bound": float(total.sum(dtype=np.float64)),
+            "shares": shares.sum(axis=0, dtype=np.float64),
             "sums": shares.T @ apart,
             "products": products,
         }
@@ -143,6 +145,7 @@ class GaussianMixture(Estimator):
         tol: the change of the lower bound at which they have arrived.
         max_iter: rounds at most.
         random_state: seed of the first means.
+        dtype: "float64", or "float32", in half the memory (precision.py).
         workers, cluster, verbose: where it runs, and whether it tells of its rounds (KMeans).
 
     After `fit`: weights_, means_, covariances_, precisions_cholesky_, lower_bound_, and
@@ -167,6 +170,7 @@ class GaussianMixture(Estimator):
         tol: float = 1e-3,
         max_iter: int = 100,
         random_state: int = 0,
+        dtype: Any = FLOAT64,
         workers: int | None = None,
         cluster: str | None = None,
         verbose: bool = False,
@@ -180,6 +184,7 @@ class GaussianMixture(Estimator):
         self.tol = tol
         self.max_iter = max_iter
         self.random_state = random_state
+        self.dtype = dtype
         self.workers = workers
         self.cluster = cluster
         self.verbose = verbose
@@ -218,9 +223,10 @@ class GaussianMixture(Estimator):
                 tol=float(self.tol),
                 max_iter=self.max_iter,
             ).state
-        self.weights_, self.means_ = found["weights"], found["means"]
-        self.precisions_cholesky_, self.lower_bound_ = found["precisions"], found["bound"]
-        self.covariances_ = found["covariances"]
+        self.weights_, self.means_ = self._own(found["weights"]), self._own(found["means"])
+        self.precisions_cholesky_ = self._own(found["precisions"])
+        self.lower_bound_ = float(found["bound"])
+        self.covariances_ = self._own(found["covariances"])
         if kind == "spherical":
             self.covariances_ = self.covariances_[:, 0]
         return self
@@ -250,7 +256,7 @@ class GaussianMixture(Estimator):
             here = wanted[(wanted >= before) & (wanted < before + len(rows))] - before
             found.append(rows[here].toarray() if isinstance(rows, Csr) else rows[here])
             before += len(rows)
-        return np.concatenate(found)
+        return np.concatenate(found).astype(np.float64)
 
     def _precisions(self, fit: Fit) -> Any:
         kind, count = self.covariance_type, self.n_components

@@ -52,7 +52,8 @@ class Network:
     def loss(self, weights: Matrix, rows: Any, right: Any) -> float:
         """The sum over the rows of -log of the right class's probability."""
         scores = self.scores(weights, rows)
-        return float((log_sum_exp(scores) - scores[np.arange(len(right)), right]).sum())
+        losses = log_sum_exp(scores) - scores[np.arange(len(right)), right]
+        return float(losses.sum(dtype=np.float64))
 
     def slope(self, weights: Matrix, rows: Any, right: Any) -> Matrix:
         """Of the mean loss of the rows."""

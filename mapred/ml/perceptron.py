@@ -10,6 +10,7 @@ from mapred.ml.classifier import Classifier
 from mapred.ml.compressed import WAYS
 from mapred.ml.network import Network
 from mapred.ml.parameters import choice, number, numbers, seed, whole_number
+from mapred.ml.precision import FLOAT64
 from mapred.ml.rows import Matrix, Rows
 
 # Of files each split is a shard; of an array each part, whatever its size.
@@ -36,6 +37,7 @@ class MLPClassifier(Classifier):
         max_iter: rounds at most.
         tol: the change of the mean loss at which it has arrived.
         random_state: seed of the first weights and of the batches.
+        dtype: "float64", or "float32", in half the memory (precision.py).
         workers, cluster, verbose: where it runs, and whether it tells of its rounds (KMeans).
 
     After `fit`: coefs_, intercepts_, loss_, classes_, and history_ with the loss per round (of
@@ -64,6 +66,7 @@ class MLPClassifier(Classifier):
         max_iter: int = 50,
         tol: float = 1e-4,
         random_state: int = 0,
+        dtype: Any = FLOAT64,
         workers: int | None = None,
         cluster: str | None = None,
         verbose: bool = False,
@@ -82,6 +85,7 @@ class MLPClassifier(Classifier):
         self.max_iter = max_iter
         self.tol = tol
         self.random_state = random_state
+        self.dtype = dtype
         self.workers = workers
         self.cluster = cluster
         self.verbose = verbose
@@ -123,7 +127,7 @@ class MLPClassifier(Classifier):
                 max_iter=self.max_iter,
                 **(_SHARDS if fit.array is None else _WHOLE_PARTS),
             ).state
-        self.loss_, self.weights_ = float(found["loss"]), found["weights"]
+        self.loss_, self.weights_ = float(found["loss"]), self._own(found["weights"])
         layers = self._network.layers(self.weights_)
         self.coefs_ = [layer[:-1] for layer in layers]
         self.intercepts_ = [layer[-1] for layer in layers]
@@ -197,6 +201,7 @@ class SGDClassifier(MLPClassifier):
         max_iter: int = 50,
         tol: float = 1e-4,
         random_state: int = 0,
+        dtype: Any = FLOAT64,
         workers: int | None = None,
         cluster: str | None = None,
         verbose: bool = False,
@@ -213,6 +218,7 @@ class SGDClassifier(MLPClassifier):
         self.max_iter = max_iter
         self.tol = tol
         self.random_state = random_state
+        self.dtype = dtype
         self.workers = workers
         self.cluster = cluster
         self.verbose = verbose

@@ -16,6 +16,7 @@ from mapred.iterative import Round
 from mapred.ml.comoments import Comoments
 from mapred.ml.estimator import Estimator
 from mapred.ml.parameters import seed, whole_number
+from mapred.ml.precision import FLOAT64, as_of
 from mapred.ml.rows import Matrix, Rows
 from mapred.ml.summation import Rounds, Summing, Sums
 
@@ -26,6 +27,7 @@ class PCA(Estimator):
     Args:
         n_components: how many; None: as many as there are columns (or rows, if fewer).
         whiten: whether what `transform` gives has variance 1.
+        dtype: "float64", or "float32", in half the memory (precision.py).
         workers, cluster, verbose: where it runs, and whether it tells of its round (KMeans).
 
     After `fit`: components_, explained_variance_, explained_variance_ratio_, singular_values_,
@@ -45,12 +47,14 @@ class PCA(Estimator):
         n_components: int | None = None,
         *,
         whiten: bool = False,
+        dtype: Any = FLOAT64,
         workers: int | None = None,
         cluster: str | None = None,
         verbose: bool = False,
     ) -> None:
         self.n_components = n_components
         self.whiten = whiten
+        self.dtype = dtype
         self.workers = workers
         self.cluster = cluster
         self.verbose = verbose
@@ -67,12 +71,12 @@ class PCA(Estimator):
         values, vectors = np.linalg.eigh(found["products"])
         values = values[::-1].clip(0.0)
         variances = values / (found["rows"] - 1)
-        self.mean_, self.n_components_ = found["means"], count
+        self.mean_, self.n_components_ = self._own(found["means"]), count
         self._tell(variance=float(variances.sum()))
-        self.components_ = _signed(vectors[:, ::-1].T[:count])
-        self.explained_variance_ = variances[:count]
-        self.explained_variance_ratio_ = _shares(variances[:count], variances.sum())
-        self.singular_values_ = np.sqrt(values[:count])
+        self.components_ = self._own(_signed(vectors[:, ::-1].T[:count]))
+        self.explained_variance_ = self._own(variances[:count])
+        self.explained_variance_ratio_ = self._own(_shares(variances[:count], variances.sum()))
+        self.singular_values_ = self._own(np.sqrt(values[:count]))
         self.noise_variance_ = float(variances[count:most].mean()) if count < most else 0.0
         return self
 
@@ -97,14 +101,14 @@ class PCA(Estimator):
 
 class Multiplying(Summing):
     def part(self, rows: Any, targets: Any) -> Sums:
-        along = rows @ self.ctx.state["directions"]
+        along = rows @ as_of(self.ctx.state["directions"], rows)
         squares = rows.data if isinstance(rows, Csr) else rows.ravel()
         return {
             "back": rows.T @ along,
             "products": along.T @ along,
             "rows": len(rows),
-            "squares": float(squares @ squares),
-            "sums": rows.T @ np.ones(len(rows)),
+            "squares": float(np.einsum("i,i->", squares, squares, dtype=np.float64)),
+            "sums": rows.T @ np.ones(len(rows), rows.dtype),
         }
 
 
@@ -133,6 +137,7 @@ class TruncatedSVD(Estimator):
         n_iter: rounds of multiplication before the one that measures.
         n_oversamples: directions beyond those, which make them more exact.
         random_state: seed of the first directions.
+        dtype: "float64", or "float32", in half the memory (precision.py).
         workers, cluster, verbose: where it runs, and whether it tells of its rounds (KMeans).
 
     After `fit`: components_, singular_values_, explained_variance_, explained_variance_ratio_.
@@ -150,6 +155,7 @@ class TruncatedSVD(Estimator):
         n_iter: int = 5,
         n_oversamples: int = 10,
         random_state: int = 0,
+        dtype: Any = FLOAT64,
         workers: int | None = None,
         cluster: str | None = None,
         verbose: bool = False,
@@ -158,6 +164,7 @@ class TruncatedSVD(Estimator):
         self.n_iter = n_iter
         self.n_oversamples = n_oversamples
         self.random_state = random_state
+        self.dtype = dtype
         self.workers = workers
         self.cluster = cluster
         self.verbose = verbose
@@ -179,13 +186,13 @@ class TruncatedSVD(Estimator):
         total, used = state["total"], state["used"]
         values, vectors = np.linalg.eigh(total["products"])
         values, vectors = values[::-1][:count].clip(0.0), vectors[:, ::-1][:, :count]
-        self.singular_values_ = np.sqrt(values)
-        self.components_ = _signed((used @ vectors).T)
+        components = _signed((used @ vectors).T)
         rows, sums = total["rows"], total["sums"]
-        means = self.components_ @ sums / rows
-        self.explained_variance_ = values / rows - means**2
+        explained = values / rows - (components @ sums / rows) ** 2
         variance = total["squares"] / rows - float((sums / rows) @ (sums / rows))
-        self.explained_variance_ratio_ = _shares(self.explained_variance_, variance)
+        self.singular_values_, self.components_ = self._own(np.sqrt(values)), self._own(components)
+        self.explained_variance_ = self._own(explained)
+        self.explained_variance_ratio_ = self._own(_shares(explained, variance))
         return self
 
     def transform(self, X: Rows) -> Matrix:  # noqa: N803

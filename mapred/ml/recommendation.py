@@ -6,16 +6,18 @@ Fitting groups the ratings by user and by item in the caller's memory: about 50 
 A pair that is rated twice counts as two ratings; if they are counts, as their sum.
 """
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from mapred.formats.csr import Csr
+from mapred.formats.narrowing import narrowed_rows
 from mapred.ml.estimator import Estimator, Fit
 from mapred.ml.factors import ITEMS, USERS, Alternating, beginning, folder_of
 from mapred.ml.parameters import number, seed, whole_number
-from mapred.ml.rows import Matrix, Rows, as_block, as_matrix, check_rows, paths_of
+from mapred.ml.precision import FLOAT64
+from mapred.ml.rows import EXACT, Matrix, Rows, as_block, as_matrix, check_rows, paths_of
 from mapred.ml.sessions import stored
 
 Names = npt.NDArray[np.int64]
@@ -34,6 +36,7 @@ class ALS(Estimator):
         max_iter: passes at most, of two rounds each: one for the users, one for the items.
         tol: the share of the loss by which a pass must lower it, to go on.
         random_state: seed of the first factors.
+        dtype: "float64", or "float32", in half the memory (precision.py).
         workers, cluster, verbose: where it runs, and whether it tells of its rounds (KMeans).
 
     After `fit`: users_, items_ (their names, in order), user_factors_, item_factors_, loss_,
@@ -47,6 +50,8 @@ class ALS(Estimator):
     loss_: float
     mean_: float
 
+    named_rows: ClassVar[bool] = True
+
     def __init__(
         self,
         n_components: int = 10,
@@ -57,6 +62,7 @@ class ALS(Estimator):
         max_iter: int = 20,
         tol: float = 1e-4,
         random_state: int = 0,
+        dtype: Any = FLOAT64,
         workers: int | None = None,
         cluster: str | None = None,
         verbose: bool = False,
@@ -68,6 +74,7 @@ class ALS(Estimator):
         self.max_iter = max_iter
         self.tol = tol
         self.random_state = random_state
+        self.dtype = dtype
         self.workers = workers
         self.cluster = cluster
         self.verbose = verbose
@@ -83,6 +90,8 @@ class ALS(Estimator):
             X = _listed(X)  # noqa: N806
         with self._fitting(X) as fit:
             by_users, by_items = self._grouped(fit)
+            if self._kind != EXACT:
+                by_users, by_items = _as_float32(by_users), _as_float32(by_items)
             inputs = [
                 stored(rows, fit.scratch, folder_of(side))
                 for side, rows in ((USERS, by_users), (ITEMS, by_items))
@@ -98,7 +107,7 @@ class ALS(Estimator):
                 tol=float(self.tol),
                 max_iter=2 * self.max_iter,
             ).state
-        self.user_factors_, self.item_factors_ = found[USERS], found[ITEMS]
+        self.user_factors_, self.item_factors_ = map(self._own, (found[USERS], found[ITEMS]))
         self.loss_ = float(found["loss"])
         self.n_iter_ //= 2
         return self
@@ -176,6 +185,12 @@ class ALS(Estimator):
         whole_number("max_iter", self.max_iter)
         number("tol", self.tol)
         seed(self.random_state)
+
+
+def _as_float32(ratings: Csr) -> Csr:
+    found = narrowed_rows(ratings, "X")
+    assert isinstance(found, Csr)
+    return found
 
 
 def _listed(table: Rows) -> Matrix:

@@ -10,18 +10,22 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mapred.formats import input_format
+from mapred.formats import Format, input_format
 from mapred.formats.csr import Csr, csr_of
+from mapred.formats.narrowing import narrowed, narrowed_rows
 from mapred.inputs import input_files, splits_of
 from mapred.storage import storage_for
 
 Matrix: TypeAlias = npt.NDArray[Any]
+# float64 or float32 (precision.py).
+Kind: TypeAlias = np.dtype[Any]
 # Rows that lie together.
 Block: TypeAlias = Matrix | Csr
 # What `fit` takes: a table's path, several, an array of rows, or a sparse one.
 Rows: TypeAlias = "str | os.PathLike[str] | Sequence[str] | npt.ArrayLike | Csr"
 
 FORMAT: Final = "matrix"
+EXACT: Final = np.dtype(np.float64)
 LOCAL_FILES: Final = "file://"
 
 
@@ -54,7 +58,7 @@ def _not_finite(rows: Block) -> tuple[int, int, float] | None:
     return row, column, float(rows[row, column])
 
 
-def as_block(values: Any, name: str = "X") -> Block:
+def as_block(values: Any, name: str = "X", kind: Kind = EXACT) -> Block:
     """Sparse where the values are, such as SciPy's csr_matrix; else as `as_matrix`.
 
     Raises:
@@ -69,8 +73,8 @@ def as_block(values: Any, name: str = "X") -> Block:
             raise ValueError(f"{name} is empty: its shape is {block.shape}")
         if (place := _not_finite(block)) is not None:
             raise ValueError(f"{name}[{place[0]}, {place[1]}] is {place[2]}: fill or drop it first")
-        return block
-    return as_matrix(values, name)
+        return block if kind == EXACT else narrowed_rows(block, name)
+    return as_matrix(values, name, kind)
 
 
 def as_vector(values: Any, length: int, name: str = "y") -> npt.NDArray[Any]:
@@ -93,8 +97,8 @@ def as_vector(values: Any, length: int, name: str = "y") -> npt.NDArray[Any]:
     return array
 
 
-def as_matrix(values: Any, name: str = "X") -> Matrix:
-    """The values as a two-dimensional array of finite float64 with at least one row and column.
+def as_matrix(values: Any, name: str = "X", kind: Kind = EXACT) -> Matrix:
+    """The values as a two-dimensional array of finite numbers with at least one row and column.
 
     Raises:
         ValueError: they aren't, and why.
@@ -103,7 +107,7 @@ def as_matrix(values: Any, name: str = "X") -> Matrix:
         array = np.asarray(values)
         if array.dtype.kind == "c":
             raise TypeError("it has complex numbers")
-        array = array.astype(np.float64)
+        array = array.astype(kind if array.dtype == kind else EXACT)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} is no table of numbers: {error}") from None
     if array.ndim != 2:
@@ -114,7 +118,7 @@ def as_matrix(values: Any, name: str = "X") -> Matrix:
     matrix = np.ascontiguousarray(array)
     if (place := _not_finite(matrix)) is not None:
         raise ValueError(f"{name}[{place[0]}, {place[1]}] is {place[2]}: fill or drop it first")
-    return matrix
+    return matrix if kind == EXACT else narrowed(matrix, name)
 
 
 def paths_of(rows: Any) -> list[str] | None:
@@ -126,13 +130,16 @@ def paths_of(rows: Any) -> list[str] | None:
     return None
 
 
-def blocks_of(paths: Sequence[str], filesystem: str = LOCAL_FILES) -> Iterator[Block]:
+def blocks_of(
+    paths: Sequence[str], filesystem: str = LOCAL_FILES, form: Format | None = None
+) -> Iterator[Block]:
     """The rows of tables, a block at a time, read here and now.
 
     Raises:
         InputError: a path that isn't there, or no table of numbers.
     """
     files = input_files(paths, filesystem)
-    for split in splits_of(files, split_bytes=0, input_format=FORMAT):
-        for _, values in input_format(FORMAT).reader(split, storage_for(split.uri)).batches():
+    word = FORMAT if form is None else str(form)
+    for split in splits_of(files, split_bytes=0, input_format=word):
+        for _, values in input_format(word).reader(split, storage_for(split.uri)).batches():
             yield from values

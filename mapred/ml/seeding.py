@@ -16,7 +16,7 @@ import numpy as np
 from mapred import Mapper, Param
 from mapred.formats.csr import Csr
 from mapred.iterative import Round
-from mapred.ml.lloyd import nearest, squares_of
+from mapred.ml.lloyd import from_middle, nearest, squares_of
 from mapred.ml.rows import Matrix
 from mapred.ml.summation import Rounds, Summing, Sums
 
@@ -47,15 +47,18 @@ class Drawing(Summing):
 
     def part(self, rows: Any, targets: Any) -> Sums:
         candidates, far = self.ctx.state["candidates"], self.ctx.state["far"]
+        drawable = rows
+        rows, candidates = from_middle(rows, candidates)
         labels, scores = nearest(rows, candidates)
         ways = np.maximum(scores + _squares_by_row(rows), 0.0)
         drawn = np.empty((0, rows.shape[1]))
         if 2 <= self.ctx.round <= 1 + DRAWS and far > 0:
             chance = OVERSAMPLING * self.ctx.params.clusters * ways / far
             chosen = np.flatnonzero(self._random.random(len(rows)) < chance)
-            drawn = rows[chosen].toarray() if isinstance(rows, Csr) else rows[chosen]
+            kept = drawable[chosen]
+            drawn = kept.toarray() if isinstance(kept, Csr) else kept
         counts = np.bincount(labels, minlength=len(candidates))
-        return {"far": float(ways.sum()), "counts": counts, "drawn": drawn}
+        return {"far": float(ways.sum(dtype=np.float64)), "counts": counts, "drawn": drawn}
 
 
 def _squares_by_row(rows: Any) -> Matrix:
@@ -98,7 +101,7 @@ def first_row(fit: Any, seed: int) -> Matrix:
 
 
 def beginning_at(row: Matrix) -> dict[str, Any]:
-    return {"candidates": row, "counts": np.zeros(1, np.int64), "far": 0.0}
+    return {"candidates": row.astype(np.float64), "counts": np.zeros(1, np.int64), "far": 0.0}
 
 
 def chosen_centres(state: Any, clusters: int, seed: int) -> Matrix:

@@ -14,6 +14,7 @@ from mapred.formats.csr import Csr
 from mapred.iterative import Round
 from mapred.ml.classifier import log_sum_exp
 from mapred.ml.descent import Evaluation, moved
+from mapred.ml.precision import as_of
 from mapred.ml.rows import Block, Matrix, check_rows
 from mapred.ml.summation import (
     Rounds,
@@ -40,21 +41,22 @@ class Sloping(Summing):
         return rows if isinstance(rows, Csr) else np.asfortranarray(rows), right
 
     def map(self, first: int, rows: Any) -> None:
-        self.total = self.plus(self.total, self.part(*rows))
+        self.add(self.part(*rows))
 
     def part(self, rows: Any, right: Any) -> Sums:
-        weights = self.ctx.state["point"].reshape(-1, rows.shape[1] + 1)
+        weights = as_of(self.ctx.state["point"], rows).reshape(-1, rows.shape[1] + 1)
         if len(weights) == 1:
             score = rows @ weights[0, :-1]
             score += weights[0, -1]
             less = np.exp(-np.abs(score))
-            loss = float(np.maximum(score, 0.0).sum() + np.log1p(less).sum() - score @ right)
-            shares = (np.where(score < 0.0, less, 1.0) / (1.0 + less))[:, None]
-            errors = shares - right[:, None]
+            below = score < 0.0
+            loss = _sum(np.maximum(score, 0.0)) + _sum(np.log1p(less)) - float(score @ right)
+            shares = (np.where(below, less, less.dtype.type(1.0)) / (1.0 + less))[:, None]
+            errors = shares - as_of(right, rows)[:, None]
         else:
             scores = rows @ weights[:, :-1].T + weights[:, -1]
             total = log_sum_exp(scores)
-            loss = float((total - scores[np.arange(len(right)), right]).sum())
+            loss = _sum(total - scores[np.arange(len(right)), right])
             shares = np.exp(scores - total[:, None])
             errors = shares.copy()
             errors[np.arange(len(right)), right] -= 1.0
@@ -65,9 +67,13 @@ class Sloping(Summing):
         return found
 
 
+def _sum(values: Matrix) -> float:
+    return float(values.sum(dtype=np.float64))
+
+
 def _curvature(rows: Any, shares: Matrix) -> Matrix:
     dense = rows.toarray() if isinstance(rows, Csr) else rows
-    table = np.column_stack([dense, np.ones(len(dense))])
+    table = np.column_stack([dense, np.ones(len(dense), dense.dtype)])
     classes, columns = shares.shape[1], table.shape[1]
     found = np.empty((classes, columns, classes, columns))
     for a in range(classes):
@@ -84,6 +90,7 @@ class Descent(Rounds):
     l1: float = Param(0.0, help="weight of the sum of the weights' sizes")
     l2: float = Param(0.0, help="weight of half the sum of their squares")
     intercept: bool = Param(True, help="whether constants are learned")
+    rounding: float = Param(2.0**-52, help="how exactly rows are reckoned with")
 
     mapper: ClassVar[type[Mapper]] = Sloping
     checkpoint_every: ClassVar[int] = 10
@@ -101,7 +108,7 @@ class Descent(Rounds):
             curvature = np.where(np.outer(free, free), curvature, 0.0)
         loss = total["loss"] / total["rows"] + 0.5 * params.l2 * float(point @ (penalised * point))
         here = Evaluation(loss, slope, curvature)
-        best = {**state, **moved(state, here, params.l1 * penalised, params.tol)}
+        best = {**state, **moved(state, here, params.l1 * penalised, params.tol, params.rounding)}
         shown = {"loss": best["best"]["value"], "slope": best["best"]["steepness"]}
         return {**best, "metrics": shown}
 

@@ -25,6 +25,7 @@ from mapred.formats.csr import Csr
 from mapred.iterative import IterativeJob, Round, Stop
 from mapred.iterative.loop import Output
 from mapred.iterative.reducing import Light
+from mapred.ml.precision import widened
 from mapred.ml.rows import Block, Matrix, check_rows
 from mapred.ml.tree import Tree
 
@@ -54,7 +55,11 @@ class Summing(Mapper):
             check_rows(rows, first, columns=params.columns or None)
             if targets is not None:
                 check_targets(targets, first)
-        self.total = self.plus(self.total, self.part(rows, targets))
+        self.add(self.part(rows, targets))
+
+    def add(self, part: Sums) -> None:
+        """The statistic of a block to that of the split."""
+        self.total = self.plus(self.total, widened(part))
 
     def part(self, rows: Any, targets: Any) -> Sums:
         """The statistic of some rows: an array or Csr; `targets` is None where there are none."""

@@ -28,7 +28,7 @@ def test_a_format_that_there_is_not_is_refused_with_those_there_are():
     ("word", "message"),
     [
         (Format("csv", seperator=";"), "has no option 'seperator'. Its options are: header"),
-        (Format("matrix", header=True), "has no option 'header'. It has none"),
+        (Format("matrix", header=True), "has no option 'header'. Its options are: dtype"),
         (Format("csv", delimiter=";;"), "delimiter is one letter"),
         (Format("csv", types={"a": "date"}), "can't be of type 'date'. There are: int"),
         (Format("csv", header=False, types={"a": "int"}), "Name the columns"),

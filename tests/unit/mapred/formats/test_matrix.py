@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mapred.errors import InputError
+from mapred.errors import InputError, JobDefinitionError
+from mapred.formats import input_format
 from mapred.formats.matrix import MatrixInput, MatrixReader
 from mapred.formats.npy import NpyReader
 from mapred.model import Split
@@ -45,6 +46,27 @@ def read(path: Path, text: str) -> npt.NDArray[np.float64]:
         for rows in values
     ]
     return np.concatenate(found)
+
+
+def test_blocks_are_rounded_where_that_is_asked_for(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("0.1,1e30\n")
+    split = Split(f"file://{path}", 0, path.stat().st_size)
+
+    def blocks(dtype):
+        reader = input_format(f'matrix {{"dtype": "{dtype}"}}').reader(split, LocalStorage())
+        return [block for _, values in reader.batches() for block in values]
+
+    (narrow,), (wide,) = blocks("float32"), blocks("float64")
+    assert (narrow.dtype, wide.dtype) == (np.float32, np.float64)
+    np.testing.assert_array_equal(narrow, wide.astype(np.float32))
+    with pytest.raises(JobDefinitionError, match="dtype is 'float64' or 'float32', not 'int8'"):
+        blocks("int8")
+    path.write_text("1,-1e39\n")
+    with pytest.raises(
+        InputError, match=r"table.csv holds -1e\+39, which is too large for float32"
+    ):
+        blocks("float32")
 
 
 @given(

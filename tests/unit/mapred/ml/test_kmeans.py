@@ -185,6 +185,7 @@ def test_parameters_are_got_and_set():
         "max_iter": 7,
         "tol": 0.5,
         "random_state": 0,
+        "dtype": "float64",
         "workers": None,
         "cluster": None,
         "verbose": False,
