@@ -133,10 +133,12 @@ def find_job(module: ModuleType, name: str | None, path: Path) -> type[Job] | ty
         known = [*own, *chains]
         there = f"Its Jobs are: {', '.join(known)}" if known else "It defines no Job at all"
         raise JobDefinitionError(f"{path} has no Job '{name}'. {there}")
-    # A Job that others derive from is a base, unless it's asked for by name.
-    leaves = [
-        job for job in own.values() if not any(job in one.__mro__[1:] for one in own.values())
+    # A Job that others derive from is a base, and one that a loop begins with is part of that,
+    # unless it's asked for by name.
+    parts = [
+        one for job in own.values() for one in (*job.__mro__[1:], getattr(job, "placement", None))
     ]
+    leaves = [job for job in own.values() if not any(job is one for one in parts)]
     if len(leaves) == 1:
         return leaves[0]
     if not leaves:

@@ -5,16 +5,17 @@ mapred submit mapred/examples/shortest_paths.py roads.txt -D source=ulm -o ways
 A line of the input is an edge: two names and, if it isn't 1, how long it is. A line of the output
 is a name and how far it is from the source; places that can't be reached aren't in it.
 
-The records are those of Lin and Dyer's "Data-Intensive Text Processing with MapReduce" (5.2): what
-is known of a vertex, or how far it is by one of its neighbours. A round's reducers find the nearer
-way to each vertex, and its mapper sends the ways that are new along the edges, in the same task.
+The records are the distances of Lin and Dyer's "Data-Intensive Text Processing with MapReduce"
+(5.2): how far a vertex is, or how far it is by one of its neighbours. A round's reducers find the
+nearer way to each vertex, and its mapper sends the ways that are new along the edges, in the same
+task. The edges, which the book sends along with every vertex in every round, are placed once.
 """
 
 from collections.abc import Iterator
 from math import inf
 from typing import Any
 
-from mapred import Input, Mapper, Param, Reducer
+from mapred import Input, Job, Mapper, Param, Reducer
 from mapred.iterative import IterativeJob, Stop
 
 
@@ -25,17 +26,46 @@ class Edges(Mapper):
         if words := line.split():
             begin, end, *length = words
             yield begin, (end, float(length[0]) if length else 1.0)
-            yield end, ()
+
+
+class Together(Reducer):
+    """All edges of a vertex."""
+
+    def reduce(self, vertex: str, edges: Iterator[Any]) -> Iterator[tuple[str, Any]]:
+        yield vertex, list(edges)
+
+
+class Roads(Job):
+    """What the rounds find in  self.ctx.placed."""
+
+    source: str = Param()
+
+    inputs = (Input("edges", mapper=Edges),)
+    reducer = Together
+
+
+class Begin(Mapper):
+    """The source, if there is such a place."""
+
+    def setup(self) -> None:
+        self.found = False
+
+    def map(self, offset: int, line: str) -> None:
+        self.found = self.found or self.ctx.params.source in line.split()[:2]
+
+    def cleanup(self) -> Iterator[tuple[str, Any]]:
+        if self.found:
+            yield self.ctx.params.source, 0.0
 
 
 class Onward(Mapper):
-    """A vertex stays as it is; those behind it hear of its way, if that is new."""
+    """How far a vertex is stays known; those behind it hear of its way, if that is new."""
 
     def map(self, vertex: str, known: Any) -> Iterator[tuple[str, Any]]:
-        way, edges, new = known
-        yield vertex, (way, edges)
+        way, new = known
+        yield vertex, (way,)
         if new:
-            for end, length in edges:
+            for end, length in self.ctx.placed.get(vertex, ()):
                 yield end, way + length
 
 
@@ -43,33 +73,27 @@ class Ways(Mapper):
     """What is told of a vertex in the end."""
 
     def map(self, vertex: str, known: Any) -> Iterator[tuple[str, float]]:
-        way, *_ = known
-        if way < inf:
-            yield vertex, way
+        way, _ = known
+        yield vertex, way
 
 
 class Nearest(Reducer):
-    """What is known of a vertex, with the nearest way there."""
+    """The nearest way to a vertex, and whether it is new."""
 
     def setup(self) -> None:
         self.changed = 0
 
     def reduce(self, vertex: str, values: Iterator[Any]) -> Iterator[tuple[str, Any]]:
-        before, told = inf, []
-        edges: list[tuple[str, float]] = []
+        before = way = inf
         for value in values:
             match value:
-                case float():
-                    told.append(value)
-                case (float() as before, list() as edges):
+                case (before,):
                     pass
-                case (end, length):
-                    edges.append((end, length))
-        if self.ctx.round == 1 and vertex == self.ctx.params.source:
-            told.append(0.0)
-        way = min(before, *told) if told else before
-        self.changed += way < before
-        yield vertex, (way, edges, way < before)
+                case _:
+                    way = min(way, value)
+        new = way < before
+        self.changed += new
+        yield vertex, (min(way, before), new)
 
     def cleanup(self) -> None:
         self.ctx.to_step("changed", self.changed)
@@ -80,8 +104,8 @@ class ShortestPaths(IterativeJob):
 
     source: str = Param(help="where ways begin")
 
-    inputs = (Input("edges", mapper=Edges),)
-    mapper, reducer = Onward, Nearest
+    inputs = (Input("edges", mapper=Begin),)
+    placement, mapper, reducer = Roads, Onward, Nearest
     carries, ending, reducers = True, Ways, 4
     checkpoint_every = 10
 

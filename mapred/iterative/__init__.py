@@ -14,6 +14,7 @@ class KMeans(IterativeJob):
     rounds        the driver: one submitted job a round
     carried       what goes from round to round of a loop whose records are carried on
     carriedloop   its driver
+    placed        what stays beside that, by partition
     loopengine    a loop as something that is submitted like a job
     reducing      where a round is reduced
     broadcast     the state on its way to the tasks

@@ -1,5 +1,7 @@
 """What goes from round to round of a loop that carries its records on (`IterativeJob.carries`).
 
+    placement  if the loop has one: a job, whose reducers' files     (placed.py)
+               the tasks of all that follows read
     opening    maps read the input, or what a checkpoint has saved   → outputs, by partition
     round n    a task a partition: fetches it from all outputs of the round before, reduces,
                maps what that yields                                 → outputs, by partition
@@ -54,16 +56,19 @@ class CarrySettings:
     saves: bool = False
     # What is reduced is the loop's output, and goes no further.
     ends: bool = False
+    # Where the files of the loop's placement are, one a partition; "": it has none.
+    placed_uri: str = ""
 
     def settings(self) -> dict[str, str]:
         sources = self.sources and [self.sources.uri, self.sources.sha256, self.sources.inline]
-        what = [self.partitions, sources, self.restores, self.saves, self.ends]
+        flags = [self.restores, self.saves, self.ends]
+        what = [self.partitions, sources, *flags, self.placed_uri]
         return {CARRIED: json.dumps(what)}
 
 
 def carry_settings(settings: Mapping[str, str]) -> CarrySettings:
-    partitions, sources, *flags = json.loads(settings[CARRIED])
-    return CarrySettings(partitions, Sent(*sources) if sources else None, *flags)
+    partitions, sources, *rest = json.loads(settings[CARRIED])
+    return CarrySettings(partitions, Sent(*sources) if sources else None, *rest)
 
 
 class Addresses:

@@ -30,7 +30,7 @@ from mapred.iterative.checkpoint import KEPT, Checkpoint, saved_splits
 from mapred.iterative.conditions import Stop
 from mapred.iterative.grouping import Task
 from mapred.iterative.reducing import pairs_in
-from mapred.iterative.rounds import Loop, RoundFailedError
+from mapred.iterative.rounds import PLACED, Loop, RoundFailedError
 from mapred.levels import fetching_split
 from mapred.model import DONE_WITH, SKIPPING, JobSpec, JobStatus
 from mapred.storage.committing import TEMPORARY
@@ -57,6 +57,8 @@ class CarriedLoop(Loop):
         self._left: Sequence[Left] = ()
         self._left_before: Sequence[Left] = ()
         self._addresses = Addresses()
+        # What is placed, if anything is.
+        self._placed_uri = ""
         # The file that the last wave found it by, if it was large.
         self._sources_uri = ""
         # The state that the last wave saw.
@@ -121,6 +123,8 @@ class CarriedLoop(Loop):
     # --- waves
 
     def _round(self, number: int, state: Any) -> Any:
+        if self._unplaced:
+            self._place_input(number, state, self._sent(state))
         if not self._left:
             self._left = self._opened(number - 1, state)
         every = self._job.checkpoint_every
@@ -142,6 +146,13 @@ class CarriedLoop(Loop):
         self._done_with = {one.job_id for one in self._left_before}
         return next_state
 
+    def _place_input(self, number: int, state: Any, sent: Sent) -> None:
+        """What the tasks find beside what is carried. It stays when the loop goes back."""
+        self._unplaced = False
+        self._placed(number, state, sent, self.spec.reducers)
+        self._placed_uri = self._place(PLACED)
+        self._counters_at[number - 1] = Counter(self._counters)
+
     def _opened(self, number: int, state: Any) -> Sequence[Left]:
         """What the maps leave that read the input; after a checkpoint, those that read what it
         has saved, and see what the maps of that round saw."""
@@ -153,9 +164,16 @@ class CarriedLoop(Loop):
             tasks = [Task(split, at) for at, split in enumerate(saved)]
         sent = self._sender.send(seen)
         self._sent_uris |= sent.uris
-        # Nothing is read again.
-        spec = self._cut(tasks, replace(self._settings(number, sent, tasks), pinned_bytes=0))
-        carry = CarrySettings(self.spec.reducers, restores=self._resumed is not None)
+        settings = self._settings(number, sent, tasks)
+        if self._resumed is None:
+            # Nothing is read again.
+            settings = replace(settings, pinned_bytes=0)
+        spec = self._cut(tasks, settings)
+        carry = CarrySettings(
+            self.spec.reducers,
+            restores=self._resumed is not None,
+            placed_uri=self._placed_uri,
+        )
         own = carry.settings() | self._forgetting()
         spec = replace(
             spec,
@@ -190,7 +208,8 @@ class CarriedLoop(Loop):
         ]
         tasks = [Task(split, number) for number, split in enumerate(splits)]
         spec = self._cut(tasks, self._settings(number, sent, tasks))
-        carried = replace(own, sources=sources).settings() | self._forgetting()
+        own = replace(own, sources=sources, placed_uri=self._placed_uri)
+        carried = own.settings() | self._forgetting()
         return replace(spec, reducers=0, settings={**spec.settings, **carried})
 
     def _forgetting(self) -> dict[str, str]:

@@ -79,6 +79,8 @@ class IterativeJob(Job):
     # what it makes may depend on what is the same in both. The rounds read what its reducers
     # yield, in the input's stead. Each reducer's pairs are one split, which stays where it was
     # made, and decoded with whoever reads it; when that one dies, another reads the file.
+    # In a loop that carries its records on it has as many reducers as the loop, and the rounds
+    # don't read what they yield, but find it by its key in  self.ctx.placed.
     placement: ClassVar[type[Job] | None] = None
     # Whether the rounds' records go on from round to round: what the reducer of a round yields is
     # what its mapper gets next, as it is, in the same task. The input is mapped before the first
@@ -199,9 +201,26 @@ def _check_carrying(job: type[IterativeJob]) -> None:
                 f"{name}.{role} is {kind!r}: it gets pairs, so it must be a mapred.Mapper "
                 "of records, not of batches or blocks"
             )
-    if job.placement is not None or job.outputs:
-        what = "a placement" if job.placement is not None else "further outputs"
-        raise JobDefinitionError(f"{name} carries its records on, and can't have {what} as well")
+    if job.outputs:
+        raise JobDefinitionError(f"{name} carries its records on, and can't have further outputs")
+    _check_parts(job)
+
+
+def _check_parts(job: type[IterativeJob]) -> None:
+    name, placement = job.__name__, job.placement
+    if placement is not None:
+        _check_placement(job, placement)
+        for what in ("partitioner", "group_by"):
+            if getattr(placement, what) != getattr(job, what):
+                raise JobDefinitionError(
+                    f"{name}.placement must have the {what} of {name}: what it yields for a key is "
+                    "looked for where the key's records are"
+                )
+    if job.parts is not IterativeJob.parts:
+        raise JobDefinitionError(
+            f"{name} carries its records on: its placement has a part for each of its reducers, "
+            "and  parts(self, state)  says nothing"
+        )
     if job.partitioner is not None and issubclass(job.partitioner, TotalOrder):
         raise JobDefinitionError(
             f"{name} carries its records on, whose ranges of keys aren't those of the input: "

@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 DIRECTORY: Final = "_loop"
 SUCCESS: Final = "_SUCCESS"
 PACKED: Final = "packed"
+PLACED: Final = "placed"
 # One call waits this long for news of a round.
 NEWS_WAIT_S: Final = 5.0
 # Between two looks at how many slots there are; other tasks than before find nothing decoded.
@@ -232,9 +233,20 @@ class Loop:
         """Has the loop's placement done, with which the first round begins: here, as after a
         resume, since what was placed goes with its driver."""
         self._unplaced = False
-        placement, parts = self._job.placement, self._job.parts(state)
-        if not parts or placement is None:
+        parts = self._job.parts(state)
+        if not parts:
             return
+        found = [
+            split
+            for uri in self._placed(number, state, sent, parts)
+            for split in cut(uri, self._storage, split_bytes=0, input_format=PACKED)
+        ]
+        self._all = numbered(found)
+
+    def _placed(self, number: int, state: Any, sent: Sent, parts: int) -> tuple[str, ...]:
+        """The files that the loop's placement has written, a file a part."""
+        placement = self._job.placement
+        assert placement is not None
         tasks = self._tasks(number, state, placement)
         # What others keep decoded is found, and nothing is kept that isn't read again.
         own = replace(self._settings(number, sent, tasks), pinned_bytes=0)
@@ -244,19 +256,14 @@ class Loop:
             name=f"{self.spec.name} placement",
             job_class=placement.__name__,
             reducers=parts,
-            output_uri=self._place("placed"),
+            output_uri=self._place(PLACED),
             # These files are to stay.
             settings={k: v for k, v in spec.settings.items() if k != TRANSIENT_OUTPUT},
         )
         status = self._done(number, spec)
         self._counters.update(status.counters)
         self._listener.placed()
-        found = [
-            split
-            for uri in status.output_files
-            for split in cut(uri, self._storage, split_bytes=0, input_format=PACKED)
-        ]
-        self._all = numbered(found)
+        return status.output_files
 
     def _settings(self, number: int, sent: Sent, tasks: list[Task]) -> RoundSettings:
         return RoundSettings(

@@ -1,7 +1,7 @@
 """`self.ctx`: what user code sees of its task, and what it can tell the engine."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from copy import copy
 from functools import cached_property
@@ -118,6 +118,19 @@ class TaskContext:
         from mapred.iterative.broadcast import RECEIVER
 
         return RECEIVER.receive(self._loop.state, self._shared)
+
+    @cached_property
+    def placed(self) -> Mapping[Any, Any]:
+        """In a loop that carries its records on: what its placement has yielded for this
+        partition, by key.
+
+        Raises:
+            AttributeError: there is no placement, or this task has no partition.
+        """
+        from mapred.iterative.placed import placed_for
+
+        folder = str(self.scratch.parent)
+        return placed_for(self.job, self.attempt.index, folder, self.count)
 
     @property
     def round(self) -> int:

@@ -37,7 +37,7 @@ def loops(mapreduce_cluster, tmp_path):
 
 
 class Loops:
-    """Runs the loop, and stops it at a gate."""
+    """Runs the loop, with edges that are placed or carried, and stops it at a gate."""
 
     def __init__(self, cluster, folder: Path) -> None:
         self.cluster = cluster
@@ -61,13 +61,13 @@ class Loops:
             self._ended(driver, driver.submit(spec))
         return {path.name: path.read_bytes() for path in out.glob("part-r-*")}
 
-    def run(self, output: str, at_gate=None) -> dict[str, bytes]:
+    def run(self, output: str, at_gate=None, job: str = "Laid") -> dict[str, bytes]:
         """With this program as its driver; `at_gate` is called after round 5."""
         self.gate.unlink(missing_ok=True)
         filesystem = f"bs://{self.cluster.address}"
         params = {"gate": str(self.gate), "gate_round": "5" if at_gate else "-1"}
         spec = plan(
-            str(FILE) + ":Spreading",
+            f"{FILE}:{job}",
             ["/edges.txt"],
             output=output,
             params=params,
@@ -141,11 +141,11 @@ def test_on_three_two_and_one_trackers_the_bytes_are_those_of_the_embedded_engin
         cluster.tasktrackers.pop(victim).kill()
         shutil.rmtree(cluster.root / f"tasktracker-{victim}")
 
-    assert loops.run("/three") == whole
+    assert loops.run("/three", job="Spreading") == whole
     assert goings_back(caplog) == []
     assert loops.run("/three-to-two", lose_one) == whole
     assert "the loop goes back from round 5 to 4" in goings_back(caplog)[0]
-    assert loops.run("/two-to-one", lose_one) == whole
+    assert loops.run("/two-to-one", lose_one, job="Spreading") == whole
     assert loops.run("/one") == whole
     assert len(cluster.tasktrackers) == 1
 
@@ -163,7 +163,7 @@ def test_it_outlives_its_jobtracker_and_is_resumed_after_its_driver(loops, caplo
 
     loops.gate.unlink()
     words = ["-o", "/again", "-D", f"gate={loops.gate}", "-D", "gate_round=6"]
-    process = command(cluster, "submit", f"{FILE}:Spreading", "/edges.txt", *words)
+    process = command(cluster, "submit", f"{FILE}:Laid", "/edges.txt", *words)
     loop_id = id_of(process)
     wait_for_round(process, 5)
     # Beside the fifth round.
@@ -178,7 +178,7 @@ def test_it_outlives_its_jobtracker_and_is_resumed_after_its_driver(loops, caplo
     assert resumed.returncode == 0, err[-4000:]
     told = json.loads(out.splitlines()[-1])
     assert (told["job_id"], told["rounds"]) == (loop_id, ROUNDS)
-    # From the checkpoint of round 4 on.
+    # What is placed, and from the checkpoint of round 4 on.
     reduced = told["counters"]["task"]["reduce_input_groups"]
-    assert reduced == VERTICES * (ROUNDS - 4 + 1), err[-4000:]
+    assert reduced == VERTICES * (1 + ROUNDS - 4 + 1), err[-4000:]
     assert loops.parts("/again") == whole

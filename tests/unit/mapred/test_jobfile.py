@@ -58,6 +58,12 @@ def test_a_job_that_others_derive_from_is_not_meant(tmp_path):
     assert found(tmp_path / "my_jobs.py", source, "Count").__name__ == "Count"
 
 
+def test_a_job_that_a_loop_begins_with_is_not_meant(tmp_path):
+    source = ONE + "\nclass Loop(Job):\n    placement = Count\n"
+    assert found(tmp_path / "my_loop.py", source).__name__ == "Loop"
+    assert found(tmp_path / "my_loop.py", source, "Count").__name__ == "Count"
+
+
 def test_a_file_without_a_job_shows_what_one_looks_like(tmp_path):
     assert "defines no Job. It needs a class such as" in refusal(tmp_path / "my_job.py", PARTS)
 

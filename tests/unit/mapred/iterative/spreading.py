@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from mapred import Input, Mapper, Param, Reducer
+from mapred import Input, Job, Mapper, Param, Partitioner, Reducer
 from mapred.columnar import BatchMapper
 from mapred.iterative import IterativeJob, max_rounds
 
@@ -85,6 +85,102 @@ class Spreading(IterativeJob):
 
     def metrics(self, turn):
         return {"total": turn.state}
+
+
+class Behind(Mapper):
+    """Lines of a vertex and those behind it."""
+
+    def map(self, offset, line):
+        vertex, *behind = line.split()
+        assert self.ctx.state
+        yield vertex, behind
+
+
+class Only(Reducer):
+    def reduce(self, vertex, values):
+        (behind,) = values
+        self.ctx.count("placed", "vertices")
+        yield vertex, behind
+
+
+class Layout(Job):
+    """The edges, which no round changes."""
+
+    gate: str = Param("")
+    gate_round: int = Param(-1)
+    die_in_round: int = Param(-1)
+    fail_in_round: int = Param(-1)
+
+    mapper, reducer = Behind, Only
+
+
+class Bare(Vertices):
+    """Vertices without their edges."""
+
+    def map(self, offset, line):
+        for vertex, value in super().map(offset, line):
+            yield vertex, value if isinstance(value, float) else (value[0], ())
+
+
+class Look(Share):
+    """As Share, with the edges that are placed."""
+
+    def map(self, vertex, value):
+        amount, _ = value
+        for key, sent in super().map(vertex, (amount, self.ctx.placed[vertex])):
+            yield key, (sent if isinstance(sent, float) else (sent[0], ()))
+
+
+class Laid(Spreading):
+    """The same amounts, whose edges aren't carried."""
+
+    inputs = (Input("vertices", mapper=Bare),)
+    mapper, placement = Look, Layout
+
+
+class LookTooEarly(Bare):
+    def map(self, offset, line):
+        yield "", self.ctx.placed
+
+
+class Early(Laid):
+    inputs = (Input("vertices", mapper=LookTooEarly),)
+
+
+class Unlaid(Spreading):
+    mapper = Look
+
+
+class Twice(Reducer):
+    def reduce(self, vertex, values):
+        yield vertex, 1
+        yield vertex, 2
+
+
+class TwiceLaid(Layout):
+    reducer = Twice
+
+
+class Ambiguous(Laid):
+    placement = TwiceLaid
+
+
+class Elsewhere(Partitioner):
+    def partition(self, key, partitions):
+        return 0
+
+
+class LaidElsewhere(Layout):
+    partitioner = Elsewhere
+
+
+class Apart(Laid):
+    placement = LaidElsewhere
+
+
+class Parted(Laid):
+    def parts(self, state):
+        return 3
 
 
 class Unsaved(Spreading):

@@ -305,10 +305,85 @@ def test_a_task_that_tells_too_much_is_told_so(embedded, edges, tmp_path):
     assert "a task can tell step 10,000 pairs. Add up" in status.failures[0].reason
 
 
+def test_what_is_placed_is_read_once_and_gives_the_bits_that_it_gave_when_it_was_carried(
+    edges, tmp_path
+):
+    for workers, more in ((1, {}), (3, {"die_in_round": 4})):
+        with EmbeddedEngine(workers) as engine:
+            out, watched = tmp_path / f"out{workers}", Watched(engine)
+            status = run(watched, planned(edges, out, job="Laid", **more))
+            assert status.state is JobState.SUCCEEDED, status.failures
+            assert written(out) == by_hand()
+            names = [job.name.removeprefix("Laid ") for job in watched.jobs]
+            assert names[:3] == ["placement", "opening", "round 1"]
+            assert names.count("placement") == 1
+            assert status.counters["placed", "vertices"] == VERTICES
+            read = status.counters["packed", "splits_decoded"]
+            kept = status.counters["packed", "splits_kept_decoded"]
+            # The end asks for nothing. Who dies has what it had read again.
+            assert read + kept == PARTITIONS * ROUNDS
+            assert PARTITIONS <= read <= PARTITIONS * (workers + bool(more))
+    # What is carried has no edges any more.
+    with EmbeddedEngine(1) as engine:
+        whole = run(engine, planned(edges, tmp_path / "whole"))
+    assert status.counters["task", "map_output_bytes"] < whole.counters["task", "map_output_bytes"]
+
+
+def test_what_is_placed_stays_when_the_loop_goes_back_and_is_placed_anew_by_a_resume(
+    edges, tmp_path, caplog
+):
+    work, out = tmp_path / "work", tmp_path / "out"
+
+    def lose(name):
+        if name.endswith("round 6") and not goings_back(caplog):
+            shutil.rmtree(work / "carried")
+
+    spec = planned(edges, out, job="Laid")
+    with EmbeddedEngine(2, str(work)) as engine:
+        watched = Watched(engine, lose)
+        status = run(watched, spec)
+    assert len(goings_back(caplog)) == 1
+    assert [job.name for job in watched.jobs].count("Laid placement") == 1
+    assert written(out) == by_hand()
+    assert status.counters["task", "reduce_input_groups"] == VERTICES * (ROUNDS + 2)
+    assert status.counters["placed", "vertices"] == VERTICES
+
+    # As if its driver had died before the end.
+    (out / "_checkpoints" / "round-000009.json").unlink()
+    for part in (*out.glob("part-r-*"), out / "_SUCCESS"):
+        part.unlink()
+    with EmbeddedEngine(2) as engine:
+        watched = Watched(engine)
+        status = run(watched, spec, resume=True)
+    assert [job.name.removeprefix("Laid ") for job in watched.jobs] == [
+        "placement",
+        "opening",
+        "round 9",
+        "output",
+    ]
+    assert written(out) == by_hand()
+
+
+@pytest.mark.parametrize(
+    ("job", "words"),
+    [
+        ("Early", "a mapper of the loop's input has none"),
+        ("Unlaid", "nothing is placed for this job"),
+        ("Ambiguous", "two values for the key 'v"),
+    ],
+)
+def test_who_can_not_have_what_is_placed_is_told_why(embedded, edges, tmp_path, job, words):
+    status = run(embedded, planned(edges, tmp_path / "out", job=job))
+    assert status.state is JobState.FAILED
+    assert words in status.failures[0].reason
+
+
 @pytest.mark.parametrize(
     ("job", "params", "words"),
     [
         ("Columns", {}, "of records, not of batches"),
+        ("Apart", {}, "must have the partitioner of Apart"),
+        ("Parted", {}, "a part for each of its reducers"),
         ("Ends", {}, "ending is for loops with  carries = True"),
         ("Spreading", {"job.on_error": "skip"}, "can't set any aside"),
     ],
