@@ -10,7 +10,7 @@ the order of the data, so they are the same every time.
 cut: whoever writes many rows writes several files.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
@@ -169,8 +169,10 @@ class CsrReader:
         return {}
 
 
-def write_block(file: OutputFile, block: Csr) -> None:
-    PackedWriter(file).write([(_KEY, {name: getattr(block, name) for name in _PARTS})])
+def write_blocks(file: OutputFile, blocks: Iterable[Csr]) -> None:
+    writer = PackedWriter(file)
+    for block in blocks:
+        writer.write([(_KEY, {name: getattr(block, name) for name in _PARTS})])
 
 
 def read_blocks(file: BinaryIO, uri: str) -> Iterator[Csr]:

@@ -14,7 +14,7 @@ from mapred import Mapper, Param
 from mapred.iterative import Round
 from mapred.ml.lloyd import gathered, score_of, squares_of
 from mapred.ml.rows import Matrix
-from mapred.ml.summation import Rounds, Summing, Sums
+from mapred.ml.summation import Rounds, Summing, Sums, check_sums
 
 
 def drawn_places(rows: int, batch: int, of: int, random: np.random.Generator) -> Any:
@@ -49,6 +49,7 @@ class Batches(Rounds):
     checkpoint_every: ClassVar[int] = 50
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
+        check_sums(total)
         params = self.ctx.params
         new, had = total["counts"], state["counts"]
         filled = new > 0

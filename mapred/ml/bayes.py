@@ -79,6 +79,8 @@ class MultinomialNB(_Counted):
         workers, cluster, verbose: where it runs, and whether it tells of its round (KMeans).
     """
 
+    counts: ClassVar[bool] = True
+
     def __init__(
         self,
         *,
@@ -112,6 +114,8 @@ class ComplementNB(_Counted):
         norm: whether weights are divided by their sum.
         alpha, fit_prior, class_prior, workers, cluster, verbose: as MultinomialNB's.
     """
+
+    counts: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ from mapred import Mapper, Param
 from mapred.formats.csr import Csr
 from mapred.iterative import Round
 from mapred.ml.precision import as_of
-from mapred.ml.summation import OnePass, Summing, Sums, one_hot
+from mapred.ml.summation import OnePass, Summing, Sums, check_sums, one_hot
 
 
 class Counting(Summing):
@@ -104,4 +104,5 @@ class Spreads(OnePass):
         return {"rows": float(turn.state["rows"][-1])}
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
+        check_sums(total)
         return {**state, **total}

@@ -13,6 +13,7 @@ class Classifier(Estimator):
     """Subclasses give each row a score for each class: log-probabilities up to a constant."""
 
     targets: ClassVar[str] = "classes"
+    _estimator_type: ClassVar[str] = "classifier"
 
     def _scores(self, rows: Any) -> Matrix:
         raise NotImplementedError(f"{type(self).__name__} has no _scores(self, rows)")

@@ -11,7 +11,7 @@ import numpy as np
 from mapred import Mapper, Param
 from mapred.formats.csr import Csr
 from mapred.ml.precision import as_of
-from mapred.ml.summation import OnePass, Summing, Sums
+from mapred.ml.summation import OnePass, Summing, Sums, check_sums
 
 
 def joined(left: Sums | None, right: Sums) -> Sums:
@@ -55,4 +55,5 @@ class Comoments(OnePass):
     mapper: ClassVar[type[Mapper]] = Spreading
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
+        check_sums(total)
         return total

@@ -35,7 +35,7 @@ from mapred.iterative.checkpoint import RoundRecord
 from mapred.iterative.listening import Silent
 from mapred.iterative.rounds import LoopResult
 from mapred.ml.parameters import flag
-from mapred.ml.precision import FLOAT64, as_of, check_classes, kind_of, table_format
+from mapred.ml.precision import FLOAT64, as_of, check_narrow_classes, kind_of, table_format
 from mapred.ml.rows import (
     EXACT,
     Block,
@@ -43,12 +43,16 @@ from mapred.ml.rows import (
     Matrix,
     Rows,
     as_block,
+    as_numbers,
     as_vector,
     blocks_of,
+    check_classes,
     check_rows,
     paths_of,
+    told_apart,
 )
 from mapred.ml.sessions import Session, filesystem_of, session_of, stored
+from mapred.ml.sklearntags import tags_of
 from mapred.ml.summation import separated
 from mapred.ml.survey import CLASSES_MAX, Survey
 from mapred.params import parameters
@@ -88,6 +92,8 @@ class Estimator:
 
     # "classes": targets are needed and told apart; "numbers": they are needed; "": they aren't.
     targets: ClassVar[str] = ""
+    # Rows hold counts: nothing below 0.
+    counts: ClassVar[bool] = False
     # Rows hold names: they are read as float64, whatever `dtype` says.
     named_rows: ClassVar[bool] = False
 
@@ -142,6 +148,9 @@ class Estimator:
             setattr(self, name, value)
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        return tags_of(self)
+
     def __repr__(self) -> str:
         defaults = inspect.signature(type(self).__init__).parameters
         words = [
@@ -154,7 +163,7 @@ class Estimator:
     # --- fitting
 
     @contextmanager
-    def _fitting(self, X: Rows, y: Any = None, *, parts: int = 1) -> Iterator[Fit]:  # noqa: N803
+    def _fitting(self, X: Rows, y: Any = None, *, parts: int = 0) -> Iterator[Fit]:  # noqa: N803
         """The input of a fit. What was learned before is forgotten, and what half a fit has
         learned, too.
 
@@ -182,9 +191,9 @@ class Estimator:
             delattr(self, name)
 
     @contextmanager
-    def _input(self, X: Rows, y: Any = None, *, parts: int = 1) -> Iterator[Fit]:  # noqa: N803
+    def _input(self, X: Rows, y: Any = None, *, parts: int = 0) -> Iterator[Fit]:  # noqa: N803
         """The input as tasks can read it; on an engine, which ends with the block. An array is
-        written as `parts` files.
+        written as `parts` files; 0: as suits its size.
 
         `y`: of arrays one target a row; of files the number of the column that has them, the
         last if nothing is said. In libsvm text and .csr files they have their own place.
@@ -206,14 +215,10 @@ class Estimator:
             return block, None
         if y is None:
             raise ValueError(f"{type(self).__name__} learns from targets: fit(X, y)")
-        targets = as_vector(y, len(block))
         if self.targets == "numbers":
-            try:
-                numbers = targets.astype(np.float64)
-            except (TypeError, ValueError):
-                raise ValueError(f"y holds {targets.dtype}, and numbers are needed") from None
+            numbers = as_numbers(y, len(block))
             return block, numbers if self._rows_kind == EXACT else narrowed(numbers, "y")
-        return block, targets
+        return block, as_vector(y, len(block))
 
     def _given(
         self,
@@ -225,8 +230,7 @@ class Estimator:
     ) -> Fit:
         classes = np.empty(0)
         if targets is not None and self.targets == "classes":
-            classes, numbers = np.unique(targets, return_inverse=True)
-            targets = numbers.astype(np.float64)
+            classes, targets = told_apart(targets)
         kept: Block = block
         if isinstance(block, Csr):
             kept = Csr(block.data, block.indices, block.indptr, block.columns, targets)
@@ -261,7 +265,8 @@ class Estimator:
         if len(found["classes"]) > CLASSES_MAX:
             raise ValueError(f"the targets have more than {CLASSES_MAX} classes: are they numbers?")
         classes = found["classes"].astype(np.float64)
-        check_classes(classes, self._rows_kind)
+        check_classes(classes, f"column {target}")
+        check_narrow_classes(classes, self._rows_kind)
         return Fit(
             session,
             scratch,
@@ -362,11 +367,14 @@ def _callers_level() -> int:
 
 
 def _stored(rows: Block, scratch: str, parts: int) -> list[str]:
+    if not parts:
+        return [stored(rows, scratch, "rows")]
     if parts > len(rows):
         raise ValueError(f"{parts} shards, and X has only {len(rows)} rows")
     borders = [len(rows) * part // parts for part in range(parts + 1)]
     return [
-        stored(rows[start:end], scratch, f"rows-{start:012d}") for start, end in pairwise(borders)
+        stored(rows[start:end], scratch, f"rows-{start:012d}", whole=True)
+        for start, end in pairwise(borders)
     ]
 
 

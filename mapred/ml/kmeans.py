@@ -5,7 +5,7 @@ differences: `init` is "k-means||", "random" or the centres themselves, one star
 n_init), and a centre that loses all its rows stays where it is.
 """
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,8 @@ class KMeans(Estimator):
     cluster_centers_: Matrix
     labels_: npt.NDArray[np.intp]
     inertia_: float
+
+    _estimator_type: ClassVar[str] = "clusterer"
 
     def __init__(
         self,
@@ -120,6 +122,13 @@ class KMeans(Estimator):
                 for rows in self._blocks(X)
             ]
         )
+
+    def score(self, X: Rows, y: object = None) -> float:  # noqa: N803
+        """Minus the sum of the rows' squared distances to their nearest centres."""
+        self._fitted()
+        centres = self.cluster_centers_
+        parts = [spread(rows, centres, nearest(rows, centres)[0]) for rows in self._blocks(X)]
+        return -sum(parts)
 
     def fit_transform(self, X: Rows, y: object = None) -> Matrix:  # noqa: N803
         return self.fit(X).transform(X)

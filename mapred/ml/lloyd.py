@@ -23,7 +23,7 @@ from mapred.iterative.loop import Output
 from mapred.ml.laid import Ground, Laid, Nearest, laid
 from mapred.ml.precision import as_of
 from mapred.ml.rows import Block, Kind, Matrix, blocks_of, check_rows
-from mapred.ml.summation import Rounds, Summing, Sums, separated
+from mapred.ml.summation import Rounds, Summing, Sums, check_sums, separated
 
 Labels = npt.NDArray[np.intp]
 
@@ -140,6 +140,7 @@ class Lloyd(Rounds):
         return beginning(self._drawn() if params.init == RANDOM else self._given())
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
+        check_sums(total)
         sums, counts = total["sums"], total["counts"]
         centres = state["centres"].copy()
         filled = counts > 0

@@ -19,7 +19,7 @@ from mapred.ml.estimator import Estimator, Fit
 from mapred.ml.parameters import choice, number, numbers, seed, whole_number
 from mapred.ml.precision import FLOAT64, as_of
 from mapred.ml.rows import Matrix, Rows, as_matrix
-from mapred.ml.summation import Rounds, Summing, Sums
+from mapred.ml.summation import Rounds, Summing, Sums, check_sums
 
 KINDS: Final = ("full", "diag", "spherical", "tied")
 
@@ -79,6 +79,7 @@ class Mixing(Rounds):
     checkpoint_every: ClassVar[int] = 10
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
+        check_sums(total)
         params = self.ctx.params
         # As scikit-learn: a component without rows keeps a number above 0.
         shares = total["shares"] + 10 * np.finfo(float).eps
@@ -157,6 +158,8 @@ class GaussianMixture(Estimator):
     covariances_: Matrix
     precisions_cholesky_: Matrix
     lower_bound_: float
+
+    _estimator_type: ClassVar[str] = "density_estimator"
 
     def __init__(
         self,

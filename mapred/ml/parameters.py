@@ -34,12 +34,19 @@ def number(
     finite: bool = True,
 ) -> float:
     """`above`: the least itself isn't allowed; `finite`: nor is infinity. Raises ValueError."""
-    kind = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    fits = kind and (least < value if above else least <= value) and value <= most
-    if not fits or (finite and np.isinf(value)):
+    try:
+        real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(
+            value, bool
+        )
+        found = float(value) if real else np.nan
+    except OverflowError:
+        # A whole one of more than 300 digits.
+        found = np.nan
+    fits = (least < found if above else least <= found) and found <= most
+    if not fits or (finite and np.isinf(found)):
         words = f"above {least:g}" if above else f"of {_range(least, most)}"
-        raise ValueError(f"{name}={value!r}: a number {words} is needed")
-    return float(value)
+        raise ValueError(f"{name}={reprlib.repr(value)}: a number {words} is needed")
+    return found
 
 
 def choice(name: str, value: Any, *known: Any) -> Any:

@@ -57,13 +57,13 @@ def widened(part: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def check_classes(classes: Matrix, kind: Kind) -> None:
+def check_narrow_classes(classes: Matrix, kind: Kind) -> None:
     """Raises ValueError: those of files may be others, once they are rounded."""
     if kind == FLOAT64:
         return
-    wrong = classes[(classes != np.rint(classes)) | (np.abs(classes) >= CLASS_MAX)]
+    wrong = classes[np.abs(classes) >= CLASS_MAX]
     if len(wrong):
         raise ValueError(
-            f"a class is {wrong[0]:g}: with dtype='{FLOAT32}' classes in files are whole numbers "
+            f"a class is {wrong[0]:.0f}: with dtype='{FLOAT32}' classes in files are whole numbers "
             f"below {CLASS_MAX}. Number them, or take dtype='{FLOAT64}'"
         )

@@ -9,6 +9,7 @@ TruncatedSVD   for wide and sparse rows: random directions are multiplied with X
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from mapred import Mapper
 from mapred.formats.csr import Csr
@@ -17,8 +18,8 @@ from mapred.ml.comoments import Comoments
 from mapred.ml.estimator import Estimator
 from mapred.ml.parameters import seed, whole_number
 from mapred.ml.precision import FLOAT64, as_of
-from mapred.ml.rows import Matrix, Rows
-from mapred.ml.summation import Rounds, Summing, Sums
+from mapred.ml.rows import Matrix, Rows, as_matrix, check_rows
+from mapred.ml.summation import Rounds, Summing, Sums, check_sums
 
 
 class PCA(Estimator):
@@ -91,9 +92,11 @@ class PCA(Estimator):
     def fit_transform(self, X: Rows, y: object = None) -> Matrix:  # noqa: N803
         return self.fit(X).transform(X)
 
-    def inverse_transform(self, places: Matrix) -> Matrix:
-        """The rows that are at these places."""
+    def inverse_transform(self, places: npt.ArrayLike) -> Matrix:
+        """The rows that are at these places. Raises ValueError: they are none."""
         self._fitted()
+        places = as_matrix(places, "places", self._kind)
+        check_rows(places, 0, columns=self.n_components_)
         scaled = places * np.sqrt(self.explained_variance_) if self.whiten else places
         found: Matrix = scaled @ self.components_ + self.mean_
         return found
@@ -118,6 +121,7 @@ class Subspace(Rounds):
     mapper: ClassVar[type[Mapper]] = Multiplying
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
+        check_sums(total)
         directions = state["directions"]
         values = np.linalg.eigvalsh(total["products"])[::-1]
         shown = {"largest singular value": float(np.sqrt(max(values[0], 0.0)))}

@@ -6,13 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mapred.ml.estimator import Estimator
-from mapred.ml.rows import Matrix, Rows, as_vector
+from mapred.ml.rows import Matrix, Rows, as_numbers
 
 
 class Regressor(Estimator):
     """Subclasses predict a number for each row."""
 
     targets: ClassVar[str] = "numbers"
+    _estimator_type: ClassVar[str] = "regressor"
 
     def _predicted(self, rows: Any) -> Matrix:
         raise NotImplementedError(f"{type(self).__name__} has no _predicted(self, rows)")
@@ -24,7 +25,7 @@ class Regressor(Estimator):
         """The share of the targets' variance that is predicted (R²); of targets that are all
         alike 1 if they are predicted exactly, else 0."""
         predicted = self.predict(X)
-        targets = as_vector(y, len(predicted)).astype(np.float64)
+        targets = as_numbers(y, len(predicted))
         left = ((targets - predicted) ** 2).sum()
         there = ((targets - targets.mean()) ** 2).sum()
         if not there:

@@ -77,8 +77,14 @@ class InvertedIndex(TextEstimator):
         return self
 
     def postings(self, term: str) -> tuple[Documents, npt.NDArray[np.int64]]:
-        """The documents that have a term, in order, and how often each does."""
+        """The documents that have a term, in order, and how often each does.
+
+        Raises:
+            ValueError: it is no text.
+        """
         self._fitted()
+        if not isinstance(term, str):
+            raise ValueError(f"term={term!r}: a text is needed")
         if (at := self.vocabulary_.get(term)) is None:
             return np.empty(0, np.int64), np.empty(0, np.int64)
         row = self.index_[at : at + 1]

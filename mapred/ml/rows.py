@@ -89,12 +89,56 @@ def as_vector(values: Any, length: int, name: str = "y") -> npt.NDArray[Any]:
         raise ValueError(f"{name} is no list of values: {error}") from None
     if array.ndim != 1:
         raise ValueError(f"{name} has {array.ndim} dimensions, and one value a row is needed")
+    if array.dtype.kind == "c":
+        raise ValueError(f"{name} holds complex numbers: take their sizes, or drop a part")
     if len(array) != length:
         raise ValueError(f"{name} has {len(array)} values, and X has {length} rows")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         row = int(np.argmin(np.isfinite(array)))
         raise ValueError(f"{name}[{row}] is {array[row]}: drop that row first")
+    if array.dtype.kind == "O":
+        for row, value in enumerate(array):
+            if value is None or value != value:
+                raise ValueError(f"{name}[{row}] is {value}: drop that row first")
     return array
+
+
+def as_numbers(values: Any, length: int, name: str = "y") -> Matrix:
+    """As `as_vector`, of numbers alone."""
+    array = as_vector(values, length, name)
+    try:
+        if array.dtype.kind in "mM":
+            raise TypeError("times are no numbers")
+        return array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} holds {array.dtype}, and numbers are needed") from None
+
+
+def told_apart(values: npt.NDArray[Any], name: str = "y") -> tuple[npt.NDArray[Any], Matrix]:
+    """The distinct values in order, and of each value the place among them.
+
+    Raises:
+        ValueError: they are no classes.
+    """
+    check_classes(values, name)
+    try:
+        classes, places = np.unique(values, return_inverse=True)
+    except TypeError:
+        raise ValueError(
+            f"{name} holds values that have no order among them, such as words and numbers: "
+            "take one kind"
+        ) from None
+    return classes, places.astype(np.float64)
+
+
+def check_classes(values: npt.NDArray[Any], name: str) -> None:
+    """Raises ValueError: numbers with fractions are to be predicted, and not told apart."""
+    if values.dtype.kind == "f" and (values != np.rint(values)).any():
+        wrong = values[values != np.rint(values)][0]
+        raise ValueError(
+            f"{name} holds {wrong:g}, and classes are whole numbers or words. Numbers are "
+            "predicted by LinearRegression and the like"
+        )
 
 
 def as_matrix(values: Any, name: str = "X", kind: Kind = EXACT) -> Matrix:
@@ -105,8 +149,10 @@ def as_matrix(values: Any, name: str = "X", kind: Kind = EXACT) -> Matrix:
     """
     try:
         array = np.asarray(values)
-        if array.dtype.kind == "c":
-            raise TypeError("it has complex numbers")
+        if array.dtype.kind in "cmM":
+            raise TypeError(f"it has {array.dtype}")
+        if np.ma.is_masked(values):
+            raise ValueError("some of it is masked: fill or drop that first")
         array = array.astype(kind if array.dtype == kind else EXACT)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} is no table of numbers: {error}") from None

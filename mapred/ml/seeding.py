@@ -18,7 +18,7 @@ from mapred.formats.csr import Csr
 from mapred.iterative import Round
 from mapred.ml.lloyd import from_middle, nearest, squares_of
 from mapred.ml.rows import Matrix
-from mapred.ml.summation import Rounds, Summing, Sums
+from mapred.ml.summation import Rounds, Summing, Sums, check_sums
 
 PARALLEL: Final = "k-means||"
 # Rounds that draw, and candidates a round for each centre (the authors' 5 and 2).
@@ -76,6 +76,7 @@ class Seeding(Rounds):
     mapper: ClassVar[type[Mapper]] = Drawing
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
+        check_sums(total)
         candidates = np.concatenate([state["candidates"], total["drawn"]])
         shown = {"inertia": total["far"], "candidates": float(len(candidates))}
         return {

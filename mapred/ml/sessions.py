@@ -24,7 +24,7 @@ from mapred.client import ClusterEngine
 from mapred.embedded import EmbeddedEngine
 from mapred.engine import Engine
 from mapred.formats import Format
-from mapred.formats.csr import Csr, write_block
+from mapred.formats.csr import Csr, write_blocks
 from mapred.iterative import IterativeJob
 from mapred.iterative.listening import Listener
 from mapred.iterative.rounds import Loop, LoopResult
@@ -202,18 +202,24 @@ def _job_file(job: type[IterativeJob], folder: Path) -> str:
     return f"{path}:{name}"
 
 
-def stored(rows: Block, folder: str, name: str) -> str:
-    """Writes rows where tasks can read them; the path to read."""
+def stored(rows: Block, folder: str, name: str, *, whole: bool = False) -> str:
+    """Writes rows where tasks can read them; the path to read. `whole`: sparse ones, too, as one
+    file."""
     if not isinstance(rows, Csr):
         uri = join(folder, f"{name}.npy")
         written(uri, lambda file: np.lib.format.write_array(file, rows, allow_pickle=False))
         return uri
-    uri = join(folder, name)
     step = max(1, CSR_FILE_BYTES * len(rows) // max(1, rows.nbytes))
-    for first in range(0, len(rows), step):
-        block = rows[first : first + step]
+    firsts = range(0, len(rows), step)
+    blocks = {first: rows[first : first + step] for first in firsts}
+    if whole:
+        uri = join(folder, f"{name}.csr")
+        written(uri, lambda file: write_blocks(file, blocks.values()))
+        return uri
+    uri = join(folder, name)
+    for first, block in blocks.items():
         part = join(uri, f"rows-{first:012d}.csr")
-        written(part, lambda file, block=block: write_block(file, block))
+        written(part, lambda file, block=block: write_blocks(file, [block]))
     return uri
 
 

@@ -20,6 +20,7 @@ from mapred.ml.summation import (
     Rounds,
     Summing,
     Sums,
+    check_sums,
     check_targets,
     class_numbers,
     separated,
@@ -97,6 +98,8 @@ class Descent(Rounds):
 
     def advanced(self, state: Any, total: Sums) -> dict[str, Any]:
         params, point = self.ctx.params, state["point"]
+        if state["best"] is None:
+            check_sums(total)
         columns = params.columns + 1
         # Constants aren't made small.
         penalised = np.arange(len(point)) % columns != columns - 1

@@ -174,6 +174,16 @@ class OnePass(Rounds):
         return {} if rows is None else {"rows": float(np.sum(rows))}
 
 
+def check_sums(total: Sums) -> None:
+    """Raises ValueError: rows are so large that their sums, or those of their squares, are none."""
+    for name, value in total.items():
+        if not np.isfinite(value).all():
+            raise ValueError(
+                f"the {name} of all rows are too large for floats: bring columns to a common "
+                "scale first"
+            )
+
+
 def separated(block: Block, target: int | None, columns: int) -> tuple[Block, Matrix | None]:
     """Rows and targets of a block as it was read."""
     if isinstance(block, Csr):

@@ -75,11 +75,15 @@ def test_weights_that_have_arrived_are_scikit_learns():
 
 
 @pytest.mark.parametrize("shards", [1, 3])
-def test_an_array_of_any_size_has_the_shards_that_were_asked_for(shards):
+@pytest.mark.parametrize("kind", [np.asarray, csr_matrix], ids=["dense", "sparse"])
+def test_an_array_of_any_size_has_the_shards_that_were_asked_for(shards, kind):
     rows = np.random.default_rng(1).normal(size=(3000, 200))
     with session(engine=InlineEngine()) as own:
-        SGDClassifier(shards=shards, max_iter=1).fit(rows, np.arange(3000) % 2)
+        model = SGDClassifier(shards=shards, max_iter=1)
+        model.fit(kind(rows), np.arange(3000) % 2)
         assert own.engine.jobs()[-1].maps == shards
+        dense = SGDClassifier(shards=shards, max_iter=1).fit(rows, np.arange(3000) % 2)
+    np.testing.assert_allclose(model.weights_, dense.weights_, atol=1e-12)
 
 
 def test_more_local_steps_go_further_in_a_round_and_drift_on_sorted_shards():

@@ -267,8 +267,8 @@ def test_numbers_that_float32_has_not_are_refused(tmp_path):
     assert ml.KMeans(2).fit(rows).inertia_ < sys.float_info.max
 
 
-@pytest.mark.parametrize("other", [0.5, 2**24 + 1])
-def test_classes_in_files_that_float32_may_confuse_are_refused(other, tmp_path):
+def test_classes_in_files_that_float32_may_confuse_are_refused(tmp_path):
+    other = 2**24 + 1
     table = np.column_stack([IRIS, np.where(KINDS == 1, other, KINDS)])
     np.savetxt(tmp_path / "a.csv", table, delimiter=",", fmt="%.17g")
     with pytest.raises(ValueError, match="classes in files are whole numbers below 16777216"):
