@@ -2,23 +2,12 @@
 question and answer, for a third of what gRPC's part in them costs.
 """
 
-import logging
-from typing import Final
-
 from blockstore import byteframes
-from blockstore.bytedial import dialled
+from blockstore.bytedial import Dialler
 from blockstore.errors import StoreError, UnreachableException
 from blockstore.model import Node
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
 from blockstore.runtime.line import Line
-from blockstore.runtime.shunned import Shunned
-
-log = logging.getLogger(__name__)
-
-# To connect, and to be greeted: a filter that swallows packets costs no more than that.
-DIAL_S: Final = 1.0
-# How long a port that can't be reached isn't tried.
-SHUNNED_S: Final = 60.0
 
 
 class BundleLine:
@@ -80,18 +69,9 @@ class BundleLines:
     """Opens them. Thread-safe."""
 
     def __init__(self, secret: str | None, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._secret = secret
-        self._shunned = Shunned(SHUNNED_S, clock)
+        self._dialler = Dialler(secret, byteframes.BUNDLES, "gets bundles", clock)
 
     def open(self, node: Node) -> BundleLine | None:
         """None where the node has no port that can be reached."""
-        key = node.host, node.byte_port
-        if not node.byte_port or key in self._shunned:
-            return None
-        try:
-            line, entry = dialled(node, self._secret, DIAL_S, byteframes.BUNDLES)
-        except OSError as error:
-            log.info("%s gets bundles over gRPC for %.0f s: byte port: %s", node, SHUNNED_S, error)
-            self._shunned.add(key)
-            return None
-        return BundleLine(line, entry, str(node))
+        dialled = self._dialler.dial(node)
+        return BundleLine(*dialled, str(node)) if dialled else None

@@ -1,9 +1,21 @@
 """Dialling a DataNode's byte port (byteframes.py)."""
 
+import logging
+from typing import Final
+
 from blockstore import byteframes
 from blockstore.model import Node
+from blockstore.runtime.clock import Clock
 from blockstore.runtime.line import Line, greeted
 from blockstore.runtime.secret import prove
+from blockstore.runtime.shunned import Shunned
+
+log = logging.getLogger(__name__)
+
+# To connect, and to be greeted: a filter that swallows packets costs no more than that.
+DIAL_S: Final = 1.0
+# How long a port that can't be reached isn't tried.
+SHUNNED_S: Final = 60.0
 
 
 def dialled(
@@ -22,3 +34,32 @@ def dialled(
         line.close()
         raise
     return line, byteframes.pack_entry(prove(secret, byteframes.PURPOSE, nonce), business)
+
+
+class Dialler:
+    """Dials for one business, and leaves ports alone that can't be reached. Thread-safe."""
+
+    def __init__(self, secret: str | None, business: bytes, what: str, clock: Clock) -> None:
+        """`what` a node gets over gRPC while it is left alone."""
+        self._secret = secret
+        self._business = business
+        self._what = what
+        self._shunned = Shunned(SHUNNED_S, clock)
+
+    def dial(self, node: Node) -> tuple[Line, bytes] | None:
+        """As `dialled` gives it; None where the node has no port that can be reached."""
+        if not node.byte_port or _key(node) in self._shunned:
+            return None
+        try:
+            return dialled(node, self._secret, DIAL_S, self._business)
+        except OSError as error:
+            self.shun(node, error)
+            return None
+
+    def shun(self, node: Node, why: OSError) -> None:
+        log.info("%s %s over gRPC for %.0f s: byte port: %s", node, self._what, SHUNNED_S, why)
+        self._shunned.add(_key(node))
+
+
+def _key(node: Node) -> tuple[str, int]:
+    return node.host, node.byte_port

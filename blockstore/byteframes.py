@@ -1,4 +1,4 @@
-"""What travels over a DataNode's byte port: ranges of replicas, or bundles, without gRPC.
+"""What travels over a DataNode's byte port without gRPC: ranges of replicas, bundles, or packets.
 
     greeting    magic 8s | nonce 16s                    the DataNode's, as soon as it is dialled
     entry       business 8s | proof 32s                 the caller's: what comes on this connection,
@@ -25,6 +25,17 @@ BUNDLES
 
     question    size u32 | a bundle (bundles.py)
     answer      size u32 | its ack; or the connection's end, when it can't be taken at all
+
+PACKETS
+
+    welcome     "in" 2s                                 the DataNode's: who isn't welcome has asked
+                                                        for nothing yet
+    frame up    size u32 | a frame of a Write stream (datastream.py), the first of them a header
+    frame down  size u32 | an ack
+
+- One connection is one Write stream, and ends with it.
+- Both ways at once. Behind its last ack the DataNode still takes, for LINGER_S, what is on its
+  way, and throws it away: a reset would overtake the ack.
 """
 
 import struct
@@ -39,6 +50,7 @@ MAGIC: Final = b"MRBYTES1"
 # What a connection is for.
 READING: Final = MAGIC
 BUNDLES: Final = b"MRBUNDL1"
+PACKETS: Final = b"MRPACKT1"
 NONCE_BYTES: Final = 16
 PROOF_BYTES: Final = 32
 # What a caller proves the cluster's secret for.
@@ -46,6 +58,8 @@ PURPOSE: Final = "byte port"
 
 # Each open connection holds a thread of its DataNode.
 IDLE_S: Final = 30.0
+# Who has got the last ack of a stream ends it.
+LINGER_S: Final = 5.0
 # Larger than the largest chunk that anybody has; more is not what this format means.
 PIECE_BYTES_MAX: Final = 64 * 1024 * 1024
 
@@ -63,6 +77,9 @@ _SIZE: Final = struct.Struct("<I")
 ASK_BYTES: Final = _ASK.size
 HEAD_BYTES: Final = _HEAD.size
 SIZE_BYTES: Final = _SIZE.size
+
+WELCOME: Final = b"in"
+WELCOME_BYTES: Final = len(WELCOME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +121,7 @@ def pack_entry(proof: bytes, business: bytes = READING) -> bytes:
 def unpack_entry(frame: bytes) -> tuple[bytes, bytes]:
     """The business and the proof. Raises UnreachableException when it's none of ours who calls."""
     business, proof = frame[: len(MAGIC)], frame[len(MAGIC) :]
-    if business not in (READING, BUNDLES):
+    if business not in (READING, BUNDLES, PACKETS):
         raise UnreachableException("who calls a byte port knows no such port")
     return business, proof
 
@@ -148,8 +165,19 @@ def unpack_refusal(text: bytes) -> tuple[str, str]:
     return name, words
 
 
+def check_welcome(frame: bytes) -> None:
+    """Raises UnreachableException when it is none."""
+    if frame != WELCOME:
+        raise UnreachableException("what talks at the other end of a byte port isn't welcoming")
+
+
+def pack_size(size: int) -> bytes:
+    """What comes before a frame."""
+    return _SIZE.pack(size)
+
+
 def pack_frame(message: bytes) -> bytes:
-    return _SIZE.pack(len(message)) + message
+    return pack_size(len(message)) + message
 
 
 def frame_bytes(head: bytes) -> int:

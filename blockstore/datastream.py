@@ -15,7 +15,7 @@ Write (stream of frames up, stream of acks down)
     - SYNC: what the packet and those before it hold is fsynced on every hop before its ack.
     - LAST: ends the block: every hop fsyncs, finalises (rename, fsync of the directory), acks.
       A packet without data may carry SYNC or LAST.
-    - KEEPALIVE: says only that the writer lives; forwarded, not acknowledged, seq 0.
+    - KEEPALIVE: says only that the writer lives; neither forwarded nor acknowledged, seq 0.
     - Ack 0 answers the header: the whole pipeline stands. Ack n says that packet n and all before
       it have been taken by every hop. `failed_hop` is -1, or the index of the hop that failed
       (0: the node dialled, counted from the receiver's own place), and then it is the stream's
@@ -63,6 +63,8 @@ PACKET_DATA_BYTES: Final = 1024 * 1024
 # A packet of a Write: each costs every node of the pipeline several changes of thread. Four times
 # larger took a third off the nodes' CPU time; eight times is too large for the allocator to keep.
 WRITE_PACKET_DATA_BYTES: Final = 4 * 1024 * 1024
+# A writer that has nothing to say for a while still says that it lives.
+KEEPALIVE_S: Final = 20.0
 
 _PACKET = struct.Struct("<QIIB")
 _ACK = struct.Struct("<Ib")
@@ -104,6 +106,9 @@ def pack_read(packet: Packet, length: int, fill: Callable[[memoryview], int]) ->
     """
     head = _PACKET.pack(packet.offset, packet.seq, length, packet.flags)
     return fresh_bytes(head + packet.crcs, length, fill)
+
+
+KEEPALIVE_FRAME: Final = pack(Packet(0, 0, KEEPALIVE, b"", b""))
 
 
 def unpack(frame: bytes | memoryview, chunk_bytes: int) -> Packet:

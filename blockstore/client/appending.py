@@ -20,6 +20,7 @@ from blockstore.client.wholeblocks import WholeBlocks
 from blockstore.client.writer import BlockWriter, Tail
 from blockstore.errors import StoreError
 from blockstore.model import FileStatus, LocatedBlock
+from blockstore.packetstream import PacketStreams
 from blockstore.peers import Peers
 from blockstore.runtime.clock import Clock
 
@@ -48,6 +49,7 @@ class Appending:
         self,
         namenode: NameNodeClient,
         peers: Peers,
+        streams: PacketStreams,
         whole_blocks: WholeBlocks,
         settings: ClientSettings,
         client_host: str,
@@ -56,6 +58,7 @@ class Appending:
     ) -> None:
         self._namenode = namenode
         self._peers = peers
+        self._streams = streams
         self._whole_blocks = whole_blocks
         self._settings = settings
         self._client_host = client_host
@@ -102,6 +105,7 @@ class Appending:
         return Pipelines(
             self._namenode,
             self._peers,
+            self._streams,
             self._whole_blocks,
             file,
             settings,

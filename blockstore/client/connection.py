@@ -21,6 +21,7 @@ from blockstore.client.smallrange import SmallRanges
 from blockstore.client.wholeblocks import WholeBlocks
 from blockstore.client.writer import BlockWriter
 from blockstore.model import FileChecksum, FileStatus
+from blockstore.packetstream import PacketStreams
 from blockstore.peers import Peers
 from blockstore.runtime import rpc
 from blockstore.runtime.clock import SYSTEM_CLOCK
@@ -44,6 +45,7 @@ class Connection:
         self._client_host = client_host
         self._settings = settings
         self._peers = Peers(secret)
+        self._packets = PacketStreams(self._peers.dial, secret, by_port=settings.byte_ports)
         self._ports = BytePorts(secret, settings.hedge_after_s)
         self._ranges = SmallRanges(self._peers, settings.hedge_after_s)
         self._whole_blocks = WholeBlocks(self._peers, settings)
@@ -102,6 +104,7 @@ class Connection:
         pipelines = Pipelines(
             self.namenode,
             self._peers,
+            self._packets,
             self._whole_blocks,
             status,
             self._settings,
@@ -119,6 +122,7 @@ class Connection:
         appending = Appending(
             self.namenode,
             self._peers,
+            self._packets,
             self._whole_blocks,
             self._settings,
             self._client_host,

@@ -20,7 +20,7 @@ from blockstore.errors import (
     StoreError,
 )
 from blockstore.model import Block, FileStatus, LocatedBlock, Node, ReplicaState
-from blockstore.packetstream import PacketStream
+from blockstore.packetstream import PacketStream, PacketStreams
 from blockstore.peers import Peers
 from blockstore.runtime import rpc
 from blockstore.runtime.clock import Clock
@@ -43,6 +43,7 @@ class Pipelines:
         self,
         namenode: NameNodeClient,
         peers: Peers,
+        streams: PacketStreams,
         whole_blocks: WholeBlocks,
         file: FileStatus,
         settings: ClientSettings,
@@ -56,6 +57,7 @@ class Pipelines:
         self.refusal = ""
         self._namenode = namenode
         self._peers = peers
+        self._streams = streams
         self._whole_blocks = whole_blocks
         self._file = file
         self._settings = settings
@@ -160,10 +162,7 @@ class Pipelines:
         on_ack: Callable[[Ack], None],
         on_end: Callable[[str], None],
     ) -> PacketStream:
-        first = nodes[0]
-        return PacketStream(
-            self._peers.dial(first), header, str(first), on_ack=on_ack, on_end=on_end
-        )
+        return self._streams.open(nodes[0], header, on_ack=on_ack, on_end=on_end)
 
     def _header(self, located: LocatedBlock, stage: Any) -> datanode_pb2.WriteHeader:
         return datanode_pb2.WriteHeader(

@@ -37,7 +37,7 @@ class ClientSettings:
     missing_after_s: float = 10.0
     # Read local files of DataNodes on this machine without going through them.
     short_circuit: bool = True
-    # Have bytes from DataNodes' byte ports, where they can be reached, and not over gRPC.
+    # Read and write over DataNodes' byte ports, where they can be reached, and not over gRPC.
     byte_ports: bool = True
 
 

@@ -13,6 +13,7 @@ from blockstore import byteframes
 from blockstore.byteframes import LAST, MORE, Ask, Head
 from blockstore.datanode.bundleanswers import BundleAnswers
 from blockstore.datanode.keptfiles import KeptFiles
+from blockstore.datanode.packetanswers import PacketAnswers, PacketReceiver
 from blockstore.datanode.store import ReplicaStore
 from blockstore.datanode.storedfiles import StoredFiles
 from blockstore.datanode.transfer import steps
@@ -41,6 +42,7 @@ class Answers:
         line: Line,
         idle_s: float,
         receive_bundle: Callable[[bytes], bytes],
+        receive_packets: PacketReceiver,
     ) -> None:
         """`one_more_stream` raises NotReadyException where too many are served."""
         self._store = store
@@ -49,6 +51,7 @@ class Answers:
         self._line = line
         self._idle_s = idle_s
         self._bundles = BundleAnswers(receive_bundle, one_more_stream, line, idle_s)
+        self._packets = PacketAnswers(receive_packets, line)
         self._files = KeptFiles(store)
 
     def give(self) -> None:
@@ -56,8 +59,11 @@ class Answers:
         try:
             # Nobody is there to be told of it.
             with suppress(ConnectionError, TimeoutError):
-                if self._let_in() == byteframes.BUNDLES:
+                business = self._let_in()
+                if business == byteframes.BUNDLES:
                     self._bundles.give()
+                elif business == byteframes.PACKETS:
+                    self._packets.give()
                 else:
                     self._give_ranges()
         finally:

@@ -1,8 +1,8 @@
-"""The byte port: a listener beside the gRPC server, from which readers have their bytes.
+"""The byte port: a listener beside the gRPC server, for whoever has bytes to read or to write.
 
 Rules
 - Each connection has a thread; there are so many at most, and one that is too many is ended before
-  it's greeted: its reader asks over gRPC.
+  it's greeted: who dialled asks over gRPC.
 - A question counts as a stream while it is answered, and a connection that waits for one doesn't.
 """
 
@@ -16,6 +16,7 @@ from typing import Final
 
 from blockstore.byteframes import IDLE_S
 from blockstore.datanode.byteanswers import ENTRY_S, Answers
+from blockstore.datanode.packetanswers import PacketReceiver
 from blockstore.datanode.store import ReplicaStore
 from blockstore.errors import ConfigException
 from blockstore.runtime.line import Line
@@ -35,6 +36,7 @@ class BytePort:
         store: ReplicaStore,
         one_more_stream: Callable[[], AbstractContextManager[None]],
         receive_bundle: Callable[[bytes], bytes],
+        receive_packets: PacketReceiver,
         host: str,
         port: int,
         *,
@@ -46,6 +48,7 @@ class BytePort:
         self._store = store
         self._one_more_stream = one_more_stream
         self._receive_bundle = receive_bundle
+        self._receive_packets = receive_packets
         self._secret = secret
         self._connections_max = connections_max
         self._idle_s = idle_s
@@ -112,7 +115,7 @@ class BytePort:
             return
         try:
             threading.Thread(
-                target=self._serve, args=(line,), name="byte port's reader", daemon=True
+                target=self._serve, args=(line,), name="byte port's caller", daemon=True
             ).start()
         except RuntimeError as error:
             log.warning("the byte port can't serve another connection: %s", error)
@@ -127,6 +130,7 @@ class BytePort:
                 line,
                 self._idle_s,
                 self._receive_bundle,
+                self._receive_packets,
             ).give()
         except Exception:
             log.exception("a connection to the byte port")
@@ -151,6 +155,6 @@ def _listen(host: str, port: int) -> socket.socket:
         )
     except OSError as error:
         raise ConfigException(
-            f"can't listen on {host}:{port} for readers of bytes ({error.strerror}): choose "
+            f"can't listen on {host}:{port} for bytes ({error.strerror}): choose "
             "another port (--conf byte_port=…), 0 for a free one, or -1 for none"
         ) from None

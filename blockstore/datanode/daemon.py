@@ -26,6 +26,7 @@ from blockstore.datanode.store import ReplicaStore
 from blockstore.datanode.volume import VolumeFailure
 from blockstore.errors import AccessControlException, ConfigException, StoreError
 from blockstore.model import Node
+from blockstore.packetstream import PacketStreams
 from blockstore.peers import Peers
 from blockstore.runtime import config, rpc
 from blockstore.runtime.clock import SYSTEM_CLOCK
@@ -60,8 +61,8 @@ class DataNodeSettings:
 
     # Block streams at once, in and out; more are sent to other nodes.
     streams_max: int = 256
-    # Where readers have their bytes without gRPC: 0: any free port, -1: nowhere. Readers who can't
-    # reach it ask over gRPC.
+    # Where bytes are read and written without gRPC: 0: any free port, -1: nowhere. Who can't reach
+    # it asks over gRPC.
     byte_port: int = 0
     # Connections to it at once, most of which wait to be used again; each holds a thread.
     byte_connections_max: int = 512
@@ -168,6 +169,7 @@ class DataNode:
         self._files = BlockFiles(paths, reserved_bytes=settings.reserved_bytes)
         self._identity = identity.begin(self._files.volumes, paths)
         self._peers = Peers(secret)
+        self._packets = PacketStreams(self._peers.dial, secret)
         self._reporter = Reporter(on_stale=lambda: self._heartbeat.forgotten())
         self._store = ReplicaStore(self._files, self._reporter.note, self._reporter.note_later)
         self._fence = Fence(SYSTEM_CLOCK, settings.fence_after_s)
@@ -205,6 +207,7 @@ class DataNode:
             self._store,
             own_id=self.node.node_id,
             dial=self._peers.dial,
+            streams=self._packets,
             copies_at_once=settings.copies_at_once,
             copy_bytes_per_s=settings.copy_bytes_per_s,
             clock=SYSTEM_CLOCK,
@@ -275,6 +278,7 @@ class DataNode:
         return DataServicer(
             self._store,
             dial=self._peers.dial,
+            packets=self._packets,
             fence=self._fence,
             limits=PipelineLimits(
                 settings.pipeline_setup_s, settings.pipeline_ack_s, settings.writer_idle_s
@@ -289,7 +293,7 @@ class DataNode:
         settings = self._settings
         server = rpc.threaded_server(threads=settings.streams_max + _CONTROL_THREADS, secret=secret)
         datanode_pb2_grpc.add_DataNodeServicer_to_server(
-            DataNodeServicer(self._store, self._peers.dial), server
+            DataNodeServicer(self._store, self._packets), server
         )
         server.add_generic_rpc_handlers((self._data.handler(),))
         return server
@@ -301,6 +305,7 @@ class DataNode:
             self._store,
             self._streams.one_more,
             self._data.receive_bundle,
+            self._data.receive_packets,
             host,
             self._settings.byte_port,
             connections_max=self._settings.byte_connections_max,

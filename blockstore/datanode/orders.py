@@ -33,6 +33,7 @@ from blockstore.model import (
     Replicate,
     SendReport,
 )
+from blockstore.packetstream import PacketStreams
 from blockstore.runtime.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class OrderDesk:
         *,
         own_id: str,
         dial: Callable[[Node], grpc.Channel],
+        streams: PacketStreams,
         copies_at_once: int,
         copy_bytes_per_s: int,
         clock: Clock,
@@ -63,6 +65,7 @@ class OrderDesk:
         self._store = store
         self._own_id = own_id
         self._dial = dial
+        self._streams = streams
         # Copies that repair, and copies that only move blocks: each order of these has its limit.
         self._repairs = Throttle(copy_bytes_per_s, clock)
         self._moves = Throttle(0, clock)
@@ -117,7 +120,7 @@ class OrderDesk:
         for target in order.targets:
             try:
                 transfer.copy(
-                    self._store, order.block, target, self._dial(target), throttle=throttle.take
+                    self._store, order.block, target, self._streams, throttle=throttle.take
                 )
                 log.info("copied %s to %s", order.block, target)
             except StoreError as error:

@@ -2,8 +2,8 @@
 
 Two threads serve a stream. The receiver takes packets from upstream, verifies them,
 hands them to the stream downstream and then stores them, so that the next node stores
-at the same time. The acknowledger, which is gRPC's own thread of the call, sends ack n
-as soon as n is stored here and acknowledged by all nodes below.
+at the same time. The acknowledger, which is the thread that serves the call or the
+connection, sends ack n as soon as n is stored here and acknowledged by all nodes below.
 
 - Bytes that don't match their checksums are neither stored, forwarded nor acknowledged.
 - A failure here is hop 0; one that the next node reports as hop k is hop k + 1; a next
@@ -19,8 +19,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-import grpc
-
 from blockstore import checksum
 from blockstore.codec import block_from_wire, node_from_wire
 from blockstore.datanode.fence import Fence
@@ -28,8 +26,7 @@ from blockstore.datanode.store import ReplicaStore
 from blockstore.datanode.writing import Writing
 from blockstore.datastream import KEEPALIVE, LAST, SYNC, Ack, Packet, pack_ack, unpack
 from blockstore.errors import InvalidRequestException, StoreError, UnreachableException
-from blockstore.model import Node
-from blockstore.packetstream import PacketStream
+from blockstore.packetstream import PacketStream, PacketStreams
 from blockstore.runtime import failpoint
 from blockstore.runtime.clock import Clock
 from blockstore.wire import datanode_pb2
@@ -60,9 +57,9 @@ class Pipeline:
         self,
         store: ReplicaStore,
         header: datanode_pb2.WriteHeader,
-        frames: Iterator[bytes],
+        frames: Iterator[bytes | memoryview],
         *,
-        dial: Callable[[Node], grpc.Channel],
+        streams: PacketStreams,
         fence: Fence,
         limits: PipelineLimits,
         clock: Clock,
@@ -70,7 +67,7 @@ class Pipeline:
         self._store = store
         self._header = header
         self._frames = frames
-        self._dial = dial
+        self._streams = streams
         self._fence = fence
         self._limits = limits
         self._clock = clock
@@ -147,12 +144,8 @@ class Pipeline:
         onward.CopyFrom(self._header)
         del onward.downstream[0]
         following = node_from_wire(self._header.downstream[0])
-        return PacketStream(
-            self._dial(following),
-            onward,
-            str(following),
-            on_ack=self._acknowledged,
-            on_end=self._ended_below,
+        return self._streams.open(
+            following, onward, on_ack=self._acknowledged, on_end=self._ended_below
         )
 
     # --- called by other threads -----------------------------------------------------------
@@ -197,15 +190,20 @@ class Pipeline:
             self._upstream_gone = True
             self._changed.notify_all()
 
-    def _incoming(self) -> Iterator[bytes]:
+    def _incoming(self) -> Iterator[bytes | memoryview]:
         try:
             yield from self._frames
         except Exception as error:
-            # gRPC raises a bare Exception into the request iterator of a call that has ended.
+            # gRPC raises a bare Exception into the request iterator of a call that has ended, a
+            # connection breaks.
             log.debug("%r: the writer is gone: %s", self, error)
 
     def _take(
-        self, packet: Packet, frame: bytes, writing: Writing, downstream: PacketStream | None
+        self,
+        packet: Packet,
+        frame: bytes | memoryview,
+        writing: Writing,
+        downstream: PacketStream | None,
     ) -> None:
         self._heard_at = self._clock.monotonic()
         self._fence.check()

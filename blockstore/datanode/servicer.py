@@ -1,7 +1,7 @@
 """gRPC ↔ store: translate, call, translate."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from blockstore.datastream import (
 )
 from blockstore.errors import ChecksumException, InvalidRequestException, NotReadyException
 from blockstore.model import Node
+from blockstore.packetstream import PacketStreams
 from blockstore.runtime import failpoint, rpc
 from blockstore.runtime.clock import Clock
 from blockstore.wire import datanode_pb2, datanode_pb2_grpc
@@ -61,9 +62,9 @@ class StreamLimit:
 class DataNodeServicer(datanode_pb2_grpc.DataNodeServicer):
     """Control calls of clients and other DataNodes."""
 
-    def __init__(self, store: ReplicaStore, dial: Callable[[Node], grpc.Channel]) -> None:
+    def __init__(self, store: ReplicaStore, streams: PacketStreams) -> None:
         self._store = store
-        self._dial = dial
+        self._streams = streams
 
     def ReplicaInfo(self, request: Any, context: Any) -> datanode_pb2.ReplicaInfoReply:
         info = replica_info_to_wire(self._store.info(request.block_id))
@@ -88,7 +89,7 @@ class DataNodeServicer(datanode_pb2_grpc.DataNodeServicer):
         replica = self._store.update(old, new, finalize=request.finalize)
         failpoint.hit("servicer.update_replica.after_update")
         for target in nodes_from_wire(request.copy_to):
-            transfer.copy(self._store, new, target, self._dial(target), keep_open=True)
+            transfer.copy(self._store, new, target, self._streams, keep_open=True)
         return replica_info_to_wire(replica)
 
     def VerifyReplica(self, request: Any, context: Any) -> datanode_pb2.VerifyReplicaReply:
@@ -116,6 +117,7 @@ class DataServicer:
         store: ReplicaStore,
         *,
         dial: Callable[[Node], grpc.Channel],
+        packets: PacketStreams,
         fence: Fence,
         limits: PipelineLimits,
         clock: Clock,
@@ -124,7 +126,7 @@ class DataServicer:
         secret: str | None = None,
     ) -> None:
         self._store = store
-        self._dial = dial
+        self._packets = packets
         self._fence = fence
         self._limits = limits
         self._clock = clock
@@ -184,6 +186,10 @@ class DataServicer:
         self._bundles.close()
 
     def write(self, frames: Iterator[bytes], context: Any) -> Iterator[bytes]:
+        return self.receive_packets(frames)
+
+    def receive_packets(self, frames: Iterator[bytes | memoryview]) -> Generator[bytes, None, None]:
+        """The acks, for whoever serves the writer; each frame's memory may be used for the next."""
         header = _parsed(datanode_pb2.WriteHeader(), next(frames, b""))
         try:
             with self._streams.one_more():
@@ -191,7 +197,7 @@ class DataServicer:
                     self._store,
                     header,
                     frames,
-                    dial=self._dial,
+                    streams=self._packets,
                     fence=self._fence,
                     limits=self._limits,
                     clock=self._clock,
@@ -200,9 +206,9 @@ class DataServicer:
             yield pack_ack(Ack(0, 0, str(busy)))
 
 
-def _parsed(header: Any, frame: bytes) -> Any:
+def _parsed(header: Any, frame: bytes | memoryview) -> Any:
     try:
-        header.ParseFromString(frame)
+        header.ParseFromString(bytes(frame))
     except DecodeError:
         raise InvalidRequestException("the stream's first frame is no header") from None
     return header

@@ -5,8 +5,6 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Final
 
-import grpc
-
 from blockstore import checksum
 from blockstore.codec import block_from_wire, block_to_wire
 from blockstore.datanode.keptfiles import KeptFiles
@@ -15,7 +13,7 @@ from blockstore.datanode.storedfiles import StoredFiles
 from blockstore.datastream import LAST, PACKET_DATA_BYTES, Ack, Packet, pack
 from blockstore.errors import ChecksumException, InvalidRequestException, UnreachableException
 from blockstore.model import Block, Node
-from blockstore.packetstream import PacketStream
+from blockstore.packetstream import PacketStreams
 from blockstore.wire import datanode_pb2
 
 # Packets of a copy that its target has not acknowledged: fills a link of 1 GB/s and 10 ms.
@@ -147,14 +145,8 @@ class _Copy:
         self._acknowledged = -1
         self._failure: str | None = None
 
-    def send(self, files: StoredFiles, channel: grpc.Channel) -> None:
-        stream = PacketStream(
-            channel,
-            self._header,
-            str(self._target),
-            on_ack=self._on_ack,
-            on_end=self._on_end,
-        )
+    def send(self, files: StoredFiles, streams: PacketStreams) -> None:
+        stream = streams.open(self._target, self._header, on_ack=self._on_ack, on_end=self._on_end)
         try:
             self._wait_for(0)
             for packet in packets(files, 0, files.block.length):
@@ -203,7 +195,7 @@ def copy(
     store: ReplicaStore,
     block: Block,
     target: Node,
-    channel: grpc.Channel,
+    streams: PacketStreams,
     *,
     keep_open: bool = False,
     timeout_s: float = 60.0,
@@ -226,7 +218,7 @@ def copy(
             chunk_bytes=files.chunk_bytes,
             keep_open=keep_open,
         )
-        _Copy(header, target, timeout_s, throttle).send(files, channel)
+        _Copy(header, target, timeout_s, throttle).send(files, streams)
     except ChecksumException as error:
         store.rotten(files.block, str(error))
         raise

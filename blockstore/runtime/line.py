@@ -16,7 +16,7 @@ _TIMEVAL: Final = struct.Struct("ll")
 
 
 class Line:
-    """For one thread at a time; `end` may be called by any."""
+    """For one thread at a time that sends, and one that receives; `end` may be called by any."""
 
     def __init__(self, connected: socket.socket, patience_s: float) -> None:
         connected.setblocking(True)
@@ -47,9 +47,13 @@ class Line:
     @property
     def is_quiet(self) -> bool:
         """Whether nothing has come, not even the connection's end."""
+        return not self.is_heard_within(0.0)
+
+    def is_heard_within(self, seconds: float) -> bool:
+        """Waits until something has come, if only the connection's end."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
-        return not poll.poll(0)
+        return bool(poll.poll(1000 * seconds))
 
     def receive(self, length: int) -> bytes:
         got = bytearray(length)
@@ -87,6 +91,29 @@ class Line:
                 raise self._silence("taken") from None
             left = left[count:]
 
+    def send_parts(self, head: bytes, body: bytes | memoryview) -> None:
+        """One behind the other, without putting them together."""
+        try:
+            count = self._socket.sendmsg((head, body))
+        except BlockingIOError:
+            raise self._silence("taken") from None
+        if count < len(head):
+            self.send(head[count:])
+            count = len(head)
+        left = memoryview(body)[count - len(head) :]
+        while len(left):
+            try:
+                left = left[self._socket.send(left) :]
+            except BlockingIOError:
+                raise self._silence("taken") from None
+
+    def send_at_once(self, data: bytes) -> int:
+        """What the kernel takes without waiting: how many bytes."""
+        try:
+            return self._socket.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
+
     def end(self) -> None:
         """Who waits for the other side is told that it has ended the connection."""
         with suppress(OSError):
@@ -96,6 +123,11 @@ class Line:
         """As `end`, for who receives; what is being sent goes on."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RD)
+
+    def say_no_more(self) -> None:
+        """The other side hears the end behind what was sent; what it sends still comes."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         self._socket.close()

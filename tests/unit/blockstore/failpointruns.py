@@ -207,7 +207,7 @@ def streamed(store, told):
         store,
         header,
         iter([pack(packet)]),
-        dial=None,
+        streams=None,
         fence=Fence(SYSTEM_CLOCK, 60.0),
         limits=PipelineLimits(),
         clock=SYSTEM_CLOCK,
@@ -227,6 +227,7 @@ def bundled(store, told):
     service = DataServicer(
         store,
         dial=None,
+        packets=None,
         fence=Fence(SYSTEM_CLOCK, 60.0),
         limits=PipelineLimits(),
         clock=SYSTEM_CLOCK,

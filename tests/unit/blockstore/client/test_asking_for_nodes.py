@@ -55,7 +55,7 @@ def namenode():
 
 @pytest.fixture
 def pipelines(namenode, clock):
-    return Pipelines(namenode, None, None, FILE, ClientSettings(), "10.0.0.9", clock)
+    return Pipelines(namenode, None, None, None, FILE, ClientSettings(), "10.0.0.9", clock)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from blockstore.datanode.pipeline import PipelineLimits
 from blockstore.datanode.servicer import DataNodeServicer, DataServicer, StreamLimit
 from blockstore.datanode.store import ReplicaStore
 from blockstore.model import Node, Replica
+from blockstore.packetstream import PacketStreams
 from blockstore.peers import Peers
 from blockstore.runtime import rpc
 from blockstore.runtime.clock import SYSTEM_CLOCK, FakeClock
@@ -28,22 +29,30 @@ class LoneDataNode:
     """Streams and control calls over one directory; reports go to a list."""
 
     def __init__(
-        self, directory: Path, number: int, limits: PipelineLimits, disk: Disk, streams: int
+        self,
+        directory: Path,
+        number: int,
+        limits: PipelineLimits,
+        disk: Disk,
+        streams: int,
+        by_port: bool,
     ) -> None:
         self.reports: list[Replica] = []
         self._byte_ports: list[BytePort] = []
         self.files = BlockFiles([str(directory)], disk)
         self.store = ReplicaStore(self.files, self.reports.append, self._report_later)
         self.peers = Peers(None)
+        self.packets = PacketStreams(self.peers.dial, None, by_port=by_port)
         self.streams = StreamLimit(streams)
         self.fence_clock = FakeClock()
         self.server = rpc.threaded_server(threads=8)
         datanode_pb2_grpc.add_DataNodeServicer_to_server(
-            DataNodeServicer(self.store, self.peers.dial), self.server
+            DataNodeServicer(self.store, self.packets), self.server
         )
         self.data = DataServicer(
             self.store,
             dial=self.peers.dial,
+            packets=self.packets,
             fence=Fence(self.fence_clock, close_after_s=60.0),
             limits=limits,
             clock=SYSTEM_CLOCK,
@@ -63,6 +72,7 @@ class LoneDataNode:
             self.store,
             self.streams.one_more,
             self.data.receive_bundle,
+            self.data.receive_packets,
             "127.0.0.1",
             0,
             **options,
@@ -75,17 +85,28 @@ class LoneDataNode:
         self.reports.append(replica)
         return 100 + len(self.reports)
 
-    def close(self) -> None:
+    def stop(self) -> None:
+        """As if the process had ended: nobody listens any more."""
+        stopped = self.server.stop(0)
         for port in self._byte_ports:
             port.stop(10.0)
-        self.server.stop(0).wait(10)
+        stopped.wait(10)
+
+    def close(self) -> None:
+        self.stop()
         self.data.close()
         self.peers.close()
         self.files.close()
 
 
 @pytest.fixture
-def datanodes(tmp_path: Path) -> Iterator[Callable[..., list[LoneDataNode]]]:
+def by_port() -> bool:
+    """Whether packets go over byte ports."""
+    return True
+
+
+@pytest.fixture
+def datanodes(tmp_path: Path, by_port: bool) -> Iterator[Callable[..., list[LoneDataNode]]]:
     """Makes so many DataNodes; the first may get a disk of its own kind."""
     with ExitStack() as stack:
 
@@ -99,7 +120,9 @@ def datanodes(tmp_path: Path) -> Iterator[Callable[..., list[LoneDataNode]]]:
             nodes = []
             for number in range(count):
                 disk = first_disk if first_disk and number == 0 else SystemDisk()
-                nodes.append(LoneDataNode(tmp_path / f"{number}", number, limits, disk, streams))
+                nodes.append(
+                    LoneDataNode(tmp_path / f"{number}", number, limits, disk, streams, by_port)
+                )
                 stack.callback(nodes[-1].close)
             return nodes
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from blockstore import bundlelines, bundles, byteframes
+from blockstore import bundles, bytedial, byteframes
 from blockstore.bundlelines import BundleLine, BundleLines
 from blockstore.bytedial import dialled
 from blockstore.errors import UnreachableException
@@ -192,8 +192,8 @@ def test_a_port_that_cant_be_reached_is_left_alone_for_a_while(datanodes, monkey
         assert lines.open(node) is None
         with suppress(BlockingIOError):
             assert listener.accept() is None
-        clock.advance(bundlelines.SHUNNED_S)
-        monkeypatch.setattr(bundlelines, "DIAL_S", 0.05)
+        clock.advance(bytedial.SHUNNED_S)
+        monkeypatch.setattr(bytedial, "DIAL_S", 0.05)
         # It accepts, and says nothing.
         assert lines.open(node) is None
         assert listener.accept()[0].close() is None

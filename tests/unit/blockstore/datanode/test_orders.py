@@ -30,6 +30,7 @@ def replicate(holder, order):
         holder.store,
         own_id=holder.node.node_id,
         dial=holder.peers.dial,
+        streams=holder.packets,
         copies_at_once=1,
         copy_bytes_per_s=0,
         clock=SYSTEM_CLOCK,

@@ -21,7 +21,7 @@ from blockstore.errors import (
     UnreachableException,
 )
 from blockstore.model import Block, Node, Replica, ReplicaState
-from blockstore.packetstream import PacketStream
+from blockstore.packetstream import PacketStreams
 from blockstore.runtime import rpc
 from blockstore.wire import datanode_pb2
 
@@ -36,7 +36,7 @@ WAIT_S = 30.0
 class Writer:
     """The client's end, packet by packet."""
 
-    def __init__(self, peers, nodes: list[Node], *, stage=CREATE, block: Block = BLOCK) -> None:
+    def __init__(self, streams, nodes: list[Node], *, stage=CREATE, block: Block = BLOCK) -> None:
         header = datanode_pb2.WriteHeader(
             block=block_to_wire(block),
             stage=stage,
@@ -44,10 +44,9 @@ class Writer:
             chunk_bytes=CHUNK,
         )
         self._acks: queue.Queue[Ack] = queue.Queue()
-        self._stream = PacketStream(
-            peers.dial(nodes[0]),
+        self._stream = streams.open(
+            nodes[0],
             header,
-            str(nodes[0]),
             on_ack=self._acks.put,
             on_end=lambda reason: self._acks.put(Ack(0, 99, reason)),
         )
@@ -73,6 +72,17 @@ class Writer:
         self._stream.cancel()
 
 
+@pytest.fixture(params=[True, False], ids=["by port", "over gRPC"])
+def by_port(request):
+    """All that follows is to be true of both ways."""
+    return request.param
+
+
+@pytest.fixture
+def streams(peers, by_port):
+    return PacketStreams(peers.dial, None, by_port=by_port)
+
+
 def content(node, length: int) -> bytes:
     files = node.store.read(Block(1, 10))
     try:
@@ -88,9 +98,9 @@ def nodes_of(datanodes) -> list[Node]:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_a_block_goes_down_the_pipeline_and_is_finalised_everywhere(datanodes, peers, count):
+def test_a_block_goes_down_the_pipeline_and_is_finalised_everywhere(datanodes, streams, count):
     trio = datanodes(count)
-    writer = Writer(peers, nodes_of(trio))
+    writer = Writer(streams, nodes_of(trio))
     assert writer.ack() == Ack(0)
     for start in range(0, len(DATA), 4 * CHUNK):
         writer.send(start, DATA[start : start + 4 * CHUNK])
@@ -114,11 +124,11 @@ class SlowDisk(SystemDisk):
         super().sync_directory(path)
 
 
-def test_a_first_node_that_finishes_after_the_others_breaks_nothing(datanodes, peers):
+def test_a_first_node_that_finishes_after_the_others_breaks_nothing(datanodes, streams):
     disk = SlowDisk()
     pair = datanodes(2, first_disk=disk)
     disk.go.clear()
-    writer = Writer(peers, nodes_of(pair))
+    writer = Writer(streams, nodes_of(pair))
     last = writer.send(0, DATA, LAST)
     assert writer.ack() == Ack(0)
     until = time.monotonic() + WAIT_S
@@ -130,9 +140,9 @@ def test_a_first_node_that_finishes_after_the_others_breaks_nothing(datanodes, p
     assert writer.until(last) == Ack(last)
 
 
-def test_wrong_bytes_are_neither_stored_nor_acknowledged(datanodes, peers):
+def test_wrong_bytes_are_neither_stored_nor_acknowledged(datanodes, streams):
     pair = datanodes(2)
-    writer = Writer(peers, nodes_of(pair))
+    writer = Writer(streams, nodes_of(pair))
     good = writer.send(0, DATA[: 2 * CHUNK])
     assert writer.until(good) == Ack(good)
     writer.send(2 * CHUNK, DATA[:CHUNK], crcs=b"\0\0\0\0")
@@ -144,10 +154,10 @@ def test_wrong_bytes_are_neither_stored_nor_acknowledged(datanodes, peers):
 
 
 @pytest.mark.parametrize("dead", [1, 2])
-def test_a_dead_node_is_named_by_its_place_and_nothing_is_left(datanodes, peers, dead):
+def test_a_dead_node_is_named_by_its_place_and_nothing_is_left(datanodes, streams, dead):
     trio = datanodes(3)
-    trio[dead].server.stop(0).wait(WAIT_S)
-    failure = Writer(peers, nodes_of(trio)).ack()
+    trio[dead].stop()
+    failure = Writer(streams, nodes_of(trio)).ack()
     assert failure.failed_hop == dead
     for node in trio[:dead]:
         assert node.store.report() == []
@@ -155,19 +165,19 @@ def test_a_dead_node_is_named_by_its_place_and_nothing_is_left(datanodes, peers,
 
 @pytest.mark.parametrize("dying", [1, 2])
 def test_a_node_that_dies_in_mid_block_is_named_and_the_others_keep_their_bytes(
-    datanodes, peers, dying
+    datanodes, streams, dying
 ):
     trio = datanodes(3)
-    writer = Writer(peers, nodes_of(trio))
+    writer = Writer(streams, nodes_of(trio))
     seq = writer.send(0, DATA[: 2 * CHUNK])
     assert writer.until(seq) == Ack(seq)
-    trio[dying].server.stop(0).wait(WAIT_S)
+    trio[dying].stop()
     assert writer.until(99).failed_hop == dying
     for number in {0, 1, 2} - {dying}:
         assert trio[number].store.report() == [Replica(Block(1, 10, 2 * CHUNK), ReplicaState.RBW)]
 
 
-def test_a_silent_node_is_named_by_the_one_before_it(datanodes, peers):
+def test_a_silent_node_is_named_by_the_one_before_it(datanodes, streams):
     (first,) = datanodes(1, limits=PipelineLimits(ack_s=0.3, hop_s=0.0))
 
     def hear_and_say_nothing(frames, context):
@@ -182,7 +192,7 @@ def test_a_silent_node_is_named_by_the_one_before_it(datanodes, peers):
     mute = Node("dn-mute", "127.0.0.1", rpc.bind(server, "127.0.0.1", 0))
     server.start()
     try:
-        writer = Writer(peers, [first.node, mute])
+        writer = Writer(streams, [first.node, mute])
         writer.send(0, DATA[:CHUNK])
         failure = writer.until(99)
         assert failure.failed_hop == 1
@@ -191,33 +201,33 @@ def test_a_silent_node_is_named_by_the_one_before_it(datanodes, peers):
         server.stop(0).wait(WAIT_S)
 
 
-def test_synced_bytes_are_durable_before_their_ack(datanodes, peers):
+def test_synced_bytes_are_durable_before_their_ack(datanodes, streams):
     (node,) = datanodes(1)
-    writer = Writer(peers, [node.node])
+    writer = Writer(streams, [node.node])
     writer.send(0, DATA[:1500])
     seq = writer.send(CHUNK, b"", SYNC)
     assert writer.until(seq) == Ack(seq)
     assert node.store.info(1) == Replica(Block(1, 10, 1500), ReplicaState.RBW)
 
 
-def test_a_broken_stream_leaves_the_replica_for_its_successor(datanodes, peers):
+def test_a_broken_stream_leaves_the_replica_for_its_successor(datanodes, streams):
     (node,) = datanodes(1)
-    writer = Writer(peers, [node.node])
+    writer = Writer(streams, [node.node])
     seq = writer.send(0, DATA[:3000])
     assert writer.until(seq) == Ack(seq)
     writer.cancel()
     cut = Block(1, 11, 2500)
     node.store.update(BLOCK, cut, finalize=False)
-    again = Writer(peers, [node.node], stage=RESUME, block=cut)
+    again = Writer(streams, [node.node], stage=RESUME, block=cut)
     assert again.ack() == Ack(0)
     last = again.send(2 * CHUNK, DATA[2 * CHUNK :], LAST)
     assert again.until(last) == Ack(last)
     assert content(node, len(DATA)) == DATA
 
 
-def test_a_stream_that_lost_its_replica_to_a_recovery_is_refused(datanodes, peers):
+def test_a_stream_that_lost_its_replica_to_a_recovery_is_refused(datanodes, streams):
     (node,) = datanodes(1)
-    writer = Writer(peers, [node.node])
+    writer = Writer(streams, [node.node])
     seq = writer.send(0, DATA[:3000])
     assert writer.until(seq) == Ack(seq)
     assert node.store.begin_recovery(BLOCK, 12).block.length == 3000
@@ -227,32 +237,32 @@ def test_a_stream_that_lost_its_replica_to_a_recovery_is_refused(datanodes, peer
         node.store.resume(BLOCK)
 
 
-def test_a_node_that_lost_its_namenode_takes_no_writes(datanodes, peers):
+def test_a_node_that_lost_its_namenode_takes_no_writes(datanodes, streams):
     (node,) = datanodes(1)
-    writer = Writer(peers, [node.node])
+    writer = Writer(streams, [node.node])
     assert writer.ack() == Ack(0)
     node.fence_clock.advance(61.0)
     writer.send(0, DATA[:CHUNK])
     assert "has not reached its NameNode" in writer.until(99).reason
-    assert "has not reached its NameNode" in Writer(peers, [node.node]).ack().reason
+    assert "has not reached its NameNode" in Writer(streams, [node.node]).ack().reason
 
 
-def test_more_streams_than_threads_are_sent_elsewhere(datanodes, peers):
+def test_more_streams_than_threads_are_sent_elsewhere(datanodes, streams):
     (node,) = datanodes(1, streams=1)
-    writer = Writer(peers, [node.node])
+    writer = Writer(streams, [node.node])
     assert writer.ack() == Ack(0)
-    second = Writer(peers, [node.node], block=Block(2, 10)).ack()
+    second = Writer(streams, [node.node], block=Block(2, 10)).ack()
     assert second.failed_hop == 0
     assert "streams_max" in second.reason
 
 
-def test_garbage_ends_the_stream_with_an_error(datanodes, peers):
+def test_garbage_ends_the_stream_with_an_error(datanodes, streams, peers):
     (node,) = datanodes(1)
     call = peers.dial(node.node).stream_stream(WRITE_METHOD)(iter([b"\xff\xff"]), timeout=WAIT_S)
     with pytest.raises(grpc.RpcError) as caught:
         list(call)
     assert isinstance(rpc.translate(caught.value, "it"), InvalidRequestException)
-    writer = Writer(peers, [node.node])
+    writer = Writer(streams, [node.node])
     assert writer.ack() == Ack(0)
     writer._stream.send(b"short", WAIT_S)
     assert writer.until(99).failed_hop == 0
@@ -261,46 +271,46 @@ def test_garbage_ends_the_stream_with_an_error(datanodes, peers):
 # --- copies --------------------------------------------------------------------------------
 
 
-def finalised(node, peers, data: bytes = DATA) -> Block:
-    writer = Writer(peers, [node.node])
+def finalised(node, streams, data: bytes = DATA) -> Block:
+    writer = Writer(streams, [node.node])
     last = writer.send(0, data, LAST)
     assert writer.until(last) == Ack(last)
     return Block(1, 10, len(data))
 
 
-def test_a_copy_is_whole_or_not_there(datanodes, peers):
+def test_a_copy_is_whole_or_not_there(datanodes, streams):
     source, target = datanodes(2)
-    block = finalised(source, peers)
-    copy(source.store, block, target.node, peers.dial(target.node))
+    block = finalised(source, streams)
+    copy(source.store, block, target.node, streams)
     assert content(target, len(DATA)) == DATA
     assert target.reports == [Replica(block, ReplicaState.FINALIZED)]
 
 
-def test_a_copy_to_who_has_it_is_refused_and_makes_it_say_so(datanodes, peers):
+def test_a_copy_to_who_has_it_is_refused_and_makes_it_say_so(datanodes, streams):
     source, target = datanodes(2)
-    block = finalised(source, peers)
-    copy(source.store, block, target.node, peers.dial(target.node))
+    block = finalised(source, streams)
+    copy(source.store, block, target.node, streams)
     with pytest.raises(UnreachableException, match="refused"):
-        copy(source.store, block, target.node, peers.dial(target.node))
+        copy(source.store, block, target.node, streams)
     assert target.reports == [Replica(block, ReplicaState.FINALIZED)] * 2
 
 
-def test_rot_doesnt_spread_and_is_reported(datanodes, peers, tmp_path):
+def test_rot_doesnt_spread_and_is_reported(datanodes, streams, tmp_path):
     source, target = datanodes(2)
-    block = finalised(source, peers)
+    block = finalised(source, streams)
     path = tmp_path / "0" / "current" / "blk_1"
     content = bytearray(path.read_bytes())
     content[5000] ^= 1
     path.write_bytes(content)
     with pytest.raises(ChecksumException):
-        copy(source.store, block, target.node, peers.dial(target.node))
+        copy(source.store, block, target.node, streams)
     assert target.store.report() == []
     assert source.reports[-1] == Replica(block, ReplicaState.CORRUPT)
 
 
-def test_readers_see_of_an_open_replica_what_was_acknowledged(datanodes, peers):
+def test_readers_see_of_an_open_replica_what_was_acknowledged(datanodes, streams):
     (node,) = datanodes(1)
-    writer = Writer(peers, [node.node])
+    writer = Writer(streams, [node.node])
     seq = writer.send(0, DATA[:1500])
     assert writer.until(seq) == Ack(seq)
     files = node.store.read(BLOCK)
@@ -311,9 +321,9 @@ def test_readers_see_of_an_open_replica_what_was_acknowledged(datanodes, peers):
     writer.cancel()
 
 
-def test_what_waits_for_recovery_is_not_read(datanodes, peers):
+def test_what_waits_for_recovery_is_not_read(datanodes, streams):
     (node,) = datanodes(1)
-    writer = Writer(peers, [node.node])
+    writer = Writer(streams, [node.node])
     seq = writer.send(0, DATA[:1500])
     assert writer.until(seq) == Ack(seq)
     writer.cancel()
