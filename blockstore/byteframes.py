@@ -31,9 +31,11 @@ PACKETS
     welcome     "in" 2s                                 the DataNode's: who isn't welcome has asked
                                                         for nothing yet
     frame up    size u32 | a frame of a Write stream (datastream.py), the first of them a header
-    frame down  size u32 | an ack
+    frame down  size u32 | an ack, or nothing
 
 - One connection is one Write stream, and ends with it.
+- A frame of nothing says only that the DataNode lives: it comes every ALIVE_S, and is answered
+  with a KEEPALIVE packet. Who hears nothing for SILENT_S has lost it.
 - Both ways at once. Behind its last ack the DataNode still takes, for LINGER_S, what is on its
   way, and throws it away: a reset would overtake the ack.
 """
@@ -58,6 +60,9 @@ PURPOSE: Final = "byte port"
 
 # Each open connection holds a thread of its DataNode.
 IDLE_S: Final = 30.0
+# How often a DataNode says that it lives, and when it doesn't any more for who sends packets.
+ALIVE_S: Final = 3.0
+SILENT_S: Final = 12.0
 # Who has got the last ack of a stream ends it.
 LINGER_S: Final = 5.0
 # Larger than the largest chunk that anybody has; more is not what this format means.

@@ -63,8 +63,6 @@ PACKET_DATA_BYTES: Final = 1024 * 1024
 # A packet of a Write: each costs every node of the pipeline several changes of thread. Four times
 # larger took a third off the nodes' CPU time; eight times is too large for the allocator to keep.
 WRITE_PACKET_DATA_BYTES: Final = 4 * 1024 * 1024
-# A writer that has nothing to say for a while still says that it lives.
-KEEPALIVE_S: Final = 20.0
 
 _PACKET = struct.Struct("<QIIB")
 _ACK = struct.Struct("<Ib")

@@ -10,13 +10,15 @@ from typing import Any, Final
 
 import grpc
 
-from blockstore.datastream import KEEPALIVE_FRAME, KEEPALIVE_S, WRITE_METHOD, Ack, unpack_ack
+from blockstore.datastream import KEEPALIVE_FRAME, WRITE_METHOD, Ack, unpack_ack
 from blockstore.errors import UnreachableException
 from blockstore.runtime import rpc
 from blockstore.wire import datanode_pb2
 
 log = logging.getLogger(__name__)
 
+# A writer that has nothing to say for a while still says that it lives.
+KEEPALIVE_S: Final = 20.0
 # No pipeline of one block lasts longer; a writer rebuilds it then, as after any failure.
 STREAM_S_MAX: Final = 24 * 3600.0
 # The queue to gRPC: enough that it never starves, while the owner bounds what is unacknowledged.

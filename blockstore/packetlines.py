@@ -11,8 +11,10 @@ from typing import Final
 
 from blockstore import byteframes
 from blockstore.bytedial import Dialler
-from blockstore.datastream import KEEPALIVE_FRAME, KEEPALIVE_S, Ack, unpack_ack
+from blockstore.byteframes import SILENT_S
+from blockstore.datastream import KEEPALIVE_FRAME, Ack, unpack_ack
 from blockstore.errors import StoreError, UnreachableException
+from blockstore.framesender import FrameSender
 from blockstore.model import Node
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
 from blockstore.runtime.line import Line
@@ -22,7 +24,6 @@ log = logging.getLogger(__name__)
 
 # How long a node that ended the stream may take to say why: it said so before.
 _LAST_WORDS_S: Final = 5.0
-_ALIVE: Final = byteframes.pack_frame(KEEPALIVE_FRAME)
 
 
 class PacketLine:
@@ -32,22 +33,16 @@ class PacketLine:
         self, line: Line, to: str, *, on_ack: Callable[[Ack], None], on_end: Callable[[str], None]
     ) -> None:
         self._line = line
+        self._sender = FrameSender(line, KEEPALIVE_FRAME)
         self._to = to
         self._on_ack = on_ack
         self._on_end = on_end
-        # Held while something is sent; who waits for it has ended the connection before.
-        self._sending = threading.Lock()
-        # Guarded by `_sending`: nothing can be sent any more; what is left of a keepalive that the
-        # kernel took in part.
-        self._closed = False
-        self._owed = b""
         self._acks = threading.Thread(target=self._read_acks, name=f"acks of {to}", daemon=True)
         self._acks.start()
 
     def send(self, frame: bytes | memoryview, timeout_s: float) -> None:
         try:
-            with self._sending:
-                self._send(frame, timeout_s)
+            self._sender.send(frame, timeout_s)
         except TimeoutError:
             raise UnreachableException(
                 f"{self._to} has taken no byte for {timeout_s:.0f} s"
@@ -60,38 +55,17 @@ class PacketLine:
     def cancel(self) -> None:
         self._line.end()
 
-    def _send(self, frame: bytes | memoryview, timeout_s: float) -> None:
-        if self._closed:
-            raise ConnectionResetError("the stream is over")
-        owed, self._owed = self._owed, b""
-        self._line.be_patient(timeout_s)
-        try:
-            self._line.send_parts(owed + byteframes.pack_size(len(frame)), frame)
-        except OSError:
-            # A part of it may be there: nothing can follow.
-            self._closed = True
-            raise
-
-    def _say_alive(self) -> None:
-        # Who is sending something needn't say that he lives, nor whose bytes weren't taken yet.
-        if not self._sending.acquire(blocking=False):
-            return
-        try:
-            if not self._closed:
-                alive = self._owed or _ALIVE
-                self._owed = alive[self._line.send_at_once(alive) :]
-                if len(self._owed) == len(_ALIVE):
-                    self._owed = b""
-        finally:
-            self._sending.release()
-
     def _read_acks(self) -> None:
         try:
             while True:
-                while not self._line.is_heard_within(KEEPALIVE_S):
-                    self._say_alive()
+                if not self._line.is_heard_within(SILENT_S):
+                    raise TimeoutError(f"has not even said that it lives for {SILENT_S:.0f} s")
                 size = byteframes.frame_bytes(self._line.receive(byteframes.SIZE_BYTES))
-                self._on_ack(unpack_ack(self._line.receive(size)))
+                if size:
+                    self._on_ack(unpack_ack(self._line.receive(size)))
+                else:
+                    # It lives, and so do we.
+                    self._sender.say_alive()
         except (OSError, StoreError) as error:
             reason = f"{self._to}: {error}"
         except Exception as error:
@@ -100,9 +74,7 @@ class PacketLine:
         self._on_end(reason)
         # Wakes who is sending.
         self._line.end()
-        with self._sending:
-            self._closed = True
-            self._line.close()
+        self._sender.close()
 
 
 class PacketLines:
@@ -126,4 +98,7 @@ class PacketLines:
             line.close()
             self._dialler.shun(node, error)
             return None
+        except BaseException:
+            line.close()
+            raise
         return line

@@ -5,6 +5,8 @@ the owner to decide: he is told once, with a reason. Whether a stream goes to th
 or over gRPC is nobody's business but ours.
 """
 
+import threading
+import weakref
 from collections.abc import Callable
 from typing import Protocol
 
@@ -47,6 +49,9 @@ class PacketStreams:
     ) -> None:
         self._dial = dial
         self._lines = PacketLines(secret, clock) if by_port else None
+        self._guard = threading.Lock()
+        # Those on connections of their own, until they end.
+        self._open: weakref.WeakSet[PacketLine] = weakref.WeakSet()
 
     def open(
         self,
@@ -61,5 +66,15 @@ class PacketStreams:
         """
         line = self._lines.open(node, header) if self._lines else None
         if line is not None:
-            return PacketLine(line, str(node), on_ack=on_ack, on_end=on_end)
+            stream = PacketLine(line, str(node), on_ack=on_ack, on_end=on_end)
+            with self._guard:
+                self._open.add(stream)
+            return stream
         return PacketCall(self._dial(node), header, str(node), on_ack=on_ack, on_end=on_end)
+
+    def close(self) -> None:
+        """Ends those that are open; the others end with their channels."""
+        with self._guard:
+            streams = list(self._open)
+        for stream in streams:
+            stream.cancel()

@@ -202,9 +202,12 @@ class BlockOutput:
 
     def _until(self, reached: Callable[[], bool]) -> None:
         """Waits, and recovers the pipeline as often as it breaks."""
-        limit_s = self._settings.pipeline_ack_s + 5.0 * len(self._located.nodes)
-        while not self._reached(reached, limit_s):
+        while not self._reached(reached, self._ack_limit_s()):
             self._recover()
+
+    def _ack_limit_s(self) -> float:
+        """Longer than any of the nodes waits for the next, so that the silent one is named."""
+        return self._settings.pipeline_ack_s + 5.0 * len(self._located.nodes)
 
     def _reached(self, reached: Callable[[], bool], limit_s: float) -> bool:
         """Whether it came to that before the pipeline failed; silence is a failure."""
@@ -223,7 +226,7 @@ class BlockOutput:
     def _push(self, frame: bytes) -> None:
         assert self._stream is not None
         try:
-            self._stream.send(frame, self._settings.pipeline_ack_s)
+            self._stream.send(frame, self._ack_limit_s())
         except UnreachableException as error:
             with self._changed:
                 self._failure = self._failure or Ack(0, 0, str(error))
@@ -333,7 +336,7 @@ class BlockOutput:
         assert self._stream is not None
         for frame in frames:
             try:
-                self._stream.send(frame, self._settings.pipeline_ack_s)
+                self._stream.send(frame, self._ack_limit_s())
             except UnreachableException as error:
                 with self._changed:
                     self._failure = self._failure or Ack(0, 0, str(error))

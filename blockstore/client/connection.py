@@ -147,6 +147,7 @@ class Connection:
         self._ports.close()
         self._ranges.close()
         self._whole_blocks.close()
+        self._packets.close()
         self._local.close()
         self._peers.close()
 

@@ -14,6 +14,7 @@ from blockstore.byteframes import LAST, MORE, Ask, Head
 from blockstore.datanode.bundleanswers import BundleAnswers
 from blockstore.datanode.keptfiles import KeptFiles
 from blockstore.datanode.packetanswers import PacketAnswers, PacketReceiver
+from blockstore.datanode.pulse import Pulse
 from blockstore.datanode.store import ReplicaStore
 from blockstore.datanode.storedfiles import StoredFiles
 from blockstore.datanode.transfer import steps
@@ -43,6 +44,7 @@ class Answers:
         idle_s: float,
         receive_bundle: Callable[[bytes], bytes],
         receive_packets: PacketReceiver,
+        pulse: Pulse,
     ) -> None:
         """`one_more_stream` raises NotReadyException where too many are served."""
         self._store = store
@@ -51,7 +53,7 @@ class Answers:
         self._line = line
         self._idle_s = idle_s
         self._bundles = BundleAnswers(receive_bundle, one_more_stream, line, idle_s)
-        self._packets = PacketAnswers(receive_packets, line)
+        self._packets = PacketAnswers(receive_packets, pulse, line)
         self._files = KeptFiles(store)
 
     def give(self) -> None:

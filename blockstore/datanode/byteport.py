@@ -17,6 +17,7 @@ from typing import Final
 from blockstore.byteframes import IDLE_S
 from blockstore.datanode.byteanswers import ENTRY_S, Answers
 from blockstore.datanode.packetanswers import PacketReceiver
+from blockstore.datanode.pulse import Pulse
 from blockstore.datanode.store import ReplicaStore
 from blockstore.errors import ConfigException
 from blockstore.runtime.line import Line
@@ -49,6 +50,7 @@ class BytePort:
         self._one_more_stream = one_more_stream
         self._receive_bundle = receive_bundle
         self._receive_packets = receive_packets
+        self._pulse = Pulse()
         self._secret = secret
         self._connections_max = connections_max
         self._idle_s = idle_s
@@ -69,6 +71,7 @@ class BytePort:
             return len(self._lines)
 
     def start(self) -> None:
+        self._pulse.start()
         self._accepting.start()
 
     def stop(self, grace_s: float) -> None:
@@ -77,6 +80,7 @@ class BytePort:
         with suppress(OSError):
             # Wakes `accept`.
             self._listener.shutdown(socket.SHUT_RDWR)
+        self._pulse.stop()
         if self._accepting.is_alive():
             self._accepting.join()
         self._listener.close()
@@ -131,6 +135,7 @@ class BytePort:
                 self._idle_s,
                 self._receive_bundle,
                 self._receive_packets,
+                self._pulse,
             ).give()
         except Exception:
             log.exception("a connection to the byte port")

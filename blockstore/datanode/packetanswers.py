@@ -10,7 +10,9 @@ from typing import Final
 from blockstore import byteframes
 from blockstore.byteframes import LINGER_S
 from blockstore.datanode.bundleanswers import COME_S
+from blockstore.datanode.pulse import Pulse
 from blockstore.errors import StoreError
+from blockstore.framesender import FrameSender
 from blockstore.runtime import failpoint
 from blockstore.runtime.line import Line
 
@@ -25,9 +27,11 @@ _THROWN_AWAY_BYTES: Final = 1024 * 1024
 class PacketAnswers:
     """The thread that serves the connection sends acks; the pipeline's receiver takes frames."""
 
-    def __init__(self, receive: PacketReceiver, line: Line) -> None:
+    def __init__(self, receive: PacketReceiver, pulse: Pulse, line: Line) -> None:
         self._receive = receive
+        self._pulse = pulse
         self._line = line
+        self._sender = FrameSender(line, b"")
         # Held while a frame is received: who waits for it has ended the connection before.
         self._hearing = threading.Lock()
         # Guarded by `_hearing`.
@@ -38,10 +42,10 @@ class PacketAnswers:
         self._line.be_patient(COME_S)
         self._line.send(byteframes.WELCOME)
         try:
-            with closing(self._receive(self._frames())) as acks:
+            with self._pulse.on(self._sender), closing(self._receive(self._frames())) as acks:
                 for ack in acks:
                     failpoint.hit("packetanswers.give.before_ack")
-                    self._line.send(byteframes.pack_frame(ack))
+                    self._sender.send(ack, COME_S)
                     failpoint.hit("packetanswers.give.after_ack")
         except StoreError as error:
             log.warning("a stream of packets is ended: %s", error)
@@ -80,3 +84,4 @@ class PacketAnswers:
         self._line.end()
         with self._hearing:
             self._over = True
+        self._sender.close()

@@ -220,7 +220,7 @@ class Pipeline:
             self._last_seq = packet.seq
         if downstream:
             try:
-                downstream.send(frame, self._limits.ack_s)
+                downstream.send(frame, self._ack_limit_s())
             except UnreachableException as error:
                 self._fail(Ack(0, 1, str(error)))
                 raise

@@ -9,6 +9,7 @@ import random
 import pytest
 
 from blockstore.errors import StoreError
+from blockstore.packetcalls import PacketCall
 from tests.cluster.proxy import Wire
 
 pytestmark = pytest.mark.cluster
@@ -23,6 +24,7 @@ class Wires:
     def __init__(self, address, byte_port):
         host, _, port = address.rpartition(":")
         self._both = [Wire(f"127.0.0.1:{n}", at=f"{host}:{n}") for n in (port, byte_port)]
+        self.bytes = self._both[1]
 
     def cut(self, *, forth=True):
         for wire in self._both:
@@ -104,6 +106,20 @@ def test_a_node_that_cant_be_reached_is_left_out_until_it_can(
     eventually(lambda: len(store.locate("/file")[0].nodes) == 3, "a replica on the healed node")
     assert store.fsck("/").state == "healthy"
     assert get(store, "/file") == get(store, "/before") == DATA
+
+
+def test_a_block_whose_node_loses_its_byte_port_goes_on_there_over_grpc(cluster, wires):
+    store = cluster.client(short_circuit=False)
+    with store.open("/file", "wb", replication=1, block_bytes=2 * len(DATA)) as file:
+        file.write(DATA[:CUT_AT])
+        file.hflush()
+        nodes = file._output.nodes
+        wires[nodes[0].address].bytes.refuse()
+        file.write(DATA[CUT_AT:])
+        file.hflush()
+        assert file._output.nodes == nodes
+        assert isinstance(file._output._stream, PacketCall)
+    assert get(store, "/file") == DATA
 
 
 def test_a_copy_that_is_refused_by_its_target_is_made_when_it_can(cluster, wires, eventually):

@@ -27,11 +27,13 @@ from blockstore.datanode.bundleanswers import BundleAnswers
 from blockstore.datanode.fence import Fence
 from blockstore.datanode.identity import Identity
 from blockstore.datanode.namenode_link import NameNodeLink
+from blockstore.datanode.packetanswers import PacketAnswers
 from blockstore.datanode.pipeline import Pipeline, PipelineLimits
+from blockstore.datanode.pulse import Pulse
 from blockstore.datanode.recovery import Recovery
 from blockstore.datanode.servicer import DataNodeServicer, DataServicer, StreamLimit
 from blockstore.datanode.store import ReplicaStore
-from blockstore.datastream import LAST, Packet, pack, unpack_ack
+from blockstore.datastream import LAST, Ack, Packet, pack, pack_ack, unpack_ack
 from blockstore.errors import StoreError
 from blockstore.model import Block, Node, RecoverBlock, ReplicaState
 from blockstore.namenode import recovery
@@ -242,16 +244,42 @@ def bundled(store, told):
     packet = pack(Packet(0, 1, LAST, checksum.checksums(data, CHUNK), data))
     sent_to_port(service, pack_bundle(header.SerializeToString(), [packet]))
     told("21 1 400")
+    data = content(22, 400)
+    header = datanode_pb2.WriteHeader(
+        block=types_pb2.Block(id=22, generation=1),
+        stage=datanode_pb2.WriteHeader.CREATE,
+        chunk_bytes=CHUNK,
+    )
+    packet = pack(Packet(0, 1, LAST, checksum.checksums(data, CHUNK), data))
+    packets_sent_to_port(service, [header.SerializeToString(), packet])
+    told("22 1 400")
+
+
+def packets_sent_to_port(service, frames):
+    near, line = connection()
+    for frame in frames:
+        near.sendall(byteframes.pack_frame(frame))
+    near.shutdown(socket.SHUT_WR)
+    PacketAnswers(service.receive_packets, Pulse(), line).give()
+    line.close()
+    with near, near.makefile("rb") as answer:
+        acks = answer.read()[byteframes.WELCOME_BYTES :]
+    assert acks == b"".join(byteframes.pack_frame(pack_ack(Ack(seq))) for seq in (0, 1))
+
+
+def connection():
+    """An end of it, and the other end's line."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    return near, Line(far, 60.0)
 
 
 def sent_to_port(service, bundle):
     """Over a connection that ends behind it."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        near = socket.create_connection(listener.getsockname())
-        far, _ = listener.accept()
+    near, line = connection()
     near.sendall(byteframes.pack_frame(bundle))
     near.shutdown(socket.SHUT_WR)
-    line = Line(far, 60.0)
     with contextlib.suppress(ConnectionError):
         BundleAnswers(service.receive_bundle, contextlib.nullcontext, line, 60.0).give()
     line.close()
