@@ -50,7 +50,7 @@ class PacketLine:
         except OSError as error:
             # The reason may be on its way, and counts for more.
             self._acks.join(_LAST_WORDS_S)
-            raise UnreachableException(f"{self._to}: {error}") from None
+            raise UnreachableException(self._broken(error)) from None
 
     def cancel(self) -> None:
         self._line.end()
@@ -59,15 +59,18 @@ class PacketLine:
         try:
             while True:
                 if not self._line.is_heard_within(SILENT_S):
-                    raise TimeoutError(f"has not even said that it lives for {SILENT_S:.0f} s")
+                    reason = f"{self._to} has given no sign of life for {SILENT_S:.0f} s"
+                    break
                 size = byteframes.frame_bytes(self._line.receive(byteframes.SIZE_BYTES))
                 if size:
                     self._on_ack(unpack_ack(self._line.receive(size)))
                 else:
                     # It lives, and so do we.
                     self._sender.say_alive()
-        except (OSError, StoreError) as error:
+        except StoreError as error:
             reason = f"{self._to}: {error}"
+        except OSError as error:
+            reason = self._broken(error)
         except Exception as error:
             log.exception("acks of %s", self._to)
             reason = f"{type(error).__name__}: {error}"
@@ -75,6 +78,10 @@ class PacketLine:
         # Wakes who is sending.
         self._line.end()
         self._sender.close()
+
+    def _broken(self, error: OSError) -> str:
+        kernels = f": {error.strerror}" if error.strerror else ""
+        return f"{self._to} has broken off the connection{kernels}"
 
 
 class PacketLines:

@@ -9,11 +9,13 @@ from typing import Final
 from blockstore.model import Excluded, Node
 from blockstore.runtime.clock import Clock
 
-# How somebody who was waited for in vain is spoken of, and what to say of who waited.
+# How somebody who was waited for in vain is spoken of, or left, and what to say of who waited.
 _SILENCES: Final = (
     ("has acknowledged nothing", "to"),
     ("has not answered", "to"),
     ("has taken no byte", "from"),
+    ("has given no sign of life", "to"),
+    ("has broken off the connection", "to"),
 )
 
 # By then a server that died has been started again, or the NameNode misses its heartbeats. Who only

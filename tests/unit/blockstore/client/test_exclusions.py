@@ -22,6 +22,10 @@ NODE = Node("dn1", "10.0.0.4", 9866)
         ("x doesn't answer (deadline_exceeded: )", "doesn't answer dn0 in time"),
         ("dn1 (10.0.0.4:9866) has taken no byte for 5 s", "has taken no byte from dn0 for 5 s"),
         ("has acknowledged nothing for 5 s", "has acknowledged nothing to dn0 for 5 s"),
+        ("dn1 (10.0.0.4:9866) has given no sign of life for 5 s",
+         "has given no sign of life to dn0 for 5 s"),
+        ("dn1 (10.0.0.4:9866) has broken off the connection: Connection reset by peer",
+         "has broken off the connection to dn0: Connection reset by peer"),
         ("this DataNode serves 9 streams", "this DataNode serves 9 streams"),
     ],
 )  # fmt: skip

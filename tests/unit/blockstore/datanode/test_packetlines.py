@@ -107,6 +107,27 @@ def test_a_connection_that_breaks_in_a_frame_leaves_the_replica_as_it_was(datano
     assert server.store.report() == [Replica(Block(1, 10, len(DATA)), ReplicaState.RBW)]
 
 
+def test_what_comes_behind_a_failure_is_taken_and_thrown_away(datanodes):
+    """A reset would overtake the ack that names it."""
+    (server,) = datanodes(1)
+    line, entry = dialled(server.node, None, PATIENCE_S, byteframes.PACKETS)
+    line.send(entry)
+    assert line.receive(byteframes.WELCOME_BYTES) == byteframes.WELCOME
+    line.send(byteframes.pack_frame(header(Block(1, 10)).SerializeToString()))
+    rotten = pack(Packet(0, 1, 0, b"\0\0\0\0", b"a"))
+    line.send(byteframes.pack_frame(rotten) + byteframes.pack_frame(packet(2)) * 100)
+    assert line.receive(9)[4:] == pack_ack(Ack(0))
+    size = byteframes.frame_bytes(line.receive(byteframes.SIZE_BYTES))
+    assert b"don't match" in line.receive(size)
+    for _ in range(10):
+        line.send(bytes(1_000_000))
+    with pytest.raises(ConnectionError) as caught:
+        line.receive(1)
+    assert caught.value.errno is None
+    line.close()
+    until(lambda: (server.byte_port.connections, server.streams.open) == (0, 0))
+
+
 def test_who_is_let_in_and_says_nothing_is_ended(datanodes, monkeypatch):
     monkeypatch.setattr(packetanswers, "COME_S", 0.05)
     (server,) = datanodes(1)
@@ -140,7 +161,7 @@ def test_a_node_that_is_told_to_stop_ends_streams_in_mid_block(datanodes, peers)
     server.byte_port.stop(PATIENCE_S)
     assert (server.byte_port.connections, server.streams.open) == (0, 0)
     until(lambda: len(told.all) == 3)
-    assert told.all[2] == f"{server.node}: the other side ended the connection"
+    assert told.all[2] == f"{server.node} has broken off the connection"
     stream.cancel()
 
 
