@@ -101,6 +101,7 @@ class PacketLines:
             line.send(entry)
             byteframes.check_welcome(line.receive(byteframes.WELCOME_BYTES))
             line.send(byteframes.pack_frame(header.SerializeToString()))
+            line.be_patient(SILENT_S)
         except OSError as error:
             line.close()
             self._dialler.shun(node, error)
