@@ -18,6 +18,12 @@ class KMeans(IterativeJob):
     loopengine    a loop as something that is submitted like a job
     reducing      where a round is reduced
     broadcast     the state on its way to the tasks
+    chunks        how a large one is cut
+    swarm         which chunk a machine asks whom for
+    gather        and how it comes
+    partialcopy   what is here of it
+    nodecopy      one copy a machine, for all its processes
+    peering       who the other machines are
     invariants    decoded input that stays in the workers
     checkpoint    states that survive the driver
     packed        states and statistics as bytes

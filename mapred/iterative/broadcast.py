@@ -3,8 +3,9 @@
 The driver writes a state once and only when it changed; a task process reads it once and
 keeps the last one, since its next task most likely wants the same. Both know it by its
 SHA-256: a task that reads other bytes fails instead of computing with them. A small state
-travels in the settings themselves, and no file is written or read for it. A large file comes to
-a machine once, and its processes share the memory (nodecopy.py).
+travels in the settings themselves, and no file is written or read for it. A large file is cut into
+chunks (chunks.py), comes to a machine once, from others that have it or else from where it was
+written (swarm.py), and the machine's processes share the memory (nodecopy.py).
 
 Large arrays of a state that is a dict are files of their own. Those that a step hands on as they
 are (the degrees of a graph beside its ranks) are sent, and read by each process, once a loop.
@@ -14,11 +15,11 @@ import base64
 import binascii
 import hashlib
 import json
+import logging
 import threading
 import zlib
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -26,12 +27,16 @@ import numpy.typing as npt
 
 from mapred.engine import TRANSIENT_OUTPUT
 from mapred.inlinefiles import BYTES_MAX
-from mapred.iterative import nodecopy
+from mapred.iterative.chunks import BYTES_MIN, chunks_in, cut
+from mapred.iterative.gather import NotWholeError, Peer, Traffic
+from mapred.iterative.nodecopy import Node, forget_others, node_copy
 from mapred.iterative.packed import ARRAY_KINDS, pack, unpack
 from mapred.iterative.status import STATE_URI
 from mapred.model import PROCESS_FAMILY
 from mapred.storage import storage_for
 from mapred.storage.port import Storage
+
+log = logging.getLogger(__name__)
 
 _PREFIX: Final = "loop."
 # The JobTracker writes settings into its journal and keeps those of jobs that have ended.
@@ -51,6 +56,8 @@ class Part:
     name: str
     uri: str
     sha256: str
+    # Of a large one, as text; its hash is theirs then.
+    chunks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,13 @@ class Sent:
     sha256: str
     inline: str = ""
     parts: tuple[Part, ...] = ()
+    # As of a Part.
+    chunks: str = ""
+
+    @property
+    def is_cut(self) -> bool:
+        """Some of it is gathered from other machines."""
+        return bool(self.chunks) or any(part.chunks for part in self.parts)
 
     @property
     def uris(self) -> set[str]:
@@ -84,6 +98,8 @@ class RoundSettings:
     pinned_for: str = ""
     # Of each map task, the number of its first split among all of the loop's.
     first_splits: tuple[int, ...] = ()
+    # Trackers that may have a large state, or gather it, too.
+    peers: tuple[Peer, ...] = ()
 
     def settings(self) -> dict[str, str]:
         return {
@@ -92,6 +108,8 @@ class RoundSettings:
             STATE_URI: self.state.uri,
             f"{_PREFIX}state_sha256": self.state.sha256,
             f"{_PREFIX}state_parts": json.dumps(list(map(astuple, self.state.parts))),
+            f"{_PREFIX}state_chunks": self.state.chunks,
+            f"{_PREFIX}peers": json.dumps(list(map(astuple, self.peers))),
             f"{_PREFIX}round": str(self.number),
             f"{_PREFIX}lineage": self.lineage,
             f"{_PREFIX}pinned_bytes": str(self.pinned_bytes),
@@ -108,12 +126,19 @@ def round_settings(settings: Mapping[str, str]) -> RoundSettings | None:
         return None
     parts = tuple(Part(*part) for part in json.loads(settings[f"{_PREFIX}state_parts"]))
     return RoundSettings(
-        Sent(uri, settings[f"{_PREFIX}state_sha256"], settings[f"{_PREFIX}state_inline"], parts),
+        Sent(
+            uri,
+            settings[f"{_PREFIX}state_sha256"],
+            settings[f"{_PREFIX}state_inline"],
+            parts,
+            settings[f"{_PREFIX}state_chunks"],
+        ),
         int(settings[f"{_PREFIX}round"]),
         settings[f"{_PREFIX}lineage"],
         int(settings[f"{_PREFIX}pinned_bytes"]),
         pinned_for=settings[f"{_PREFIX}pinned_for"],
         first_splits=tuple(map(int, settings[f"{_PREFIX}first_splits"].split())),
+        peers=tuple(Peer(*peer) for peer in json.loads(settings[f"{_PREFIX}peers"])),
     )
 
 
@@ -125,10 +150,18 @@ def send(state: Any, directory: str, storage: Storage, *, inline_max: int = 0) -
         PackedError: the state has a part that can't be packed.
     """
     data = pack(state)
-    digest = hashlib.sha256(data).hexdigest()
     if len(data) <= inline_max:
-        return Sent("", digest, base64.b64encode(data).decode())
-    return Sent(written(data, digest, directory, storage), digest)
+        return Sent("", hashlib.sha256(data).hexdigest(), base64.b64encode(data).decode())
+    digest, chunks = _named(data)
+    return Sent(written(data, digest, directory, storage), digest, chunks=chunks)
+
+
+def _named(data: bytes) -> tuple[str, str]:
+    """The hash that is its name, and its chunks, if it's large."""
+    if len(data) < BYTES_MIN:
+        return hashlib.sha256(data).hexdigest(), ""
+    chunks = cut(data)
+    return chunks.sha256, chunks.text
 
 
 def written(data: bytes, digest: str, directory: str, storage: Storage) -> str:
@@ -177,9 +210,9 @@ class Sender:
         if before is not None and before[0] is array and before[1] == checksum:
             return before
         data = pack(array)
-        digest = hashlib.sha256(data).hexdigest()
+        digest, chunks = _named(data)
         uri = written(data, digest, self._directory, self._storage)
-        return array, checksum, Part(name, uri, digest)
+        return array, checksum, Part(name, uri, digest, chunks)
 
 
 def _taken_apart(state: Any) -> tuple[Any, dict[str, npt.NDArray[Any]]]:
@@ -198,18 +231,25 @@ def _taken_apart(state: Any) -> tuple[Any, dict[str, npt.NDArray[Any]]]:
     return {name: None if name in apart else value for name, value in state.items()}, apart
 
 
-def read(sent: Sent, storage: Storage, *, copy: bool = False) -> Any:
+def read(
+    sent: Sent, storage: Storage, *, copy: bool = False, traffic: Traffic | None = None
+) -> Any:
     """The state; its arrays are read-only unless `copy`.
 
     Raises:
         StateError: the file has other bytes.
     """
     with storage.open_read(sent.uri) as file:
-        return _unpacked(sent, file.read(), copy=copy)
+        data = file.read()
+    if traffic:
+        traffic.from_store += len(data)
+    return _unpacked(sent, data, copy=copy)
 
 
 def _unpacked(sent: Sent, data: bytes, *, copy: bool) -> Any:
     digest = hashlib.sha256(data).hexdigest()
+    if sent.chunks:
+        digest = cut(data, chunks_in(sent.chunks).chunk_bytes).sha256
     if digest != sent.sha256:
         raise StateError(
             f"{sent.uri or 'the state'} has {len(data)} bytes of another hash: {digest}"
@@ -226,61 +266,59 @@ class Receiver:
         self._state: Any = None
         # By their hashes.
         self._parts: dict[str, Any] = {}
-        # Copies on this machine that this process has mapped, by hash.
-        self._copies: dict[str, Path] = {}
+        # There may be a copy of it on this machine.
+        self._is_cut = False
 
-    def receive(self, sent: Sent, folder: Path | None = None) -> Any:
-        """`folder` is shared by the loop's processes on this machine; None: there is none.
+    def receive(self, sent: Sent, node: Node | None = None, traffic: Traffic | None = None) -> Any:
+        """`node`: where the loop's processes on this machine share what is large; None: they don't.
+        To `traffic` is added what is read.
 
         Raises:
             StateError: a file has other bytes than were sent.
         """
         hashes = (sent.sha256, *((part.name, part.sha256) for part in sent.parts))
+        traffic = traffic or Traffic()
         with self._lock:
             if hashes != self._hashes:
-                self._parts = {part.sha256: self._part(part, folder) for part in sent.parts}
+                self._parts = {part.sha256: self._part(part, node, traffic) for part in sent.parts}
                 found = {part.name: self._parts[part.sha256] for part in sent.parts}
-                rest = self._rest(sent, folder)
+                rest = self._rest(sent, node, traffic)
                 self._state = {**rest, **found} if found else rest
                 self._hashes = hashes
-                self._forget({sent.sha256, *self._parts})
+                if node and (self._is_cut or sent.is_cut):
+                    # All processes have the same state next: nobody will look for the old one.
+                    forget_others(node.folder, {sent.sha256, *self._parts})
+                self._is_cut = sent.is_cut
             return self._state
 
-    def _part(self, part: Part, folder: Path | None) -> Any:
+    def _part(self, part: Part, node: Node | None, traffic: Traffic) -> Any:
         if part.sha256 in self._parts:
             return self._parts[part.sha256]
-        return self._read(Sent(part.uri, part.sha256), folder)
+        return _received(Sent(part.uri, part.sha256, chunks=part.chunks), node, traffic)
 
-    def _rest(self, sent: Sent, folder: Path | None) -> Any:
+    def _rest(self, sent: Sent, node: Node | None, traffic: Traffic) -> Any:
         if not sent.inline:
-            return self._read(sent, folder)
+            return _received(sent, node, traffic)
         try:
             data = base64.b64decode(sent.inline, validate=True)
         except binascii.Error as error:
             raise StateError(f"the state in the settings is damaged: {error}") from None
         return _unpacked(sent, data, copy=False)
 
-    def _read(self, sent: Sent, folder: Path | None) -> Any:
-        storage = storage_for(sent.uri)
-        if folder is None:
-            return read(sent, storage)
-        copy = nodecopy.copy_in(folder, sent.sha256)
-        try:
-            data = nodecopy.node_copy(sent.uri, sent.sha256, copy, storage)
-        except nodecopy.NotWholeError as error:
-            raise StateError(str(error)) from None
-        except OSError:
-            # No room on the disk, perhaps; what else it is, this says again.
-            data = None
-        if data is None:
-            return read(sent, storage)
-        self._copies[sent.sha256] = copy
-        return unpack(data, copy=False)
 
-    def _forget(self, wanted: set[str]) -> None:
-        """All processes have the same state next: nobody will look for the old one."""
-        for digest in self._copies.keys() - wanted:
-            self._copies.pop(digest).unlink(missing_ok=True)
+def _received(sent: Sent, node: Node | None, traffic: Traffic) -> Any:
+    storage = storage_for(sent.uri)
+    if node is None or not sent.chunks:
+        return read(sent, storage, traffic=traffic)
+    try:
+        data = node_copy(sent.uri, chunks_in(sent.chunks), storage, node, traffic)
+    except NotWholeError as error:
+        raise StateError(str(error)) from None
+    except OSError as error:
+        # No room on the disk, perhaps; what else it is, this says again.
+        log.warning("this process reads %s for itself: %s", sent.uri, error)
+        return read(sent, storage, traffic=traffic)
+    return unpack(data, copy=False)
 
 
 # One a task process: what it keeps is for the next task of the same round.

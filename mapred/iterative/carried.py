@@ -60,7 +60,8 @@ class CarrySettings:
     placed_uri: str = ""
 
     def settings(self) -> dict[str, str]:
-        sources = self.sources and [self.sources.uri, self.sources.sha256, self.sources.inline]
+        where = self.sources
+        sources = where and [where.uri, where.sha256, where.inline, where.chunks]
         flags = [self.restores, self.saves, self.ends]
         what = [self.partitions, sources, *flags, self.placed_uri]
         return {CARRIED: json.dumps(what)}
@@ -68,7 +69,10 @@ class CarrySettings:
 
 def carry_settings(settings: Mapping[str, str]) -> CarrySettings:
     partitions, sources, *rest = json.loads(settings[CARRIED])
-    return CarrySettings(partitions, Sent(*sources) if sources else None, *rest)
+    if sources:
+        uri, sha256, inline, chunks = sources
+        sources = Sent(uri, sha256, inline, chunks=chunks)
+    return CarrySettings(partitions, sources, *rest)
 
 
 class Addresses:

@@ -33,6 +33,7 @@ from mapred.iterative.conditions import Stop, verdict
 from mapred.iterative.grouping import Task, grouped, may_be_grouped, numbered, wanted_tasks
 from mapred.iterative.listening import Listener, Silent
 from mapred.iterative.loop import IterativeJob, LoopContext, Round, check_loop
+from mapred.iterative.peering import Peering
 from mapred.iterative.reducing import Reduction
 from mapred.iterative.status import LOOP_SETTING
 from mapred.job import Job
@@ -127,6 +128,7 @@ class Loop:
         self._wanted = 0
         self._resumed: Checkpoint | None = None
         self._counters: Counter[tuple[str, str]] = Counter()
+        self._peering = Peering(engine, lineage)
         self._sender = Sender(self._place(), self._storage, inline_max=INLINE_BYTES_MAX)
         # Where the last state is.
         self._sent_uris: set[str] = set()
@@ -274,6 +276,7 @@ class Loop:
             self._family,
             self._pinned_for,
             tuple(task.first for task in tasks),
+            self._peering.for_round(number, sent),
         )
 
     def _cut(self, tasks: list[Task], loop: RoundSettings) -> JobSpec:
@@ -389,11 +392,9 @@ class Loop:
         self._sweeper.shutdown()
         self._checkpoints.close()
         self._storage.delete(self._scratch)
-        try:
+        with suppress(FileNotFoundError):
             if not self._storage.entries(self.spec.output_uri):
                 self._storage.delete(self.spec.output_uri)
-        except FileNotFoundError:
-            pass
 
     def _place(self, *names: str) -> str:
         return join(self._scratch, self._lineage, *names)

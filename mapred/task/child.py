@@ -140,7 +140,8 @@ class TaskProcess:
                     split=task.split,
                     folder=code,
                     scratch=folder / "scratch",
-                    shared=Path(task.code_dir) if task.code_dir else None,
+                    shared=Path(task.shared_dir) if task.shared_dir else None,
+                    tracker_id=task.tracker_id,
                     on_status=reporter.status,
                     on_alive=reporter.alive,
                 )

@@ -33,6 +33,7 @@ class TaskContext:
         folder: Path = Path(),
         scratch: Path = Path(),
         shared: Path | None = None,
+        tracker_id: str = "",
         on_status: Callable[[str], None] = lambda _: None,
         on_alive: Callable[[], None] = lambda: None,
     ) -> None:
@@ -51,8 +52,9 @@ class TaskContext:
         # removed after it.
         self.scratch = scratch
         self._folder = folder
-        # A folder of the job, or its family, on this machine.
+        # A folder of the job's family on this machine, and whose machine that is.
         self._shared = shared
+        self._tracker_id = tracker_id
         self._on_status = on_status
         # A sign of life, as often as one likes.
         self.alive = on_alive
@@ -115,9 +117,9 @@ class TaskContext:
         Raises:
             AttributeError: the job is no round of a loop.
         """
-        from mapred.iterative.broadcast import RECEIVER
+        from mapred.task.states import received
 
-        return RECEIVER.receive(self._loop.state, self._shared)
+        return received(self._loop, self._shared, self._tracker_id, self.count)
 
     @cached_property
     def placed(self) -> Mapping[Any, Any]:

@@ -37,6 +37,9 @@ class RunTask:
     # Where the job's code is unpacked, once for all processes of the job or its family; may
     # have to be made. Empty: beside work_dir.
     code_dir: str = ""
+    # Of a family's jobs: what all its processes on this machine share, whatever disks they work on;
+    # likewise. Empty: nothing.
+    shared_dir: str = ""
     # What the attempt leaves here outlives its job, and can be fetched as a map's output: until
     # a job says that it's DONE_WITH it, or for a while. May have to be made.
     carried_dir: str = ""

@@ -54,7 +54,7 @@ class _Channels:
                 self._open.popitem(last=False)[1].close()
 
 
-_CHANNELS: Final = _Channels()
+CHANNELS: Final = _Channels()
 
 
 class RemoteTrackers:
@@ -96,7 +96,7 @@ class RemoteTrackers:
             ) from None
 
     def _stream(self, address: str, request: bytes, output: MapOutput, sink: Sink) -> None:
-        call: Any = _CHANNELS.to(address).unary_stream(FETCH_METHOD)
+        call: Any = CHANNELS.to(address).unary_stream(FETCH_METHOD)
         try:
             for chunk in call(request, timeout=_TRY_S + output.bytes / _BYTES_PER_S_MIN):
                 sink.write(chunk)
@@ -104,4 +104,4 @@ class RemoteTrackers:
             raise translate(error, output.tracker_id) from None
 
     def close(self) -> None:
-        _CHANNELS.close_oldest()
+        CHANNELS.close_oldest()

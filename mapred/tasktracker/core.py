@@ -190,7 +190,7 @@ class TaskTracker:
             work = self.work[attempt]
             work.root = self.directories.choose(Counter(w.root for w in self.work.values()))
             work.started_at = work.moved_at = now
-            task = run_task(work.launch, work.root, self.info.tracker_id, self.settings)
+            task = run_task(work, self.directories.first, self.info.tracker_id, self.settings)
             self._actions.append(StartTask(task))
 
     def _outputs(self, order: OutputsReady, now: float) -> None:

@@ -73,6 +73,11 @@ class LocalDirectories:
     def usable(self) -> bool:
         return any(one.used for one in self._directories.values())
 
+    @property
+    def first(self) -> str:
+        """Of those that are used."""
+        return next(root for root, one in self._directories.items() if one.used)
+
     def looked(self, looks: Iterable[Look]) -> list[str]:
         """Those that have failed since the last look."""
         failed = []

@@ -1,4 +1,4 @@
-"""gRPC: map outputs as raw bytes for reduces elsewhere, and logs."""
+"""gRPC: map outputs as raw bytes for reduces elsewhere, states of loops likewise, and logs."""
 
 import os
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from mapred import codec, wireerrors
 from mapred.errors import FetchError
 from mapred.model import AttemptId
 from mapred.shuffle.segments import DATA_NAME, segment_range
+from mapred.tasktracker.statecopies import StateServicer
 from mapred.tasktracker.workdirs import WorkDirs, carried_dir, work_dir
 from mapred.wire import tasktracker_pb2 as pb
 from mapred.wire import tasktracker_pb2_grpc
@@ -96,10 +97,13 @@ def _job_id(word: str) -> str:
 
 
 def serve(server: grpc.Server, workdirs: WorkDirs) -> None:
-    """Adds both services to a server."""
+    """Adds all services to a server."""
     wireerrors.register()
     tasktracker_pb2_grpc.add_TaskTrackerServicer_to_server(TaskTrackerServicer(workdirs), server)
-    segments = SegmentServicer(workdirs)
-    server.add_generic_rpc_handlers(
-        (rpc.raw_handler(FETCH_SERVICE, unary_stream={"Fetch": segments.fetch}),)
+    segments, states = SegmentServicer(workdirs), StateServicer(workdirs)
+    handler = rpc.raw_handler(
+        FETCH_SERVICE,
+        unary_unary={"StateView": states.view},
+        unary_stream={"Fetch": segments.fetch, "StateChunk": states.chunk},
     )
+    server.add_generic_rpc_handlers((handler,))

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mapred.levels import NOTHING
-from mapred.model import AttemptId, Failure, Launch, TaskKind, TrackerInfo
+from mapred.model import PROCESS_FAMILY, AttemptId, Failure, Launch, TaskKind, TrackerInfo
 from mapred.task.messages import RunTask, TaskProgress
 from mapred.tasktracker.settings import TaskTrackerSettings
-from mapred.tasktracker.workdirs import carried_dir, code_dir, log_dir, work_dir
+from mapred.tasktracker.workdirs import carried_dir, code_dir, family_dir, log_dir, work_dir
 
 
 @dataclass(slots=True)
@@ -66,15 +66,18 @@ def waiting(works: Mapping[AttemptId, Work], kind: TaskKind) -> list[AttemptId]:
 
 
 def run_task(
-    order: Launch, work_root: str, tracker_id: str, settings: TaskTrackerSettings
+    work: Work, first_root: str, tracker_id: str, settings: TaskTrackerSettings
 ) -> RunTask:
-    attempt = order.attempt
+    """`first_root`: of those that are used, the first."""
+    order, work_root = work.launch, work.root
+    attempt, family = order.attempt, order.spec.settings.get(PROCESS_FAMILY)
     return RunTask(
         attempt,
         order.spec,
         work_dir=work_dir(work_root, attempt),
         log_dir=log_dir(work_root, attempt),
         code_dir=code_dir(work_root, attempt.job_id, order.spec),
+        shared_dir=family_dir(first_root, family) if family else "",
         carried_dir=carried_dir(work_root, attempt),
         tracker_id=tracker_id,
         short_circuit=settings.short_circuit,

@@ -6,6 +6,8 @@ What reduces and users ask of a TaskTracker.
 Fetch carries raw bytes: its response serializer is the identity and it is registered by
 hand under /mapred.TaskTrackerData/Fetch. The request is a FetchRequest; the response
 frames, joined, are the segment's bytes as the index describes them (mapred/shuffle).
+Likewise StateView, a StateRequest answered by a StateView, and StateChunk, a
+StateChunkRequest answered by frames that are the chunk.
 """
 
 from collections import abc as _abc
@@ -46,6 +48,85 @@ class FetchRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FetchRequest: _TypeAlias = FetchRequest  # noqa: Y015
+
+@_typing.final
+class StateRequest(_message.Message):
+    """A file of a loop's state, which task processes gather from each other's trackers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FOLDER_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    folder: _builtins.str
+    """The loop's on each tracker, as mapred/tasktracker/workdirs.py names it."""
+    sha256: _builtins.str
+    def __init__(
+        self,
+        *,
+        folder: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["folder", b"folder", "sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StateRequest: _TypeAlias = StateRequest  # noqa: Y015
+
+@_typing.final
+class StateView(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WHOLE_FIELD_NUMBER: _builtins.int
+    MARKS_FIELD_NUMBER: _builtins.int
+    whole: _builtins.bool
+    """All of it is here; else marks."""
+    marks: _builtins.bytes
+    """A byte for each chunk (mapred/iterative/partialcopy.py); empty: nothing of it is here."""
+    def __init__(
+        self,
+        *,
+        whole: _builtins.bool = ...,
+        marks: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["marks", b"marks", "whole", b"whole"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StateView: _TypeAlias = StateView  # noqa: Y015
+
+@_typing.final
+class StateChunkRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    LENGTH_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    start: _builtins.int
+    """Where it is in the file, bytes."""
+    length: _builtins.int
+    @_builtins.property
+    def state(self) -> Global___StateRequest: ...
+    def __init__(
+        self,
+        *,
+        state: Global___StateRequest | None = ...,
+        number: _builtins.int = ...,
+        start: _builtins.int = ...,
+        length: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["length", b"length", "number", b"number", "start", b"start", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StateChunkRequest: _TypeAlias = StateChunkRequest  # noqa: Y015
 
 @_typing.final
 class LogsRequest(_message.Message):

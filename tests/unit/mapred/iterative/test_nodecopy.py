@@ -1,6 +1,5 @@
 """A large state comes to a machine once, and its processes share the memory."""
 
-import hashlib
 import os
 import threading
 from pathlib import Path
@@ -9,7 +8,10 @@ import numpy as np
 import pytest
 
 from mapred.iterative.broadcast import Receiver, Sender, StateError
-from mapred.iterative.nodecopy import BYTES_MIN, NotWholeError, copy_in, node_copy
+from mapred.iterative.chunks import BYTES_MIN, chunks_in, cut
+from mapred.iterative.gather import NotWholeError, Traffic
+from mapred.iterative.nodecopy import Node, node_copy
+from mapred.iterative.partialcopy import COMING, PartialCopy
 from mapred.storage.local import LocalStorage
 
 NUMBERS = BYTES_MIN // 8
@@ -37,22 +39,25 @@ def sender(tmp_path) -> Sender:
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
-    """The loop's, on one machine."""
-    (tmp_path / "loop").mkdir()
-    return tmp_path / "loop"
+def node(tmp_path) -> Node:
+    """One machine, with the loop's folder."""
+    return Node(tmp_path / "loop")
 
 
-def test_the_processes_of_a_machine_fetch_a_large_state_once(sender, folder, tmp_path):
+def test_the_processes_of_a_machine_fetch_a_large_state_once(sender, node, tmp_path):
     sent = sender.send({"weights": np.arange(NUMBERS), "step": 3})
     first, second = Receiver(), Receiver()
-    state = first.receive(sent, folder)
+    traffic = Traffic()
+    state = first.receive(sent, node, traffic)
     for file in (tmp_path / "store").iterdir():
         file.unlink()
     with pytest.raises(FileNotFoundError):
         Receiver().receive(sent)
-    other = second.receive(sent, folder / ".." / "loop")
+    other = second.receive(sent, Node(node.folder / ".." / "loop"), traffic)
 
+    # And what isn't large, once by the first.
+    assert NUMBERS * 8 < traffic.from_store < NUMBERS * 8 + 1000
+    assert traffic.from_peers == 0
     assert (other["weights"] == np.arange(NUMBERS)).all()
     assert (state["step"], other["step"]) == (3, 3)
     assert state["weights"].ctypes.data % 64 == 0
@@ -60,31 +65,60 @@ def test_the_processes_of_a_machine_fetch_a_large_state_once(sender, folder, tmp
         other["weights"][0] = 1
 
 
-def test_who_goes_on_to_the_next_state_takes_the_copy_away_and_nobody_loses_it(sender, folder):
+def test_who_goes_on_to_the_next_state_takes_the_copy_away_and_nobody_loses_it(sender, node):
     before = sender.send({"weights": np.zeros(NUMBERS), "same": np.ones(NUMBERS)})
     quick, slow = Receiver(), Receiver()
-    old = slow.receive(before, folder)
-    same = quick.receive(before, folder)["same"]
-    assert len(list(folder.iterdir())) == 2
+    old = slow.receive(before, node)
+    same = quick.receive(before, node)["same"]
+    assert len(list(node.folder.iterdir())) == 2
 
     after = sender.send({"weights": np.full(NUMBERS, 2.0), "same": np.ones(NUMBERS)})
-    assert quick.receive(after, folder)["same"] is same
+    assert quick.receive(after, node)["same"] is same
 
     names = {f"state-{part.sha256}" for part in after.parts}
-    assert {path.name for path in folder.iterdir()} == names
+    assert {path.name for path in node.folder.iterdir()} == names
     assert not old["weights"].any()
-    assert slow.receive(after, folder)["weights"][-1] == 2.0
-    assert {path.name for path in folder.iterdir()} == names
+    assert slow.receive(after, node)["weights"][-1] == 2.0
+    assert {path.name for path in node.folder.iterdir()} == names
 
 
-def test_a_process_waits_for_another_that_fetches(folder, tmp_path):
-    (tmp_path / "file").write_bytes(bytes(BYTES_MIN))
-    digest = hashlib.sha256(bytes(BYTES_MIN)).hexdigest()
+def test_what_a_process_that_was_killed_has_left_goes_with_the_next_state(sender, node):
+    before = sender.send({"weights": np.zeros(NUMBERS)})
+    Receiver().receive(before, node)
+    PartialCopy(node.folder, cut(b"half of another")).close()
+    after = sender.send({"weights": np.ones(NUMBERS)})
+
+    Receiver().receive(after, node)
+
+    assert os.listdir(node.folder) == [f"state-{after.parts[0].sha256}"]
+
+
+def test_what_a_process_that_was_killed_has_gathered_is_not_read_again(sender, node):
+    state = {"weights": np.arange(NUMBERS)}
+    (part,) = sender.send(state).parts
+    data = Path(part.uri.removeprefix("file://")).read_bytes()
+    chunks = cut(data, len(data) // 4)
+    node.folder.mkdir()
+    killed = PartialCopy(node.folder, chunks)
+    killed.write(1, data[chunks.start(1) : chunks.start(2)])
+    killed.mark(2, COMING)
+    killed.close()
+
+    traffic = Traffic()
+    found = node_copy(part.uri, chunks, LocalStorage(), node, traffic)
+
+    assert found == data
+    assert traffic.from_store == len(data) - chunks.size(1)
+
+
+def test_a_process_waits_for_another_that_gathers(node, tmp_path):
+    data = os.urandom(BYTES_MIN)
+    (tmp_path / "file").write_bytes(data)
     storage, found = Counting(), []
 
     def fetch() -> None:
-        data = node_copy(f"file://{tmp_path}/file", digest, copy_in(folder, digest), storage)
-        found.append(bytes(data))
+        copy = node_copy(f"file://{tmp_path}/file", cut(data), storage, node, Traffic())
+        found.append(bytes(copy))
 
     threads = [threading.Thread(target=fetch) for _ in range(3)]
     for thread in threads:
@@ -94,27 +128,33 @@ def test_a_process_waits_for_another_that_fetches(folder, tmp_path):
     for thread in threads:
         thread.join(WAIT_S)
 
-    assert found == [bytes(BYTES_MIN)] * 3
+    assert found == [data] * 3
     assert len(storage.opened) == 1
 
 
-def test_other_bytes_than_were_sent_are_refused_and_not_kept(sender, folder):
+def test_other_bytes_than_were_sent_are_refused_and_not_kept(sender, node):
     sent = sender.send({"weights": np.zeros(NUMBERS)})
     (part,) = sent.parts
     file = Path(part.uri.removeprefix("file://"))
     file.write_bytes(file.read_bytes()[:-1] + b"\x01")
 
+    with pytest.raises(StateError, match="other bytes than were sent, in its chunk 0 of 1"):
+        Receiver().receive(sent, node)
     with pytest.raises(StateError, match="bytes of another hash"):
-        Receiver().receive(sent, folder)
-    with pytest.raises(NotWholeError, match="bytes of another hash"):
-        node_copy(part.uri, part.sha256, copy_in(folder, part.sha256), LocalStorage())
+        Receiver().receive(sent)
+    with pytest.raises(NotWholeError, match="other bytes than were sent"):
+        node_copy(part.uri, chunks_in(part.chunks), LocalStorage(), node, Traffic())
 
-    assert os.listdir(folder) == []
+    assert [name for name in os.listdir(node.folder) if name.startswith("state-")] == []
 
 
 def test_without_room_on_the_machine_a_process_reads_for_itself(sender, tmp_path):
     sent = sender.send({"weights": np.arange(NUMBERS)})
 
-    state = Receiver().receive(sent, tmp_path / "missing")
+    (tmp_path / "file").touch()
+    traffic = Traffic()
+    state = Receiver().receive(sent, Node(tmp_path / "file" / "loop"), traffic)
+
+    assert traffic.from_store > NUMBERS * 8
 
     assert (state["weights"] == np.arange(NUMBERS)).all()
