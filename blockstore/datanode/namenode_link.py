@@ -8,8 +8,8 @@ from blockstore.runtime import failpoint, rpc
 from blockstore.runtime.retry import NO_RETRY, RetryPolicy
 from blockstore.wire import namenode_pb2, namenode_pb2_grpc
 
-# Of a full report in one message: it holds up others at the NameNode for some 20 ms.
-PIECE_REPLICAS = 4_000
+# Of a full report in one message: it holds up others at the NameNode for some 10 ms.
+PIECE_REPLICAS = 2_000
 # A report that fails begins anew, so each of its pieces is worth some patience.
 _PIECE_TIMEOUT_S = 60.0
 # The outcome of a recovery is worth some patience; if it is lost the NameNode orders another.

@@ -198,7 +198,7 @@ class Balancing:
         free = [pair for pair in targets if replication.can_move(source, pair.target)]
         look = self._rounds.get(source)
         if look is None:
-            look = self._rounds[source] = _Round(iter(sorted(self._parts.blocks.of_node(source))))
+            look = self._rounds[source] = _Round(iter(self._parts.blocks.of_node(source)))
         look.is_complete = look.is_complete and len(free) == len(targets)
         if not free:
             return False

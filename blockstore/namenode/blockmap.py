@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from blockstore.model import Block, Replica, ReplicaState
+from blockstore.namenode.blocktables import BlockSet, NodesByBlock
 from blockstore.namenode.losses import Loss
 from blockstore.namenode.namespace import StoredBlock
 
@@ -89,20 +90,14 @@ def _is_good(stored: StoredBlock, replica: Replica) -> bool:
     )
 
 
-class _NodesByBlock(dict[int, tuple[str, ...]]):
-    """A dict of Python's own would be handed to the cycle collector anew, as its youngest object
-    with a million values, whenever it has been through one of nothing but strings."""
-
-
 class BlockMap:
     """Replicas by block and by node; `blocks` are the namespace's."""
 
     def __init__(self, blocks: Mapping[int, StoredBlock]) -> None:
         self._blocks = blocks
-        # Node ids; no entry when there is none.
-        self._good = _NodesByBlock()
+        self._good = NodesByBlock()
         self._odd: dict[int, dict[str, Odd]] = {}
-        self._of_node: dict[str, set[int]] = {}
+        self._of_node: dict[str, BlockSet] = {}
         self._gone: dict[int, dict[str, str]] = {}
         # Of these the tables still have something.
         self._losses: list[Loss] = []
@@ -134,7 +129,7 @@ class BlockMap:
     def good(self, block_id: int) -> tuple[str, ...]:
         if self._losses:
             self._lose(block_id)
-        return self._good.get(block_id, ())
+        return self._good.get(block_id)
 
     def odd(self, block_id: int) -> Mapping[str, Odd]:
         if self._losses:
@@ -152,8 +147,9 @@ class BlockMap:
         reasons.update((node_id, odd.reason) for node_id, odd in held.items())
         return reasons
 
-    def of_node(self, node_id: str) -> set[int]:
-        return self._of_node.get(node_id, set())
+    def of_node(self, node_id: str) -> BlockSet:
+        blocks = self._of_node.get(node_id)
+        return BlockSet() if blocks is None else blocks
 
     # --- reports --------------------------------------------------------------
 
@@ -188,18 +184,16 @@ class BlockMap:
         unharmed = now.kind in (Kind.GOOD, Kind.OPEN)
         return before.kind is Kind.CORRUPT and unharmed and was == is_now
 
-    def begin_full(self, node_id: str) -> set[int]:
+    def begin_full(self, node_id: str) -> BlockSet:
         """A full report follows: returns the blocks that the node was known to have."""
         self.doomed.pop(node_id, None)
-        return set(self.of_node(node_id))
+        return self.of_node(node_id).copy()
 
-    def end_full(self, node_id: str, unseen: set[int]) -> None:
+    def end_full(self, node_id: str, unseen: BlockSet) -> None:
         """What a full report hadn't got is gone."""
         self._told_to.pop(node_id, None)
         self._forget_orders(node_id)
-        have = self.of_node(node_id)
-        unseen &= have
-        have -= unseen
+        self.of_node(node_id).give_up(unseen)
         self._begin_loss(node_id, unseen, "is up but doesn't have it any more", ended=True)
 
     def lose_node(self, node_id: str, reason: str, *, process_ended: bool) -> None:
@@ -211,8 +205,9 @@ class BlockMap:
             self._told_to.pop(node_id, None)
             self._forget_orders(node_id)
         self.doomed.pop(node_id, None)
-        lost = self._of_node.pop(node_id, set())
-        self._begin_loss(node_id, lost, reason, ended=process_ended)
+        lost = self._of_node.pop(node_id, None)
+        if lost is not None:
+            self._begin_loss(node_id, lost, reason, ended=process_ended)
 
     # --- losses ---------------------------------------------------------------
 
@@ -229,7 +224,7 @@ class BlockMap:
         lost, self._lost = self._lost, []
         return lost
 
-    def _begin_loss(self, node_id: str, blocks: set[int], reason: str, *, ended: bool) -> None:
+    def _begin_loss(self, node_id: str, blocks: BlockSet, reason: str, *, ended: bool) -> None:
         if blocks:
             self._losses.append(Loss(node_id, blocks, reason, ended=ended))
 
@@ -305,16 +300,19 @@ class BlockMap:
         for node_id in sorted(nodes):
             # A rebuilt pipeline may have given its replicas a stamp that nobody reported yet.
             self.doomed.setdefault(node_id, {})[stored.id] = Block(stored.id, newest_generation)
-            self._of_node.get(node_id, set()).discard(stored.id)
-        for table in (self._good, self._odd, self._gone):
-            table.pop(stored.id, None)
+            if (blocks := self._of_node.get(node_id)) is not None:
+                blocks.discard(stored.id)
+        self._good.put(stored.id, ())
+        self._odd.pop(stored.id, None)
+        self._gone.pop(stored.id, None)
 
     def remove(self, block_id: int, node_id: str, reason: str) -> None:
         self.doomed.get(node_id, {}).pop(block_id, None)
-        if block_id not in self.of_node(node_id):
+        blocks = self._of_node.get(node_id)
+        if blocks is None or block_id not in blocks:
             return
         self._take(block_id, node_id)
-        self._of_node[node_id].discard(block_id)
+        blocks.discard(block_id)
         if block_id in self._blocks:
             self._gone.setdefault(block_id, {})[node_id] = reason
 
@@ -322,25 +320,29 @@ class BlockMap:
 
     def _put(self, block_id: int, node_id: str, odd: Odd) -> None:
         self._take(block_id, node_id)
-        self._of_node.setdefault(node_id, set()).add(block_id)
+        self._note_holder(block_id, node_id)
         if odd.kind is Kind.GOOD:
             self._add_good(block_id, node_id)
         else:
             self._odd.setdefault(block_id, {})[node_id] = odd
 
     def _add_good(self, block_id: int, node_id: str) -> None:
-        good = self._good.get(block_id, ())
+        good = self._good.get(block_id)
         if node_id not in good:
-            self._good[block_id] = (*good, node_id)
-            self._of_node.setdefault(node_id, set()).add(block_id)
+            self._good.put(block_id, (*good, node_id))
+            self._note_holder(block_id, node_id)
             self._gone.pop(block_id, None)
 
+    def _note_holder(self, block_id: int, node_id: str) -> None:
+        blocks = self._of_node.get(node_id)
+        if blocks is None:
+            blocks = self._of_node[node_id] = BlockSet()
+        blocks.add(block_id)
+
     def _take(self, block_id: int, node_id: str) -> None:
-        good = tuple(other for other in self.good(block_id) if other != node_id)
-        if good:
-            self._good[block_id] = good
-        else:
-            self._good.pop(block_id, None)
+        good = self.good(block_id)
+        if node_id in good:
+            self._good.put(block_id, tuple(other for other in good if other != node_id))
         odds = self._odd.get(block_id)
         if odds is not None and odds.pop(node_id, None) is not None and not odds:
             del self._odd[block_id]

@@ -78,8 +78,8 @@ class NameNodeConfig:
     rest_replicas: int = 1
     # A copy or deletion that isn't reported by then is decided anew.
     order_timeout_s: float = 120.0
-    # Blocks looked at per tick: some ten milliseconds; when more are waiting, the next comes soon.
-    replication_work_max: int = 500
+    # Blocks looked at per tick: some five milliseconds; when more are waiting, the next comes soon.
+    replication_work_max: int = 250
     # Deletions ordered per tick.
     deletions_per_node_max: int = 1_000
 

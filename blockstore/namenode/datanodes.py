@@ -9,6 +9,7 @@ Rules
 
 from blockstore.errors import StaleEpochException
 from blockstore.model import Node, NodeLoad
+from blockstore.namenode.blocktables import BlockSet
 from blockstore.runtime.liveness import Liveness, State
 
 
@@ -17,7 +18,7 @@ class FullReport:
 
     __slots__ = ("next_piece", "number", "replicas", "unseen")
 
-    def __init__(self, number: int, known: set[int]) -> None:
+    def __init__(self, number: int, known: BlockSet) -> None:
         self.number = number
         self.next_piece = 0
         # How many it has had so far.

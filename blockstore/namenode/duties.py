@@ -129,7 +129,7 @@ class Duties:
         """Each once, and as the blocks of a node are when its turn comes."""
         before: list[str] = []
         for node_id in sorted(going):
-            for block_id in tuple(self._parts.blocks.of_node(node_id)):
+            for block_id in self._parts.blocks.of_node(node_id):
                 if not any(block_id in self._parts.blocks.of_node(other) for other in before):
                     yield block_id
             before.append(node_id)

@@ -5,7 +5,6 @@ Others are answered between slices. A block that comes or goes meanwhile is judg
 reported of it.
 """
 
-from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -55,8 +54,8 @@ class Leaving:
         self._left: dict[str, Iterator[int]] = {}
 
     def begin(self, node_id: str, blocks: Iterable[int]) -> None:
-        # Not a tuple: the cycle collector would go through all of it.
-        self._left[node_id] = iter(array("Q", blocks))
+        """`blocks` may change meanwhile."""
+        self._left[node_id] = iter(blocks)
 
     def __bool__(self) -> bool:
         return bool(self._left)

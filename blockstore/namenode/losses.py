@@ -5,13 +5,15 @@ moment. From that moment on none of them counts: who looks at a block has what i
 taken out first (blockmap.py). The others follow in slices; others are answered between them.
 """
 
+from blockstore.namenode.blocktables import BlockSet
+
 
 class Loss:
     """What one node lost in one moment."""
 
     __slots__ = ("blocks", "ended", "node_id", "reason")
 
-    def __init__(self, node_id: str, blocks: set[int], reason: str, *, ended: bool) -> None:
+    def __init__(self, node_id: str, blocks: BlockSet, reason: str, *, ended: bool) -> None:
         self.node_id = node_id
         # Those that are still in the tables.
         self.blocks = blocks
