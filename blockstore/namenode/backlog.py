@@ -2,23 +2,25 @@
 
 One dict would keep their order, too. But it walks over all that was taken from its front, and at a
 million it grows in one step of a tenth of a second. So there are many small ones, which take turns:
-each is in order, and none waits for another to be empty.
+each is in order, and none waits for another to be empty. Each has the blocks of a range of ids, so
+that they don't all grow at the same time, either.
 """
 
+from collections import deque
 from typing import Final
 
-# A million blocks are some thousand in each, and an empty backlog is still small.
-PARTS: Final = 512
+# So many ids are of one part.
+RANGE_BITS: Final = 11
 
 
 class Backlog:
     """Block ids, each once."""
 
     def __init__(self) -> None:
-        self._parts: tuple[dict[int, None], ...] = tuple({} for _ in range(PARTS))
+        # By range; one that has become empty stays until its turn.
+        self._parts: dict[int, dict[int, None]] = {}
+        self._turns: deque[int] = deque()
         self._count = 0
-        # The part whose turn it is.
-        self._turn = 0
 
     def __len__(self) -> int:
         return self._count
@@ -28,14 +30,18 @@ class Backlog:
 
     def add(self, block_id: int) -> None:
         """Behind the others of its part; one that waits already keeps its place."""
-        part = self._parts[block_id % PARTS]
+        number = block_id >> RANGE_BITS
+        part = self._parts.get(number)
+        if part is None:
+            part = self._parts[number] = {}
+            self._turns.append(number)
         if block_id not in part:
             part[block_id] = None
             self._count += 1
 
     def discard(self, block_id: int) -> None:
-        part = self._parts[block_id % PARTS]
-        if block_id in part:
+        part = self._parts.get(block_id >> RANGE_BITS)
+        if part is not None and block_id in part:
             del part[block_id]
             self._count -= 1
 
@@ -43,10 +49,9 @@ class Backlog:
         """The next one, which leaves it; raises IndexError when there is none."""
         if not self._count:
             raise IndexError("nobody waits")
-        while not self._parts[self._turn]:
-            self._turn = (self._turn + 1) % PARTS
-        part = self._parts[self._turn]
-        self._turn = (self._turn + 1) % PARTS
+        while not (part := self._parts[self._turns[0]]):
+            del self._parts[self._turns.popleft()]
+        self._turns.rotate(-1)
         block_id = next(iter(part))
         del part[block_id]
         self._count -= 1

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockstore.namenode.blocktables import PARTS, BlockSet, NodesByBlock
+from blockstore.namenode.blocktables import RANGE_BITS, BlockSet, NodesByBlock
 
 # Some share a part.
-block_ids = st.integers(1, 3 * PARTS)
+block_ids = st.one_of(st.integers(1, 20), st.integers(2**RANGE_BITS - 3, 2**RANGE_BITS + 3))
 
 
 @given(st.lists(st.tuples(st.sampled_from(["add", "discard", "pop"]), block_ids)))
@@ -40,15 +40,37 @@ def test_what_is_given_up_leaves_one_set_and_only_that_stays_in_the_other(has, o
     assert set(kept) == has
 
 
+@given(
+    st.sets(block_ids),
+    st.lists(st.tuples(st.booleans(), st.sampled_from(["add", "discard"]), block_ids)),
+)
+def test_a_copy_and_what_it_was_made_of_know_nothing_of_each_other(has, steps):
+    pairs = [(BlockSet(has), set(has))]
+    pairs.append((pairs[0][0].copy(), set(has)))
+    for on_copy, word, block_id in steps:
+        for blocks in pairs[on_copy]:
+            getattr(blocks, word)(block_id)
+    for ours, oracle in pairs:
+        assert (set(ours), len(ours)) == (oracle, len(oracle))
+        while oracle:
+            oracle.remove(ours.pop())
+        assert not ours
+
+
 def test_who_goes_through_a_block_set_sees_all_that_stays_whatever_comes_and_goes():
-    ours = BlockSet(range(1000))
+    part = 2**RANGE_BITS
+    there = range(0, 40 * part, part // 3)
+    ours = BlockSet(there)
     seen = []
     for block_id in ours:
         seen.append(block_id)
-        ours.discard((block_id + 1) % 1000)
-        ours.add(1000 + block_id)
-    assert len(seen) == len(set(seen))
-    assert set(ours) & set(range(1000)) <= set(seen)
+        # Of a part that was seen, and of one that wasn't: to its last block.
+        for number in range(5):
+            ours.discard(block_id + 2 * part + number - 2)
+        ours.add(block_id + part + 7)
+        ours.add(block_id - part + 7 if block_id > part else 7)
+    assert seen == sorted(set(seen))
+    assert set(ours) & set(there) <= set(seen)
 
 
 @given(st.lists(st.tuples(block_ids, st.lists(st.sampled_from("abc"), unique=True))))
@@ -59,4 +81,4 @@ def test_nodes_of_blocks_are_those_put_last(puts):
         oracle[block_id] = tuple(nodes)
     assert all(ours.get(block_id) == nodes for block_id, nodes in oracle.items())
     assert len(ours) == sum(map(bool, oracle.values()))
-    assert ours.get(10 * PARTS) == ()
+    assert ours.get(2**40) == ()

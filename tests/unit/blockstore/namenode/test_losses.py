@@ -240,7 +240,7 @@ def test_what_comes_and_goes_while_a_leaving_node_is_looked_at_is_judged_as_it_i
         with pytest.raises(Unfinished):
             asked(slow, look)
     asked(slow, look)
-    assert (look.wanted, look.need_bytes) == ({1: 3}, 110)
+    assert (look.wanted, look.need_bytes) == ({1: 2}, 30)
     while slow.take(slow.core.forget()):
         pass
     slow.pass_time(1)
