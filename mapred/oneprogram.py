@@ -21,8 +21,8 @@ from mapred.jobtracker.core import JobTracker
 from mapred.jobtracker.desk import Desk
 from mapred.jobtracker.settings import JobTrackerSettings
 from mapred.model import JobSpec, JobStatus, TrackerInfo, TrackerStatus
+from mapred.owndirs import engine_directory
 from mapred.storage import storage_for
-from mapred.tasktracker.abandoned import own_directory
 from mapred.tasktracker.core import TaskTracker
 from mapred.tasktracker.heartbeat import HeartbeatLoop
 from mapred.tasktracker.memory import for_tasks
@@ -48,7 +48,7 @@ class OneProgram:
     """Thread-safe. Runs from construction to `close`."""
 
     def __init__(self, workers: int, work_dir: str | None, nursery: Nursery, child: str) -> None:
-        self._own_dir = own_directory() if work_dir is None else None
+        self._own_dir = engine_directory() if work_dir is None else None
         self.workdirs = WorkDirs(work_dir or self._own_dir or "")
         self.workdirs.lock()
         self._processes = Processes(

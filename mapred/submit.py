@@ -31,6 +31,7 @@ from mapred.job import SETTINGS, Job
 from mapred.jobfile import find_job, loaded_job_file
 from mapred.jobinputs import bound, mapper_of
 from mapred.model import TOTAL_ORDER, JobSpec
+from mapred.owndirs import OwnDirectory
 from mapred.params import word_as
 from mapred.pipeline import Pipeline
 from mapred.storage import storage_for
@@ -97,8 +98,8 @@ def plan(
             _reducers(stages[-1], reducers, default_filesystem, workers),
         ]
         further |= chain_settings(chain, values) if chain else {}
-        with tempfile.TemporaryDirectory(prefix="mapred-archives-") as scratch:
-            archive = packed(code_of(stages, path, Path(scratch)))
+        with OwnDirectory("archives") as scratch:
+            archive = packed(code_of(stages, path, scratch))
     files = [(input_files(plan.words, default_filesystem), plan) for plan in plans]
     output_uri = _output(output, default_filesystem, code_base)
     splits = splits_of_all(

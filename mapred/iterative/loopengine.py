@@ -8,9 +8,7 @@ written down in it, so that `mapred resume` finds it.
 """
 
 import logging
-import shutil
 import sys
-import tempfile
 import threading
 import uuid
 from collections.abc import Mapping
@@ -31,6 +29,7 @@ from mapred.iterative.loop import IterativeJob, check_loop
 from mapred.iterative.rounds import Loop, LoopResult, RoundFailedError
 from mapred.iterative.status import LoopStatus, is_loop
 from mapred.model import Failure, FailureKind, JobSpec, JobState, JobStatus, TrackerStatus
+from mapred.owndirs import OwnDirectory
 from mapred.task.code import load_job
 from mapred.usercode import one_line, user_traceback
 
@@ -153,9 +152,9 @@ class _Running:
         self.result: LoopResult | None = None
         self._written: tuple[Ledger, LoopRecord] | None = None
         self._thread = threading.Thread(target=self._run, name=loop_id, daemon=True)
-        self._folder = tempfile.mkdtemp(prefix="mapred-loop-")
+        self._own = OwnDirectory("loop")
         try:
-            job, self._code = _imported(spec, Path(self._folder))
+            job, self._code = _imported(spec, self._own.path)
             # Another driver of the same loop may have left a round that still runs.
             lineage = f"{loop_id}-{uuid.uuid4().hex[:8]}"
             kind = CarriedLoop if job.carries else Loop
@@ -163,7 +162,7 @@ class _Running:
             if resume:
                 self._loop.resume()
         except BaseException:
-            _forget(Path(self._folder))
+            _forget(self._own)
             raise
 
     # --- from other threads
@@ -182,7 +181,7 @@ class _Running:
             ledger.write(record)
             ledger.remove_old()
         except BaseException:
-            _forget(Path(self._folder))
+            _forget(self._own)
             raise
         self._written = ledger, record
 
@@ -207,7 +206,7 @@ class _Running:
         end = self._driven()
         self._write_end(end)
         # Before anybody can know of the end, who may then submit the same file again.
-        _forget(Path(self._folder))
+        _forget(self._own)
         self._change(**end)
 
     def _write_end(self, end: dict[str, Any]) -> None:
@@ -307,11 +306,12 @@ def _imported(spec: JobSpec, parent: Path) -> tuple[type[IterativeJob], Path]:
     return job, folder
 
 
-def _forget(folder: Path) -> None:
+def _forget(own: OwnDirectory) -> None:
     """Removes the job's code, and takes its modules back out of this program."""
+    folder = own.path
     sys.path[:] = [entry for entry in sys.path if not Path(entry).is_relative_to(folder)]
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and Path(file).is_relative_to(folder):
             del sys.modules[name]
-    shutil.rmtree(folder, ignore_errors=True)
+    own.remove()

@@ -8,8 +8,6 @@ Without a session each `fit` starts an engine of its own and ends it.
 """
 
 import os
-import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,6 +29,7 @@ from mapred.iterative.rounds import Loop, LoopResult
 from mapred.job import Job
 from mapred.ml.parameters import whole_number, word
 from mapred.ml.rows import Block
+from mapred.owndirs import OwnDirectory
 from mapred.storage import storage_for
 from mapred.storage.uris import USERS_DIRECTORY, join
 from mapred.submit import plan
@@ -79,11 +78,8 @@ class Session:
     def scratch(self) -> Iterator[str]:
         """The URI of a directory that is gone afterwards."""
         if self.filesystem == "file://":
-            local = tempfile.mkdtemp(prefix="mapred-fit-")
-            try:
-                yield Path(local).as_uri()
-            finally:
-                shutil.rmtree(local, ignore_errors=True)
+            with OwnDirectory("fit") as local:
+                yield local.as_uri()
             return
         uri = join(self.filesystem, USERS_DIRECTORY, this_user(), "scratch", uuid.uuid4().hex)
         try:
@@ -110,9 +106,9 @@ class Session:
             RefusedError: before it began.
             JobFailedError: a round failed; says where in the input.
         """
-        with tempfile.TemporaryDirectory(prefix="mapred-job-") as folder:
+        with OwnDirectory("job") as folder:
             spec = plan(
-                _job_file(job, Path(folder)),
+                _job_file(job, folder),
                 inputs,
                 output=join(scratch, f"output-{uuid.uuid4().hex[:8]}"),
                 params={name: word(value) for name, value in params.items()},

@@ -16,6 +16,7 @@ from typing import Final
 
 from mapred.archive import extracted
 from mapred.errors import InputError
+from mapred.owndirs import OwnDirectory
 from mapred.storage import storage_for
 from mapred.storage.uris import scheme_of
 from mapred.streaming.contract import FILES_FOLDER, SETTING
@@ -50,8 +51,8 @@ def job_folder(
     Raises:
         InputError: a file that isn't there, or two of one name.
     """
-    with tempfile.TemporaryDirectory(prefix="mapred-streaming-") as name:
-        folder = Path(name).resolve()
+    with OwnDirectory("streaming") as own:
+        folder = own.resolve()
         sent = folder / FILES_FOLDER
         sent.mkdir()
         for word in files:

@@ -36,13 +36,14 @@ from blockstore.errors import ConfigException
 from mapred.idwords import attempt_in
 from mapred.keptlogs import STREAMS, AttemptLogs
 from mapred.model import PROCESS_FAMILY, AttemptId, JobSpec
+from mapred.owndirs import ENGINE_LOCK
 from mapred.tasktracker.endwords import tail
 from mapred.tasktracker.sparedirs import SpareDirs, make
 
 log = logging.getLogger(__name__)
 
 IDENTITY: Final = "tracker.json"
-LOCK: Final = "lock"
+LOCK: Final = ENGINE_LOCK
 CHECK_FILE: Final = "check"
 CHECK_BYTES: Final = 4096
 CARRIED: Final = "carried"
