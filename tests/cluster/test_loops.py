@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -61,30 +60,58 @@ class StuckOnce(Lloyd):
 """
 
 
+# The driver stands still in the twelfth round, beside which it writes the checkpoint of the tenth,
+# until there is a file.
+GATED = """
+import os, time
+from mapred import Param
+from mapred.ml.lloyd import Lloyd
+
+class Gated(Lloyd):
+    gate: str = Param()
+
+    def step(self, state, output):
+        while self.ctx.round == 11 and not os.path.exists(self.ctx.params.gate):
+            time.sleep(0.02)
+        return super().step(state, output)
+"""
+
+
 class Loops:
     """Submits the k-means example as the command line does."""
 
     def __init__(self, cluster, folder: Path) -> None:
         self.cluster = cluster
         self._folder = folder
+        self.gate = folder / "gate"
 
-    def start(self, output: str, job: Path = EXAMPLE) -> "subprocess.Popen[str]":
-        settings = [word for pair in self._parameters() for word in ("-D", "{}={}".format(*pair))]
+    def start(self, output: str, job: Path = EXAMPLE, **more: str) -> "subprocess.Popen[str]":
+        pairs = (self._parameters() | more).items()
+        settings = [word for pair in pairs for word in ("-D", "{}={}".format(*pair))]
         return command(self.cluster, "submit", str(job), "/points.npy", "-o", output, *settings)
 
-    def _parameters(self) -> list[tuple[str, str]]:
+    def start_gated(self, output: str) -> "subprocess.Popen[str]":
+        """Until the gate is there it comes no further than a round behind its checkpoint."""
+        return self.start(output, self._gated(), gate=str(self.gate))
+
+    def _gated(self) -> Path:
+        job = self._folder / "gated.py"
+        job.write_text(GATED)
+        return job
+
+    def _parameters(self) -> dict[str, str]:
         init = str(self._folder / "start.npy")
         numbers = {"clusters": CLUSTERS, "tol": 0, "max_iter": ROUNDS, "job.split_bytes": 600_000}
-        return [("init", init), *((name, str(value)) for name, value in numbers.items())]
+        return {"init": init, **{name: str(value) for name, value in numbers.items()}}
 
     def driven(self, output: str, patience_s: float) -> tuple[LoopEngine, str]:
-        """A loop whose driver is here, and gives a JobTracker up that is away for so long."""
+        """A gated loop whose driver is here, and gives a JobTracker up that is away for so long."""
         filesystem = f"bs://{self.cluster.address}"
         spec = plan(
-            str(EXAMPLE),
+            str(self._gated()),
             ["/points.npy"],
             output=output,
-            params=dict(self._parameters()),
+            params=self._parameters() | {"gate": str(self.gate)},
             default_filesystem=filesystem,
         )
         patience = RetryPolicy(deadline_s=patience_s)
@@ -93,6 +120,7 @@ class Loops:
         return driver, driver.submit(spec)
 
     def resume(self, loop_id: str) -> dict:
+        self.gate.touch()
         resumed = self.finish(command(self.cluster, "resume", loop_id))
         assert resumed["job_id"] == loop_id
         assert resumed["rounds"] == ROUNDS
@@ -138,14 +166,10 @@ def test_a_second_attempt_at_a_slow_map_changes_no_bit(loops, tmp_path):
 def test_a_loop_whose_client_died_is_resumed_by_its_id_to_the_same_bits(loops):
     loops.run("/whole")
 
-    process = loops.start("/again")
+    process = loops.start_gated("/again")
     loop_id = id_of(process)
     store = loops.cluster.client()
-    until = time.monotonic() + 120
-    while not _has_checkpoint(store, "/again"):
-        assert time.monotonic() < until
-        assert process.poll() is None
-        time.sleep(0.02)
+    eventually(lambda: _has_checkpoint(store, "/again"), "a checkpoint", within_s=120)
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
@@ -177,10 +201,9 @@ def test_a_loop_outlives_the_jobtracker_and_is_resumed_after_the_death_of_the_wh
     assert loops.finish(process)["rounds"] == ROUNDS
     assert loops.centres("/orphaned") == loops.centres("/whole")
 
-    process = loops.start("/buried")
+    process = loops.start_gated("/buried")
     loop_id = id_of(process)
     eventually(lambda: _has_checkpoint(store, "/buried"), "a checkpoint", within_s=120)
-    assert process.poll() is None
     process.send_signal(signal.SIGKILL)
     for daemons in (cluster.tasktrackers, {0: cluster.jobtracker}, cluster.datanodes):
         for daemon in daemons.values():
@@ -207,6 +230,7 @@ def test_a_loop_whose_driver_gave_the_jobtracker_up_is_resumed_to_the_same_bits(
             assert not status.state.ended
             status, version = driver.status(loop_id, known_version=version, wait_s=60)
         loops.cluster.jobtracker.kill()
+        loops.gate.touch()
         while not status.state.ended:
             status, version = driver.status(loop_id, known_version=version, wait_s=60)
     assert (status.state, ROUNDS > status.rounds_done >= 11) == (JobState.FAILED, True)
