@@ -17,6 +17,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from blockstore.errors import ConfigException
+from blockstore.runtime.config import parse_address
 from blockstore.runtime.identity import this_user
 from mapred.client import ClusterEngine
 from mapred.embedded import EmbeddedEngine
@@ -63,7 +65,7 @@ class Session:
                     f"workers={workers!r} with cluster={cluster!r}: the TaskTrackers' slots say "
                     "how many tasks run at once. Leave one of them out"
                 )
-            remote = ClusterEngine(cluster)
+            remote = ClusterEngine(_jobtracker(cluster))
             self.engine, self.filesystem = remote, f"bs://{remote.namenode()}"
             return
         if workers is not None:
@@ -178,8 +180,20 @@ def filesystem_of(cluster: str | None) -> str:
         return "file://"
     from mapred.client import ClusterEngine
 
-    with ClusterEngine(cluster) as engine:
+    with ClusterEngine(_jobtracker(cluster)) as engine:
         return f"bs://{engine.namenode()}"
+
+
+def _jobtracker(cluster: Any) -> str:
+    """Raises ValueError: it is no address."""
+    try:
+        if isinstance(cluster, str) and ":" in cluster and parse_address(cluster, 0)[1]:
+            return cluster
+    except ConfigException:
+        pass
+    raise ValueError(
+        f"cluster={cluster!r}: the address of a JobTracker is needed, such as '127.0.0.1:8021'"
+    )
 
 
 def _job_file(job: type[IterativeJob], folder: Path) -> str:

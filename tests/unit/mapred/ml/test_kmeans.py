@@ -170,6 +170,10 @@ def test_impossible_places_to_run_are_refused():
         pass
     with pytest.raises(ValueError, match="Leave one of them out"), session(2, "localhost:1"):
         pass
+    for cluster in ("", "nonsense", 5, "a:b", ":8021", "127.0.0.1:99999", "127.0.0.1:0"):
+        words = "cluster=.*: the address of a JobTracker is needed"
+        with pytest.raises(ValueError, match=words), session(cluster=cluster):
+            pass
 
 
 def test_what_was_not_fitted_can_not_predict():
