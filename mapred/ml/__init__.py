@@ -8,6 +8,8 @@ model.cluster_centers_
     estimator    what all have in common; classifier, regressor: and those of one kind
     sessions     where they run
     rows         arrays and files as their input
+    precision    float64 or float32
+    sklearntags  what scikit-learn's own tools ask of them
     summation    the shape of their rounds: sums over all rows
     survey       a first look at files
 

@@ -175,9 +175,12 @@ class Averaging(Rounds):
 
     def arrived(self, turn: Round) -> str:
         fell, tol = turn.state["fell"], self.ctx.params.tol
-        if not np.isfinite(turn.state["loss"]):
+        loss, moved = turn.state["loss"], turn.state["metrics"]["moved"]
+        # The loss is of the weights before the round.
+        if not np.isfinite([loss, moved]).all():
             raise ValueError(
-                f"the loss of round {turn.number} is {turn.state['loss']}: take a smaller rate"
+                f"round {turn.number} began with the loss {loss:g} and moved the weights by "
+                f"{moved:g}: take a smaller rate"
             )
         if turn.number > 1 and abs(fell) <= tol:
             return f"the loss changed by {abs(fell):.3g}, at most {tol:g}"

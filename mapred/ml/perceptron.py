@@ -15,6 +15,8 @@ from mapred.ml.rows import Matrix, Rows
 
 # Of files each split is a shard; of an array each part, whatever its size.
 _SHARDS: Final[dict[str, Any]] = {"job.combine_files": False}
+# Beyond it a layer on as many columns has more weights than a machine holds.
+_WIDTH_MAX: Final = 1_000_000
 _WHOLE_PARTS: Final[dict[str, Any]] = {**_SHARDS, "job.split_bytes": 2**40}
 
 
@@ -148,7 +150,7 @@ class MLPClassifier(Classifier):
 
     def _check(self) -> None:
         for width in self._hidden():
-            whole_number("hidden_layer_sizes", width)
+            whole_number("hidden_layer_sizes", width, 1, _WIDTH_MAX)
         choice("activation", self._activation(), "relu", "tanh")
         number("alpha", self.alpha)
         number("learning_rate_init", self.learning_rate_init, above=True)

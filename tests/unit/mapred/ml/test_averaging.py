@@ -136,6 +136,13 @@ def test_it_says_when_it_has_arrived_and_when_it_flew_away():
     assert SGDClassifier(tol=0.01, max_iter=100).fit(IRIS, KINDS).converged_
     with pytest.warns(ConvergenceWarning, match="max_iter=2"):
         SGDClassifier(max_iter=2).fit(IRIS, KINDS)
+    for rounds in (1, 5):
+        flying = MLPClassifier((3,), learning_rate_init=1e200, max_iter=rounds)
+        with (
+            np.errstate(all="ignore"),
+            pytest.raises(ValueError, match=r"round 1 began with the loss 1.*a smaller rate"),
+        ):
+            flying.fit(IRIS, KINDS)
     with pytest.raises(ValueError, match="200 shards, and X has only 150 rows"):
         SGDClassifier(shards=200).fit(IRIS, KINDS)
     with pytest.raises(ValueError, match="init has the shape"):

@@ -78,6 +78,7 @@ def test_vertices_whose_names_floats_can_not_tell_apart_are_refused():
         (MLPClassifier(init="zeros"), "init='zeros': numbers are needed"),
         (PCA(whiten=1), "whiten=1: True or False is needed"),
         (MLPClassifier(None), "hidden_layer_sizes=None: the widths of the layers"),
+        (MLPClassifier((10**30,)), "hidden_layer_sizes=1.*at most 1e"),
         (MLPClassifier((0,)), "hidden_layer_sizes=0: a whole number"),
         (
             GaussianMixture(2, covariance_type="diag", precisions_init=np.ones((3, 2))),
