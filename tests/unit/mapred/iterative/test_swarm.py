@@ -33,6 +33,7 @@ class Machine:
         self.swarm: Swarm | None = None
         self.wrong = self.mute = self.stuck = False
         self.done_at = -1.0
+        self.wakes_at = 0.0
 
     @property
     def view(self) -> View:
@@ -88,7 +89,14 @@ class Play:
             self._begin(machine, action)
         again = swarm.wake_at(self.now)
         assert again > self.now
-        self.at(again, lambda: self._go_on(machine))
+        machine.wakes_at = again
+
+        def woken() -> None:
+            # A later look has put it off, or brought it forward.
+            if machine.wakes_at == again:
+                self._go_on(machine)
+
+        self.at(again, woken)
 
     def _begin(self, machine: Machine, action: Ask | Take | Read) -> None:
         cost, answer = self._answer(machine, action)
