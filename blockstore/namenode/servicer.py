@@ -67,7 +67,8 @@ class ClientServicer(AdminServicer, FileChangeServicer):
                 wall=self._shell.wall,
             )
         )
-        return pb.FileReply(status=status_to_wire(status))
+        # Who has it closed at once asks nothing more of it, and may have hundreds of them in a batch.
+        return pb.FileReply(status=None if request.close else status_to_wire(status))
 
     async def AddBlock(self, request: pb.AddBlockRequest, _: Any) -> Any:
         located = await self._shell.perform(
