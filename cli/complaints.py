@@ -21,6 +21,8 @@ _NEXT_STEPS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (errors.FileAlreadyExistsException, "remove it first, or take another name"),
     (errors.IsADirectoryException, "name a file"),
     (errors.PathIsNotEmptyDirectoryException, "rm -r removes a directory with all in it"),
+    # It says who ends it, and how.
+    (errors.ManualSafeModeException, ""),
     (errors.SafeModeException, "see why:  mapred admin safemode why"),
     (errors.BlockMissingException, "see which nodes had it:  mapred admin fsck PATH"),
     (errors.PlacementException, "see the nodes:  mapred admin report"),

@@ -3,8 +3,10 @@
 They read the directory that `mapred namenode --dir` was given, without a NameNode.
 """
 
+import dataclasses
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,11 +15,17 @@ import click
 from .errors import FAILED, CommandError
 
 if TYPE_CHECKING:
+    from blockstore.namenode.entries import Entry
     from blockstore.namenode.repair import Survey
 
 _DIRECTORY = click.Path(exists=True, file_okay=False)
 # Of the readable transactions that a repair drops, so many are shown.
 _SHOWN_MAX = 20
+# And of these: the fields that say which file is meant, and which bytes.
+_TOLD = frozenset(
+    {"inode_id", "parent_id", "name", "block", "block_id", "length", "replication", "kept"}
+    | {"target_id", "source_ids", "node_id", "duty", "generation"}
+)
 
 
 @click.group()
@@ -81,7 +89,7 @@ def recover(directory: str, dry_run: bool, write: bool) -> int:
     lock = DirectoryLock(directory)
     try:
         found = repair.survey(disk)
-        for line in _survey_lines(found):
+        for line in _survey_lines(found, done=write):
             click.echo(line)
         if found.damage is None:
             return 0
@@ -97,7 +105,7 @@ def recover(directory: str, dry_run: bool, write: bool) -> int:
     return 0
 
 
-def _survey_lines(found: "Survey") -> Iterator[str]:
+def _survey_lines(found: "Survey", *, done: bool) -> Iterator[str]:
     remains = (
         f"transactions up to {found.last}: {found.inodes} files and directories, "
         f"{found.blocks} blocks"
@@ -111,14 +119,30 @@ def _survey_lines(found: "Survey") -> Iterator[str]:
         f"lost: transactions {found.last + 1} to {found.highest}, {found.lost} in number; "
         f"{len(found.dropped)} of them could be read, but rest on the others"
     )
+    kinds = Counter(type(entry).__name__ for _, entry in found.dropped)
+    if kinds:
+        yield "  " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
     for transaction, entry in found.dropped[:_SHOWN_MAX]:
-        yield f"  {transaction}  {entry}"
+        yield _entry_words(transaction, entry)
     if len(found.dropped) > _SHOWN_MAX:
-        yield f"  … and {len(found.dropped) - _SHOWN_MAX} more"
+        yield f"       … and {len(found.dropped) - _SHOWN_MAX} more"
     for name in found.aside:
-        yield f"moved aside: {name}"
+        yield f"{'moved aside' if done else 'to be moved aside'}: {name}"
     if found.damage.name not in found.aside:
-        yield f"cut: {found.damage.name} at offset {found.damage.offset}; the whole is kept beside"
+        yield (
+            f"{'cut' if done else 'to be cut'}: {found.damage.name} at offset "
+            f"{found.damage.offset}; the whole is kept beside"
+        )
+
+
+def _entry_words(transaction: int, entry: "Entry") -> str:
+    """What tells an administrator which file it is about; all of it is in the journal's dump."""
+    told = (
+        f"{field.name}={value}"
+        for field in dataclasses.fields(entry)
+        if field.name in _TOLD and (value := getattr(entry, field.name)) not in (None, "")
+    )
+    return f"{transaction:>8}  {type(entry).__name__}  {' '.join(told)}"
 
 
 @click.group()

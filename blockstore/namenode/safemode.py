@@ -75,8 +75,7 @@ class SafeMode:
         elif self._starting:
             reason = (
                 f"{self._reported()} of {self._blocks()} blocks are reported, "
-                f"{self._needed} are needed. What is missing, and who may have it: "
-                "mapred admin safemode why"
+                f"{self._needed} are needed"
             )
         else:
             reason = "enough blocks are reported"
@@ -91,4 +90,7 @@ class SafeMode:
         """
         if self.on:
             kind = ManualSafeModeException if self._by_hand else SafeModeException
-            raise kind(f"{what} is refused in safe mode: {self.status().reason}")
+            reason = self.status().reason
+            if self._starting and not self._by_hand and not self._held:
+                reason += "; what is missing, and who may have it: mapred admin safemode why"
+            raise kind(f"{what} is refused in safe mode: {reason}")

@@ -67,7 +67,7 @@ class ClientServicer(AdminServicer, FileChangeServicer):
                 wall=self._shell.wall,
             )
         )
-        # Who has it closed at once asks nothing more of it, and may have hundreds of them in a batch.
+        # Who has it closed at once asks nothing more of it, and may have made hundreds.
         return pb.FileReply(status=None if request.close else status_to_wire(status))
 
     async def AddBlock(self, request: pb.AddBlockRequest, _: Any) -> Any:

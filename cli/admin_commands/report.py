@@ -105,4 +105,6 @@ def duty_words(report: "NodeReport") -> str:
 def safe_mode_words(mode: "SafeMode") -> str:
     if not mode.on:
         return "off"
-    return f"on: {mode.reason}"
+    # A reason that says what to do needs no further word.
+    hint = "" if "mapred admin" in mode.reason else "; see why: mapred admin safemode why"
+    return f"on: {mode.reason}{hint}"

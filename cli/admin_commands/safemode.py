@@ -72,7 +72,7 @@ def _confirm(why: "SafeModeWhy") -> None:
 
 
 def why_lines(why: "SafeModeWhy") -> Iterator[str]:
-    yield f"Safe mode is {safe_mode_words(why.mode)}"
+    yield f"Safe mode is on: {why.mode.reason}" if why.mode.on else "Safe mode is off"
     if why.missing:
         blocks = plural(why.missing, "block")
         if why.mode.on:

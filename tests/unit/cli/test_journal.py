@@ -76,16 +76,31 @@ def test_recover_changes_nothing_without_write_and_keeps_the_original_with_it(di
     assert code == 1
     assert f"{segment}, offset" in output
     assert "lost: transactions 5 to 5" in output
+    assert f"to be cut: {segment.name} at" in output
     after = {path.name: path.read_bytes() for path in directory.iterdir() if path.name != "lock"}
     assert after == before
 
     code, output = run("journal", "recover", directory, "--write")
 
     assert code == 0
+    assert f"\ncut: {segment.name} at" in output
     assert (directory / f"damaged-1-{segment.name}").read_bytes() == bytes(data)
     assert run("journal", "recover", directory)[0] == 0
     state, _ = recovery.recover(RealDisk(str(directory)), wall=2.0)
     assert state.transaction == 4
+
+
+def test_recover_says_which_files_the_lost_transactions_are_about(directory):
+    segment = directory / journal.segment_name(4)
+    data = bytearray(segment.read_bytes())
+    data[journal.SEGMENT.size + journal.RECORD.size + 2] ^= 1
+    segment.write_bytes(data)
+
+    _, output = run("journal", "recover", directory)
+
+    assert "lost: transactions 4 to 5, 2 in number; 1 of them" in output
+    assert "\n  1 DirectoryMade\n" in output
+    assert "\n       5  DirectoryMade  inode_id=5 parent_id=1 name=d\n" in output
 
 
 def test_a_directory_without_a_namespace_is_no_damaged_one(tmp_path):
