@@ -6,19 +6,19 @@ agrees with the calls and returns, and in which each operation answers as the sp
 
 The search is Wing and Gong's ("Testing and Verifying Concurrent Objects", 1993) with the memory
 of Lowe ("Testing for linearizability", 2017): a state that was reached with the same operations
-done is not searched twice. The list that operations are lifted out of and put back into is as
-Athalye describes it for Porcupine (2017).
+done is not searched twice. Nor is one that was reached before with the same known ones done, and
+with fewer of those whose outcome is unknown: all that could follow could have followed then.
 
 An operation whose outcome nobody knows has no return: it may happen at any time after its call,
 or never, which is the same as after everything that could have seen it.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 # A history that takes more is too concurrent to be checked: that is told, never passed over.
-BUDGET_STEPS = 2_000_000
+BUDGET_STEPS = 200_000
 _TOLD = 12
 
 
@@ -53,44 +53,88 @@ class BudgetExceeded(AssertionError):
 Step = Callable[[Any, Operation], Hashable | None]
 
 
-class _Event:
-    """A call or a return in the list; a call knows its return."""
+@dataclass(frozen=True)
+class _Node:
+    """`done`: the known operations that were, `guessed`: the unknown ones, as bits."""
 
-    __slots__ = ("bit", "end", "next", "operation", "previous")
+    done: int
+    guessed: int
+    state: Hashable
+    last: Operation | None = None
+    before: "_Node | None" = None
 
-    def __init__(self, operation: Operation | None, bit: int) -> None:
-        self.operation = operation
-        self.bit = bit
-        self.end: _Event | None = None
-        self.next: _Event | None = None
-        self.previous: _Event | None = None
-
-    def lift(self) -> None:
-        for event in (self, self.end):
-            event.previous.next = event.next
-            if event.next is not None:
-                event.next.previous = event.previous
-
-    def put_back(self) -> None:
-        for event in (self.end, self):
-            event.previous.next = event
-            if event.next is not None:
-                event.next.previous = event
+    def order(self) -> list[Operation]:
+        node, found = self, []
+        while node.before is not None:
+            found.append(node.last)
+            node = node.before
+        return found[::-1]
 
 
-def _linked(history: Sequence[Operation]) -> _Event:
-    """The head of the list of events in their order; what never returned does so at the end."""
-    timed = []
-    for number, operation in enumerate(history):
-        call, end = _Event(operation, 1 << number), _Event(operation, 0)
-        call.end = end
-        at = operation.returned if operation.returned is not None else float("inf")
-        timed += [(operation.call, number, call), (at, number, end)]
-    head = last = _Event(None, 0)
-    for _, _, event in sorted(timed, key=lambda item: item[:2]):
-        last.next, event.previous = event, last
-        last = event
-    return head
+class _Memory:
+    """Where the search has been."""
+
+    def __init__(self) -> None:
+        # Of the known ones done, and a state: the smallest sets of unknown ones.
+        self._been: dict[tuple[int, Hashable], list[int]] = {}
+
+    def is_new(self, node: _Node) -> bool:
+        sets = self._been.setdefault((node.done, node.state), [])
+        if any(guessed & ~node.guessed == 0 for guessed in sets):
+            return False
+        sets[:] = [guessed for guessed in sets if node.guessed & ~guessed]
+        sets.append(node.guessed)
+        return True
+
+
+class _Search:
+    def __init__(self, history: Sequence[Operation], step: Step) -> None:
+        self._step = step
+        in_order = sorted(history, key=lambda operation: operation.call)
+        self.known = [operation for operation in in_order if operation.is_known]
+        # By action: of those that do the same, the first that isn't taken yet is as good as any.
+        alike: dict[tuple[Any, ...], list[tuple[int, Operation]]] = {}
+        for bit, operation in enumerate(op for op in in_order if not op.is_known):
+            alike.setdefault(operation.action, []).append((1 << bit, operation))
+        self._alike = list(alike.values())
+
+    def is_left(self, node: _Node, number: int) -> bool:
+        return not node.done >> number & 1
+
+    def next_return(self, node: _Node) -> Operation:
+        """Of those known that are left, the one that returned first: what is next was called
+        before that."""
+        first = None
+        lowest = (~node.done & node.done + 1).bit_length() - 1
+        for number in range(lowest, len(self.known)):
+            operation = self.known[number]
+            if first is not None and operation.call > first.returned:
+                break
+            if self.is_left(node, number) and (
+                first is None or operation.returned < first.returned
+            ):
+                first = operation
+        assert first is not None
+        return first
+
+    def after(self, node: _Node, before: int) -> Iterator[_Node]:
+        """What may follow, the likeliest last: those that are known to have happened."""
+        for group in self._alike:
+            for bit, operation in group:
+                if node.guessed & bit:
+                    continue
+                if operation.call < before:
+                    state = self._step(node.state, operation)
+                    # One that changes nothing here may as well be later, or never.
+                    if state is not None and state != node.state:
+                        yield _Node(node.done, node.guessed | bit, state, operation, node)
+                break
+        for number in reversed(range(len(self.known))):
+            operation = self.known[number]
+            if self.is_left(node, number) and operation.call < before:
+                state = self._step(node.state, operation)
+                if state is not None:
+                    yield _Node(node.done | 1 << number, node.guessed, state, operation, node)
 
 
 def check(
@@ -102,38 +146,21 @@ def check(
         NotLinearizable: there is none; tells how far the search came, and what it was stuck at.
         BudgetExceeded
     """
-    head = _linked(history)
-    state, done = start, 0
-    seen = {(done, state)}
-    path: list[tuple[_Event, Hashable]] = []
-    best: list[Operation] = []
-    stuck: Operation | None = None
-    event = head.next
-    known = sum(1 << number for number, operation in enumerate(history) if operation.is_known)
+    search, memory = _Search(history, step), _Memory()
+    everything = (1 << len(search.known)) - 1
+    furthest = _Node(0, 0, start)
+    ahead = [furthest]
     for _ in range(budget):
-        if done & known == known:
-            return [call.operation for call, _ in path]
-        if event.end is not None:
-            after = step(state, event.operation)
-            # An unknown operation that changes nothing here may as well be later, or never.
-            idle = after == state and not event.operation.is_known
-            if after is not None and not idle and (done | event.bit, after) not in seen:
-                seen.add((done | event.bit, after))
-                path.append((event, state))
-                state, done = after, done | event.bit
-                event.lift()
-                event = head.next
-            else:
-                event = event.next
+        if not ahead:
+            raise NotLinearizable(_story(furthest.order(), search.next_return(furthest)))
+        node = ahead.pop()
+        if not memory.is_new(node):
             continue
-        if len(path) >= len(best):
-            best, stuck = [call.operation for call, _ in path], event.operation
-        if not path:
-            raise NotLinearizable(_story(best, stuck))
-        event, state = path.pop()
-        done ^= event.bit
-        event.put_back()
-        event = event.next
+        if node.done == everything:
+            return node.order()
+        if node.done.bit_count() > furthest.done.bit_count():
+            furthest = node
+        ahead += search.after(node, search.next_return(node).returned)
     raise BudgetExceeded(f"{len(history)} operations, and {budget} steps were not enough")
 
 

@@ -17,7 +17,7 @@ from tests.cluster.linearizability import (
     Operation,
     check,
 )
-from tests.cluster.namespacespec import START, step
+from tests.cluster.namespacespec import START, simplified, step
 
 # Twenty in all; two stores side by side, for each waits most of the time.
 HISTORIES = 10
@@ -153,6 +153,25 @@ def test_a_search_that_takes_too_long_is_told():
     history.append(Operation(20, 21, ("stat", "/20"), "directory"))
     with pytest.raises(BudgetExceeded):
         check(history, step, START, budget=10_000)
+
+
+def test_many_unknown_outcomes_that_are_alike_are_no_burden():
+    """The second history is refused only when every choice among them has been tried."""
+    unknown = []
+    for n in range(0, 60, 2):
+        unknown.append(Operation(n, None, ("create", "/a", f"t{n}")))
+        unknown.append(Operation(n + 1, None, ("delete", "/a" if n < 50 else "/b")))
+    seen = [
+        Operation(100 + 2 * n, 101 + 2 * n, ("stat", "/a"), ("open",) if n % 2 else None)
+        for n in range(52)
+    ]
+    assert check(simplified(unknown + seen[:51]), step, START, budget=10_000)
+    seen += [
+        Operation(300, 301, ("stat", "/a"), None),
+        Operation(302, 303, ("delete", "/b"), True),
+    ]
+    with pytest.raises(NotLinearizable, match="delete"):
+        check(simplified(unknown + seen), step, START, budget=10_000)
 
 
 def explained(history):
