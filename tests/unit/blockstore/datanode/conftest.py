@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from blockstore import bytedial
 from blockstore.datanode.blockfiles import BlockFiles
 from blockstore.datanode.byteport import BytePort
 from blockstore.datanode.disk import Disk, SystemDisk
@@ -97,6 +98,12 @@ class LoneDataNode:
         self.data.close()
         self.peers.close()
         self.files.close()
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a thread may need longer to greet than anybody waits for it in life."""
+    monkeypatch.setattr(bytedial, "DIAL_S", 60.0)
 
 
 @pytest.fixture
