@@ -13,7 +13,7 @@ import logging
 import threading
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final
 
@@ -49,6 +49,7 @@ class Tail:
 
 log = logging.getLogger(__name__)
 
+_PACKETS_A_WINDOW: Final = 4
 # The NameNode holds a Complete open for a while itself: pauses are for a lost race only.
 _COMPLETE_BASE_S: Final = 0.005
 _COMPLETE_CAP_S: Final = 0.5
@@ -86,8 +87,7 @@ class BlockWriter(io.BufferedIOBase):
         self._last: Block | None = None
         self._receipts: tuple[Receipt, ...] = ()
         self._blocks_bytes = 0
-        chunk = settings.chunk_bytes
-        self._packet_bytes = max(chunk, WRITE_PACKET_DATA_BYTES // chunk * chunk)
+        self._packet_bytes = _packet_bytes(settings)
         # Grows to a packet with the first bytes that don't fill one: small files stay small.
         self._buffer = bytearray()
         # Where the buffer starts in the block, how much is in it, and how much of that was sent.
@@ -112,6 +112,14 @@ class BlockWriter(io.BufferedIOBase):
 
     def __repr__(self) -> str:
         return f"BlockWriter({self.name}, {self.tell()} bytes{', closed' if self.closed else ''})"
+
+    def hold_at_most(self, size: int) -> None:
+        """Before anything is written: about how many bytes may be in memory that the nodes haven't
+        acknowledged. Less than the settings say makes for smaller packets, and more of them."""
+        assert not self.tell(), f"{self.name} is being written"
+        window_bytes = min(size, self._settings.window_bytes)
+        self._settings = replace(self._settings, window_bytes=window_bytes)
+        self._packet_bytes = _packet_bytes(self._settings)
 
     def writable(self) -> bool:
         return True
@@ -383,3 +391,10 @@ class _NotingErrors:
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, StoreError):
             self._writer._error = error
+
+
+def _packet_bytes(settings: ClientSettings) -> int:
+    """Whole chunks, and some packets to a window: one is filled while others are on their way."""
+    chunk = settings.chunk_bytes
+    wanted = min(WRITE_PACKET_DATA_BYTES, settings.window_bytes // _PACKETS_A_WINDOW)
+    return max(chunk, wanted // chunk * chunk)

@@ -44,3 +44,21 @@ def give_back_freed_memory() -> None:
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+class GivingBack:
+    """Gives back what is free whenever so many bytes have passed through; 0: never.
+
+    What is on its way to others or from them comes in pieces that live for different times: in a
+    process with little memory the holes between them become as large as what is in use.
+    """
+
+    def __init__(self, every_bytes: int) -> None:
+        self._every_bytes = every_bytes
+        self._next = every_bytes
+
+    def passed(self, total_bytes: int) -> None:
+        """So many by now."""
+        if self._every_bytes and total_bytes >= self._next:
+            give_back_freed_memory()
+            self._next = total_bytes + self._every_bytes

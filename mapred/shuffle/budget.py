@@ -18,6 +18,10 @@ MEMORY_BYTES_MIN: Final = 1024 * 1024
 # code what it wants.
 _SLOT_SHARE: Final = 4
 _SMALL_MACHINES_MIN: Final = 16 * 1024 * 1024
+# From here on time counts more than memory.
+AMPLE_BYTES: Final = 64 * 1024 * 1024
+# Going through the heap costs as much as copying a MiB does.
+_GIVE_BACK_BYTES_MIN: Final = 4 * 1024 * 1024
 # Arrow's columns hold at most 2 GiB.
 _BUFFER_BYTES_MAX: Final = 1024 * 1024 * 1024
 # Large enough for vectors, small enough for many runs at a time and for a CPU's cache.
@@ -81,6 +85,19 @@ class Budget:
         """Fetched segments that a reduce holds before it writes them to disk: they stay while it
         merges."""
         return self.memory_bytes // 4
+
+    @property
+    def output_bytes(self) -> int:
+        """Of a file in the block store, what may be on its way to the DataNodes."""
+        return self.memory_bytes // 8
+
+    @property
+    def give_back_bytes(self) -> int:
+        """Of a reduce's output, after which freed memory goes back to the system; 0: never, where
+        there's so much that time counts more."""
+        if self.memory_bytes >= AMPLE_BYTES:
+            return 0
+        return max(self.memory_bytes // 4, _GIVE_BACK_BYTES_MIN)
 
     @property
     def kept_bytes(self) -> int:

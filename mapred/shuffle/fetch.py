@@ -20,7 +20,7 @@ from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 
-from blockstore.runtime.heap import give_back_freed_memory
+from blockstore.runtime.heap import GivingBack, give_back_freed_memory
 from mapred.errors import FetchError
 from mapred.model import MapOutput
 from mapred.shuffle.beside import linked
@@ -86,6 +86,8 @@ class Shuffle:
         self._waiting: dict[int, MapOutput] = {}
         self._copying: set[int] = set()
         self._here: dict[int, Segment | None] = {}
+        self._came_bytes = 0
+        self._giving_back = GivingBack(budget_bytes // 2)
         # Of all segments so far.
         self.rows = 0
 
@@ -131,6 +133,9 @@ class Shuffle:
             self._waiting.pop(output.map_index, None)
             self._here[output.map_index] = result
             self.rows += rows
+            if self._remote and result is not None:
+                self._came_bytes += result.length
+                self._giving_back.passed(self._came_bytes)
 
     def _start_copies(self) -> None:
         ready = [index for index in self._waiting if index not in self._copying]

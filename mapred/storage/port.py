@@ -5,7 +5,7 @@ under a name nobody reads, and ends in `commit()` or `discard()`.
 """
 
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 
 class UnknownLengthError(OSError):
@@ -47,6 +47,15 @@ class OutputFile(Protocol):
 
     def discard(self) -> None:
         """Leaves nothing behind. Safe to call twice, and after a failed commit."""
+        ...
+
+
+@runtime_checkable
+class Buffering(Protocol):
+    """An output file that holds what is on its way to others."""
+
+    def hold_at_most(self, size: int) -> None:
+        """About so many bytes; before the first of them is written."""
         ...
 
 

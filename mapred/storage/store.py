@@ -71,6 +71,9 @@ class _StoreOutput:
     def __init__(self, file: Any) -> None:
         self._file = file
 
+    def hold_at_most(self, size: int) -> None:
+        self._file.hold_at_most(size)
+
     def write(self, data: bytes | bytearray | memoryview) -> int:
         return int(self._file.write(data))
 

@@ -10,9 +10,10 @@ Object stores have no folders that could be missed, and a job of transient outpu
 from mapred.engine import TRANSIENT_OUTPUT
 from mapred.errors import JobKilledError
 from mapred.model import AttemptId, JobSpec
+from mapred.shuffle.budget import Budget
 from mapred.storage import storage_for
 from mapred.storage.committing import TEMPORARY, has_folders
-from mapred.storage.port import OutputFile
+from mapred.storage.port import Buffering, OutputFile
 from mapred.storage.uris import join
 
 
@@ -24,6 +25,8 @@ def opened(spec: JobSpec, attempt: AttemptId, uri: str) -> OutputFile:
     """
     _refuse_late(spec, attempt)
     file = storage_for(uri).open_write(uri, overwrite=True)
+    if isinstance(file, Buffering):
+        file.hold_at_most(Budget.of(spec.memory_bytes).output_bytes)
     try:
         _refuse_late(spec, attempt)
     except JobKilledError:

@@ -10,14 +10,13 @@ import os
 from typing import Final
 
 from blockstore.runtime.heap import keep_freed_memory
-from mapred.shuffle.budget import Budget
+from mapred.shuffle.budget import AMPLE_BYTES, Budget
 
 # A column of a split of the usual size. Fetched anew from the system for every split, and zeroed,
 # such pieces are a fifth of the time of a sort.
 _PIECE_BYTES_MAX: Final = 32 * 1024 * 1024
 # Larger parts of the budget than this go back to the system when they are freed. Measured: of less
-# than 64 MiB the holes that a merge leaves take up a third, for an eighth more of its time.
-_AMPLE_BYTES: Final = 64 * 1024 * 1024
+# than AMPLE_BYTES the holes that a merge leaves take up a third, for an eighth more of its time.
 _SHARE_OF_AMPLE: Final = 4
 _SHARE_OF_LITTLE: Final = 16
 
@@ -29,6 +28,6 @@ os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 def one_heap(budget: Budget) -> None:
     """For all threads, too: those that fetch come and go, and each would leave a heap of its own
     with as much in it as is kept. Called before there are others."""
-    share = _SHARE_OF_AMPLE if budget.memory_bytes >= _AMPLE_BYTES else _SHARE_OF_LITTLE
+    share = _SHARE_OF_AMPLE if budget.memory_bytes >= AMPLE_BYTES else _SHARE_OF_LITTLE
     piece_bytes_max = min(budget.memory_bytes // share, _PIECE_BYTES_MAX)
     keep_freed_memory(piece_bytes_max, budget.kept_bytes, heaps_max=1)

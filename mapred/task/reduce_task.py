@@ -7,7 +7,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
-from blockstore.runtime.heap import give_back_freed_memory
+from blockstore.runtime.heap import GivingBack, give_back_freed_memory
 from mapred.columnar import BatchReducer
 from mapred.job import Job
 from mapred.model import HOT_GROUP
@@ -62,6 +62,8 @@ class ReduceTask:
         self._folded_records = 0
         # Among those records.
         self._commonest = Commonest()
+        self._output: PartFile | None = None
+        self._giving_back = GivingBack(0)
 
     def place(self) -> Place:
         """The key that the user's code is at."""
@@ -85,7 +87,8 @@ class ReduceTask:
         reducer = self._job.reducer()
         reducer.ctx = self._ctx
         budget = Budget.of(self._task.spec.memory_bytes)
-        part = self._part()
+        part = self._output = self._part()
+        self._giving_back = GivingBack(budget.give_back_bytes)
         try:
             reducer.setup()
             batches: Iterator[Rows] = iter(())
@@ -198,6 +201,8 @@ class ReduceTask:
         return iter(())
 
     def _tick(self, records: int) -> None:
+        if self._output is not None:
+            self._giving_back.passed(self._output.bytes_written)
         done = records / max(1, self._shuffle.rows)
         self._reporter.tick(FETCH_SHARE + (1 - FETCH_SHARE) * done, "reduce")
 

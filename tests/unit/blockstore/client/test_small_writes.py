@@ -44,12 +44,14 @@ class FakeStream:
     def __init__(self, into, on_ack):
         self._into = into
         self._on_ack = on_ack
+        self.sizes = []
         on_ack(Ack(0))
 
     def send(self, frame, timeout_s):
         packet = unpack(frame, SETTINGS.chunk_bytes)
         if len(packet.data):
             self._into[packet.offset :] = packet.data
+            self.sizes.append(len(packet.data))
         self._on_ack(Ack(packet.seq))
 
     def cancel(self):
@@ -95,7 +97,8 @@ class FakePipelines:
 
     def stream(self, header, nodes, *, on_ack, on_end):
         self.story.append("streams")
-        return FakeStream(self.streamed, on_ack)
+        self.last_stream = FakeStream(self.streamed, on_ack)
+        return self.last_stream
 
 
 def writing(*, ack=None, block_bytes=1 << 30, tail=None):
@@ -242,3 +245,27 @@ def test_a_writer_that_makes_way_for_a_leaving_node_asks_for_no_node_that_failed
     ]
     assert pipelines.previous == Block(1, 7, 1000)
     writer.discard()
+
+
+KIB = 1024
+
+
+@pytest.mark.parametrize(
+    ("held", "packet"),
+    [
+        # A quarter, in whole chunks of 64 KiB; one at least, and no more than usually.
+        (4096 * KIB, 1024 * KIB),
+        (1100 * KIB, 256 * KIB),
+        (1, 64 * KIB),
+        (1 << 40, 4096 * KIB),
+    ],
+)
+def test_a_writer_that_is_to_hold_little_sends_smaller_packets(held, packet):
+    writer, pipelines, _ = writing()
+    writer.hold_at_most(held)
+    data = bytes(range(256)) * 4 * KIB * 9
+    writer.write(data)
+    writer.close()
+    assert pipelines.streamed == data
+    assert pipelines.last_stream.sizes[0] == packet
+    assert set(pipelines.last_stream.sizes[:-1]) == {packet}

@@ -8,6 +8,7 @@ from statistics import mean
 import pytest
 from harness import Run
 
+from blockstore.runtime import heap
 from mapred import Job, Mapper, Max, Min, Param, Partitioner, Reducer, Sum
 
 WORDS = random.Random(7).choices(["to", "be", "or", "not", "Be", "é", "question"], k=3000)
@@ -269,3 +270,31 @@ def test_one_record_may_yield_any_number_of_pairs(tmp_path):
 def test_names_of_hadoop(tmp_path):
     run = Run(WordCount, tmp_path, LINES, reducers=1).all()
     assert all(re.fullmatch(r"part-[rm]-\d{5}", name) for name in run.outputs)
+
+
+class Wide(Mapper):
+    def map(self, offset, line):
+        for at in range(5_000):
+            yield f"{at:01000}", line
+
+
+class Handed(Reducer):
+    def reduce(self, key, values):
+        for value in values:
+            yield key, value
+
+
+class WideLines(Job):
+    mapper, reducer = Wide, Handed
+
+
+@pytest.mark.parametrize(("memory_bytes", "times"), [(1 << 20, 2), (0, 0)])
+def test_a_reduce_with_little_memory_gives_back_what_is_free_as_its_output_goes_out(
+    tmp_path, monkeypatch, memory_bytes, times
+):
+    given = []
+    monkeypatch.setattr(heap, "give_back_freed_memory", lambda: given.append(1))
+    run = Run(WideLines, tmp_path, ["a", "b"], reducers=1, memory_bytes=memory_bytes).all()
+    # Every 4 MiB of 10.
+    assert run.counter("output_bytes") > 10_000_000
+    assert len(given) == times

@@ -47,6 +47,19 @@ class Recording(LocalStorage):
         return super().open_write(uri, overwrite=overwrite)
 
 
+class HeldBack:
+    """A file in the block store, as far as what it holds is concerned."""
+
+    def __init__(self) -> None:
+        self.held = 0
+
+    def hold_at_most(self, size: int) -> None:
+        self.held = size
+
+    def open_write(self, uri: str, *, overwrite: bool = False) -> "HeldBack":
+        return self
+
+
 def _spec(folder: Path, **settings: str) -> JobSpec:
     return JobSpec("wc", "me", "", "", "m", "J", (), 1, f"file://{folder}/out", settings=settings)
 
@@ -70,6 +83,16 @@ def _part(spec: JobSpec, value: str, attempt: AttemptId = ATTEMPT) -> PartFile:
 def test_an_attempt_of_a_job_that_runs_writes(tmp_path: Path) -> None:
     _prepared(tmp_path)
     assert Path(_written(_spec(tmp_path)).removeprefix("file://")).read_text() == "k\tv\n"
+
+
+def test_what_an_attempt_holds_for_its_file_follows_from_its_budget(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = HeldBack()
+    monkeypatch.setattr(late, "storage_for", lambda uri: file)
+    spec = replace(_spec(tmp_path), output_uri="s3://bucket/out", memory_bytes=32 << 20)
+    late.opened(spec, ATTEMPT, "s3://bucket/out/part")
+    assert file.held == 4 << 20
 
 
 def test_an_attempt_of_a_published_job_makes_no_folder_anew(tmp_path: Path) -> None:
