@@ -336,7 +336,7 @@ def test_what_is_placed_stays_when_the_loop_goes_back_and_is_placed_anew_by_a_re
 
     def lose(name):
         if name.endswith("round 6") and not goings_back(caplog):
-            shutil.rmtree(work / "carried")
+            shutil.rmtree(work / "carried", ignore_errors=True)
 
     spec = planned(edges, out, job="Laid")
     with EmbeddedEngine(2, str(work)) as engine:
