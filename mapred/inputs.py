@@ -19,7 +19,15 @@ from mapred.storage import storage_for
 from mapred.storage.committing import input_refusal
 from mapred.storage.patterns import is_pattern
 from mapred.storage.port import FileInfo, UnknownLengthError
-from mapred.storage.uris import BLOCK_STORE, local_uri, name_of, path_of, qualified, scheme_of
+from mapred.storage.uris import (
+    BLOCK_STORE,
+    as_typed,
+    local_uri,
+    name_of,
+    path_of,
+    qualified,
+    scheme_of,
+)
 
 _HIDDEN: Final = ("_", ".")
 
@@ -81,7 +89,7 @@ def shown(uri: str) -> str:
     """A URI as messages have it: the block store's without the NameNode, files as paths."""
     if scheme_of(uri) == BLOCK_STORE:
         return f"{BLOCK_STORE}://{path_of(uri)}"
-    return uri
+    return as_typed(uri)
 
 
 def missing_input(word: str, uri: str) -> str:
@@ -90,7 +98,7 @@ def missing_input(word: str, uri: str) -> str:
         return f"input pattern '{shown(uri)}' matches nothing"
     text = f"input '{shown(uri)}' does not exist"
     if scheme_of(uri) != BLOCK_STORE:
-        return f"{text}. Its name was given as '{word}'" if word != uri else text
+        return f"{text}. Its name was given as '{word}'" if word != as_typed(uri) else text
     if scheme_of(word) or not os.path.exists(word):
         return f"{text}. What there is:  mapred fs ls {os.path.dirname(path_of(uri))}"
     parent = os.path.dirname(path_of(uri)).rstrip("/")

@@ -3,24 +3,27 @@
 Not every such store can rename atomically or hide a file that is being written; what it
 can't do, it can't do here either. Which ones a job may write to is in committing.py.
 
-A file of a web server that sends files only as a whole is copied to a temporary file for each
-reader.
+A file of a web server that sends files only as a whole, or of a tar archive, is copied to a
+temporary file for each reader.
 """
 
 import os
 import posixpath
 import shutil
 import tempfile
+import threading
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, BinaryIO, Final, cast
 
 import fsspec
 
 from mapred.storage.patterns import expand
 from mapred.storage.port import Extent, FileInfo, OutputFile, UnknownLengthError
-from mapred.storage.uris import join, name_of, scheme_of
+from mapred.storage.uris import as_typed, chain_of, join, name_of, path_in_chain, scheme_of
 
 _COPY_BYTES: Final = 1024 * 1024
 _HTTP: Final = frozenset({"http", "https"})
+_TAR: Final = "tar"
 
 
 class AnyStorage:
@@ -28,13 +31,20 @@ class AnyStorage:
 
     def __init__(self, root: str) -> None:
         self._root = root
+        self._chain = chain_of(root)
         # Whether parts of files can be asked for; None: nobody has asked yet.
         self._has_ranges: bool | None = None if scheme_of(root) in _HTTP else True
+        self._one_at_a_time: AbstractContextManager[Any] = nullcontext()
+        if scheme_of(root) == _TAR:
+            self._has_ranges = False
+            # All its readers have one position in it.
+            self._one_at_a_time = threading.Lock()
         try:
-            self._fs: Any = fsspec.url_to_fs(root)[0]
+            self._fs: Any = fsspec.url_to_fs(self._chain or root)[0]
         except Exception as error:
             # Each kind of server has errors of its own, not all of them OSErrors.
-            raise ValueError(f"{root} can't be opened: {error or type(error).__name__}") from None
+            why = error if str(error) else type(error).__name__
+            raise ValueError(f"{as_typed(root)} can't be opened: {why}") from None
 
     def open_read(self, uri: str) -> BinaryIO:
         path = self._path(uri)
@@ -44,7 +54,7 @@ class AnyStorage:
             return cast("BinaryIO", self._fs.open(path, "rb"))
         copy = tempfile.TemporaryFile()  # noqa: SIM115  (its reader closes it)
         try:
-            with self._fs.open(path, "rb", block_size=0) as whole:
+            with self._one_at_a_time, self._fs.open(path, "rb", block_size=0) as whole:
                 shutil.copyfileobj(whole, copy, _COPY_BYTES)
             copy.seek(0)
         except BaseException:
@@ -102,7 +112,7 @@ class AnyStorage:
             return False
 
     def _path(self, uri: str) -> str:
-        return str(self._fs._strip_protocol(uri))
+        return str(self._fs._strip_protocol(path_in_chain(uri) if self._chain else uri))
 
     def __repr__(self) -> str:
         return f"AnyStorage({self._root})"

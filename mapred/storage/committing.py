@@ -16,7 +16,7 @@ and those that one process has for itself (memory).
 from typing import Final
 
 from mapred.storage.port import Storage
-from mapred.storage.uris import join, scheme_of
+from mapred.storage.uris import chain_of, join, scheme_of
 
 # Below an output directory, as long as it is unfinished.
 TEMPORARY: Final = "_temporary"
@@ -62,6 +62,7 @@ def has_folders(uri: str) -> bool:
 
 def input_refusal(uri: str) -> str:
     """Why tasks can't read there; "" if they can."""
-    if scheme_of(uri) == _ONE_PROCESS:
+    links = chain_of(uri).split("::")
+    if _ONE_PROCESS in map(scheme_of, [uri, *links]):
         return f"{_ONE_PROCESS}:// is one process's own, and tasks run in others"
     return ""

@@ -5,20 +5,32 @@
 
 A path without a scheme means the default file system, `file://` or `bs://host:port`. There
 it is taken from the working directory (local) or from `/` (block store).
+
+A file system inside another, which fsspec writes as a chain, has its path at its end here, too,
+for names to be joined to it; the chain without it is percent-encoded, where others have their host:
+
+    zip://a/b.csv::https://host/c.zip       zip://::zip%3A%2F%2F%3A%3Ahttps…c.zip/a/b.csv
+    simplecache::https://host/a/b.csv       simplecache://::simplecache%3A%3Ahttps…host/a/b.csv
 """
 
 import os
 import posixpath
 import re
 from typing import Final
+from urllib.parse import quote, unquote
 
 LOCAL: Final = "file"
 BLOCK_STORE: Final = "bs"
 # In a block store: below it everybody keeps the code and the scratch outputs of his jobs.
 USERS_DIRECTORY: Final = "system/mapred/users"
 
-# Of fsspec: one file system inside another, zip://a.csv::file:///b.zip.
-_CHAIN: Final = re.compile(r"::[a-z][a-z0-9+.-]*://", re.ASCII)
+_LINK: Final = "::"
+# What isn't an archive may have a path with colons in it.
+_CHAIN: Final = re.compile(
+    r"(zip|tar|libarchive)://.*?::.|"
+    r"[a-z][a-z0-9+.-]*(://.*?)?::([a-z][a-z0-9+.-]*::)*[a-z][a-z0-9+.-]*://",
+    re.ASCII,
+)
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*)://", re.ASCII)
 
 
@@ -60,14 +72,11 @@ def qualified(typed: str, default_filesystem: str) -> str:
     """The URI that a word of the command line means.
 
     Raises:
-        ValueError: bs:///path without a NameNode, where none is known; a chain of file systems.
+        ValueError: bs:///path without a NameNode, where none is known.
     """
+    if _CHAIN.match(typed):
+        return _unchained(typed, default_filesystem)
     scheme = scheme_of(typed)
-    if chain := _CHAIN.search(typed):
-        raise ValueError(
-            f"a file system inside another ({chain.group()}) isn't read. Unpack it, and name what "
-            "was in it"
-        )
     if scheme == LOCAL:
         return local_uri(path_of(typed))
     if scheme == BLOCK_STORE:
@@ -84,6 +93,47 @@ def qualified(typed: str, default_filesystem: str) -> str:
     if scheme_of(default_filesystem) == LOCAL:
         return local_uri(os.path.expanduser(typed))
     return _tidy(f"{default_filesystem.rstrip('/')}/{typed.lstrip('/')}")
+
+
+def _unchained(typed: str, default_filesystem: str) -> str:
+    links = typed.split(_LINK)
+    links[-1] = qualified(links[-1], default_filesystem)
+    at = _with_path(links)
+    scheme, _, path = links[at].partition("://")
+    if at == len(links) - 1:
+        path = path_of(links[at])
+        links[at] = links[at].removesuffix(path)
+    else:
+        links[at] = f"{scheme}://"
+    first = scheme_of(links[0]) or links[0]
+    return f"{first}://{_LINK}{quote(_LINK.join(links), safe='')}/{path.lstrip('/')}".rstrip("/")
+
+
+def chain_of(uri: str) -> str:
+    """As fsspec has it, without the path; "" if the URI is of no file system inside another."""
+    authority = authority_of(uri)
+    return unquote(authority.removeprefix(_LINK)) if authority.startswith(_LINK) else ""
+
+
+def path_in_chain(uri: str) -> str:
+    """With the scheme, and the host, of the file system of the chain whose path it is."""
+    links = chain_of(uri).split(_LINK)
+    at = _with_path(links)
+    path = path_of(uri)
+    return links[at] + (path if at == len(links) - 1 else path[1:])
+
+
+def as_typed(uri: str) -> str:
+    """A chain as it was named; any other URI as it is."""
+    if not (chain := chain_of(uri)):
+        return uri
+    links = chain.split(_LINK)
+    links[_with_path(links)] = path_in_chain(uri)
+    return _LINK.join(links)
+
+
+def _with_path(links: list[str]) -> int:
+    return next(at for at, link in enumerate(links) if "://" in link)
 
 
 def _tidy(uri: str) -> str:
