@@ -166,9 +166,9 @@ def file_lines(file: "FsckFile", shown: Shown) -> Iterator[str]:
 def _block_lines(block: "FsckBlock", replication: int, shown: Shown) -> Iterator[str]:
     copies = f"{len(block.nodes)} of {replication} copies"
     words = f"  {block.block} {block.state}: {plural(block.block.length, 'byte')}, {copies}"
-    if shown.locations or shown.racks or block.state != "healthy":
-        at = [node.address + (f" {node.rack}" if shown.racks else "") for node in block.nodes]
-        words += f", at {', '.join(at) or 'nowhere'}"
+    at = [node.address + (f" {node.rack}" if shown.racks else "") for node in block.nodes]
+    if at and (shown.locations or shown.racks or block.state != "healthy"):
+        words += f", at {', '.join(at)}"
     yield words
     for holder in block.last_holders:
         yield f"    last seen: {holder}"
