@@ -16,21 +16,22 @@ from pathlib import Path
 from mapred.errors import FetchError
 from mapred.model import MapOutput
 from mapred.shuffle.frames import FileSegment
-from mapred.shuffle.segments import read_range, verify_file
+from mapred.shuffle.indexes import INDEXES
+from mapred.shuffle.segments import verify_file
 
 
 def linked(output: MapOutput, partition: int, link: Path) -> tuple[FileSegment | None, int] | None:
     """The segment (None: it is empty) and its rows; None: it has to be fetched."""
     try:
-        where = read_range(output.path, partition)
-        if not where.length:
+        start, length = INDEXES.segment(output.path, partition)
+        if not length:
             return None, 0
         # Of an earlier try.
         link.unlink(missing_ok=True)
         os.link(output.path, link)
-        rows = verify_file(link, where.start, where.length)
+        rows = verify_file(link, start, length)
     except (OSError, ValueError, FetchError):
         with suppress(OSError):
             link.unlink(missing_ok=True)
         return None
-    return FileSegment(link, where.start, where.length), rows
+    return FileSegment(link, start, length), rows

@@ -1,7 +1,8 @@
 """The reduce side of the shuffle: one partition of every map's output, in order of the maps.
 
 - An output of this very tracker is opened in place, after its checksums were verified; that of
-  another one whose disk is here, too, by a link (beside.py).
+  another one whose disk is here, too, by a link (beside.py). Small segments of either are read
+  into memory at once, as long as there's room.
 - Others come as raw bytes from their TaskTracker, several at a time in random order, so that
   reduces don't queue at one tracker. They stay in memory within a budget, else go to disk.
 - A fetch that fails a few times is reported as lost, once per announcement; the map is then
@@ -25,10 +26,16 @@ from mapred.errors import FetchError
 from mapred.model import MapOutput
 from mapred.shuffle.beside import linked
 from mapred.shuffle.frames import FileSegment, MemorySegment, Segment
-from mapred.shuffle.segments import read_range, verify, verify_file
+from mapred.shuffle.indexes import INDEXES, INDEXES_BYTES
+from mapred.shuffle.segments import verify, verify_file
+from mapred.shuffle.tiny import TINY_BYTES, read
 
 # As in Hadoop; more only helps where single connections are slow.
 _COPIES_AT_ONCE: Final = 5
+# Of what may be held: for indexes.
+_INDEXES_SHARE: Final = 8
+# What a small segment takes up beside its bytes.
+_OVERHEAD_BYTES: Final = 300
 # How often the loop gives a sign of life while it waits.
 _WAIT_S: Final = 0.25
 
@@ -75,7 +82,9 @@ class Shuffle:
         self._short_circuit = short_circuit
         self._on_lost = on_lost
         self._on_progress = on_progress
-        self._memory = _Memory(budget_bytes)
+        indexes_bytes = min(INDEXES_BYTES, budget_bytes // _INDEXES_SHARE)
+        INDEXES.within(indexes_bytes)
+        self._memory = _Memory(budget_bytes - indexes_bytes)
         # Between threads.
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._remote_lock = threading.Lock()
@@ -84,6 +93,9 @@ class Shuffle:
         # Owned by the thread in `fetched`.
         self._rng = rng
         self._waiting: dict[int, MapOutput] = {}
+        # Of those, the ones that nobody is copying: in random order, but for the new ones.
+        self._queue: list[int] = []
+        self._new: list[int] = []
         self._copying: set[int] = set()
         self._here: dict[int, Segment | None] = {}
         self._came_bytes = 0
@@ -122,51 +134,84 @@ class Shuffle:
 
     def _take(self, event: Event) -> None:
         if isinstance(event, MapOutput):
-            if event.map_index not in self._here:
-                self._waiting[event.map_index] = event
+            index = event.map_index
+            if index not in self._here:
+                if index not in self._waiting and index not in self._copying:
+                    self._new.append(index)
+                self._waiting[index] = event
             return
         output, result, rows = event
-        self._copying.discard(output.map_index)
+        index = output.map_index
+        self._copying.discard(index)
         if isinstance(result, FetchError):
+            if index in self._waiting:
+                self._new.append(index)
             self._on_lost(output, str(result))
         else:
-            self._waiting.pop(output.map_index, None)
-            self._here[output.map_index] = result
+            self._waiting.pop(index, None)
+            self._here[index] = result
             self.rows += rows
             if self._remote and result is not None:
                 self._came_bytes += result.length
                 self._giving_back.passed(self._came_bytes)
 
     def _start_copies(self) -> None:
-        ready = [index for index in self._waiting if index not in self._copying]
-        self._rng.shuffle(ready)
-        for index in ready:
+        new, self._new = self._new, []
+        self._rng.shuffle(new)
+        for index in new:
             output = self._waiting[index]
-            if output.tracker_id == self._tracker_id:
+            found = self._at_once(output)
+            if found is not None:
                 del self._waiting[index]
-                self._take(self._in_place(output))
-            elif len(self._copying) < _COPIES_AT_ONCE:
-                del self._waiting[index]
-                self._copying.add(index)
-                threading.Thread(
-                    target=self._copy, args=(output,), name=f"fetch-{index}", daemon=True
-                ).start()
+                self._take((output, *found))
+                continue
+            # One step of a shuffle, so that it costs as little with thousands.
+            at = self._rng.randrange(len(self._queue) + 1)
+            self._queue.append(index)
+            self._queue[at], self._queue[-1] = index, self._queue[at]
+        while self._queue and len(self._copying) < _COPIES_AT_ONCE:
+            index = self._queue.pop()
+            output = self._waiting.pop(index)
+            self._copying.add(index)
+            threading.Thread(
+                target=self._copy, args=(output,), name=f"fetch-{index}", daemon=True
+            ).start()
+
+    def _at_once(self, output: MapOutput) -> tuple["Segment | FetchError | None", int] | None:
+        """What is on this tracker, or small and on this machine; None: it has to be fetched."""
+        ours = output.tracker_id == self._tracker_id
+        if not ours and not self._short_circuit:
+            return None
+        try:
+            start, length = INDEXES.segment(output.path, self._partition)
+            if not length:
+                return None, 0
+            if length <= TINY_BYTES and self._memory.reserve(length + _OVERHEAD_BYTES):
+                return self._read(output.path, start, length)
+            if not ours:
+                return None
+            rows = verify_file(output.path, start, length)
+            return FileSegment(output.path, start, length), rows
+        except FetchError as error:
+            return (error, 0) if ours else None
+        except ValueError:
+            # A path that this system doesn't have.
+            return None
+
+    def _read(self, path: str, start: int, length: int) -> tuple[Segment, int]:
+        try:
+            what = f"{path} at {start}"
+            data = read(path, start, length)
+            return MemorySegment(data, what), verify(data, what=what)
+        except FetchError:
+            self._memory.release(length + _OVERHEAD_BYTES)
+            raise
 
     def _there(self) -> Remote:
         with self._remote_lock:
             if self._remote is None:
                 self._remote = self._make_remote()
             return self._remote
-
-    def _in_place(self, output: MapOutput) -> _Arrival:
-        try:
-            where = read_range(output.path, self._partition)
-            if not where.length:
-                return output, None, 0
-            rows = verify_file(output.path, where.start, where.length)
-            return output, FileSegment(output.path, where.start, where.length), rows
-        except FetchError as error:
-            return output, error, 0
 
     def _copy(self, output: MapOutput) -> None:
         what = f"output of map {output.map_index} from {output.tracker_id}"

@@ -57,6 +57,15 @@ def from_frame(head: bytes, payload: pa.Buffer, *, what: str) -> Rows:
     return Rows(keys, values, pa.ipc.read_record_batch(payload, SCHEMAS[keys, values]))
 
 
+def plain_payload(frame: bytes | memoryview) -> Any:
+    """The Arrow message in a frame that was verified."""
+    payload = memoryview(frame)[FRAME_HEAD.size :]
+    raw_bytes = int(FRAME_HEAD.unpack_from(frame)[1])
+    if len(payload) == raw_bytes:
+        return payload
+    return _LZ4.decompress(pa.py_buffer(payload), decompressed_size=raw_bytes)
+
+
 class Segment(Protocol):
     """Rows at rest: in memory, or in a file."""
 

@@ -29,6 +29,8 @@ segments without importing it.
 
 import os
 import struct
+import sys
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +47,7 @@ _INDEX_MAGIC: Final = b"MRIX"
 _INDEX_VERSION: Final = 1
 _INDEX_HEAD: Final = struct.Struct("<4sHHII")
 _ENTRY: Final = struct.Struct("<QQQ")
+_NUMBERS: Final = 3
 
 FRAME_HEAD: Final = struct.Struct("<IIIIBBH")
 _CRC_AT: Final = 12
@@ -91,18 +94,31 @@ def write_index(data_path: Path, ranges: Sequence[SegmentRange]) -> None:
     unfinished.replace(target)
 
 
-def segment_range(path: str | os.PathLike[str], partition: int) -> tuple[int, int]:
-    """(start, length) of a partition in the data file; `path` is the data file's or its index's.
+def read_range(path: str | os.PathLike[str], partition: int) -> SegmentRange:
+    """Where a partition is; who asks for many of them asks the indexes (indexes.py).
 
     Raises:
         FetchError: the index is missing or damaged, or has no such partition.
     """
-    one = read_range(path, partition)
-    return one.start, one.length
+    return range_of(read_index(path), partition, where=index_path(path))
 
 
-def read_range(path: str | os.PathLike[str], partition: int) -> SegmentRange:
-    """As `segment_range`, with the number of rows."""
+def range_of(
+    entries: "array[int]", partition: int, *, where: str | os.PathLike[str]
+) -> SegmentRange:
+    """Raises FetchError, naming `where`, when it has no such partition."""
+    partitions = len(entries) // _NUMBERS
+    if not 0 <= partition < partitions:
+        raise FetchError(f"{where} has {partitions} partitions, and no number {partition}")
+    return SegmentRange(*entries[_NUMBERS * partition : _NUMBERS * (partition + 1)])
+
+
+def read_index(path: str | os.PathLike[str]) -> "array[int]":
+    """The numbers of all entries; `path` is the data file's or its index's.
+
+    Raises:
+        FetchError: the index is missing or damaged.
+    """
     where = index_path(path)
     try:
         data = where.read_bytes()
@@ -116,9 +132,10 @@ def read_range(path: str | os.PathLike[str], partition: int) -> SegmentRange:
         raise FetchError(f"{where} is no map output index of version {_INDEX_VERSION}")
     if len(entries) != partitions * _ENTRY.size or google_crc32c.value(entries) != crc:
         raise FetchError(f"map output index {where} is damaged: its checksum doesn't match")
-    if not 0 <= partition < partitions:
-        raise FetchError(f"{where} has {partitions} partitions, and no number {partition}")
-    return SegmentRange(*_ENTRY.unpack_from(entries, partition * _ENTRY.size))
+    numbers = array("Q", entries)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
 
 
 def frame_head(

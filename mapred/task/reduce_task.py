@@ -22,6 +22,7 @@ from mapred.shuffle.groups import Groups
 from mapred.shuffle.hottest import Commonest
 from mapred.shuffle.merge import merged
 from mapred.shuffle.prefixes import by_prefix
+from mapred.shuffle.tiny import gathered
 from mapred.shuffle.unordered import InOrder
 from mapred.task.batchreduce import BatchGroups
 from mapred.task.commit import PartFile
@@ -82,11 +83,11 @@ class ReduceTask:
         assert self._job.reducer is not None
         # What maps in this process have left.
         give_back_freed_memory()
-        segments = self._shuffle.fetched()
+        budget = Budget.of(self._task.spec.memory_bytes)
+        segments = gathered(self._shuffle.fetched(), budget.frame_bytes)
         self._count("shuffle_bytes", sum(segment.length for segment in segments))
         reducer = self._job.reducer()
         reducer.ctx = self._ctx
-        budget = Budget.of(self._task.spec.memory_bytes)
         part = self._output = self._part()
         self._giving_back = GivingBack(budget.give_back_bytes)
         try:

@@ -11,7 +11,8 @@ from blockstore.runtime import rpc
 from mapred import codec, wireerrors
 from mapred.errors import FetchError
 from mapred.model import AttemptId
-from mapred.shuffle.segments import DATA_NAME, segment_range
+from mapred.shuffle.indexes import INDEXES
+from mapred.shuffle.segments import DATA_NAME
 from mapred.tasktracker.statecopies import StateServicer
 from mapred.tasktracker.workdirs import WorkDirs, carried_dir, work_dir
 from mapred.wire import tasktracker_pb2 as pb
@@ -55,7 +56,7 @@ class SegmentServicer:
         attempt = _safe(codec.attempt_from_wire(wanted.map_attempt))
         path = self._path(attempt)
         try:
-            start, length = segment_range(path, wanted.partition)
+            start, length = INDEXES.segment(path, wanted.partition)
             with open(path, "rb") as file:
                 yield from _frames(file.fileno(), start, length)
         except OSError as error:

@@ -16,6 +16,9 @@ from mapred.shuffle.fetch import Shuffle
 from mapred.shuffle.frames import FileSegment, MemorySegment, to_frame
 from mapred.shuffle.segments import SegmentRange, index_path, write_index
 
+# Rows of a segment that isn't small.
+LARGE = 5_000
+
 
 def output(index, number=0, tracker="there", path=""):
     return MapOutput(index, number, tracker, "localhost", 1, path, 0)
@@ -112,13 +115,20 @@ def test_what_memory_has_no_room_for_goes_to_disk(tmp_path):
     assert keys_of(segments) == [f"k{index}" for index in range(8)]
 
 
-def test_an_output_of_the_same_tracker_is_read_in_place(tmp_path):
-    data = tmp_path / "map.data"
-    data.write_bytes(b"other partition" + segment_bytes(1))
-    write_index(data, [SegmentRange(15, len(segment_bytes(1)), 3)])
-    shuffle = shuffle_of(tmp_path, Trackers({}), 1)
+@pytest.mark.parametrize(
+    ("rows", "budget_bytes", "in_place"), [(LARGE, 10**6, True), (3, 100, True), (3, 10**6, False)]
+)
+def test_an_output_of_the_same_tracker_is_read_in_place_unless_it_is_small_and_there_is_room(
+    tmp_path, rows, budget_bytes, in_place
+):
+    data, frame = tmp_path / "map.data", segment_bytes(1, rows)
+    data.write_bytes(b"other partition" + frame)
+    write_index(data, [SegmentRange(15, len(frame), rows)])
+    shuffle = shuffle_of(tmp_path, Trackers({}), 1, budget_bytes)
     shuffle.announce((output(0, tracker="here", path=str(data)),))
-    assert shuffle.fetched() == [FileSegment(str(data), 15, len(segment_bytes(1)))]
+    at_rest = FileSegment(str(data), 15, len(frame))
+    assert shuffle.fetched() == [at_rest if in_place else MemorySegment(frame, f"{data} at 15")]
+    assert shuffle.rows == rows
 
 
 def output_on_disk(folder, index, rows=3, tracker="there"):
@@ -131,13 +141,16 @@ def output_on_disk(folder, index, rows=3, tracker="there"):
     return output(index, tracker=tracker, path=str(data))
 
 
-def test_an_output_of_another_tracker_of_this_machine_comes_without_the_wire(tmp_path):
+@pytest.mark.parametrize("rows", [3, LARGE])
+def test_an_output_of_another_tracker_of_this_machine_comes_without_the_wire(tmp_path, rows):
     trackers = Trackers({})
-    outputs = tuple(output_on_disk(tmp_path / f"map-{n}", n) for n in range(8))
+    outputs = tuple(output_on_disk(tmp_path / f"map-{n}", n, rows) for n in range(8))
     shuffle = shuffle_of(tmp_path, trackers, 8)
     shuffle.announce(outputs)
     segments = shuffle.fetched()
-    assert (trackers.asked, shuffle.rows) == ([], 24)
+    assert (trackers.asked, shuffle.rows) == ([], 8 * rows)
+    kind = MemorySegment if rows < LARGE else FileSegment
+    assert all(isinstance(one, kind) for one in segments)
     # Its tracker may forget it meanwhile.
     for one in outputs:
         shutil.rmtree(Path(one.path).parent)
@@ -178,10 +191,13 @@ def no_index(data, index):
     index.unlink()
 
 
+@pytest.mark.parametrize("rows", [3, LARGE])
 @pytest.mark.parametrize("harm", [rot, cut, rot_index, remove, no_index])
-def test_what_is_wrong_with_a_file_of_another_tracker_is_for_that_tracker_to_say(tmp_path, harm):
+def test_what_is_wrong_with_a_file_of_another_tracker_is_for_that_tracker_to_say(
+    tmp_path, harm, rows
+):
     trackers = Trackers({(0, 0): segment_bytes(0)})
-    one = output_on_disk(tmp_path / "map", 0)
+    one = output_on_disk(tmp_path / "map", 0, rows)
     harm(Path(one.path), index_path(one.path))
     shuffle = shuffle_of(tmp_path, trackers, 1)
     shuffle.announce((one,))
@@ -197,7 +213,7 @@ def test_files_that_can_t_be_linked_are_fetched(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "link", refused)
     trackers = Trackers({(0, 0): segment_bytes(0)})
     shuffle = shuffle_of(tmp_path, trackers, 1)
-    shuffle.announce((output_on_disk(tmp_path / "map", 0),))
+    shuffle.announce((output_on_disk(tmp_path / "map", 0, rows=LARGE),))
     assert (keys_of(shuffle.fetched()), trackers.asked) == (["k0"], [0])
 
 
