@@ -46,6 +46,10 @@ def test_a_merge_gives_the_same_records_in_the_same_order(tmp_path, seed):
     assert len(fewer) < len(segments) / 2
     assert sum(one.length for one in fewer) == sum(one.length for one in segments)
     assert records(fewer, tmp_path) == records(segments, tmp_path)
+    for rows in (rows for one in fewer for rows in one.frames()):
+        # A merge with what isn't in memory as a whole relies on it.
+        order = rows.order.to_pylist()
+        assert order == sorted(order)
 
 
 def test_rows_that_are_not_sorted_stay_as_they_came(tmp_path):
