@@ -1,5 +1,6 @@
 """What goes over the wire comes back as it was."""
 
+import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -137,3 +138,8 @@ SLOTS = st.integers(0, 1000)
 def test_what_a_client_must_know_of_a_tracker_to_decide_for_a_loop(info: TrackerInfo) -> None:
     status = TrackerStatus(info, "live", 0.5, 1, 2, "")
     assert codec.tracker_status_from_wire(codec.tracker_status_to_wire(status)) == status
+
+
+@given(OUTPUTS)
+def test_outputs_come_to_a_task_process_as_they_were(outputs: Any) -> None:
+    assert pickle.loads(pickle.dumps(outputs)) == outputs
