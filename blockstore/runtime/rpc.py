@@ -28,8 +28,10 @@ log = logging.getLogger(__name__)
 MESSAGE_BYTES_MAX: Final = 64 * 1024 * 1024
 # What a stream of bytes may send before it is taken, and the largest piece on the wire. By default
 # a new stream waits for its receiver after 64 KiB, and a packet travels in pieces of 16 KiB.
-DATA_AHEAD_BYTES: Final = 4 * 1024 * 1024
-DATA_PIECE_BYTES: Final = 4 * 1024 * 1024
+_DATA_OPTIONS: Final = [
+    ("grpc.http2.lookahead_bytes", 4 * 1024 * 1024),
+    ("grpc.http2.max_frame_size", 4 * 1024 * 1024),
+]
 # One try of a call that only touches memory and a journal.
 CALL_TIMEOUT_S: Final = 10.0
 
@@ -81,12 +83,17 @@ def named(name: str, message: str) -> Exception:
 # --- the client's side -----------------------------------------------------------------
 
 
-def channel(address: str, *, secret: str | None = None, data: bool = False) -> grpc.Channel:
+def channel(
+    address: str, *, secret: str | None = None, data: bool = False, ahead_bytes: int = 0
+) -> grpc.Channel:
     """A channel for threads; connects on first use and again by itself.
 
-    `data`: to a server that moves bytes, with one of `threaded_server`.
+    `data`: to one of `threaded_server`, for bytes. `ahead_bytes` of an answer come at most before
+    they're taken; 0: gRPC tries how many make it fast.
     """
-    options = _channel_options() + (_data_options() if data else [])
+    options = _channel_options() + (_DATA_OPTIONS if data else [])
+    if ahead_bytes:
+        options += [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", ahead_bytes)]
     plain = grpc.insecure_channel(address, options=options)
     return grpc.intercept_channel(plain, SigningInterceptor(secret)) if secret else plain
 
@@ -107,13 +114,6 @@ def _channel_options() -> list[tuple[str, int]]:
         # Each of our clients has its own connection: a dead one never hurts another.
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.enable_http_proxy", 0),
-    ]
-
-
-def _data_options() -> list[tuple[str, int]]:
-    return [
-        ("grpc.http2.lookahead_bytes", DATA_AHEAD_BYTES),
-        ("grpc.http2.max_frame_size", DATA_PIECE_BYTES),
     ]
 
 
@@ -185,7 +185,7 @@ def server_options() -> list[tuple[str, int]]:
 def threaded_server(*, threads: int, secret: str | None = None) -> grpc.Server:
     """A server for handlers that block on disks and move bytes. Must be made after any fork."""
     pool = futures.ThreadPoolExecutor(max_workers=threads, thread_name_prefix="rpc")
-    options = server_options() + _data_options()
+    options = server_options() + _DATA_OPTIONS
     return grpc.server(pool, interceptors=[_ServerErrors(secret)], options=options)
 
 

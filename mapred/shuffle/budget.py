@@ -22,6 +22,8 @@ _SMALL_MACHINES_MIN: Final = 16 * 1024 * 1024
 AMPLE_BYTES: Final = 64 * 1024 * 1024
 # Going through the heap costs as much as copying a MiB does.
 _GIVE_BACK_BYTES_MIN: Final = 4 * 1024 * 1024
+# What gRPC begins with by itself.
+_AHEAD_BYTES_MIN: Final = 64 * 1024
 # Arrow's columns hold at most 2 GiB.
 _BUFFER_BYTES_MAX: Final = 1024 * 1024 * 1024
 # Large enough for vectors, small enough for many runs at a time and for a CPU's cache.
@@ -83,8 +85,16 @@ class Budget:
     @property
     def fetch_bytes(self) -> int:
         """Fetched segments that a reduce holds before it writes them to disk: they stay while it
-        merges."""
-        return self.memory_bytes // 4
+        merges, and its output is on its way."""
+        return self.memory_bytes // (4 if self.memory_bytes >= AMPLE_BYTES else 8)
+
+    @property
+    def ahead_bytes(self) -> int:
+        """Of each map output on its way from another tracker, what may have come before somebody
+        takes it; 0: as much as gRPC finds best, where there's enough."""
+        if self.memory_bytes >= AMPLE_BYTES:
+            return 0
+        return max(self.memory_bytes // 64, _AHEAD_BYTES_MIN)
 
     @property
     def output_bytes(self) -> int:

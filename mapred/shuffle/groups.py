@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from operator import sub
 from typing import Any, Final
 
+import numpy as np
+
 from mapred.shuffle.columns import Kind, Rows
 from mapred.shuffle.hottest import Largest
 from mapred.shuffle.ordering import group_starts
@@ -62,6 +64,9 @@ class Groups:
                 for _ in rest:
                     pass
                 self.largest.take([self.key], [self.records - before])
+            # Not beside the next batch.
+            del rows, keys
+            values = []
 
     def _advance(self) -> Rows:
         rows = self._next
@@ -98,9 +103,16 @@ class Groups:
 
 
 def _cut(batches: Iterator[Rows]) -> Iterator[Rows]:
+    """The last piece of a batch is a copy, if there are others: it's held while the next batch is
+    made, and the whole batch with it otherwise."""
     for rows in batches:
-        for start in range(0, len(rows), _ROWS_MAX):
+        last = max(0, len(rows) - 1) // _ROWS_MAX * _ROWS_MAX
+        for start in range(0, last, _ROWS_MAX):
             yield rows.slice(start, _ROWS_MAX)
+        rest = rows.take(np.arange(last, len(rows))) if last else rows
+        del rows
+        if len(rest):
+            yield rest
 
 
 def _same_key(left: Rows, right: Rows) -> bool:

@@ -68,6 +68,8 @@ class Commonest:
         for rows in batches:
             self.see(rows)
             yield rows
+            # Not beside what the next is made of.
+            del rows
 
     def see(self, rows: Rows) -> None:
         if not len(rows):

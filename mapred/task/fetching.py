@@ -23,10 +23,12 @@ def shuffle_of(
 ) -> Shuffle:
     """`job_id`: whose maps they are."""
 
+    budget = Budget.of(task.spec.memory_bytes)
+
     def remote() -> Remote:
         from mapred.task.remote import RemoteTrackers
 
-        return RemoteTrackers(job_id, partition)
+        return RemoteTrackers(job_id, partition, budget.ahead_bytes)
 
     def on_progress(here: int, of: int) -> None:
         reporter.tick(FETCH_SHARE * here / max(1, of), "shuffle")
@@ -36,7 +38,7 @@ def shuffle_of(
         partition=partition,
         tracker_id=task.tracker_id,
         folder=Path(task.work_dir),
-        budget_bytes=Budget.of(task.spec.memory_bytes).fetch_bytes,
+        budget_bytes=budget.fetch_bytes,
         remote=remote,
         short_circuit=task.short_circuit,
         on_lost=on_lost,

@@ -36,7 +36,8 @@ class PassedGroups:
         self.groups = 0
 
     def __iter__(self) -> Iterator[Rows]:
-        before: Rows | None = None
+        # The last key of the batch before, and not the batch: it would be held beside the next.
+        before: Any = None
         for rows in self._batches:
             if rows.keys not in _SAME:
                 # All batches of a merge have the same kind of keys: nothing was taken.
@@ -44,7 +45,8 @@ class PassedGroups:
                 return
             self.records += len(rows)
             self.groups += len(group_starts(rows.order))
-            if before is not None and before.order[-1] == rows.order[0]:
+            if before is not None and before == rows.order[0].as_py():
                 self.groups -= 1
-            before = rows.slice(len(rows) - 1, 1)
+            before = rows.order[-1].as_py()
             yield rows
+            del rows

@@ -187,6 +187,8 @@ class ReduceTask:
         for rows in passing:
             part.write_rows(rows)
             self._tick(passing.records)
+            # Not beside what the next is made of.
+            del rows
         self._folded_groups, self._folded_records = passing.groups, passing.records
         return passing.rest
 

@@ -37,15 +37,18 @@ class _Channels:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # Guarded by the lock: by address, last used last.
-        self._open: OrderedDict[str, grpc.Channel] = OrderedDict()
+        # Guarded by the lock: by address and what may come ahead, last used last.
+        self._open: OrderedDict[tuple[str, int], grpc.Channel] = OrderedDict()
 
-    def to(self, address: str) -> grpc.Channel:
+    def to(self, address: str, ahead_bytes: int = 0) -> grpc.Channel:
+        """`ahead_bytes`: see `channel`."""
+        key = address, ahead_bytes
         with self._lock:
-            if address not in self._open:
-                self._open[address] = channel(address, secret=cluster_secret())
-            self._open.move_to_end(address)
-            return self._open[address]
+            if key not in self._open:
+                secret = cluster_secret()
+                self._open[key] = channel(address, secret=secret, ahead_bytes=ahead_bytes)
+            self._open.move_to_end(key)
+            return self._open[key]
 
     def close_oldest(self) -> None:
         """Those beyond what is worth keeping; while nobody fetches."""
@@ -60,10 +63,13 @@ CHANNELS: Final = _Channels()
 class RemoteTrackers:
     """Fetches one partition from any tracker. Thread-safe."""
 
-    def __init__(self, job_id: str, partition: int) -> None:
+    def __init__(self, job_id: str, partition: int, ahead_bytes: int = 0) -> None:
+        """`ahead_bytes`: of each output, what may have come before a sink takes it; 0: as much as
+        gRPC finds best."""
         wireerrors.register()
         self._job_id = job_id
         self._partition = partition
+        self._ahead_bytes = ahead_bytes
 
     def fetch(self, output: MapOutput, sink: Sink) -> None:
         """Raises FetchError when the output can't be had after a few tries."""
@@ -96,7 +102,7 @@ class RemoteTrackers:
             ) from None
 
     def _stream(self, address: str, request: bytes, output: MapOutput, sink: Sink) -> None:
-        call: Any = CHANNELS.to(address).unary_stream(FETCH_METHOD)
+        call: Any = CHANNELS.to(address, self._ahead_bytes).unary_stream(FETCH_METHOD)
         try:
             for chunk in call(request, timeout=_TRY_S + output.bytes / _BYTES_PER_S_MIN):
                 sink.write(chunk)

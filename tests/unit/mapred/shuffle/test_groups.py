@@ -1,5 +1,6 @@
 from itertools import groupby
 
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,3 +25,24 @@ def test_groups_that_all_go_over_into_the_next_batch_may_be_any_number():
     batches = (rows_of([at, at + 1], [at, at + 1]) for at in range(3_000))
     groups = [(key, list(values)) for key, values in Groups(batches)]
     assert groups == [(0, [0]), *((at, [at, at]) for at in range(1, 3_000)), (3_000, [3_000])]
+
+
+def test_of_a_batch_that_was_taken_only_the_last_piece_is_there_when_the_next_is_made():
+    rows_each, batch_bytes, held = 40_000, [], []
+
+    def batches():
+        before = pa.total_allocated_bytes()
+        for at in range(3):
+            numbers = range(at * rows_each, (at + 1) * rows_each)
+            rows = rows_of(numbers, numbers)
+            batch_bytes.append(pa.total_allocated_bytes() - before - sum(held[-1:]))
+            yield rows
+            del rows
+            held.append(pa.total_allocated_bytes() - before)
+
+    assert [(key, *values) for key, values in Groups(batches())] == [
+        (number, number) for number in range(3 * rows_each)
+    ]
+    assert len(held) == 3
+    # 40,000 rows are two pieces of 16,384 and one of less than a fifth.
+    assert max(held) <= min(batch_bytes) // 3

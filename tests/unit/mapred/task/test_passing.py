@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 from harness import Run
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +13,9 @@ from mapred import BatchMapper, Format, Job, Mapper, Reducer
 from mapred.formats import check_input, check_output
 from mapred.model import SKIPPING, TOTAL_ORDER
 from mapred.ordering import TotalOrder, boundaries_setting
+from mapred.shuffle.columns import rows_of
+from mapred.shuffle.hottest import Commonest
+from mapred.task.passing import PassedGroups
 from mapred.task.recognised import gives_all_values, gives_the_same
 
 
@@ -160,3 +164,29 @@ def test_a_job_that_skips_goes_by_records(tmp_path, wish):
     else:
         with pytest.raises(Exception, match="cut off"):
             run.all()
+
+
+def test_a_batch_that_was_handed_on_is_gone_when_the_next_is_made():
+    held = []
+
+    def batches():
+        before = pa.total_allocated_bytes()
+        for at in range(4):
+            rows = rows_of([f"{at}{row:06}" for row in range(1000)], [None] * 1000)
+            yield rows
+            del rows
+            held.append(pa.total_allocated_bytes() - before)
+
+    passing = PassedGroups(Commonest().watched(batches()))
+    for rows in passing:
+        assert len(rows) == 1000
+        del rows
+    assert (passing.records, passing.groups) == (4000, 4000)
+    assert held == [0, 0, 0, 0]
+
+
+def test_a_key_that_goes_on_in_the_next_batch_is_one_group():
+    batches = [rows_of(keys, [1] * len(keys)) for keys in (["a", "b"], ["b"], ["b", "c"], ["d"])]
+    passing = PassedGroups(iter(batches))
+    assert [len(rows) for rows in passing] == [2, 1, 2, 1]
+    assert (passing.records, passing.groups) == (6, 4)

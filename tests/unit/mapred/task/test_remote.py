@@ -8,8 +8,11 @@ import pytest
 
 from blockstore.runtime.rpc import bind, raw_handler, threaded_server
 from mapred.errors import FetchError
-from mapred.model import MapOutput
+from mapred.model import JobSpec, MapOutput, TaskId, TaskKind
 from mapred.shuffle.fetch import Sink, _Memory
+from mapred.task import remote as over_grpc
+from mapred.task.fetching import shuffle_of
+from mapred.task.messages import RunTask
 from mapred.task.remote import RemoteTrackers
 from mapred.wire import tasktracker_pb2
 
@@ -113,3 +116,65 @@ def test_a_tracker_that_comes_back_within_the_tries_is_waited_for(tracker, remot
     fetching.join(30)
     late.stop(None).wait(10)
     assert sink._chunks == [b"late"]
+
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+class Answers:
+    def tick(self, share, phase):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("memory_bytes", "ahead_bytes"),
+    [(0, 0), (64 * MIB, 0), (32 * MIB, 512 * KIB), (16 * MIB, 256 * KIB), (MIB, 64 * KIB)],
+)
+def test_how_far_a_stream_may_be_ahead_follows_from_a_small_budget(
+    monkeypatch, tmp_path, memory_bytes, ahead_bytes
+):
+    made = []
+
+    class Trackers:
+        """All have empty outputs."""
+
+        def __init__(self, *arguments):
+            made.append(arguments)
+
+        def fetch(self, output, sink):
+            pass
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(over_grpc, "RemoteTrackers", Trackers)
+    spec = JobSpec(
+        "wc", "me", "", "", "m", "J", (), 1, f"file://{tmp_path}/out", memory_bytes=memory_bytes
+    )
+    attempt = TaskId("job_20260101000000_0001", TaskKind.REDUCE, 3).attempt(0)
+    task = RunTask(attempt, spec, str(tmp_path), "tracker_a", short_circuit=False)
+    shuffle = shuffle_of(
+        task, Answers(), job_id="job_1", maps=1, partition=3, on_lost=lambda output, reason: None
+    )
+    shuffle.announce((output(1),))
+    assert shuffle.fetched() == []
+    assert made == [("job_1", 3, ahead_bytes)]
+
+
+def test_a_large_output_comes_whole_however_little_may_be_ahead(monkeypatch, tracker, tmp_path):
+    pieces = [bytes([at]) * (512 * KIB) for at in range(20)]
+    tracker.serve = lambda request, context: iter(pieces)
+    options = []
+    monkeypatch.setattr(
+        grpc,
+        "insecure_channel",
+        lambda address, options, real=grpc.insecure_channel, told=options: (
+            told.extend(options) or real(address, options=options)
+        ),
+    )
+    trackers = RemoteTrackers("job_20260101000000_0001", 3, 64 * KIB)
+    sink = sink_in(tmp_path, budget=MIB)
+    trackers.fetch(output(tracker.port), sink)
+    assert (tmp_path / "fetched").read_bytes() == b"".join(pieces)
+    assert {("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 64 * KIB)} <= set(options)
