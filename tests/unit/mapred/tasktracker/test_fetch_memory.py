@@ -1,7 +1,7 @@
 """What a reduce's process takes up that has its map outputs over gRPC, as the kernel counts it.
 
 The process first fetches and merges a few outputs with hardly any budget: libraries, and what is on
-its way of five fetches at once. Beyond that peak it takes up 1.3 times its budget at most, however
+its way of five fetches at once. Beyond that peak it takes up its budget at most, however
 much it fetches.
 """
 
@@ -26,10 +26,10 @@ from mapred.tasktracker.workdirs import WorkDirs, work_dir
 MIB = 1 << 20
 JOB = "job_20260101000000_0001"
 BUDGET = 16 * MIB
-# Of the allocator, between pieces in use. Measured: 8 to 13 MB in all; 30 to 37 where each thread
-# that fetched left a heap of its own, and half of the budget was for what is fetched.
-HOLES_BYTES = 2 * MIB
-MAPS = 64
+# All in all. Measured: 8 to 13 MB; 20 to 24 where each thread that fetched left a heap of its own,
+# and half of the budget was for what is fetched.
+GROWTH_BYTES_MAX = BUDGET
+MAPS = 128
 # An output is half of what may stay in memory: some do.
 ROWS = 8_000
 VALUE_BYTES = 120
@@ -124,7 +124,6 @@ def test_what_comes_over_the_wire_stays_within_the_budget(port: int, tmp_path: P
     assert child.returncode == 0, child.stderr
     found = json.loads(child.stdout)
     assert found["records"] == MAPS * ROWS
-    assert found["held"] + found["on_disk"] > 3 * BUDGET
+    assert found["held"] + found["on_disk"] > 7 * BUDGET
     assert 0 < found["held"] <= BUDGET // 8
-    print(found)
-    assert found["growth"] <= 1.3 * BUDGET + HOLES_BYTES
+    assert found["growth"] <= GROWTH_BYTES_MAX
