@@ -22,21 +22,22 @@ Where the limit is Python itself, or the library under it (profiles on 2 cores, 
   takes long if files were deleted in the last minutes, because the kernel walks around their inodes
   (`recently_deleted`). One file a replica, or files that are used again, would take half of it; the
   block that is asked for alone could come with Create.
-- Put and get through the wire: gRPC takes 0.3 to 0.5 s to send and 0.5 to 0.9 to receive a GiB
-  (its Python binding copies what comes at least twice, with the interpreter's lock held), the
-  checksum 0.05 for each who verifies, the page cache 0.4. Tried, and lost in the noise: HTTP/2
-  frames of 1 to 16 MiB, more bytes read ahead per stream, gRPC's throughput mode, larger reads
-  from the socket, a thread of its own for storing. Packets of 64 and 256 KiB take more of the
-  processor. A put into memory that had both cores for itself took half of the sum of all
-  processor time (1.1 s a GiB of 2.1); beside other work it takes nearly the whole sum. Starting
-  writeback every 8 MiB took it from 3.0 s to 2.3. Between two blocks a sender waits 30 to 50 ms
-  (drain, fsync, rename, the next pipeline); to save that, the NameNode would have to give the
-  next block before the last one is finished. A newer grpcio has an experiment that copies once:
-  to be measured when it is out.
+- Put and get over gRPC, where a byte port can't be reached: it takes 0.3 to 0.5 s to send and 0.5
+  to 0.9 to receive a GiB (its Python binding copies what comes at least twice, with the
+  interpreter's lock held), the checksum 0.05 for each who verifies, the page cache 0.4. Tried,
+  and lost in the noise: HTTP/2 frames of 1 to 16 MiB, more bytes read ahead per stream, gRPC's
+  throughput mode, larger reads from the socket, a thread of its own for storing. Packets of 64
+  and 256 KiB take more of the processor. A put into memory that had both cores for itself took
+  half of the sum of all processor time (1.1 s a GiB of 2.1); beside other work it takes nearly
+  the whole sum. Starting writeback every 8 MiB took it from 3.0 s to 2.3. Between two blocks a
+  sender waits 30 to 50 ms (drain, fsync, rename, the next pipeline); to save that, the NameNode
+  would have to give the next block before the last one is finished. A newer grpcio has an
+  experiment that copies once: to be measured when it is out.
 - Put, replication 3: every byte is received, verified and written three times and sent three
-  times, all on the same two cores: 8 to 9 s of processor time a GiB in the run of
-  results/store.md. To keep up with three `cp` takes another transport for the bytes (a plain
-  socket moves 2.4 to 3.1 GB/s), or the three machines that it is made for.
+  times, all on the same two cores. By the byte ports 6.5 s of processor time a GiB; over gRPC it
+  had been 10.0 on the same day. By `perf`: into the page cache 32 % (`cp` does that, too), what TCP
+  copies 11, idle 11, CRC 4, the interpreter 3, memory moved 3. The ends of blocks take 0.4 s of 3.3
+  on the clock; to sync beside what comes hasn't been tried since.
 - Get through the wire: by the byte port 0.23 s a GiB, 0.64 over gRPC in the run before (its bare
   stream 0.50 and 0.47). By hand a bare socket with checksums took 0.32: there all came in one
   answer, here the next window is on its way while one is taken. What is left: what TCP copies, and
@@ -51,9 +52,6 @@ Where the limit is Python itself, or the library under it (profiles on 2 cores, 
 - Pread through the wire: by the byte port 0.29 ms, of which a bare socket with checksums takes
   0.11; over gRPC a unary call that answers 64 KiB and does nothing else takes 0.45 ms between two
   threaded processes, the same answer on a stream that stays open 0.33.
-- Put, replication 3, by `perf`: 57 % in the kernel (page cache 13, changes of thread 7, what TCP
-  copies 6), memory copied by gRPC 14, Python 6.5, CRC 3.5. To check at the last node only would
-  save 2.
 - An embedded job's own part, on the clock (by `strace`, without load): 0.06 s until the server of
   task processes is started, 0.33 that it imports (interpreter 0.03, numpy 0.1, Arrow 0.06, ours the
   rest), 0.02 for two processes and the job's code; behind the last reduce 0.03. What the client
