@@ -5,8 +5,9 @@
     FOLDER/marks-<sha256>      a byte for each chunk, see below
 
 One task process writes; its tracker reads, for others. A chunk is checked before it is written, and
-marked after that: what is marked is right, whatever becomes of the process. The next one that wants
-the file goes on from there.
+marked after that: what is marked is right as long as the process lives. The next one that wants the
+file goes on from there, with what it has checked once more: a killed one may have left marks of a
+file that is gone, and a machine that lost its power marks of bytes that were never written.
 """
 
 import os
@@ -58,16 +59,24 @@ class PartialCopy:
         with ExitStack() as opening:
             self._data = _open(_partial(folder, chunks.sha256), opening)
             self._marks = _open(_marks(folder, chunks.sha256), opening)
+            marks = os.pread(self._marks, len(chunks), 0)
+            self.here = {
+                number
+                for number, mark in enumerate(marks)
+                if mark == HERE and chunks.is_right(number, self._read(number))
+            }
+            # Nobody is about to bring what the one before has begun.
+            marks = bytes(HERE if number in self.here else MISSING for number in range(len(chunks)))
+            os.pwrite(self._marks, marks, 0)
             # Now: what has no room later isn't told by an error, since the copy will be mapped.
             os.posix_fallocate(self._data, 0, chunks.length)
-            marks = os.pread(self._marks, len(chunks), 0).ljust(len(chunks), bytes([MISSING]))
-            self.here = {number for number, mark in enumerate(marks) if mark == HERE}
-            # Nobody is about to bring what the one before has begun.
-            os.pwrite(self._marks, marks.replace(bytes([COMING]), bytes([MISSING])), 0)
             self._closing = opening.pop_all()
 
     def mark(self, number: int, mark: int) -> None:
         os.pwrite(self._marks, bytes([mark]), number)
+
+    def _read(self, number: int) -> bytes:
+        return os.pread(self._data, self.chunks.size(number), self.chunks.start(number))
 
     def write(self, number: int, data: bytes | memoryview) -> None:
         """A chunk that was checked. Raises OSError."""
@@ -78,12 +87,18 @@ class PartialCopy:
         self.mark(number, HERE)
 
     def publish(self) -> Path:
-        """All chunks are here. Where the copy is. Raises OSError."""
+        """All chunks are here. Where the copy is, if nobody has removed it meanwhile.
+
+        Raises:
+            OSError
+        """
         sha256 = self.chunks.sha256
         copy = copy_in(self._folder, sha256)
-        # Somebody who has waited for long may have gathered the same.
+        partial = _partial(self._folder, sha256)
+        # Somebody who has waited for long may have gathered the same, or gathers it anew.
         with suppress(FileNotFoundError):
-            os.rename(_partial(self._folder, sha256), copy)
+            if os.path.samestat(os.fstat(self._data), os.stat(partial)):
+                os.rename(partial, copy)
         _marks(self._folder, sha256).unlink(missing_ok=True)
         return copy
 

@@ -107,6 +107,8 @@ class Swarm:
         self._under_way: set[int] = set()
         self._reading = False
         self._store_failed = False
+        # Of chunks that nobody gathers who goes before this machine: since when it would read them.
+        self._wished: dict[int, float] = {}
         # Of each chunk, who goes before this machine.
         self._before = {number: _before(name, number, me, peers) for number in self._missing}
         order = sorted(self._missing)
@@ -131,7 +133,7 @@ class Swarm:
         if not self._store_failed or self._under_way:
             return False
         return not any(
-            peer.asking or peer.gathers(now) or peer.has & self._missing or not peer.known
+            peer.gathers(now) or peer.has & self._missing or not peer.known
             for peer in self._peers.values()
             if not peer.out
         )
@@ -185,9 +187,12 @@ class Swarm:
         for number in sorted(wanted, key=self._turn.__getitem__):
             before = [peer for name in self._before[number] if not (peer := self._peers[name]).out]
             if any(peer.gathers(now) for peer in before):
+                self._wished.pop(number, None)
                 continue
-            # They may have begun since they were asked.
-            old = [peer for peer in before if peer.known and now > peer.heard_at + FRESH_S]
+            # They may have begun since they were asked: each is heard once more.
+            wished = self._wished.setdefault(number, now)
+            heard_after = min(wished, now - FRESH_S)
+            old = [peer for peer in before if peer.known and peer.heard_at < heard_after]
             if not old:
                 self._reading = True
                 return Read(number)

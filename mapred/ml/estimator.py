@@ -120,7 +120,9 @@ class Estimator:
         """Raises ValueError: a parameter that is on or off is neither."""
         for name, one in inspect.signature(type(self).__init__).parameters.items():
             if isinstance(one.default, bool):
-                flag(name, getattr(self, name))
+                value = getattr(self, name)
+                # scikit-learn's is a number: how much is said.
+                flag(name, bool(value) if name == "verbose" and isinstance(value, int) else value)
 
     @property
     def _kind(self) -> Kind:

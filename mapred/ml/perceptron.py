@@ -17,6 +17,8 @@ from mapred.ml.rows import Matrix, Rows
 _SHARDS: Final[dict[str, Any]] = {"job.combine_files": False}
 # Beyond it a layer on as many columns has more weights than a machine holds.
 _WIDTH_MAX: Final = 1_000_000
+# Between two averages; so many take hours.
+_STEPS_MAX: Final = 1_000_000
 _WHOLE_PARTS: Final[dict[str, Any]] = {**_SHARDS, "job.split_bytes": 2**40}
 
 
@@ -158,9 +160,10 @@ class MLPClassifier(Classifier):
         number("momentum", self.momentum, 0.0, 0.999)
         number("tol", self.tol)
         choice("send", self.send, EXACT, *WAYS)
-        for name in ("batch_size", "local_steps"):
-            if getattr(self, name) is not None:
-                whole_number(name, getattr(self, name))
+        if self.batch_size is not None:
+            whole_number("batch_size", self.batch_size)
+        if self.local_steps is not None:
+            whole_number("local_steps", self.local_steps, 1, _STEPS_MAX)
         whole_number("shards", self.shards)
         whole_number("max_iter", self.max_iter)
         seed(self.random_state)

@@ -74,7 +74,7 @@ def qualified(typed: str, default_filesystem: str) -> str:
     Raises:
         ValueError: bs:///path without a NameNode, where none is known.
     """
-    if _CHAIN.match(typed):
+    if _CHAIN.match(typed) and "://" not in chain_of(typed):
         return _unchained(typed, default_filesystem)
     scheme = scheme_of(typed)
     if scheme == LOCAL:

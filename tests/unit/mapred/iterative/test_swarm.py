@@ -2,7 +2,7 @@
 
 import heapq
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
 
@@ -249,3 +249,33 @@ def test_who_refuses_is_asked_again_a_little_later_and_not_for_ever():
             now += REFUSED_PAUSE_S
             assert swarm.next(now) == [Ask("other")]
     assert swarm.next(now) == [Read(0)]
+
+
+def idle(machines):
+    """One of so many, the others of which do nothing; asked, they answer one after another."""
+    names = [f"tracker-{number}" for number in range(machines)]
+    return Swarm(CHUNKS, "ab12", names[0], names, now=0.0, rng=random.Random(1))
+
+
+def test_many_answers_that_come_one_after_another_keep_it_from_reading_no_longer_than_that():
+    swarm, asked, now = idle(32), deque(), 0.0
+    while not swarm.done:
+        assert now < END_S
+        for action in swarm.next(now):
+            if isinstance(action, Read):
+                swarm.arrived(action)
+            else:
+                asked.append(action)
+        now += 0.02
+        if asked:
+            swarm.heard(asked.popleft().peer, View(), now)
+
+
+def test_a_question_that_is_always_under_way_is_no_hope():
+    swarm = idle(2)
+    (ask,) = swarm.next(0.0)
+    swarm.heard(ask.peer, View(), 0.01)
+    (read,) = (action for action in swarm.next(0.01) if isinstance(action, Read))
+    swarm.unread(read)
+    (ask,) = (action for action in swarm.next(10.0) if isinstance(action, Ask))
+    assert swarm.hopeless(10.0)

@@ -70,6 +70,7 @@ def test_a_file_system_inside_another_has_its_path_at_its_end(typed):
     assert uri.endswith("/a/b.csv")
     assert (chain_of(uri), path_in_chain(uri)) == (chain, path)
     assert as_typed(uri) == typed
+    assert qualified(uri, BS) == uri
     assert as_typed(join(parent_of(uri), "x")) == typed.replace("a/b.csv", "a/x")
 
 
