@@ -52,6 +52,7 @@ class PacketStreams:
         self._guard = threading.Lock()
         # Those on connections of their own, until they end.
         self._open: weakref.WeakSet[PacketLine] = weakref.WeakSet()
+        self._closed = False
 
     def open(
         self,
@@ -69,12 +70,16 @@ class PacketStreams:
             stream = PacketLine(line, str(node), on_ack=on_ack, on_end=on_end)
             with self._guard:
                 self._open.add(stream)
+                closed = self._closed
+            if closed:
+                stream.cancel()
             return stream
         return PacketCall(self._dial(node), header, str(node), on_ack=on_ack, on_end=on_end)
 
     def close(self) -> None:
-        """Ends those that are open; the others end with their channels."""
+        """Ends those that are open, and later ones at once; the others end with their channels."""
         with self._guard:
+            self._closed = True
             streams = list(self._open)
         for stream in streams:
             stream.cancel()

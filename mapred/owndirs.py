@@ -50,6 +50,8 @@ class OwnDirectory:
 
     def remove(self) -> None:
         """With all that is in it. Safe to call twice."""
+        with contextlib.suppress(OSError):
+            _empty(str(self.path), _LOCK)
         shutil.rmtree(self.path, ignore_errors=True)
         lock, self._lock = self._lock, None
         if lock is not None:
@@ -118,14 +120,18 @@ def _remove_left(folder: str, lock: str, found: os.stat_result) -> bool:
     descriptor = os.open(f"{folder}/{lock}", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # The lock goes last: a sweep that is cut short is ended by the next one.
-        for entry in os.scandir(folder):
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path)
-            elif entry.name != lock:
-                os.unlink(entry.path)
+        _empty(folder, lock)
         os.unlink(f"{folder}/{lock}")
         os.rmdir(folder)
     finally:
         os.close(descriptor)
     return True
+
+
+def _empty(folder: str, lock: str) -> None:
+    """The lock stays: what is cut short here is ended by another program's sweep."""
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        elif entry.name != lock:
+            os.unlink(entry.path)

@@ -269,6 +269,8 @@ class DataNode:
             self._byte_port.stop(_DRAIN_S)
         stopped.wait(STOP_GRACE_S)
         self._data.close()
+        # Copies to others: nobody waits for them.
+        self._packets.close()
         self._channel.close()
         self._peers.close()
         self._files.close()

@@ -13,7 +13,7 @@ from blockstore.datanode.storedfiles import StoredFiles
 from blockstore.datastream import LAST, PACKET_DATA_BYTES, Ack, Packet, pack
 from blockstore.errors import ChecksumException, InvalidRequestException, UnreachableException
 from blockstore.model import Block, Node
-from blockstore.packetstream import PacketStreams
+from blockstore.packetstream import PacketStream, PacketStreams
 from blockstore.wire import datanode_pb2
 
 # Packets of a copy that its target has not acknowledged: fills a link of 1 GB/s and 10 ms.
@@ -160,11 +160,20 @@ class _Copy:
                 )
                 self._wait_for(packet.seq - WINDOW_PACKETS)
                 self._throttle(len(packet.data))
-                stream.send(pack(packet), self._timeout_s)
+                self._send(stream, pack(packet))
                 last = packet.seq
             self._wait_for(last)
         finally:
             stream.cancel()
+
+    def _send(self, stream: PacketStream, frame: bytes) -> None:
+        try:
+            stream.send(frame, self._timeout_s)
+        except UnreachableException as error:
+            # A target that refuses says why before it ends the stream.
+            with self._changed:
+                why = self._failure or error
+            raise UnreachableException(f"copy to {self._target}: {why}") from None
 
     def _on_ack(self, ack: Ack) -> None:
         if ack.failed_hop >= 0:

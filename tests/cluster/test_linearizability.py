@@ -174,6 +174,42 @@ def test_many_unknown_outcomes_that_are_alike_are_no_burden():
         check(simplified(unknown + seen), step, START, budget=10_000)
 
 
+def test_what_is_simplified_has_the_same_verdict():
+    rng = random.Random(11)
+    verdicts = []
+    for _ in range(600):
+        times = rng.sample(range(100), 16)
+        history, tokens = [], []
+        for n in range(8):
+            call, returned = sorted((times.pop(), times.pop()))
+            path, known = rng.choice(["/a", "/b"]), rng.random() < 0.6
+            if tokens and rng.random() < 0.3:
+                action, results = ("finish", rng.choice(tokens), 5), ["ok", "gone"]
+            else:
+                action, results = rng.choice(
+                    [
+                        (("create", path, f"t{n}"), ["ok", "exists"]),
+                        (("append", path, f"t{n}"), ["ok", "missing", "busy"]),
+                        (("delete", path), [True, False]),
+                        (("stat", path), [None, ("open",), ("file", 0), ("file", 5)]),
+                    ]
+                )
+                if action[0] in ("create", "append"):
+                    tokens.append(action[2])
+            result = rng.choice(results) if known else None
+            history.append(Operation(call, returned if known else None, action, result))
+        found = []
+        for same in (history, simplified(history)):
+            try:
+                check(same, step, START)
+                found.append(True)
+            except NotLinearizable:
+                found.append(False)
+        assert found[0] == found[1], "\n".join(map(str, history))
+        verdicts.append(found[0])
+    assert 50 < sum(verdicts) < 550
+
+
 def explained(history):
     """The same question, by trying every order."""
     for order in permutations(history):

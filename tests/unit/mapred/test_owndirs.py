@@ -85,6 +85,24 @@ def test_what_nobody_holds_is_removed_and_nothing_else(
     assert not own.path.exists()
 
 
+def test_the_lock_is_what_is_removed_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = OwnDirectory("fit")
+    for number in range(50):
+        (own.path / f"rows-{number}.npy").touch()
+    removed: list[str] = []
+    unlink = os.unlink
+
+    def noted(path: str, **options: int) -> None:
+        removed.append(os.path.basename(path))
+        unlink(path, **options)
+
+    monkeypatch.setattr(os, "unlink", noted)
+    own.remove()
+    monkeypatch.undo()
+    assert len(removed) == 51
+    assert removed[-1] == ".mapred-lock"
+
+
 def test_a_program_removes_no_more_than_a_few(tmp_path: Path) -> None:
     for number in range(REMOVED_MAX + 3):
         _left(tmp_path, f"mapred-loop-{number:08d}", lock=".mapred-lock")

@@ -107,8 +107,9 @@ def test_a_connection_that_breaks_in_a_frame_leaves_the_replica_as_it_was(datano
     assert server.store.report() == [Replica(Block(1, 10, len(DATA)), ReplicaState.RBW)]
 
 
-def test_what_comes_behind_a_failure_is_taken_and_thrown_away(datanodes):
+def test_what_comes_behind_a_failure_is_taken_and_thrown_away(datanodes, monkeypatch):
     """A reset would overtake the ack that names it."""
+    monkeypatch.setattr(packetanswers, "LINGER_S", PATIENCE_S)
     (server,) = datanodes(1)
     line, entry = dialled(server.node, None, PATIENCE_S, byteframes.PACKETS)
     line.send(entry)
@@ -148,6 +149,9 @@ def test_a_client_that_closes_leaves_no_stream_open(datanodes, peers):
     streams.close()
     until(lambda: (server.byte_port.connections, server.streams.open) == (0, 0))
     streams.close()
+    streams.open(server.node, header(Block(2, 10)), on_ack=told.on_ack, on_end=told.on_end)
+    until(lambda: len([one for one in told.all if isinstance(one, str)]) == 2)
+    until(lambda: (server.byte_port.connections, server.streams.open) == (0, 0))
 
 
 def test_a_node_that_is_told_to_stop_ends_streams_in_mid_block(datanodes, peers):

@@ -295,6 +295,29 @@ def test_a_copy_to_who_has_it_is_refused_and_makes_it_say_so(datanodes, streams)
     assert target.reports == [Replica(block, ReplicaState.FINALIZED)] * 2
 
 
+class Refusing:
+    """Streams to a node that takes the header, and with the first packet says why it ends them."""
+
+    def open(self, node, header, *, on_ack, on_end):
+        self._on_ack = on_ack
+        on_ack(Ack(0))
+        return self
+
+    def send(self, frame, timeout_s):
+        self._on_ack(Ack(0, 0, "its disk is full"))
+        raise UnreachableException("it has broken off the connection")
+
+    def cancel(self):
+        pass
+
+
+def test_a_copy_that_is_refused_in_the_middle_says_why(datanodes, streams):
+    source, target = datanodes(2)
+    block = finalised(source, streams)
+    with pytest.raises(UnreachableException, match=r"copy to dn-1 .*: its disk is full"):
+        copy(source.store, block, target.node, Refusing())
+
+
 def test_rot_doesnt_spread_and_is_reported(datanodes, streams, tmp_path):
     source, target = datanodes(2)
     block = finalised(source, streams)
