@@ -4,6 +4,7 @@ import logging
 from typing import Final
 
 from blockstore import byteframes
+from blockstore.errors import StoreError
 from blockstore.model import Node
 from blockstore.runtime.clock import Clock
 from blockstore.runtime.line import Line, greeted
@@ -39,25 +40,38 @@ def dialled(
 class Dialler:
     """Dials for one business, and leaves ports alone that can't be reached. Thread-safe."""
 
-    def __init__(self, secret: str | None, business: bytes, what: str, clock: Clock) -> None:
-        """`what` a node gets over gRPC while it is left alone."""
+    def __init__(
+        self,
+        secret: str | None,
+        business: bytes,
+        what: str,
+        clock: Clock,
+        *,
+        dial_s: float | None = None,
+        shunned_s: float = SHUNNED_S,
+    ) -> None:
+        """`what` becomes of a node over gRPC while it is left alone; `dial_s` None: DIAL_S."""
         self._secret = secret
         self._business = business
         self._what = what
-        self._shunned = Shunned(SHUNNED_S, clock)
+        self._dial_s = dial_s
+        self._shunned_s = shunned_s
+        self._shunned = Shunned(shunned_s, clock)
 
     def dial(self, node: Node) -> tuple[Line, bytes] | None:
         """As `dialled` gives it; None where the node has no port that can be reached."""
         if not node.byte_port or _key(node) in self._shunned:
             return None
         try:
-            return dialled(node, self._secret, DIAL_S, self._business)
+            dial_s = DIAL_S if self._dial_s is None else self._dial_s
+            return dialled(node, self._secret, dial_s, self._business)
         except OSError as error:
             self.shun(node, error)
             return None
 
-    def shun(self, node: Node, why: OSError) -> None:
-        log.info("%s %s over gRPC for %.0f s: byte port: %s", node, self._what, SHUNNED_S, why)
+    def shun(self, node: Node, why: OSError | StoreError) -> None:
+        for_s = self._shunned_s
+        log.info("%s %s over gRPC for %.0f s: byte port: %s", node, self._what, for_s, why)
         self._shunned.add(_key(node))
 
 

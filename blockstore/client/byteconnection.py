@@ -1,20 +1,20 @@
 """One connection to a DataNode's byte port (byteframes.py), from the reader's side."""
 
 from blockstore import byteframes
-from blockstore.bytedial import dialled
 from blockstore.byteframes import LAST, REFUSED, Ask, Head
 from blockstore.errors import ChecksumException, StoreError
-from blockstore.model import Node
 from blockstore.runtime import rpc
+from blockstore.runtime.line import Line
 
 
 class ByteConnection:
     """For one thread at a time. Every method may raise what a Line does."""
 
-    def __init__(self, node: Node, secret: str | None, patience_s: float) -> None:
-        """Raises UnreachableException when somebody else listens there; OSError: nobody does."""
-        # The entry goes with the first question.
-        self._line, self._entry = dialled(node, secret, patience_s, byteframes.READING)
+    def __init__(self, line: Line, entry: bytes) -> None:
+        """As `bytedial.dialled` gives them."""
+        self._line = line
+        # It goes with the first question.
+        self._entry = entry
         self._unanswered = 0
         # Bytes of the piece at hand that have not been received.
         self._left = 0

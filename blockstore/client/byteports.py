@@ -5,18 +5,16 @@ Rules
 - A port that can't be reached, or is silent, is left alone for a while; its node is asked by gRPC.
 """
 
-import logging
 import threading
 from collections import deque
 from typing import Final
 
-from blockstore.byteframes import IDLE_S
+from blockstore.bytedial import Dialler
+from blockstore.byteframes import IDLE_S, READING
 from blockstore.client.byteconnection import ByteConnection
+from blockstore.errors import StoreError
 from blockstore.model import Node
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
-from blockstore.runtime.shunned import Shunned
-
-log = logging.getLogger(__name__)
 
 # Of one node: as many threads read at once without dialling.
 KEPT_PER_NODE: Final = 4
@@ -31,13 +29,14 @@ class BytePorts:
 
     def __init__(self, secret: str | None, patience_s: float, clock: Clock = SYSTEM_CLOCK) -> None:
         """`patience_s`: how long a DataNode may take to answer who dials."""
-        self._secret = secret
         self._patience_s = patience_s
+        self._dialler = Dialler(
+            secret, READING, "is asked", clock, dial_s=patience_s, shunned_s=SHUNNED_S
+        )
         self._clock = clock
         self._guard = threading.Lock()
         # By host and port; the one given back last at the end, with when that was.
         self._kept: dict[tuple[str, int], deque[tuple[float, ByteConnection]]] = {}
-        self._shunned = Shunned(SHUNNED_S, clock)
         self._closed = False
 
     @property
@@ -63,17 +62,12 @@ class BytePorts:
 
     def dial(self, node: Node) -> ByteConnection | None:
         """A fresh connection; None when the node is to be asked otherwise."""
-        if not node.byte_port or _key(node) in self._shunned:
-            return None
-        try:
-            return ByteConnection(node, self._secret, self._patience_s)
-        except OSError as error:
-            self.shun(node, str(error))
-            return None
+        dialled = self._dialler.dial(node)
+        return ByteConnection(*dialled) if dialled else None
 
-    def shun(self, node: Node, why: str) -> None:
-        log.info("%s is asked over gRPC for %.0f s: byte port: %s", node, SHUNNED_S, why)
-        self._shunned.add(_key(node))
+    def shun(self, node: Node, why: OSError | StoreError) -> None:
+        """It is asked over gRPC for a while."""
+        self._dialler.shun(node, why)
 
     def give_back(self, node: Node, connection: ByteConnection) -> None:
         """It's kept if another can use it."""

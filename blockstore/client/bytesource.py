@@ -78,7 +78,7 @@ class ByteSource:
         try:
             self._until_heard(lambda: self._next_piece(self._ports.patience_s))
         except UnreachableException as error:
-            self._ports.shun(self._node, str(error))
+            self._ports.shun(self._node, error)
             self.cancel()
             raise
         except StoreError as error:

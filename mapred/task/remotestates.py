@@ -4,14 +4,14 @@ and StateChunk.
 Only a task whose loop has a large state and several trackers imports this, and with it gRPC.
 """
 
-import threading
-import time
 from typing import Any, Final
 
 import grpc
 
 from blockstore.errors import UnreachableException
+from blockstore.runtime.clock import SYSTEM_CLOCK
 from blockstore.runtime.rpc import translate
+from blockstore.runtime.shunned import Shunned
 from mapred import wireerrors
 from mapred.iterative.chunks import Chunks
 from mapred.iterative.gather import Peer
@@ -43,11 +43,12 @@ class RemotePeers:
         """Raises StoreError: it doesn't answer."""
         request = pb.StateRequest(folder=self._folder, sha256=sha256)
         call: Any = CHANNELS.to(_address(peer)).unary_unary(VIEW_METHOD)
-        _SILENT.check(peer)
+        if peer in _SILENT:
+            raise UnreachableException(f"{peer.tracker_id} didn't answer a moment ago")
         try:
             answer = pb.StateView.FromString(call(request.SerializeToString(), timeout=_VIEW_S))
         except grpc.RpcError as error:
-            raise _SILENT.noted(peer, translate(error, peer.tracker_id)) from None
+            raise _lost(peer, error) from None
         return View(answer.whole, answer.marks)
 
     def chunk(self, peer: Peer, chunks: Chunks, number: int) -> bytes:
@@ -64,37 +65,21 @@ class RemotePeers:
         try:
             return b"".join(call(request.SerializeToString(), timeout=timeout))
         except grpc.RpcError as error:
-            raise _SILENT.noted(peer, translate(error, peer.tracker_id)) from None
+            raise _lost(peer, error) from None
 
     def close(self) -> None:
         CHANNELS.close_oldest()
 
 
-class _Silent:
-    """Who didn't answer a moment ago. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        # Guarded by the lock.
-        self._until: dict[Peer, float] = {}
-
-    def check(self, peer: Peer) -> None:
-        """Raises UnreachableException: it is left alone."""
-        with self._lock:
-            if time.monotonic() < self._until.get(peer, 0.0):
-                raise UnreachableException(f"{peer.tracker_id} didn't answer a moment ago")
-
-    def noted(self, peer: Peer, error: Exception) -> Exception:
-        if isinstance(error, UnreachableException):
-            now = time.monotonic()
-            with self._lock:
-                self._until = {peer: until for peer, until in self._until.items() if until > now}
-                self._until[peer] = now + _LEFT_ALONE_S
-        return error
-
-
 # One a task process.
-_SILENT: Final = _Silent()
+_SILENT: Final = Shunned(_LEFT_ALONE_S, SYSTEM_CLOCK)
+
+
+def _lost(peer: Peer, error: grpc.RpcError) -> Exception:
+    found = translate(error, peer.tracker_id)
+    if isinstance(found, UnreachableException):
+        _SILENT.add(peer)
+    return found
 
 
 def _address(peer: Peer) -> str:
