@@ -16,7 +16,7 @@ from mapred.submit import plan
 
 MIB = 1 << 20
 # Of the allocator, between pieces in use; more beside a budget of hardly anything. Measured, in
-# all: 13 to 18 MiB of 16, 5.7 to 6.1 of 2. With buffers twice as large: 24 to 27, 7 and more.
+# all: 13 to 18 MiB of 16, 5.7 to 6.1 of 2. With buffers twice as large: 24 to 27, 6.9 to 7.3.
 HOLES_BYTES = 2 * MIB
 HOLES_OF_LITTLE_BYTES = 4 * MIB
 # A line has two numbers of 64 digits.
