@@ -267,18 +267,29 @@ def test_a_loop_whose_driver_ended_goes_on_from_what_it_saved(embedded, edges, t
 
 def test_what_was_carried_leaves_the_disk_with_the_loop(edges, tmp_path):
     work = tmp_path / "work"
-    most = []
+    late = []
 
-    def count(_):
-        most.append(len(list((work / "carried").glob("job_*"))))
+    def count() -> int:
+        return len(list((work / "carried").glob("job_*")))
+
+    def look(name: str) -> None:
+        # It goes behind the jobs' backs: on a busy machine some are still on their way out.
+        deadline = time.monotonic() + 20
+        while count() > 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if count() > 4:
+            late.append(name)
 
     with EmbeddedEngine(1, str(work)) as engine:
-        run(Watched(engine, count), planned(edges, tmp_path / "out"))
+        run(Watched(engine, look), planned(edges, tmp_path / "out"))
         status = engine.jobs()[0]
         run(engine, planned(edges, tmp_path / "next"))
+        deadline = time.monotonic() + 20
+        while count() > 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
         left = [path.name for path in (work / "carried").glob("job_*")]
     # Of the round at hand, that before, and one that is being removed.
-    assert max(most) <= 4
+    assert not late
     assert status.job_id not in left
     assert len(left) <= 3
 
