@@ -6,6 +6,7 @@ from blockstore import byteframes
 from blockstore.bytedial import Dialler
 from blockstore.errors import StoreError, UnreachableException
 from blockstore.model import Node
+from blockstore.runtime import portframes
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
 from blockstore.runtime.line import Line
 
@@ -31,7 +32,7 @@ class BundleLine:
         entry, self._entry = self._entry, b""
         try:
             self._line.be_patient(patience_s)
-            self._line.send(entry, byteframes.pack_frame(request))
+            self._line.send(entry, portframes.pack_frame(request))
         except OSError as error:
             self._failure = error
 
@@ -44,7 +45,7 @@ class BundleLine:
         try:
             if self._failure is not None:
                 raise self._failure
-            size = byteframes.frame_bytes(self._line.receive(byteframes.SIZE_BYTES))
+            size = byteframes.PORT.frame_bytes(self._line.receive(portframes.SIZE_BYTES))
             return self._line.receive(size)
         except (OSError, StoreError) as error:
             self.close()

@@ -6,6 +6,7 @@ from typing import Final
 from blockstore import byteframes
 from blockstore.errors import StoreError
 from blockstore.model import Node
+from blockstore.runtime import portframes
 from blockstore.runtime.clock import Clock
 from blockstore.runtime.line import Line, greeted
 from blockstore.runtime.secret import prove
@@ -28,13 +29,13 @@ def dialled(
         UnreachableException: somebody else listens there.
         OSError: nobody does, or he says nothing for `patience_s`.
     """
-    line, greeting = greeted(node.host, node.byte_port, patience_s, byteframes.GREETING_BYTES)
+    line, greeting = greeted(node.host, node.byte_port, patience_s, portframes.GREETING_BYTES)
     try:
-        nonce = byteframes.unpack_greeting(greeting)
+        nonce = byteframes.PORT.unpack_greeting(greeting)
     except BaseException:
         line.close()
         raise
-    return line, byteframes.pack_entry(prove(secret, byteframes.PURPOSE, nonce), business)
+    return line, byteframes.pack_entry(prove(secret, byteframes.PORT.purpose, nonce), business)
 
 
 class Dialler:

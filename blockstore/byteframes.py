@@ -1,9 +1,8 @@
 """What travels over a DataNode's byte port without gRPC: ranges of replicas, bundles, or packets.
 
-    greeting    magic 8s | nonce 16s                    the DataNode's, as soon as it is dialled
+    greeting    as on every such port                   the DataNode's (runtime/portframes.py)
     entry       business 8s | proof 32s                 the caller's: what comes on this connection,
-                                                        and his secret (runtime/secret.py; zeros
-                                                        where there is none)
+                                                        and his secret
 
 READING
 
@@ -23,15 +22,15 @@ READING
 
 BUNDLES
 
-    question    size u32 | a bundle (bundles.py)
-    answer      size u32 | its ack; or the connection's end, when it can't be taken at all
+    question    a frame: a bundle (bundles.py)
+    answer      a frame: its ack; or the connection's end, when it can't be taken at all
 
 PACKETS
 
     welcome     "in" 2s                                 the DataNode's: who isn't welcome has asked
                                                         for nothing yet
-    frame up    size u32 | a frame of a Write stream (datastream.py), the first of them a header
-    frame down  size u32 | an ack, or nothing
+    frame up    one of a Write stream (datastream.py), the first of them a header
+    frame down  an ack, or nothing
 
 - One connection is one Write stream, and ends with it.
 - A frame of nothing says only that the DataNode lives: it comes every ALIVE_S, and is answered
@@ -47,16 +46,13 @@ from typing import Final
 from blockstore.checksum import CRC_BYTES, chunk_count
 from blockstore.errors import ChecksumException, UnreachableException
 from blockstore.model import Block
+from blockstore.runtime.portframes import MAGIC_BYTES, PROOF_BYTES, PortKind
 
 MAGIC: Final = b"MRBYTES1"
 # What a connection is for.
 READING: Final = MAGIC
 BUNDLES: Final = b"MRBUNDL1"
 PACKETS: Final = b"MRPACKT1"
-NONCE_BYTES: Final = 16
-PROOF_BYTES: Final = 32
-# What a caller proves the cluster's secret for.
-PURPOSE: Final = "byte port"
 
 # Each open connection holds a thread of its DataNode.
 IDLE_S: Final = 30.0
@@ -72,16 +68,14 @@ MORE: Final = 0
 LAST: Final = 1
 REFUSED: Final = 2
 
-GREETING_BYTES: Final = len(MAGIC) + NONCE_BYTES
-ENTRY_BYTES: Final = len(MAGIC) + PROOF_BYTES
+PORT: Final = PortKind(MAGIC, "byte port", PIECE_BYTES_MAX)
+ENTRY_BYTES: Final = MAGIC_BYTES + PROOF_BYTES
 
 _ASK: Final = struct.Struct("<QQQQ")
 _HEAD: Final = struct.Struct("<BIQI")
-_SIZE: Final = struct.Struct("<I")
 
 ASK_BYTES: Final = _ASK.size
 HEAD_BYTES: Final = _HEAD.size
-SIZE_BYTES: Final = _SIZE.size
 
 WELCOME: Final = b"in"
 WELCOME_BYTES: Final = len(WELCOME)
@@ -110,31 +104,16 @@ class Head:
         return chunk_count(self.size, self.chunk_bytes) * CRC_BYTES
 
 
-def pack_greeting(nonce: bytes) -> bytes:
-    return MAGIC + nonce
-
-
-def unpack_greeting(frame: bytes) -> bytes:
-    """The nonce. Raises UnreachableException when somebody else listens there."""
-    return _after_magic(frame)
-
-
 def pack_entry(proof: bytes, business: bytes = READING) -> bytes:
     return business + proof
 
 
 def unpack_entry(frame: bytes) -> tuple[bytes, bytes]:
     """The business and the proof. Raises UnreachableException when it's none of ours who calls."""
-    business, proof = frame[: len(MAGIC)], frame[len(MAGIC) :]
+    business, proof = frame[:MAGIC_BYTES], frame[MAGIC_BYTES:]
     if business not in (READING, BUNDLES, PACKETS):
         raise UnreachableException("who calls a byte port knows no such port")
     return business, proof
-
-
-def _after_magic(frame: bytes) -> bytes:
-    if not frame.startswith(MAGIC):
-        raise UnreachableException("what talks at the other end of a byte port knows no such port")
-    return frame[len(MAGIC) :]
 
 
 def pack_ask(ask: Ask) -> bytes:
@@ -174,20 +153,3 @@ def check_welcome(frame: bytes) -> None:
     """Raises UnreachableException when it is none."""
     if frame != WELCOME:
         raise UnreachableException("what talks at the other end of a byte port isn't welcoming")
-
-
-def pack_size(size: int) -> bytes:
-    """What comes before a frame."""
-    return _SIZE.pack(size)
-
-
-def pack_frame(message: bytes) -> bytes:
-    return pack_size(len(message)) + message
-
-
-def frame_bytes(head: bytes) -> int:
-    """How many bytes follow. Raises UnreachableException for more than anybody means."""
-    (size,) = _SIZE.unpack(head)
-    if size > PIECE_BYTES_MAX:
-        raise UnreachableException(f"a frame of {size} bytes is none of a byte port")
-    return int(size)

@@ -3,7 +3,7 @@
 import threading
 from contextlib import suppress
 
-from blockstore import byteframes
+from blockstore.runtime import portframes
 from blockstore.runtime.line import Line
 
 
@@ -13,7 +13,7 @@ class FrameSender:
     def __init__(self, line: Line, alive: bytes) -> None:
         """`alive` is a frame that says no more than that."""
         self._line = line
-        self._alive = byteframes.pack_frame(alive)
+        self._alive = portframes.pack_frame(alive)
         # Held while something is sent; who waits for it has ended the connection before.
         self._sending = threading.Lock()
         # Guarded by `_sending`: nothing can be sent any more; what is left of a sign of life that
@@ -29,7 +29,7 @@ class FrameSender:
             owed, self._owed = self._owed, b""
             try:
                 self._line.be_patient(patience_s)
-                self._line.send_parts(owed + byteframes.pack_size(len(frame)), frame)
+                self._line.send_parts(owed + portframes.pack_size(len(frame)), frame)
             except OSError:
                 # A part of it may be there: nothing can follow.
                 self._over = True

@@ -16,6 +16,7 @@ from blockstore.datastream import KEEPALIVE_FRAME, Ack, unpack_ack
 from blockstore.errors import StoreError, UnreachableException
 from blockstore.framesender import FrameSender
 from blockstore.model import Node
+from blockstore.runtime import portframes
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
 from blockstore.runtime.line import Line
 from blockstore.wire import datanode_pb2
@@ -58,17 +59,16 @@ class PacketLine:
     def _read_acks(self) -> None:
         try:
             while True:
-                if not self._line.is_heard_within(SILENT_S):
-                    reason = f"{self._to} has given no sign of life for {SILENT_S:.0f} s"
-                    break
-                size = byteframes.frame_bytes(self._line.receive(byteframes.SIZE_BYTES))
+                size = byteframes.PORT.frame_bytes(self._heard(portframes.SIZE_BYTES))
                 if size:
-                    self._on_ack(unpack_ack(self._line.receive(size)))
+                    self._on_ack(unpack_ack(self._heard(size)))
                 else:
                     # It lives, and so do we.
                     self._sender.say_alive()
         except StoreError as error:
             reason = f"{self._to}: {error}"
+        except TimeoutError:
+            reason = f"{self._to} has given no sign of life for {SILENT_S:.0f} s"
         except OSError as error:
             reason = self._broken(error)
         except Exception as error:
@@ -78,6 +78,15 @@ class PacketLine:
         # Wakes who is sending.
         self._line.end()
         self._sender.close()
+
+    def _heard(self, length: int) -> bytes:
+        """So many bytes. The line's patience is the sender's, and no measure for silence."""
+        got = b""
+        while len(got) < length:
+            if not self._line.is_heard_within(SILENT_S):
+                raise TimeoutError
+            got += self._line.receive_some(length - len(got))
+        return got
 
     def _broken(self, error: OSError) -> str:
         kernels = f": {error.strerror}" if error.strerror else ""
@@ -100,7 +109,7 @@ class PacketLines:
         try:
             line.send(entry)
             byteframes.check_welcome(line.receive(byteframes.WELCOME_BYTES))
-            line.send(byteframes.pack_frame(header.SerializeToString()))
+            line.send(portframes.pack_frame(header.SerializeToString()))
             line.be_patient(SILENT_S)
         except OSError as error:
             line.close()

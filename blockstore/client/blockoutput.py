@@ -91,12 +91,17 @@ class BlockOutput:
         self._length = 0
         self._thin_s = THIN_S
         self._widen_at: float | None = None
-        if reopened is None:
-            self._located = self._begin()
-        else:
-            self._located = reopened
-            self._length = self._acknowledged_length = reopened.block.length
-            self._reopen()
+        try:
+            if reopened is None:
+                self._located = self._begin()
+            else:
+                self._located = reopened
+                self._length = self._acknowledged_length = reopened.block.length
+                self._reopen()
+        except BaseException:
+            # Nobody has got hold of us, who could.
+            self.cancel()
+            raise
 
     def __repr__(self) -> str:
         nodes = ", ".join(node.node_id for node in self._located.nodes)

@@ -18,6 +18,7 @@ from google.protobuf.message import DecodeError
 
 from blockstore import callframes
 from blockstore.errors import UnreachableException
+from blockstore.runtime import portframes
 from blockstore.runtime.clock import Clock
 from blockstore.runtime.line import greeted
 from blockstore.runtime.rpc import CALL_TIMEOUT_S
@@ -80,14 +81,14 @@ class PortWay:
 
     def __init__(self, host: str, port: int, secret: str | None, user: str) -> None:
         """Raises OSError, UnreachableException."""
-        self._line, greeting = greeted(host, port, DIAL_S, callframes.GREETING_BYTES)
+        self._line, greeting = greeted(host, port, DIAL_S, portframes.GREETING_BYTES)
         try:
-            nonce = callframes.unpack_greeting(greeting)
+            nonce = callframes.PORT.unpack_greeting(greeting)
         except BaseException:
             self._line.close()
             raise
         # It goes with the first request.
-        self._entry = callframes.pack_entry(prove(secret, callframes.PURPOSE, nonce), user)
+        self._entry = callframes.pack_entry(prove(secret, callframes.PORT.purpose, nonce), user)
         self._line.be_patient(CALL_TIMEOUT_S)
         self.due_at = 0.0
         self._guard = threading.Lock()
@@ -99,7 +100,7 @@ class PortWay:
         entry, self._entry = self._entry, b""
         self._begin()
         try:
-            self._line.send(entry, callframes.pack_frame(request.SerializeToString()))
+            self._line.send(entry, portframes.pack_frame(request.SerializeToString()))
             return pb.BatchOutcome.FromString(self._reply())
         except (OSError, UnreachableException, DecodeError) as error:
             raise Broken(str(error)) from None
@@ -117,12 +118,12 @@ class PortWay:
 
     def _reply(self) -> bytes:
         got = self._line.receive_some(_READ_BYTES)
-        while len(got) < callframes.SIZE_BYTES:
+        while len(got) < portframes.SIZE_BYTES:
             got += self._line.receive_some(_READ_BYTES)
-        missing = callframes.SIZE_BYTES + callframes.size_of(got) - len(got)
+        missing = portframes.SIZE_BYTES + callframes.PORT.frame_bytes(got) - len(got)
         if missing < 0:
             raise UnreachableException("more came than what was asked for")
-        return got[callframes.SIZE_BYTES :] + (self._line.receive(missing) if missing else b"")
+        return got[portframes.SIZE_BYTES :] + (self._line.receive(missing) if missing else b"")
 
     def end(self) -> None:
         with self._guard:

@@ -7,7 +7,7 @@ from typing import Final
 
 from blockstore import byteframes
 from blockstore.errors import StoreError
-from blockstore.runtime import failpoint
+from blockstore.runtime import failpoint, portframes
 from blockstore.runtime.line import Line
 
 log = logging.getLogger(__name__)
@@ -37,9 +37,9 @@ class BundleAnswers:
         its sender calls then, and is told why."""
         while True:
             self._line.be_patient(self._idle_s)
-            head = self._line.receive(byteframes.SIZE_BYTES)
+            head = self._line.receive(portframes.SIZE_BYTES)
             self._line.be_patient(COME_S)
-            bundle = self._line.receive(byteframes.frame_bytes(head))
+            bundle = self._line.receive(byteframes.PORT.frame_bytes(head))
             try:
                 with self._one_more_stream():
                     ack = self._receive(bundle)
@@ -47,5 +47,5 @@ class BundleAnswers:
                 log.info("a bundle is left to gRPC: %s", error)
                 return
             failpoint.hit("bundleanswers.give.before_ack")
-            self._line.send(byteframes.pack_frame(ack))
+            self._line.send(portframes.pack_frame(ack))
             failpoint.hit("bundleanswers.give.after_ack")

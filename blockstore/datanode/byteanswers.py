@@ -20,7 +20,7 @@ from blockstore.datanode.storedfiles import StoredFiles
 from blockstore.datanode.transfer import steps
 from blockstore.datastream import LAST as LAST_PACKET
 from blockstore.errors import ChecksumException, InvalidRequestException, StoreError
-from blockstore.runtime import rpc
+from blockstore.runtime import portframes, rpc
 from blockstore.runtime.line import Line
 from blockstore.runtime.secret import check_proof
 
@@ -80,11 +80,11 @@ class Answers:
 
     def _let_in(self) -> bytes:
         """Who proves the secret; returns what he comes for."""
-        nonce = secrets.token_bytes(byteframes.NONCE_BYTES)
-        self._line.send(byteframes.pack_greeting(nonce))
+        nonce = secrets.token_bytes(portframes.NONCE_BYTES)
+        self._line.send(byteframes.PORT.pack_greeting(nonce))
         business, proof = byteframes.unpack_entry(self._line.receive(byteframes.ENTRY_BYTES))
         try:
-            check_proof(self._secret, byteframes.PURPOSE, nonce, proof)
+            check_proof(self._secret, byteframes.PORT.purpose, nonce, proof)
         except StoreError as error:
             if business == byteframes.READING:
                 self._refuse(error)

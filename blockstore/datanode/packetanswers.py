@@ -13,7 +13,7 @@ from blockstore.datanode.bundleanswers import COME_S
 from blockstore.datanode.pulse import Pulse
 from blockstore.errors import StoreError
 from blockstore.framesender import FrameSender
-from blockstore.runtime import failpoint
+from blockstore.runtime import failpoint, portframes
 from blockstore.runtime.line import Line
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class PacketAnswers:
                 # connection.
                 while begun and not self._line.is_heard_within(COME_S):
                     pass
-                size = byteframes.frame_bytes(self._line.receive(byteframes.SIZE_BYTES))
+                size = byteframes.PORT.frame_bytes(self._line.receive(portframes.SIZE_BYTES))
                 if size > len(room):
                     room = memoryview(bytearray(size))
                 self._line.receive_into(room[:size])

@@ -23,7 +23,7 @@ from blockstore import checksum
 from blockstore.codec import block_from_wire, node_from_wire
 from blockstore.datanode.fence import Fence
 from blockstore.datanode.store import ReplicaStore
-from blockstore.datanode.writing import Writing
+from blockstore.datanode.writing import TAKEN, Writing
 from blockstore.datastream import KEEPALIVE, LAST, SYNC, Ack, Packet, pack_ack, unpack
 from blockstore.errors import InvalidRequestException, StoreError, UnreachableException
 from blockstore.packetstream import PacketStream, PacketStreams
@@ -114,6 +114,8 @@ class Pipeline:
                 target=self._receive, args=(writing, downstream), name=repr(self), daemon=True
             )
             receiver.start()
+            # Its writer may have vanished: nobody else would end the stream for a long while.
+            writing.when_lost(lambda: self._fail(Ack(0, 0, f"{writing.files.block} {TAKEN}")))
             yield from self._acknowledge(writing)
         finally:
             if downstream:

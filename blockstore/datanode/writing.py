@@ -6,14 +6,17 @@ refused.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Protocol
+from typing import Final, Protocol
 
 from blockstore.datanode.core import Event
 from blockstore.datanode.openfiles import OpenFiles
 from blockstore.errors import InvalidRequestException, StoreError
 from blockstore.model import Block
+
+# What became of a replica that somebody else writes now.
+TAKEN: Final = "was taken from this stream by a recovery or another stream"
 
 
 class BlockLock:
@@ -77,6 +80,8 @@ class Writing:
         # Taken while bytes are written: who ends the hold waits for that.
         self._lock = store.lock(files.block.id)
         self._ended = False
+        self._lost = False
+        self._tell_loss: Callable[[], None] = lambda: None
 
     @property
     def length(self) -> int:
@@ -167,8 +172,17 @@ class Writing:
         """Somebody else takes the replica over."""
         with self._lock:
             if not self._ended:
-                self._ended = True
+                self._ended = self._lost = True
                 self.files.close()
+                self._tell_loss()
+
+    def when_lost(self, tell: Callable[[], None]) -> None:
+        """Called with the block's lock held, by whoever takes the replica over; at once, if it was
+        taken over already."""
+        with self._lock:
+            self._tell_loss = tell
+            if self._lost:
+                tell()
 
     @contextmanager
     def _trusting(self) -> Iterator[None]:
@@ -182,6 +196,4 @@ class Writing:
 
     def _must_hold(self) -> None:
         if self._ended:
-            raise InvalidRequestException(
-                f"{self.files.block} was taken from this stream by a recovery or another stream"
-            )
+            raise InvalidRequestException(f"{self.files.block} {TAKEN}")

@@ -20,7 +20,7 @@ from google.protobuf.message import DecodeError
 
 from blockstore import callframes
 from blockstore.errors import AccessControlException, ConfigException, UnreachableException
-from blockstore.runtime import failpoint
+from blockstore.runtime import failpoint, portframes
 from blockstore.runtime.identity import user_in_progress
 from blockstore.runtime.secret import check_proof
 from blockstore.wire import namenode_pb2 as pb
@@ -105,7 +105,7 @@ class _Caller(asyncio.Protocol):
         self._port = port
         self._loop = asyncio.get_running_loop()
         self._got = bytearray()
-        self._nonce = secrets.token_bytes(callframes.NONCE_BYTES)
+        self._nonce = secrets.token_bytes(portframes.NONCE_BYTES)
         # Set as soon as it's known who calls: whatever is done for him is done in his name.
         self._context: contextvars.Context | None = None
         self._answering: asyncio.Task[None] | None = None
@@ -115,7 +115,7 @@ class _Caller(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         if self._port.let_in(self):
-            self._transport.write(callframes.pack_greeting(self._nonce))
+            self._transport.write(callframes.PORT.pack_greeting(self._nonce))
         else:
             self._transport.abort()
 
@@ -154,7 +154,7 @@ class _Caller(asyncio.Protocol):
             return False
         proof, name_bytes = callframes.unpack_entry(self._got)
         end = callframes.ENTRY_BYTES + name_bytes
-        check_proof(self._port.secret, callframes.PURPOSE, self._nonce, proof)
+        check_proof(self._port.secret, callframes.PORT.purpose, self._nonce, proof)
         if len(self._got) < end:
             return False
         user = self._got[callframes.ENTRY_BYTES : end].decode(errors="replace")
@@ -165,12 +165,12 @@ class _Caller(asyncio.Protocol):
         return True
 
     def _next(self) -> pb.BatchCall | None:
-        if len(self._got) < callframes.SIZE_BYTES:
+        if len(self._got) < portframes.SIZE_BYTES:
             return None
-        end = callframes.SIZE_BYTES + callframes.size_of(self._got)
+        end = portframes.SIZE_BYTES + callframes.PORT.frame_bytes(self._got)
         if len(self._got) < end:
             return None
-        request = pb.BatchCall.FromString(bytes(self._got[callframes.SIZE_BYTES : end]))
+        request = pb.BatchCall.FromString(bytes(self._got[portframes.SIZE_BYTES : end]))
         del self._got[:end]
         return request
 
@@ -178,7 +178,7 @@ class _Caller(asyncio.Protocol):
         try:
             outcome = await self._port.perform(request)
             failpoint.hit("callport.answer.before_ack")
-            self._transport.write(callframes.pack_frame(outcome.SerializeToString()))
+            self._transport.write(portframes.pack_frame(outcome.SerializeToString()))
             failpoint.hit("callport.answer.after_ack")
         except Exception as error:
             log.info("a request is left to gRPC: %s: %s", type(error).__name__, error)

@@ -222,7 +222,7 @@ class Naming:
             raise InvalidPathException("the root can't be deleted")
         if isinstance(inode, Directory) and inode.children and not recursive:
             raise PathIsNotEmptyDirectoryException(
-                f"'{path}' has {_entries_of(inode)}: delete it recursively"
+                f"'{path}' is not empty: it has {_entries_of(inode)}"
             )
         if look is None:
             self._access.take_tree(inode)

@@ -99,7 +99,7 @@ def test_directories_are_made_and_removed_when_they_are_empty(hdfs, store):
     hdfs("mkdir /t/a/b", code=1, err="'/t/a/b': can't be made")
     hdfs("mkdir -p /t/a/b")
     hdfs("mkdir /t/a", code=1, err="'/t/a': exists already")
-    hdfs("rmdir /t/a", code=1, err="'/t/a': has 1 entry")
+    hdfs("rmdir /t/a", code=1, err="'/t/a': is not empty: it has 1 entry; rm -r removes")
     hdfs("rmdir --ignore-fail-on-non-empty /t/a")
     hdfs("rm /t/a", code=1, err="'/t/a': is a directory")
     hdfs("rmdir /t/a/b /t/a")

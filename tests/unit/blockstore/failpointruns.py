@@ -42,7 +42,7 @@ from blockstore.namenode.disk import RealDisk
 from blockstore.namenode.journal import JournalFull
 from blockstore.namenode.servicer import ClientServicer
 from blockstore.namenode.shell import Shell
-from blockstore.runtime import failpoint
+from blockstore.runtime import failpoint, portframes
 from blockstore.runtime.clock import SYSTEM_CLOCK
 from blockstore.runtime.line import Line
 from blockstore.wire import datanode_pb2, namenode_pb2, types_pb2
@@ -115,12 +115,12 @@ async def ask_at_port(port, call):
     if not port.is_open:
         await port.listen("127.0.0.1", 0)
     reader, writer = await asyncio.open_connection("127.0.0.1", port.port)
-    await reader.readexactly(callframes.GREETING_BYTES)
-    proof = bytes(callframes.PROOF_BYTES)
-    frame = callframes.pack_frame(call.SerializeToString())
+    await reader.readexactly(portframes.GREETING_BYTES)
+    proof = bytes(portframes.PROOF_BYTES)
+    frame = portframes.pack_frame(call.SerializeToString())
     writer.write(callframes.pack_entry(proof, "root") + frame)
-    head = await reader.readexactly(callframes.SIZE_BYTES)
-    reply = await reader.readexactly(callframes.size_of(head))
+    head = await reader.readexactly(portframes.SIZE_BYTES)
+    reply = await reader.readexactly(callframes.PORT.frame_bytes(head))
     assert namenode_pb2.BatchOutcome.FromString(reply).HasField("done")
     writer.close()
     await writer.wait_closed()
@@ -258,13 +258,13 @@ def bundled(store, told):
 def packets_sent_to_port(service, frames):
     near, line = connection()
     for frame in frames:
-        near.sendall(byteframes.pack_frame(frame))
+        near.sendall(portframes.pack_frame(frame))
     near.shutdown(socket.SHUT_WR)
     PacketAnswers(service.receive_packets, Pulse(), line).give()
     line.close()
     with near, near.makefile("rb") as answer:
         acks = answer.read()[byteframes.WELCOME_BYTES :]
-    assert acks == b"".join(byteframes.pack_frame(pack_ack(Ack(seq))) for seq in (0, 1))
+    assert acks == b"".join(portframes.pack_frame(pack_ack(Ack(seq))) for seq in (0, 1))
 
 
 def connection():
@@ -278,13 +278,13 @@ def connection():
 def sent_to_port(service, bundle):
     """Over a connection that ends behind it."""
     near, line = connection()
-    near.sendall(byteframes.pack_frame(bundle))
+    near.sendall(portframes.pack_frame(bundle))
     near.shutdown(socket.SHUT_WR)
     with contextlib.suppress(ConnectionError):
         BundleAnswers(service.receive_bundle, contextlib.nullcontext, line, 60.0).give()
     line.close()
     with near, near.makefile("rb") as answer:
-        assert unpack_delivery(answer.read()[byteframes.SIZE_BYTES :]).failed_hop < 0
+        assert unpack_delivery(answer.read()[portframes.SIZE_BYTES :]).failed_hop < 0
 
 
 def recovered(store, told):

@@ -6,6 +6,7 @@ from blockstore import byteframes
 from blockstore.byteframes import LAST, MORE, REFUSED, Ask, Head
 from blockstore.errors import ChecksumException, UnreachableException
 from blockstore.model import Block
+from blockstore.runtime import portframes
 
 
 def test_what_is_packed_is_unpacked():
@@ -19,18 +20,18 @@ def test_what_is_packed_is_unpacked():
     assert len(frame) == byteframes.HEAD_BYTES
     assert byteframes.unpack_head(frame) == head
 
-    greeting = byteframes.pack_greeting(b"n" * byteframes.NONCE_BYTES)
-    assert len(greeting) == byteframes.GREETING_BYTES
-    assert byteframes.unpack_greeting(greeting) == b"n" * byteframes.NONCE_BYTES
-    proof = b"p" * byteframes.PROOF_BYTES
+    greeting = byteframes.PORT.pack_greeting(b"n" * portframes.NONCE_BYTES)
+    assert len(greeting) == portframes.GREETING_BYTES
+    assert byteframes.PORT.unpack_greeting(greeting) == b"n" * portframes.NONCE_BYTES
+    proof = b"p" * portframes.PROOF_BYTES
     for business in (byteframes.READING, byteframes.BUNDLES):
         entry = byteframes.pack_entry(proof, business)
         assert len(entry) == byteframes.ENTRY_BYTES
         assert byteframes.unpack_entry(entry) == (business, proof)
 
-    frame = byteframes.pack_frame(b"bundle")
-    head, message = frame[: byteframes.SIZE_BYTES], frame[byteframes.SIZE_BYTES :]
-    assert (byteframes.frame_bytes(head), message) == (6, b"bundle")
+    frame = portframes.pack_frame(b"bundle")
+    head, message = frame[: portframes.SIZE_BYTES], frame[portframes.SIZE_BYTES :]
+    assert (byteframes.PORT.frame_bytes(head), message) == (6, b"bundle")
 
 
 def test_a_refusal_has_the_errors_name_and_all_of_its_words():
@@ -63,12 +64,12 @@ def test_a_head_that_cant_be_meant_reserves_no_memory(head):
 
 
 def test_who_speaks_otherwise_is_no_peer():
-    stranger = b"HTTP/1.1 400 Bad Request".ljust(byteframes.GREETING_BYTES)
-    for unpack in (byteframes.unpack_greeting, byteframes.unpack_entry):
-        with pytest.raises(UnreachableException, match="knows no such port"):
+    stranger = b"HTTP/1.1 400 Bad Request".ljust(portframes.GREETING_BYTES)
+    for unpack in (byteframes.PORT.unpack_greeting, byteframes.unpack_entry):
+        with pytest.raises(UnreachableException, match=r"no byte port|no such port"):
             unpack(stranger)
 
 
 def test_a_frame_that_cant_be_meant_reserves_no_memory():
     with pytest.raises(UnreachableException):
-        byteframes.frame_bytes(b"\xff" * byteframes.SIZE_BYTES)
+        byteframes.PORT.frame_bytes(b"\xff" * portframes.SIZE_BYTES)

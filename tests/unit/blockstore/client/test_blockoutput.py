@@ -246,6 +246,40 @@ def test_the_block_is_whole_on_every_node_of_its_pipeline(seed, nodes, failures)
         assert replica.finalized
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["new", "reopened"])
+def test_who_is_interrupted_while_a_stream_is_opened_leaves_none_open(again):
+    cluster = FakeCluster(random.Random(0), 3, 0, trust=True)
+    reopened = None
+    if again:
+        output = Waiting(cluster, SETTINGS, Exclusions(cluster.clock))
+        output.send(0, DATA[:100], checksum.checksums(DATA[:100], CHUNK))
+        reopened = LocatedBlock(output.finish(), 0, output.nodes, True)
+    opened = []
+
+    class Mute:
+        """A stream whose nodes are slow to answer."""
+
+        def __init__(self):
+            self.cancelled = False
+            opened.append(self)
+
+        def cancel(self):
+            self.cancelled = True
+
+    class Interrupted(Waiting):
+        def _open(self, header, nodes):
+            self._changed.wait_for = self._interrupt
+            super()._open(header, nodes)
+
+        def _interrupt(self, *_):
+            raise KeyboardInterrupt
+
+    cluster.stream = lambda *_, **__: Mute()
+    with pytest.raises(KeyboardInterrupt):
+        Interrupted(cluster, SETTINGS, Exclusions(cluster.clock), reopened)
+    assert [stream.cancelled for stream in opened] == [True]
+
+
 def test_a_pipeline_that_breaks_before_any_ack_gives_a_new_block():
     cluster = FakeCluster(random.Random(0), 4, 0, trust=True)
     output = Waiting(cluster, SETTINGS, Exclusions(cluster.clock))

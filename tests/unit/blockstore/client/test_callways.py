@@ -17,6 +17,7 @@ from blockstore.client.callways import (
     PortWay,
 )
 from blockstore.namenode.callport import CallPort
+from blockstore.runtime import portframes
 from blockstore.runtime.clock import FakeClock
 from blockstore.runtime.identity import user_in_progress
 from blockstore.wire import namenode_pb2 as pb
@@ -219,13 +220,13 @@ def test_who_accepts_and_says_nothing_costs_a_second(clock, monkeypatch):
         assert isinstance(way, GrpcWay)
 
 
-GREETING = callframes.pack_greeting(bytes(callframes.NONCE_BYTES))
-REPLY = callframes.pack_frame(pb.BatchOutcome(done=pb.Empty()).SerializeToString())
+GREETING = callframes.PORT.pack_greeting(bytes(portframes.NONCE_BYTES))
+REPLY = portframes.pack_frame(pb.BatchOutcome(done=pb.Empty()).SerializeToString())
 
 
 @pytest.mark.parametrize(
     "answer",
-    [REPLY + b"!", b"\xff\xff\xff\xff", callframes.pack_frame(b"\xff\xff"), REPLY[:3]],
+    [REPLY + b"!", b"\xff\xff\xff\xff", portframes.pack_frame(b"\xff\xff"), REPLY[:3]],
     ids=["more than one", "far too much", "no message", "a part"],
 )
 def test_an_answer_that_is_none_breaks_the_way(clock, answer, monkeypatch):
@@ -240,7 +241,7 @@ def test_an_answer_that_is_none_breaks_the_way(clock, answer, monkeypatch):
 
 def test_a_reply_that_comes_in_pieces_is_whole(clock):
     long = pb.BatchOutcome(refusal=pb.BatchRefusal(kind="k" * 200_000))
-    words = callframes.pack_frame(long.SerializeToString())
+    words = portframes.pack_frame(long.SerializeToString())
     with listener(GREETING, words) as port, opened(ways(Stub(port), clock)) as way:
         assert way.ask(STAT) == long
 

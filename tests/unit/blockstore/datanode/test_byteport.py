@@ -23,6 +23,7 @@ from blockstore.errors import (
     ReplicaNotFoundException,
 )
 from blockstore.model import Block, ReplicaState
+from blockstore.runtime import portframes
 from blockstore.runtime.clock import FakeClock
 from blockstore.runtime.secret import prove
 
@@ -226,8 +227,8 @@ def test_a_proof_is_for_one_greeting(server):
     for _ in range(2):
         with socket.create_connection(("127.0.0.1", guarded.port)) as dialled:
             dialled.settimeout(PATIENCE_S)
-            nonce = byteframes.unpack_greeting(dialled.recv(byteframes.GREETING_BYTES))
-            proofs.append(prove("right", byteframes.PURPOSE, nonce))
+            nonce = byteframes.PORT.unpack_greeting(dialled.recv(portframes.GREETING_BYTES))
+            proofs.append(prove("right", byteframes.PORT.purpose, nonce))
             # What was overheard once.
             dialled.sendall(byteframes.pack_entry(proofs[0]))
             dialled.sendall(byteframes.pack_ask(Ask(BLOCK, 0, 10)))

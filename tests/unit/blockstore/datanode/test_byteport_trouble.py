@@ -25,6 +25,7 @@ from blockstore.errors import (
     UnreachableException,
 )
 from blockstore.model import Block, Node, ReplicaState
+from blockstore.runtime import portframes
 from blockstore.runtime.clock import FakeClock
 
 CHUNK = 64 * 1024
@@ -131,7 +132,7 @@ def fakes():
 
 
 def greet(connected):
-    connected.sendall(byteframes.pack_greeting(bytes(byteframes.NONCE_BYTES)))
+    connected.sendall(byteframes.PORT.pack_greeting(bytes(portframes.NONCE_BYTES)))
     connected.recv(byteframes.ENTRY_BYTES + byteframes.ASK_BYTES, socket.MSG_WAITALL)
 
 

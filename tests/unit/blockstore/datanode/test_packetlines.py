@@ -19,6 +19,7 @@ from blockstore.datanode import packetanswers
 from blockstore.datastream import LAST, Ack, Packet, pack, pack_ack
 from blockstore.model import Block, Replica, ReplicaState
 from blockstore.packetstream import PacketStreams
+from blockstore.runtime import portframes
 from blockstore.runtime.clock import FakeClock
 from blockstore.wire import datanode_pb2
 
@@ -96,11 +97,11 @@ def test_a_connection_that_breaks_in_a_frame_leaves_the_replica_as_it_was(datano
     line, entry = dialled(server.node, None, PATIENCE_S, byteframes.PACKETS)
     line.send(entry)
     assert line.receive(byteframes.WELCOME_BYTES) == byteframes.WELCOME
-    line.send(byteframes.pack_frame(header(Block(1, 10)).SerializeToString()))
-    line.send(byteframes.pack_frame(packet(flags=0)))
+    line.send(portframes.pack_frame(header(Block(1, 10)).SerializeToString()))
+    line.send(portframes.pack_frame(packet(flags=0)))
     for seq in (0, 1):
         assert line.receive(9)[4:] == pack_ack(Ack(seq))
-    line.send(byteframes.pack_frame(packet(2, DATA + DATA))[:-1])
+    line.send(portframes.pack_frame(packet(2, DATA + DATA))[:-1])
     line.end()
     line.close()
     until(lambda: (server.byte_port.connections, server.streams.open) == (0, 0))
@@ -114,11 +115,11 @@ def test_what_comes_behind_a_failure_is_taken_and_thrown_away(datanodes, monkeyp
     line, entry = dialled(server.node, None, PATIENCE_S, byteframes.PACKETS)
     line.send(entry)
     assert line.receive(byteframes.WELCOME_BYTES) == byteframes.WELCOME
-    line.send(byteframes.pack_frame(header(Block(1, 10)).SerializeToString()))
+    line.send(portframes.pack_frame(header(Block(1, 10)).SerializeToString()))
     rotten = pack(Packet(0, 1, 0, b"\0\0\0\0", b"a"))
-    line.send(byteframes.pack_frame(rotten) + byteframes.pack_frame(packet(2)) * 100)
+    line.send(portframes.pack_frame(rotten) + portframes.pack_frame(packet(2)) * 100)
     assert line.receive(9)[4:] == pack_ack(Ack(0))
-    size = byteframes.frame_bytes(line.receive(byteframes.SIZE_BYTES))
+    size = byteframes.PORT.frame_bytes(line.receive(portframes.SIZE_BYTES))
     assert b"don't match" in line.receive(size)
     for _ in range(10):
         line.send(bytes(1_000_000))
@@ -209,7 +210,7 @@ def test_a_port_that_lets_nobody_in_is_left_alone_for_a_while(datanodes, peers, 
 
 def greeted_and(left):
     def serve(connected):
-        connected.sendall(byteframes.pack_greeting(bytes(byteframes.NONCE_BYTES)))
+        connected.sendall(byteframes.PORT.pack_greeting(bytes(portframes.NONCE_BYTES)))
         with connected.makefile("rb") as reader:
             reader.read(byteframes.ENTRY_BYTES)
         left(connected)

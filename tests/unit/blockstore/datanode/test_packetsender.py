@@ -13,6 +13,7 @@ from blockstore.datastream import KEEPALIVE_FRAME, Ack, pack_ack
 from blockstore.errors import UnreachableException
 from blockstore.framesender import FrameSender
 from blockstore.packetlines import PacketLine
+from blockstore.runtime import portframes
 from blockstore.runtime.line import Line
 from tests.unit.blockstore.datanode.test_packetlines import PATIENCE_S, Told, packet
 
@@ -28,8 +29,8 @@ def pair():
         yield Line(here, PATIENCE_S), there
 
 
-ALIVE = byteframes.pack_frame(KEEPALIVE_FRAME)
-NOTHING = byteframes.pack_frame(b"")
+ALIVE = portframes.pack_frame(KEEPALIVE_FRAME)
+NOTHING = portframes.pack_frame(b"")
 
 
 def test_who_is_told_that_the_node_lives_says_so_too(pair):
@@ -52,6 +53,17 @@ def test_a_node_that_does_not_even_say_that_it_lives_is_lost(pair, monkeypatch):
     told.soon("dn has given no sign of life for 0 s")
     stream.cancel()
     assert there.recv(1) == b""
+
+
+@pytest.mark.parametrize("got", [1, 6])
+def test_silence_in_the_middle_of_an_ack_is_told_as_silence(pair, monkeypatch, got):
+    monkeypatch.setattr(packetlines, "SILENT_S", 0.05)
+    line, there = pair
+    told = Told()
+    stream = PacketLine(line, "dn", on_ack=told.on_ack, on_end=told.on_end)
+    there.sendall(portframes.pack_frame(pack_ack(Ack(1)))[:got])
+    told.soon("dn has given no sign of life for 0 s")
+    stream.cancel()
 
 
 def test_an_idle_writer_is_heard_again_and_again():
@@ -109,7 +121,9 @@ def test_signs_of_life_and_packets_dont_mix(pair):
         thread.start()
     with there.makefile("rb") as reader:
         for each in packets:
-            while (frame := reader.read(byteframes.frame_bytes(reader.read(4)))) == KEEPALIVE_FRAME:
+            while (
+                frame := reader.read(byteframes.PORT.frame_bytes(reader.read(4)))
+            ) == KEEPALIVE_FRAME:
                 pass
             assert frame == each
     stream.cancel()
@@ -144,7 +158,7 @@ def test_half_a_sign_of_life_is_finished_before_anything_else(beats):
         sender.say_alive()
     sender.send(b"a packet", PATIENCE_S)
     whole = -(-beats // 3)
-    assert line.sent == whole * ALIVE + byteframes.pack_frame(b"a packet")
+    assert line.sent == whole * ALIVE + portframes.pack_frame(b"a packet")
 
 
 def flood(stream, patience_s):
@@ -188,7 +202,7 @@ def test_what_the_node_says_before_it_ends_the_stream_is_heard_first(pair):
     sender.start()
     assert started.wait(PATIENCE_S)
     assert there.recv(1024)
-    there.sendall(byteframes.pack_frame(pack_ack(Ack(3, 2, "it is full"))))
+    there.sendall(portframes.pack_frame(pack_ack(Ack(3, 2, "it is full"))))
     # With all that was sent unread: a reset.
     there.close()
     sender.join(PATIENCE_S)

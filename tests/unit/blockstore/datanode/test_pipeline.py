@@ -4,6 +4,7 @@ import queue
 import random
 import threading
 import time
+from contextlib import suppress
 
 import grpc
 import pytest
@@ -231,10 +232,28 @@ def test_a_stream_that_lost_its_replica_to_a_recovery_is_refused(datanodes, stre
     seq = writer.send(0, DATA[:3000])
     assert writer.until(seq) == Ack(seq)
     assert node.store.begin_recovery(BLOCK, 12).block.length == 3000
-    writer.send(2 * CHUNK, DATA[2 * CHUNK : 4000])
+    with suppress(UnreachableException):
+        # The stream may have ended already.
+        writer.send(2 * CHUNK, DATA[2 * CHUNK : 4000])
     assert "was taken from this stream" in writer.until(99).reason
+    assert node.store.info(BLOCK.id).block.length == 3000
     with pytest.raises(InvalidRequestException):
         node.store.resume(BLOCK)
+
+
+def test_a_vanished_writer_holds_no_stream_once_its_block_is_recovered(datanodes, streams):
+    first, second = datanodes(2, streams=1)
+    writer = Writer(streams, nodes_of([first, second]))
+    seq = writer.send(0, DATA[:3000])
+    assert writer.until(seq) == Ack(seq)
+    for node in (first, second):
+        node.store.begin_recovery(BLOCK, 12)
+    # Nobody has said anything.
+    assert "was taken from this stream" in writer.ack().reason
+    until = time.monotonic() + WAIT_S
+    while any(node.streams.open for node in (first, second)) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert [node.streams.open for node in (first, second)] == [0, 0]
 
 
 def test_a_node_that_lost_its_namenode_takes_no_writes(datanodes, streams):

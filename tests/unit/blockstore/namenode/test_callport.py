@@ -14,6 +14,7 @@ from blockstore.namenode.disk import MemoryDisk
 from blockstore.namenode.recovery import recover
 from blockstore.namenode.servicer import ClientServicer
 from blockstore.namenode.shell import Shell
+from blockstore.runtime import portframes
 from blockstore.runtime.clock import FakeClock
 from blockstore.runtime.identity import user_in_progress
 from blockstore.runtime.secret import prove
@@ -36,19 +37,23 @@ class Caller:
     @classmethod
     async def dialled(cls, port, secret=None, user="ann"):
         caller = cls(*await asyncio.open_connection("127.0.0.1", port.port))
-        greeting = await asyncio.wait_for(caller.reader.read(callframes.GREETING_BYTES), WAIT_S)
+        greeting = await asyncio.wait_for(caller.reader.read(portframes.GREETING_BYTES), WAIT_S)
         if greeting:
-            nonce = callframes.unpack_greeting(greeting)
-            caller.entry = callframes.pack_entry(prove(secret, callframes.PURPOSE, nonce), user)
+            nonce = callframes.PORT.unpack_greeting(greeting)
+            caller.entry = callframes.pack_entry(
+                prove(secret, callframes.PORT.purpose, nonce), user
+            )
         return caller
 
     def say(self, *calls, entry=True):
-        frames = [callframes.pack_frame(call.SerializeToString()) for call in calls]
+        frames = [portframes.pack_frame(call.SerializeToString()) for call in calls]
         self.writer.write((self.entry if entry else b"") + b"".join(frames))
 
     async def hear(self):
-        head = await asyncio.wait_for(self.reader.readexactly(callframes.SIZE_BYTES), WAIT_S)
-        frame = await asyncio.wait_for(self.reader.readexactly(callframes.size_of(head)), WAIT_S)
+        head = await asyncio.wait_for(self.reader.readexactly(portframes.SIZE_BYTES), WAIT_S)
+        frame = await asyncio.wait_for(
+            self.reader.readexactly(callframes.PORT.frame_bytes(head)), WAIT_S
+        )
         outcome = pb.BatchOutcome.FromString(frame)
         return outcome.refusal.kind or outcome.WhichOneof("outcome")
 
@@ -114,7 +119,7 @@ def test_who_says_everything_at_once_or_byte_by_byte_is_answered_too():
         eager.say(STAT, MKDIR, STAT)
         heard = [await eager.hear() for _ in range(3)]
         slow = await Caller.dialled(port)
-        words = slow.entry + callframes.pack_frame(STAT.SerializeToString())
+        words = slow.entry + portframes.pack_frame(STAT.SerializeToString())
         for number in range(len(words)):
             slow.writer.write(words[number : number + 1])
             await slow.writer.drain()
@@ -178,9 +183,9 @@ def test_a_proof_is_good_for_one_connection():
     [
         b"GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: somebody\r\n\r\n",
         struct.pack("<I", callframes.FRAME_BYTES_MAX + 1),
-        callframes.pack_frame(b"\xff\xff no message"),
+        portframes.pack_frame(b"\xff\xff no message"),
         # A request of no known kind.
-        callframes.pack_frame(b""),
+        portframes.pack_frame(b""),
     ],
 )
 def test_what_cant_be_understood_ends_the_connection_and_no_other(words):
