@@ -61,5 +61,11 @@ def admin(ctx: click.Context, namenode: str | None) -> None:
     mapred admin fsck / --racks
     mapred admin decommission 10.0.0.4:9866 --wait
     mapred admin balancer start
+
+    \b
+    Exit codes
+      0  done
+      1  it failed or was refused; of fsck and journal recover: there is damage
+      2  the command line can't be meant; of these two also: it can't be told
     """
     ctx.obj = namenode

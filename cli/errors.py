@@ -1,8 +1,13 @@
 """Every way a command can end: one message for a person, and one exit code.
 
     0    done
-    1    it ran and failed: a failed job, a lost block, a file that isn't there
-    2    refused before anything ran: a wrong option, a missing input, an existing output
+    1    it was tried, and failed or was refused: no such path or node, no permission, a lost block
+    2    the command line can't be meant: a wrong option, value or number of arguments, a path of
+         another kind of store; nothing was tried
+
+Of some commands 1 is an answer: the job failed (submit), there is damage (fsck, journal recover),
+no (fs test). What keeps these from an answer is 2, too: a missing input, nobody there. Beside that:
+
     130  ended by Ctrl-C (143: by SIGTERM)
     141  whoever read our output went away (`mapred fs cat big | head`)
 
@@ -13,7 +18,7 @@ code is: it is the probable cause of a failed job.
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import click
@@ -113,6 +118,21 @@ def explain(error: Exception) -> tuple[str, int]:
                 f"{DEBUG_VARIABLE}=1 to see where it happened."
             )
             return words, FAILED
+
+
+@contextlib.contextmanager
+def answering() -> Iterator[None]:
+    """For a command whose code 1 is an answer: what keeps it from one must not be taken for that.
+
+    Raises:
+        CommandError: of an error of the block store's.
+    """
+    from blockstore.errors import StoreError
+
+    try:
+        yield
+    except StoreError as error:
+        raise CommandError(explain(error)[0], REFUSED) from error
 
 
 def unreachable(what: str) -> str:

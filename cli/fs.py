@@ -145,5 +145,11 @@ def fs(ctx: click.Context, namenode: str | None) -> None:
 
     Hadoop's spellings work, too: mapred fs -ls /books. A path may name its store:
     bs://HOST:PORT/books.
+
+    \b
+    Exit codes
+      0  done
+      1  something failed or was refused: it was told, and the rest is done
+      2  the command line can't be meant: nothing was done
     """
     ctx.obj = namenode

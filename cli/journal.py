@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .errors import FAILED, CommandError
+from .errors import FAILED, REFUSED, CommandError
 
 if TYPE_CHECKING:
     from blockstore.namenode.entries import Entry
@@ -70,7 +70,7 @@ def _words(found: dict[str, object]) -> str:
 def recover(directory: str, dry_run: bool, write: bool) -> int:
     """Say what a damaged journal in DIR has lost, and cut it there with --write.
 
-    Stop the NameNode first. Exit code 1 while there is damage.
+    Stop the NameNode first. Exit code 1 while there is damage, 2 when that can't be told.
 
     \b
     mapred admin journal recover /data/namenode
@@ -85,7 +85,8 @@ def recover(directory: str, dry_run: bool, write: bool) -> int:
     directory = os.path.abspath(directory)
     disk = RealDisk(directory)
     if not any(name.startswith(("journal-", "image-")) for name in disk.names()):
-        raise CommandError(f"{directory} has neither a journal nor an image in it")
+        words = f"{directory} has neither a journal nor an image in it"
+        raise CommandError(words, REFUSED)
     lock = DirectoryLock(directory)
     try:
         found = repair.survey(disk)

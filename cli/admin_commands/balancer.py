@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
-from ..errors import REFUSED, CommandError
 from ..listing import human
 from ..store import namenode_option, opened
 from .durations import in_words
@@ -62,17 +61,12 @@ def balancer(
     mapred admin balancer start --threshold 5 --bandwidth 50MiB
     mapred admin balancer status
     """
-    from blockstore.errors import InvalidRequestException
-
     with opened(namenode) as store:
-        try:
-            if action == "start":
-                found = store.admin.start_balancer(threshold=threshold / 100, bytes_per_s=bandwidth)
-            else:
-                ask = {"stop": store.admin.stop_balancer, "status": store.admin.balancer}
-                found = ask[action]()
-        except InvalidRequestException as error:
-            raise CommandError(str(error), REFUSED) from error
+        if action == "start":
+            found = store.admin.start_balancer(threshold=threshold / 100, bytes_per_s=bandwidth)
+        else:
+            ask = {"stop": store.admin.stop_balancer, "status": store.admin.balancer}
+            found = ask[action]()
     if as_json:
         click.echo(json.dumps(asdict(found), indent=1))
         return

@@ -2,12 +2,11 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
-from ..errors import REFUSED, CommandError
 from ..listing import human
 from ..store import namenode_option, opened
 from .durations import in_words, parsed
@@ -101,7 +100,7 @@ def forget(node: str, namenode: str | None) -> None:
     \b
     mapred admin forget 10.0.0.4:9866
     """
-    with opened(namenode) as store, _refusals():
+    with opened(namenode) as store:
         store.admin.forget_node(node)
 
 
@@ -113,21 +112,11 @@ def _send(
     wait: bool,
     **options: Any,
 ) -> None:
-    with opened(namenode) as store, _refusals():
+    with opened(namenode) as store:
         reports = store.admin.assign_duty(nodes, duty, **options)
         if wait:
             reports = _waited(store, [report.node.node_id for report in reports])
     _show(reports)
-
-
-@contextlib.contextmanager
-def _refusals() -> Iterator[None]:
-    from blockstore.errors import InvalidRequestException
-
-    try:
-        yield
-    except InvalidRequestException as error:
-        raise CommandError(str(error), REFUSED) from error
 
 
 def _waited(store: "BlockStore", node_ids: Sequence[str]) -> "list[NodeReport]":

@@ -1,6 +1,5 @@
 """`mapred admin fsck`: whether every block of every file has its copies, page by page."""
 
-import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from ..errors import FAILED, REFUSED, CommandError, explain
+from ..errors import FAILED, answering
 from ..output import plural
 from ..store import absolute, namenode_option, opened
 
@@ -93,7 +92,7 @@ def fsck(path: str, verify: bool, as_json: bool, namenode: str | None, **shown: 
     mapred admin fsck / --verify --json
     """
     wanted, totals = Shown(**shown), Totals()
-    with _not_checked(), opened(namenode, path) as store:
+    with answering(), opened(namenode, path) as store:
         for page in store.admin.fsck_pages(absolute(path)):
             totals.add(page)
             for file in page.files:
@@ -109,17 +108,6 @@ def fsck(path: str, verify: bool, as_json: bool, namenode: str | None, **shown: 
         for line in total_lines(totals, verified=verify):
             click.echo(line)
     return totals.code
-
-
-@contextlib.contextmanager
-def _not_checked() -> Iterator[None]:
-    """Who watches the exit code must not take a check that couldn't be made for damage."""
-    from blockstore.errors import StoreError
-
-    try:
-        yield
-    except StoreError as error:
-        raise CommandError(explain(error)[0], REFUSED) from error
 
 
 def _take(verdict: "Verdict", totals: Totals, *, as_json: bool) -> None:

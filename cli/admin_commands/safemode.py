@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
-from ..errors import REFUSED, CommandError
+from ..errors import CommandError
 from ..output import plural
 from ..store import namenode_option, opened
 from .report import safe_mode_words
@@ -66,8 +66,7 @@ def _confirm(why: "SafeModeWhy") -> None:
         click.echo(line, err=True)
     raise CommandError(
         f"{why.missing} blocks are missing: their files can't be read, and copies that come back "
-        "late count as new.\n  To leave all the same: mapred admin safemode leave --yes",
-        REFUSED,
+        "late count as new.\n  To leave all the same: mapred admin safemode leave --yes"
     )
 
 

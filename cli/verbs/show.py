@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ..complaints import Complaints
-from ..errors import FAILED
+from ..errors import FAILED, answering
 from ..store import absolute, each, namenode_option, opened, status_or_none
 
 if TYPE_CHECKING:
@@ -154,12 +154,12 @@ def _tests(command: Callable[..., Any]) -> Callable[..., Any]:
 @_tests
 @namenode_option
 def test(path: str, wanted: str | None, namenode: str | None) -> int:
-    """Answer with the exit code: 0 for yes, 1 for no.
+    """Answer with the exit code: 0 for yes, 1 for no, 2 when it can't be told.
 
     \b
     mapred fs test -d /books && echo there
     """
-    with opened(namenode, path) as store:
+    with answering(), opened(namenode, path) as store:
         entry = status_or_none(store, absolute(path))
         yes = entry is not None and _TESTS[wanted or "exists"](store, entry)
     return 0 if yes else FAILED

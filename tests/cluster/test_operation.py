@@ -65,7 +65,7 @@ def test_a_node_leaves_for_good_and_another_rests(cluster, admin, eventually):
     duties = {node["node"]["port"]: node["duty"] for node in report["nodes"]}
     assert duties[int(leaving.rpartition(":")[2])].startswith("decommission")
     # Two of the three that are left: one more can't go for good.
-    _, err = admin("decommission", cluster.addresses[1], code=2)
+    _, err = admin("decommission", cluster.addresses[1], code=1)
     assert "replicas, and only 2 serving nodes would be left" in err
     out, _ = admin("maintenance", cluster.addresses[1], "--for", "10m", "--wait")
     assert "in maintenance until" in out
@@ -168,7 +168,7 @@ def test_an_administrators_safe_mode_is_told_at_once_and_a_starts_has_its_reason
     out, _ = admin("safemode", "why")
     assert "/d/f" in out
     assert f"({address})" in out
-    _, err = admin("safemode", "leave", code=2)
+    _, err = admin("safemode", "leave", code=1)
     assert "1 blocks are missing" in err
     assert "Safe mode is off" in admin("safemode", "leave", "--yes")[0]
 
