@@ -2,8 +2,9 @@
 
 A loop reads the same splits in every round, and parsing costs more than reading. So a process
 keeps the batches of the splits that it has mapped. Beyond a number of bytes the least recently
-used move to a file that is mapped (overflow.py), and are dropped where that can't be. The key
-is the split and what it is pinned for: a loop, or several that read the same input.
+used move to a file that is mapped (overflow.py). What can't, since the disk is full or a record
+can't be pickled, is decoded again each time, and the task's log says so once. The key is the
+split and what it is pinned for: a loop, or several that read the same input.
 
 What is kept is handed to user code again: it must not change its records. Arrays are
 made read-only. A mapper with `prepare(self, key, value)` is given, instead of each value, what
@@ -12,9 +13,10 @@ tuple of arrays, or anything with `nbytes`. It belongs to one loop; where others
 text, what was decoded is kept beside it.
 """
 
+import logging
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
@@ -23,8 +25,11 @@ import numpy as np
 
 from mapred.formats.port import RecordBatch, RecordReader
 from mapred.iterative.broadcast import RoundSettings, round_settings
-from mapred.iterative.overflow import mapped
+from mapred.iterative.overflow import FILES_BYTES_MAX, Overflow
+from mapred.iterative.recordcolumns import NotKeepableError
 from mapred.model import JobSpec, Split
+
+log = logging.getLogger(__name__)
 
 # Of the items of a batch, every one that is looked at stands for this many.
 _SAMPLED: Final = 64
@@ -32,8 +37,6 @@ HIT: Final = "splits_kept_decoded"
 MISS: Final = "splits_decoded"
 # Records of a split that are kept as one batch: blocks of rows, of a megabyte each.
 _FEW: Final = 256
-# Of all files that are mapped by a process.
-MAPPED_BYTES_MAX: Final = 16 * 1024**3
 # They are read as fast as what was decoded of them.
 _QUICK: Final = (".npy", ".csr")
 
@@ -49,14 +52,17 @@ class Key:
     # The loop whose mapper has prepared it; "": as it was decoded.
     prepared: str = ""
 
+    @property
+    def owner(self) -> tuple[str, str]:
+        return self.pinned_for, self.prepared
+
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    batches: tuple[RecordBatch, ...]
+    batches: Iterable[RecordBatch]
     counters: Mapping[str, int]
-    # In memory, and in a file.
+    # In memory; those in the file: 0.
     bytes: int
-    mapped_bytes: int = 0
 
 
 class Pinned:
@@ -65,8 +71,15 @@ class Pinned:
     def __init__(self) -> None:
         self._folder = ""
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
+        # What has one owner goes with it, and so does its file.
+        self._files: dict[tuple[str, str], Overflow] = {}
+        # Those that no file takes.
+        self._refused: set[Key] = set()
         self.bytes = 0
-        self.mapped_bytes = 0
+
+    @property
+    def mapped_bytes(self) -> int:
+        return sum(file.bytes for file in self._files.values())
 
     def reader(
         self,
@@ -84,7 +97,7 @@ class Pinned:
             return make()
         self._folder = folder
         pinned_for = loop.pinned_for or loop.lineage
-        self._forget_others(pinned_for)
+        self._forget_others(pinned_for, loop.lineage)
         key = Key(pinned_for, split.uri, split.start, split.length, split.format, split.input)
         shared = pinned_for != loop.lineage and not split.uri.endswith(_QUICK)
         if prepare is None:
@@ -133,37 +146,56 @@ class Pinned:
         counted = {name: value for name, value in counters.items() if name not in (HIT, MISS)}
         batches = _together(batches)
         kept = _Kept(batches, counted, sum(map(bytes_of, batches)))
-        self._put(key, kept if kept.bytes <= room else self._in_file(kept))
+        self._put(key, kept if kept.bytes <= room else self._in_file(key, kept))
         while self.bytes > room:
             oldest = next(key for key, kept in self._kept.items() if kept.bytes)
-            self._put(oldest, self._in_file(self._drop(oldest)))
+            self._put(oldest, self._in_file(oldest, self._drop(oldest)))
 
     def _put(self, key: Key, kept: _Kept | None) -> None:
         if kept is None:
             return
         self._kept[key] = kept
         self.bytes += kept.bytes
-        self.mapped_bytes += kept.mapped_bytes
 
-    def _in_file(self, kept: _Kept) -> _Kept | None:
+    def _in_file(self, key: Key, kept: _Kept) -> _Kept | None:
         """None where there is no room for it either."""
-        if self.mapped_bytes + kept.bytes > MAPPED_BYTES_MAX:
+        if key in self._refused:
             return None
         try:
-            batches, size = mapped(kept.batches, self._folder)
-        except OSError:
+            if key.owner not in self._files:
+                self._files[key.owner] = Overflow(self._folder)
+            file = self._files[key.owner]
+            bytes_max = FILES_BYTES_MAX - (self.mapped_bytes - file.bytes)
+            found = file.add(tuple(kept.batches), bytes_max=bytes_max)
+            return _Kept(found, kept.counters, 0)
+        except (OSError, NotKeepableError) as error:
+            if not self._refused:
+                log.warning(
+                    "%s of %s has no room in memory (pinned_bytes) nor in a file, and is decoded "
+                    "again in every round, as others may be: %s",
+                    key.format or "what is decoded",
+                    key.uri,
+                    error,
+                )
+            self._refused.add(key)
             return None
-        return _Kept(batches, kept.counters, 0, size) if size else None
 
     def _drop(self, key: Key) -> _Kept:
         kept = self._kept.pop(key)
         self.bytes -= kept.bytes
-        self.mapped_bytes -= kept.mapped_bytes
         return kept
 
-    def _forget_others(self, pinned_for: str) -> None:
-        for key in [key for key in self._kept if key.pinned_for != pinned_for]:
+    def _forget_others(self, pinned_for: str, lineage: str) -> None:
+        """A loop that another follows doesn't come again."""
+
+        def stays(owner: tuple[str, str]) -> bool:
+            return owner in ((pinned_for, ""), (pinned_for, lineage))
+
+        for key in [key for key in self._kept if not stays(key.owner)]:
             self._drop(key)
+        self._refused = {key for key in self._refused if stays(key.owner)}
+        for owner in [owner for owner in self._files if not stays(owner)]:
+            del self._files[owner]
 
     def __repr__(self) -> str:
         return f"Pinned({len(self._kept)} splits, {self.bytes} bytes, {self.mapped_bytes} in files)"

@@ -1,63 +1,145 @@
-"""Decoded batches for which there is no room in memory: their arrays in a file that is mapped.
+"""Decoded batches for which there is no room in memory: a file that is mapped, and read from there.
 
-The system reads pages of it as they are needed and takes them back when memory is short. The
-file has no name any more once it is mapped: it goes with the process, however that ends.
+The system reads pages of it as they are needed and takes them back when memory is short. Batches
+lie one after the other as recordcolumns.py makes buffers of them, each from a multiple of 64 on.
+Arrays and Arrow's buffers are used where they lie; other records are made of theirs each time, a
+batch at a time.
 
-    arrays, one after the other, each from a multiple of 64 on; what is not in arrays stays here
+All splits of an owner (invariants.py) have one file. It never has a name, so nobody else finds it,
+whole or torn, and it goes with the process, however that ends. Its space is taken before anything
+is written there: on a full disk that is an error, and a hole in a mapped file would be the
+process's end.
 """
 
+import errno
 import mmap
 import os
-import pickle
 import tempfile
-from collections.abc import Sequence
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from mapred.formats.port import RecordBatch
+from mapred.iterative.recordcolumns import Column, decoded, encoded
 
 _ALIGNMENT: Final = 64
-# Where more than this share isn't in arrays, little would be won.
-_REST_SHARE_MAX: Final = 0.1
+# Of one process, in all its files.
+FILES_BYTES_MAX: Final = 16 * 1024**3
+# Of the disk, for others: when it's full their attempts fail, and ours only takes longer.
+FREE_BYTES_MIN: Final = 256 * 1024**2
 
 
-def mapped(batches: Sequence[RecordBatch], folder: str) -> tuple[tuple[RecordBatch, ...], int]:
-    """The same batches with their arrays in a file, which can't be changed, and the file's bytes;
-    () where they aren't worth one.
-
-    Raises:
-        OSError: the disk takes no file of that size.
-    """
-    arrays: list[pickle.PickleBuffer] = []
-    rest = pickle.dumps(tuple(batches), protocol=5, buffer_callback=arrays.append)
-    views = [array.raw() for array in arrays]
-    size = sum(-(-view.nbytes // _ALIGNMENT) * _ALIGNMENT for view in views)
-    if not size or len(rest) > _REST_SHARE_MAX * size:
-        return (), 0
-    descriptor, path = tempfile.mkstemp(prefix="pinned-", dir=folder)
-    try:
-        os.unlink(path)
-        os.posix_fallocate(descriptor, 0, size)
-        _write(descriptor, views)
-        # Closed with the last array that is in it.
-        file = memoryview(mmap.mmap(descriptor, size, access=mmap.ACCESS_READ))
-    finally:
-        os.close(descriptor)
-    found: tuple[RecordBatch, ...] = pickle.loads(rest, buffers=_cut(file, views))
-    return found, size
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    keys: Column
+    values: Column
+    # (start, length) of each buffer.
+    places: tuple[tuple[int, int], ...]
 
 
-def _write(descriptor: int, views: Sequence[memoryview]) -> None:
-    place = 0
-    for view in views:
+class Overflow:
+    """The file, of some splits."""
+
+    def __init__(self, folder: str) -> None:
+        """Raises OSError: the disk takes no such file."""
+        self._folder = folder
+        # Where the next split begins.
+        self.bytes = 0
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            os.ftruncate(file.fileno(), FILES_BYTES_MAX)
+            # Closed with the last array that is in it. It keeps the file open: one descriptor.
+            whole = mmap.mmap(file.fileno(), FILES_BYTES_MAX, access=mmap.ACCESS_READ)
+            self._map = memoryview(whole)
+            self._file = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._file)
+
+    def add(
+        self,
+        batches: Sequence[RecordBatch],
+        *,
+        bytes_max: int = FILES_BYTES_MAX,
+        free_bytes_min: int = FREE_BYTES_MIN,
+    ) -> "Overflowed":
+        """Writes a split's batches. Of what fails nothing stays. `bytes_max`: of the file then;
+        `free_bytes_min`: of the disk.
+
+        Raises:
+            OSError: there is no room for them.
+            NotKeepableError: a record can't be pickled.
+        """
+        start = self.bytes
+        try:
+            kept = tuple([self._add(batch, bytes_max, free_bytes_min) for batch in batches])
+        except BaseException:
+            self.bytes = start
+            # Gives back what was taken.
+            os.ftruncate(self._file, start)
+            os.ftruncate(self._file, FILES_BYTES_MAX)
+            raise
+        return Overflowed(self, kept, self.bytes - start)
+
+    def _add(self, batch: RecordBatch, bytes_max: int, free_bytes_min: int) -> _Batch:
+        buffers: list[memoryview] = []
+
+        def put(buffer: Any) -> int:
+            view = memoryview(buffer)
+            buffers.append(view.cast("B") if view.nbytes else memoryview(b""))
+            return len(buffers) - 1
+
+        keys, values = (encoded(column, put) for column in batch)
+        places, end = _places(buffers, self.bytes)
+        self._check(end, bytes_max, free_bytes_min)
+        if end > self.bytes:
+            os.posix_fallocate(self._file, self.bytes, end - self.bytes)
+        for buffer, (first, _) in zip(buffers, places, strict=True):
+            self._write(buffer, first)
+        self.bytes = end
+        return _Batch(keys, values, places)
+
+    def batch(self, batch: _Batch) -> RecordBatch:
+        def take(number: int) -> memoryview:
+            start, length = batch.places[number]
+            return self._map[start : start + length]
+
+        return decoded(batch.keys, take), decoded(batch.values, take)
+
+    def _check(self, end: int, bytes_max: int, free_bytes_min: int) -> None:
+        if end > bytes_max:
+            raise OSError(
+                errno.EFBIG, f"a process keeps at most {FILES_BYTES_MAX:,} bytes in files"
+            )
+        disk = os.fstatvfs(self._file)
+        if disk.f_bavail * disk.f_frsize - (end - self.bytes) < free_bytes_min:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._folder)
+
+    def _write(self, buffer: memoryview, place: int) -> None:
         done = 0
-        while done < view.nbytes:
-            done += os.pwrite(descriptor, view[done:], place + done)
-        place += -(-view.nbytes // _ALIGNMENT) * _ALIGNMENT
+        while done < buffer.nbytes:
+            done += os.pwrite(self._file, buffer[done:], place + done)
+
+    def __repr__(self) -> str:
+        return f"Overflow({self.bytes} bytes on the disk of {self._folder})"
 
 
-def _cut(file: memoryview, views: Sequence[memoryview]) -> list[Any]:
-    parts, place = [], 0
-    for view in views:
-        parts.append(file[place : place + view.nbytes])
-        place += -(-view.nbytes // _ALIGNMENT) * _ALIGNMENT
-    return parts
+class Overflowed:
+    """A split's batches in the file."""
+
+    def __init__(self, file: Overflow, batches: tuple[_Batch, ...], size: int) -> None:
+        self._file = file
+        self._batches = batches
+        self.bytes = size
+
+    def __iter__(self) -> Iterator[RecordBatch]:
+        return map(self._file.batch, self._batches)
+
+    def __repr__(self) -> str:
+        return f"Overflowed({len(self._batches)} batches, {self.bytes} bytes)"
+
+
+def _places(buffers: Sequence[memoryview], at: int) -> tuple[tuple[tuple[int, int], ...], int]:
+    places = []
+    for buffer in buffers:
+        places.append((at, buffer.nbytes))
+        at += -(-buffer.nbytes // _ALIGNMENT) * _ALIGNMENT
+    return tuple(places), at

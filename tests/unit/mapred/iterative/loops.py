@@ -154,3 +154,39 @@ class AddPadded(Light):
 
 class PaddedMean(Mean):
     mapper, reducer = Padded, AddPadded
+
+
+class Parsed(Differences):
+    """Lines parsed once: to records of which no array is made."""
+
+    def prepare(self, offset, line):
+        return {"value": float(line), "words": [line, str(offset)]}
+
+    def map(self, offset, record):
+        assert record["words"] == [repr(record["value"]), str(offset)]
+        super().map(offset, record["value"])
+
+
+class ParsedMean(Mean):
+    mapper = Parsed
+
+
+class TightMean(ParsedMean):
+    """A split's records take some thousand bytes."""
+
+    pinned_bytes = 5_000
+
+
+class ForgetfulMean(ParsedMean):
+    pinned_bytes = 0
+
+
+class Unkeepable(Parsed):
+    """No file takes what it makes of a line."""
+
+    def prepare(self, offset, line):
+        return {**super().prepare(offset, line), "parser": lambda: line}
+
+
+class UnkeepableMean(TightMean):
+    mapper = Unkeepable

@@ -146,18 +146,60 @@ def test_a_split_larger_than_the_room_goes_into_a_file_and_pushes_nothing_out(tm
     assert 0 < pinned.bytes < 5_000
 
 
-def test_what_is_not_in_arrays_is_dropped_for_want_of_room(tmp_path):
-    pinned = Pinned()
+class Words(Reader):
+    """A batch of lists of words."""
 
-    class Words(Reader):
-        def batches(self):
-            self.reads += 1
-            yield [0], [["word"] * 1_000]
+    def batches(self):
+        self.reads += 1
+        yield [0, 1], [["word", "another"] * 500, []]
 
-    reader = Words()
-    for _ in range(2):
-        take(pinned, reader, spec(room=100), SPLIT, str(tmp_path))
-    assert (reader.reads, pinned.bytes, pinned.mapped_bytes) == (2, 0, 0)
+
+def test_records_that_have_no_room_are_made_again_from_the_file(tmp_path):
+    pinned, reader = Pinned(), Words()
+    taken = [take(pinned, reader, spec(room=100), SPLIT, str(tmp_path))[0] for _ in range(3)]
+    assert (reader.reads, pinned.bytes) == (1, 0)
+    assert 0 < pinned.mapped_bytes < 10_000
+    assert taken == [[["word", "another"] * 500, []]] * 3
+    # Whoever changes a record of a file changes it for nobody else.
+    taken[1][0].clear()
+    assert taken[2][0]
+
+
+def test_what_fits_into_no_file_is_decoded_again_and_told_once_a_loop(tmp_path, caplog):
+    pinned, reader = Pinned(), Reader()
+
+    def prepare(_, value):
+        return (value, lambda: value)
+
+    splits = [replace(SPLIT, start=start) for start in (0, 10)]
+    for loop in ("loop_1", "loop_2"):
+        for split in 2 * splits:
+            found = pinned.reader(
+                spec(loop, room=100), split, lambda: reader, prepare, folder=str(tmp_path)
+            )
+            assert [value[0][0] for _, batch in found.batches() for value in batch] == [0, 1, 2]
+            assert found.counters()[MISS] == 1
+    assert (reader.reads, pinned.bytes, pinned.mapped_bytes) == (8, 0, 0)
+    assert len(caplog.messages) == 2
+    assert "file:///a" in caplog.messages[0]
+    assert "lambda" in caplog.messages[0]
+
+
+def test_what_a_loop_has_prepared_in_a_file_goes_when_the_next_one_of_the_fit_begins(tmp_path):
+    pinned, reader = Pinned(), Reader(rows=2_000)
+    text, folder = replace(SPLIT, uri="file:///a.csv"), str(tmp_path)
+    sizes = []
+    for loop in ("loop_1", "loop_2", "loop_3"):
+        job = spec(loop, room=100, pinned_for="fit_1")
+        for _ in range(2):
+            found = pinned.reader(
+                job, text, lambda: reader, lambda _, value: (value,), folder=folder
+            )
+            assert [value[0][0] for _, batch in found.batches() for value in batch] == [0, 1, 2]
+        sizes.append(pinned.mapped_bytes)
+    # The text was parsed once for all.
+    assert reader.reads == 1
+    assert sizes[0] == sizes[1] == sizes[2] > 2 * 3 * 2_000 * 8
 
 
 def test_a_loop_without_room_keeps_nothing(tmp_path):

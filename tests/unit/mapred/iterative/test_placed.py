@@ -20,7 +20,7 @@ VALUES = {f"k{at}": np.full(20_000, float(at)) for at in range(8)}
 @pytest.fixture(autouse=True)
 def _nothing_pinned():
     yield
-    PINNED._forget_others("")
+    PINNED._forget_others("", "")
 
 
 def lay(tmp_path, partition: int, pairs) -> None:
