@@ -8,6 +8,8 @@
 - A fetch that fails a few times is reported as lost, once per announcement; the map is then
   waited for until somebody announces its output again, the same or another attempt's.
 - What arrives after a map's bytes are here doesn't matter.
+- Sheets (sheets.py), of maps with many tiny partitions, are asked for by tracker, all at once, when
+  every output has been announced (sheetqueue.py, sheetfetch.py).
 
 The result doesn't depend on the order of arrival: segments are listed by map.
 """
@@ -25,9 +27,14 @@ from blockstore.runtime.heap import GivingBack, give_back_freed_memory
 from mapred.errors import FetchError
 from mapred.model import MapOutput
 from mapred.shuffle.beside import linked
+from mapred.shuffle.budget import Budget
 from mapred.shuffle.frames import FileSegment, MemorySegment, Segment
 from mapred.shuffle.indexes import INDEXES, INDEXES_BYTES
+from mapred.shuffle.packs import is_sheet
+from mapred.shuffle.pieces import Piece, interleaved
 from mapred.shuffle.segments import verify, verify_file
+from mapred.shuffle.sheetfetch import Pieces, Taken, taken_here
+from mapred.shuffle.sheetqueue import Batch, SheetQueue
 from mapred.shuffle.tiny import TINY_BYTES, read
 
 # As in Hadoop; more only helps where single connections are slow.
@@ -47,12 +54,18 @@ class Remote(Protocol):
         """Raises FetchError when it can't be had after a few tries."""
         ...
 
+    def fetch_sheets(self, outputs: Batch, pieces: "Pieces") -> Taken:
+        """Of sheets of one tracker. Raises FetchError when it can't be asked."""
+        ...
+
     def close(self) -> None: ...
 
 
 # (map output, its segment or why there's none, its rows); an empty segment is None.
 _Arrival: TypeAlias = tuple[MapOutput, "Segment | FetchError | None", int]
-Event: TypeAlias = "MapOutput | _Arrival"
+# Sheets that were asked for together, and what came.
+_Answer: TypeAlias = tuple[Batch, "Taken | FetchError"]
+Event: TypeAlias = "list[MapOutput] | _Arrival | _Answer"
 
 
 class Shuffle:
@@ -71,8 +84,10 @@ class Shuffle:
         on_lost: Callable[[MapOutput, str], None],
         on_progress: Callable[[int, int], None],
         rng: random.Random,
+        budget: Budget | None = None,
     ) -> None:
-        """`short_circuit`: whether outputs of other trackers are looked for on this machine."""
+        """`short_circuit`: whether outputs of other trackers are looked for on this machine.
+        `budget`: the task's; `budget_bytes` of it are for what is fetched."""
         # Constant after construction.
         self._maps = maps
         self._partition = partition
@@ -98,6 +113,13 @@ class Shuffle:
         self._new: list[int] = []
         self._copying: set[int] = set()
         self._here: dict[int, Segment | None] = {}
+        # Maps of which some output was announced.
+        self._announced: set[int] = set()
+        self._sheets = SheetQueue(rng)
+        self._asking = 0
+        self._found: list[Piece] = []
+        self._budget = budget or Budget.of(0)
+        self._pieces = Pieces(partition, self._memory, folder, self._budget.merge_bytes)
         self._came_bytes = 0
         self._giving_back = GivingBack(budget_bytes // 2)
         # Of all segments so far.
@@ -105,8 +127,7 @@ class Shuffle:
 
     def announce(self, outputs: tuple[MapOutput, ...]) -> None:
         """Outputs that can be fetched from now on; a later one of a map replaces."""
-        for output in outputs:
-            self._events.put(output)
+        self._events.put(list(outputs))
 
     def fetched(self) -> list[Segment]:
         """Every map's segment, in order of the maps, without the empty ones; waits for all."""
@@ -114,6 +135,7 @@ class Shuffle:
             while len(self._here) < self._maps:
                 self._take_events()
                 self._start_copies()
+                self._ask_for_sheets()
                 self._on_progress(len(self._here), self._maps)
         finally:
             if self._remote:
@@ -122,7 +144,9 @@ class Shuffle:
                 give_back_freed_memory()
         # Held by who gets them alone: they go when he lets them.
         here, self._here = self._here, {}
-        return [segment for _, segment in sorted(here.items()) if segment is not None]
+        found, self._found = self._found, []
+        segments = {index: segment for index, segment in here.items() if segment is not None}
+        return interleaved(found, segments, self._budget.frame_bytes)
 
     def _take_events(self) -> None:
         try:
@@ -133,12 +157,11 @@ class Shuffle:
             pass
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, MapOutput):
-            index = event.map_index
-            if index not in self._here:
-                if index not in self._waiting and index not in self._copying:
-                    self._new.append(index)
-                self._waiting[index] = event
+        if isinstance(event, list):
+            self._take_announced(event)
+            return
+        if len(event) == 2:
+            self._take_answer(*event)
             return
         output, result, rows = event
         index = output.map_index
@@ -155,11 +178,72 @@ class Shuffle:
                 self._came_bytes += result.length
                 self._giving_back.passed(self._came_bytes)
 
+    def _take_announced(self, outputs: list[MapOutput]) -> None:
+        self._sheets.release()
+        for output in outputs:
+            index = output.map_index
+            if index in self._here:
+                continue
+            self._announced.add(index)
+            if is_sheet(output.path):
+                self._waiting.pop(index, None)
+                self._sheets.put(output)
+                continue
+            self._sheets.drop((index,))
+            if index not in self._waiting and index not in self._copying:
+                self._new.append(index)
+            self._waiting[index] = output
+
+    def _take_answer(self, batch: Batch, answer: "Taken | FetchError") -> None:
+        self._asking -= 1
+        if isinstance(answer, FetchError):
+            for output in self._sheets.unanswered(batch):
+                self._on_lost(output, str(answer))
+            return
+        self._sheets.answered(batch)
+        came = batch.keys() - answer.lost.keys()
+        self._here.update(dict.fromkeys(came))
+        self._sheets.drop(came)
+        self._found += answer.pieces
+        self.rows += answer.rows
+        for index, reason in answer.lost.items():
+            self._on_lost(batch[index], reason)
+
+    def _ask_for_sheets(self) -> None:
+        # Most often none is a sheet.
+        if len(self._announced) < self._maps:
+            return
+        while self._asking < _COPIES_AT_ONCE:
+            batch = self._sheets.next_batch(self._copying)
+            if batch is None:
+                return
+            self._asking += 1
+            threading.Thread(
+                target=self._copy_sheets, args=(batch,), name="fetch-sheets", daemon=True
+            ).start()
+
+    def _copy_sheets(self, batch: Batch) -> None:
+        try:
+            ours = next(iter(batch.values())).tracker_id == self._tracker_id
+            if ours:
+                answer = taken_here(batch, self._pieces)
+            else:
+                answer = self._there().fetch_sheets(batch, self._pieces)
+            self._events.put((batch, answer))
+        except Exception as error:
+            self._events.put((batch, FetchError(str(error))))
+
     def _start_copies(self) -> None:
         new, self._new = self._new, []
         self._rng.shuffle(new)
         for index in new:
-            output = self._waiting[index]
+            if self._sheets.is_asked(index):
+                # An answer is on its way.
+                self._new.append(index)
+                continue
+            output = self._waiting.get(index)
+            if output is None:
+                continue
             found = self._at_once(output)
             if found is not None:
                 del self._waiting[index]
@@ -171,7 +255,9 @@ class Shuffle:
             self._queue[at], self._queue[-1] = index, self._queue[at]
         while self._queue and len(self._copying) < _COPIES_AT_ONCE:
             index = self._queue.pop()
-            output = self._waiting.pop(index)
+            output = self._waiting.pop(index, None)
+            if output is None:
+                continue
             self._copying.add(index)
             threading.Thread(
                 target=self._copy, args=(output,), name=f"fetch-{index}", daemon=True

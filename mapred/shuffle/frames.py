@@ -25,8 +25,8 @@ _COMPRESS_BYTES_MIN: Final = 512
 _PLAIN_AFTER: Final = 15
 
 
-def to_frame(rows: Rows) -> bytes:
-    return b"".join(_pieces(rows, compress=True)[:2])
+def to_frame(rows: Rows, flags: int = 0) -> bytes:
+    return b"".join(_pieces(rows, compress=True, flags=flags)[:2])
 
 
 def _pieces(rows: Rows, *, compress: bool, flags: int = 0) -> tuple[bytes, Any, bool]:

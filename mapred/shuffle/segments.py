@@ -25,6 +25,8 @@ Index file (`map.data.index`)
 Both files are written under other names and renamed, the index last: an index that exists
 describes a whole data file. Nothing here needs pyarrow, so that TaskTrackers can serve
 segments without importing it.
+
+A map of many tiny partitions leaves a sheet instead, one file (sheets.py).
 """
 
 import os
@@ -41,6 +43,7 @@ import google_crc32c
 from mapred.errors import FetchError
 
 DATA_NAME: Final = "map.data"
+SHEET_NAME: Final = "map.sheet"
 INDEX_SUFFIX: Final = ".index"
 
 _INDEX_MAGIC: Final = b"MRIX"

@@ -2,7 +2,8 @@
 
 Records gather in columns. When they fill the budget they are sorted by (partition, key)
 and spilled; at the end the spills are merged, partition by partition. One spill, the
-common case, is the output itself. Where reduces hash (unordered.py), rows are only parted.
+common case, is the output itself. Where reduces hash (unordered.py), rows are only parted. Little
+for many partitions becomes a sheet (sheets.py).
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -20,8 +21,9 @@ from mapred.shuffle.budget import Budget
 from mapred.shuffle.columns import Kind, Rows, joined, rows_of
 from mapred.shuffle.frames import FileSegment, FrameWriter, Segment
 from mapred.shuffle.merge import merged
-from mapred.shuffle.ordering import sort_order
-from mapred.shuffle.segments import DATA_NAME, SegmentRange, write_index
+from mapred.shuffle.ordering import group_starts, sort_order
+from mapred.shuffle.segments import DATA_NAME, SHEET_NAME, SegmentRange, write_index
+from mapred.shuffle.sheets import write_sheet
 from mapred.shuffle.unordered import SortedFold
 
 # (keys, their kind, their column) → the reducer of every key.
@@ -51,7 +53,9 @@ class Sorter:
         folder: Path,
         fold: SortedFold | None = None,
         ordered: bool = True,
+        sheet_bytes: int = 0,
     ) -> None:
+        """What has so few bytes in the end that a sheet (sheets.py) is better becomes one."""
         self._partitions = partitions
         self._partition = partition
         self._budget = budget
@@ -59,6 +63,7 @@ class Sorter:
         # Makes one row of the rows of a key, where it can.
         self._fold = fold
         self._ordered = ordered
+        self._sheet_bytes = sheet_bytes
         self._gathered: list[Rows] = []
         self._targets: list[NDArray[np.uint32]] = []
         self._held_bytes = 0
@@ -117,7 +122,9 @@ class Sorter:
             self._spill_early()
 
     def finish(self) -> tuple[Path, int]:
-        """The data file, published with its index, and its length in bytes."""
+        """The data file, published with its index, or the sheet; and its length in bytes."""
+        if not self._spills and self._held_bytes < self._sheet_bytes:
+            return self._sheet()
         if self._gathered or not self._spills:
             self._spill()
         data = self._folder / DATA_NAME
@@ -127,6 +134,42 @@ class Sorter:
         path.replace(data)
         write_index(data, ranges)
         return data, sum(one.length for one in ranges)
+
+    def _sheet(self) -> tuple[Path, int]:
+        rows, targets = self._together()
+        if self._ordered:
+            order = sort_order(rows.order, targets)
+        else:
+            narrow = targets.astype(np.uint16) if self._partitions < 1 << 16 else targets
+            order = np.argsort(narrow, kind="stable")
+        rows, targets = rows.take(order), targets[order]
+        if self._ordered and self._fold and len(rows):
+            rows, targets = self._folded_sheet(rows, targets)
+        path = self._folder / SHEET_NAME
+        counts = np.bincount(targets, minlength=self._partitions)
+        self.spilled_records += len(rows)
+        return path, write_sheet(path, rows, counts, ordered=self._ordered)
+
+    def _folded_sheet(
+        self, rows: Rows, targets: NDArray[np.uint32]
+    ) -> tuple[Rows, NDArray[np.uint32]]:
+        assert self._fold is not None
+        starts = group_starts(rows.order)
+        folded = self._fold(rows)
+        # A partitioner that isn't a function of the key may cut a key in two.
+        cut = np.flatnonzero(targets[1:] != targets[:-1]) + 1
+        if folded is None or len(folded) != len(starts) or not np.isin(cut, starts).all():
+            return rows, targets
+        self.folded_records += len(rows) - len(folded)
+        return folded, targets[starts]
+
+    def _together(self) -> tuple[Rows, NDArray[np.uint32]]:
+        """All that is gathered, and the partition of each row."""
+        rows = joined(self._gathered or [rows_of([], [])])
+        targets = np.concatenate([np.empty(0, np.uint32), *self._targets])
+        # Not beside their copies.
+        self._forget()
+        return rows, targets
 
     def _spill(self) -> None:
         path = self._folder / f"spill-{len(self._spills)}{_UNFINISHED}"
@@ -176,10 +219,7 @@ class Sorter:
 
     def _sorted_partitions(self) -> Iterator[Iterator[Rows]]:
         """The rows of each, slice by slice: there is never a sorted copy of them all."""
-        rows = joined(self._gathered or [rows_of([], [])])
-        targets = np.concatenate([np.empty(0, np.uint32), *self._targets])
-        # Not beside their copies.
-        self._forget()
+        rows, targets = self._together()
         order = sort_order(rows.order, targets if self._partitions > 1 else None)
         counts = np.bincount(targets, minlength=self._partitions)
         del targets

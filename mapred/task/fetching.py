@@ -45,4 +45,5 @@ def shuffle_of(
         on_progress=on_progress,
         # Trackers are asked in another order by every reduce, and in the same by a repeated one.
         rng=random.Random(str(task.attempt)),
+        budget=budget,
     )

@@ -198,4 +198,5 @@ class MapTask:
             self._ctx.count(self._split.format.partition(" ")[0], name, amount)
 
     def _sink(self) -> Sink:
-        return sink_of(self._task, self._job, self._ctx, self._task.spec.reducers)
+        reducers = self._task.spec.reducers
+        return sink_of(self._task, self._job, self._ctx, reducers, sheets=True)

@@ -1,4 +1,4 @@
-"""Map outputs from other TaskTrackers: /mapred.TaskTrackerData/Fetch, raw bytes.
+"""Map outputs from other TaskTrackers: /mapred.TaskTrackerData/Fetch and FetchSheets, raw bytes.
 
 Only a reduce that needs another machine's output imports this, and with it gRPC.
 """
@@ -6,7 +6,8 @@ Only a reduce that needs another machine's output imports this, and with it gRPC
 import random
 import threading
 from collections import OrderedDict
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeVar
 
 import grpc
 
@@ -18,15 +19,22 @@ from mapred import wireerrors
 from mapred.errors import FetchError
 from mapred.model import MapOutput
 from mapred.shuffle.fetch import Sink
+from mapred.shuffle.parts import Kind, Part, parts_in, piece_in
+from mapred.shuffle.sheetfetch import Pieces, Taken
 from mapred.wire import tasktracker_pb2, types_pb2
 
+Result = TypeVar("Result")
+
 FETCH_METHOD: Final = "/mapred.TaskTrackerData/Fetch"
+SHEETS_METHOD: Final = "/mapred.TaskTrackerData/FetchSheets"
 
 # A tracker that restarts is back within this; one that is gone is reported soon.
 _POLICY: Final = RetryPolicy(deadline_s=10.0, base_s=0.1, cap_s=1.0, attempts_max=4)
 # One try: this, and what the bytes take on a slow network.
 _TRY_S: Final = 10.0
 _BYTES_PER_S_MIN: Final = 4_000_000
+# Beside that: the tracker may make packs first, or wait until others have.
+_MAKING_S: Final = 120.0
 # Between two fetches; while one goes on there are as many as it needs.
 _CHANNELS_KEPT: Final = 16
 
@@ -88,18 +96,7 @@ class RemoteTrackers:
             sink.restart()
             self._stream(address, request, output, sink)
 
-        try:
-            retry(
-                attempt,
-                policy=_POLICY,
-                again=lambda error: isinstance(error, UnreachableException),
-                rng=random.Random(),
-            )
-        except (StoreError, FetchError) as error:
-            raise FetchError(
-                f"the output of map {output.map_index} can't be fetched from "
-                f"{output.tracker_id} ({address}): {error}"
-            ) from None
+        _tried(attempt, f"the output of map {output.map_index}", output)
 
     def _stream(self, address: str, request: bytes, output: MapOutput, sink: Sink) -> None:
         call: Any = CHANNELS.to(address, self._ahead_bytes).unary_stream(FETCH_METHOD)
@@ -109,5 +106,60 @@ class RemoteTrackers:
         except grpc.RpcError as error:
             raise translate(error, output.tracker_id) from None
 
+    def fetch_sheets(self, outputs: Mapping[int, MapOutput], pieces: Pieces) -> Taken:
+        """Of sheets of one tracker. Raises FetchError when it can't be asked after a few tries."""
+        one = next(iter(outputs.values()))
+        request = tasktracker_pb2.SheetsRequest(
+            job_id=self._job_id,
+            partition=self._partition,
+            maps=list(outputs),
+            attempts=[output.attempt_number for output in outputs.values()],
+            pack_bytes=pieces.pack_bytes,
+        ).SerializeToString()
+        size = sum(output.bytes for output in outputs.values())
+        timeout = _TRY_S + _MAKING_S + size / _BYTES_PER_S_MIN
+        call: Any = CHANNELS.to(f"{one.host}:{one.port}", self._ahead_bytes)
+        call = call.unary_stream(SHEETS_METHOD)
+
+        def attempt(_: float) -> Taken:
+            try:
+                return _taken(parts_in(call(request, timeout=timeout)), pieces, one.tracker_id)
+            except grpc.RpcError as error:
+                raise translate(error, one.tracker_id) from None
+
+        return _tried(attempt, f"outputs of {len(outputs)} maps", one)
+
     def close(self) -> None:
         CHANNELS.close_oldest()
+
+
+def _taken(parts: Iterable[Part], pieces: Pieces, tracker_id: str) -> Taken:
+    """Raises FetchError when the stream is cut off, or a piece of many maps is damaged."""
+    taken = Taken()
+    for part in parts:
+        if part.kind is Kind.PIECE:
+            taken.add(pieces.that_came(*piece_in(part), what=f"a piece of {tracker_id}"))
+        elif part.kind is Kind.LOST:
+            taken.lost[part.number] = part.body.decode(errors="replace")
+        else:
+            what = f"output of map {part.number} from {tracker_id}"
+            try:
+                taken.add(pieces.of_sheet(part.body, part.number, what=what))
+            except FetchError as error:
+                taken.lost[part.number] = str(error)
+    return taken
+
+
+def _tried(attempt: Callable[[float], Result], what: str, output: MapOutput) -> Result:
+    try:
+        return retry(
+            attempt,
+            policy=_POLICY,
+            again=lambda error: isinstance(error, UnreachableException),
+            rng=random.Random(),
+        )
+    except (StoreError, FetchError) as error:
+        address = f"{output.host}:{output.port}"
+        raise FetchError(
+            f"{what} can't be fetched from {output.tracker_id} ({address}): {error}"
+        ) from None

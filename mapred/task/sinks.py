@@ -20,6 +20,7 @@ from mapred.shuffle.hashfold import hashes
 from mapred.shuffle.partition import partitions_of
 from mapred.shuffle.prefixes import partition_by_prefix
 from mapred.shuffle.ranges import ranges
+from mapred.shuffle.sheets import sheet_bytes
 from mapred.shuffle.sorter import PartitionFunction, Sorter
 from mapred.task.combine import CombiningTable, add_to
 from mapred.task.commit import PartFile
@@ -45,10 +46,16 @@ class Sink(Protocol):
 
 
 def sink_of(
-    task: RunTask, job: type[Job], context: TaskContext, partitions: int, number: int | None = None
+    task: RunTask,
+    job: type[Job],
+    context: TaskContext,
+    partitions: int,
+    number: int | None = None,
+    *,
+    sheets: bool = False,
 ) -> Sink:
     """Where the pairs of the job's map go. `partitions` 0: to the output, to the part of that
-    `number`, if it isn't the attempt's."""
+    `number`, if it isn't the attempt's. `sheets`: whether who fetches them knows sheets."""
     if partitions == 0:
         named = None if number is None else TaskId(task.attempt.job_id, "m", number)
         return _PartSink(PartFile(task.spec, task.attempt, named), context)
@@ -65,6 +72,7 @@ def sink_of(
         folder=Path(task.work_dir),
         fold=_sorted_fold(combiner),
         ordered=not hashed,
+        sheet_bytes=sheet_bytes(partitions, budget.memory_bytes) if sheets else 0,
     )
     if combiner is None:
         return _SortingSink(sorter, context)

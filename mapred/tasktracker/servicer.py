@@ -13,6 +13,7 @@ from mapred.errors import FetchError
 from mapred.model import AttemptId
 from mapred.shuffle.indexes import INDEXES
 from mapred.shuffle.segments import DATA_NAME
+from mapred.tasktracker.sheetservice import SheetServicer
 from mapred.tasktracker.statecopies import StateServicer
 from mapred.tasktracker.workdirs import WorkDirs, carried_dir, work_dir
 from mapred.wire import tasktracker_pb2 as pb
@@ -102,9 +103,14 @@ def serve(server: grpc.Server, workdirs: WorkDirs) -> None:
     wireerrors.register()
     tasktracker_pb2_grpc.add_TaskTrackerServicer_to_server(TaskTrackerServicer(workdirs), server)
     segments, states = SegmentServicer(workdirs), StateServicer(workdirs)
+    sheets = SheetServicer(workdirs)
     handler = rpc.raw_handler(
         FETCH_SERVICE,
         unary_unary={"StateView": states.view},
-        unary_stream={"Fetch": segments.fetch, "StateChunk": states.chunk},
+        unary_stream={
+            "Fetch": segments.fetch,
+            "FetchSheets": sheets.fetch,
+            "StateChunk": states.chunk,
+        },
     )
     server.add_generic_rpc_handlers((handler,))

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from mapred.wire import types_pb2 as mapred_dot_wire_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmapred/wire/tasktracker.proto\x12\x06mapred\x1a\x17mapred/wire/types.proto\"I\n\x0c\x46\x65tchRequest\x12&\n\x0bmap_attempt\x18\x01 \x01(\x0b\x32\x11.mapred.AttemptId\x12\x11\n\tpartition\x18\x02 \x01(\r\".\n\x0cStateRequest\x12\x0e\n\x06\x66older\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\")\n\tStateView\x12\r\n\x05whole\x18\x01 \x01(\x08\x12\r\n\x05marks\x18\x02 \x01(\x0c\"g\n\x11StateChunkRequest\x12#\n\x05state\x18\x01 \x01(\x0b\x32\x14.mapred.StateRequest\x12\x0e\n\x06number\x18\x02 \x01(\r\x12\r\n\x05start\x18\x03 \x01(\x04\x12\x0e\n\x06length\x18\x04 \x01(\x04\"1\n\x0bLogsRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\ntail_bytes\x18\x02 \x01(\r\"\x8e\x01\n\x0b\x41ttemptLogs\x12\"\n\x07\x61ttempt\x18\x01 \x01(\x0b\x32\x11.mapred.AttemptId\x12-\n\x05texts\x18\x02 \x03(\x0b\x32\x1e.mapred.AttemptLogs.TextsEntry\x1a,\n\nTextsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\x41\n\x0bTaskTracker\x12\x32\n\x04Logs\x12\x13.mapred.LogsRequest\x1a\x13.mapred.AttemptLogs0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmapred/wire/tasktracker.proto\x12\x06mapred\x1a\x17mapred/wire/types.proto\"I\n\x0c\x46\x65tchRequest\x12&\n\x0bmap_attempt\x18\x01 \x01(\x0b\x32\x11.mapred.AttemptId\x12\x11\n\tpartition\x18\x02 \x01(\r\"f\n\rSheetsRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x11\n\tpartition\x18\x02 \x01(\r\x12\x0c\n\x04maps\x18\x03 \x03(\r\x12\x10\n\x08\x61ttempts\x18\x04 \x03(\r\x12\x12\n\npack_bytes\x18\x05 \x01(\x04\".\n\x0cStateRequest\x12\x0e\n\x06\x66older\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\")\n\tStateView\x12\r\n\x05whole\x18\x01 \x01(\x08\x12\r\n\x05marks\x18\x02 \x01(\x0c\"g\n\x11StateChunkRequest\x12#\n\x05state\x18\x01 \x01(\x0b\x32\x14.mapred.StateRequest\x12\x0e\n\x06number\x18\x02 \x01(\r\x12\r\n\x05start\x18\x03 \x01(\x04\x12\x0e\n\x06length\x18\x04 \x01(\x04\"1\n\x0bLogsRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\ntail_bytes\x18\x02 \x01(\r\"\x8e\x01\n\x0b\x41ttemptLogs\x12\"\n\x07\x61ttempt\x18\x01 \x01(\x0b\x32\x11.mapred.AttemptId\x12-\n\x05texts\x18\x02 \x03(\x0b\x32\x1e.mapred.AttemptLogs.TextsEntry\x1a,\n\nTextsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\x41\n\x0bTaskTracker\x12\x32\n\x04Logs\x12\x13.mapred.LogsRequest\x1a\x13.mapred.AttemptLogs0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,18 +36,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ATTEMPTLOGS_TEXTSENTRY']._serialized_options = b'8\001'
   _globals['_FETCHREQUEST']._serialized_start=66
   _globals['_FETCHREQUEST']._serialized_end=139
-  _globals['_STATEREQUEST']._serialized_start=141
-  _globals['_STATEREQUEST']._serialized_end=187
-  _globals['_STATEVIEW']._serialized_start=189
-  _globals['_STATEVIEW']._serialized_end=230
-  _globals['_STATECHUNKREQUEST']._serialized_start=232
-  _globals['_STATECHUNKREQUEST']._serialized_end=335
-  _globals['_LOGSREQUEST']._serialized_start=337
-  _globals['_LOGSREQUEST']._serialized_end=386
-  _globals['_ATTEMPTLOGS']._serialized_start=389
-  _globals['_ATTEMPTLOGS']._serialized_end=531
-  _globals['_ATTEMPTLOGS_TEXTSENTRY']._serialized_start=487
-  _globals['_ATTEMPTLOGS_TEXTSENTRY']._serialized_end=531
-  _globals['_TASKTRACKER']._serialized_start=533
-  _globals['_TASKTRACKER']._serialized_end=598
+  _globals['_SHEETSREQUEST']._serialized_start=141
+  _globals['_SHEETSREQUEST']._serialized_end=243
+  _globals['_STATEREQUEST']._serialized_start=245
+  _globals['_STATEREQUEST']._serialized_end=291
+  _globals['_STATEVIEW']._serialized_start=293
+  _globals['_STATEVIEW']._serialized_end=334
+  _globals['_STATECHUNKREQUEST']._serialized_start=336
+  _globals['_STATECHUNKREQUEST']._serialized_end=439
+  _globals['_LOGSREQUEST']._serialized_start=441
+  _globals['_LOGSREQUEST']._serialized_end=490
+  _globals['_ATTEMPTLOGS']._serialized_start=493
+  _globals['_ATTEMPTLOGS']._serialized_end=635
+  _globals['_ATTEMPTLOGS_TEXTSENTRY']._serialized_start=591
+  _globals['_ATTEMPTLOGS_TEXTSENTRY']._serialized_end=635
+  _globals['_TASKTRACKER']._serialized_start=637
+  _globals['_TASKTRACKER']._serialized_end=702
 # @@protoc_insertion_point(module_scope)

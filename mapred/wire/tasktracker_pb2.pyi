@@ -6,8 +6,9 @@ What reduces and users ask of a TaskTracker.
 Fetch carries raw bytes: its response serializer is the identity and it is registered by
 hand under /mapred.TaskTrackerData/Fetch. The request is a FetchRequest; the response
 frames, joined, are the segment's bytes as the index describes them (mapred/shuffle).
-Likewise StateView, a StateRequest answered by a StateView, and StateChunk, a
-StateChunkRequest answered by frames that are the chunk.
+Likewise FetchSheets, a SheetsRequest answered by parts (mapred/shuffle/parts.py); StateView, a
+StateRequest answered by a StateView; and StateChunk, a StateChunkRequest answered by frames
+that are the chunk.
 """
 
 from collections import abc as _abc
@@ -48,6 +49,44 @@ class FetchRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FetchRequest: _TypeAlias = FetchRequest  # noqa: Y015
+
+@_typing.final
+class SheetsRequest(_message.Message):
+    """One partition of many maps' outputs that are sheets (mapred/shuffle/sheets.py)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    PARTITION_FIELD_NUMBER: _builtins.int
+    MAPS_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    PACK_BYTES_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    partition: _builtins.int
+    pack_bytes: _builtins.int
+    """Of the columns that a pack is made of, if one has to be made."""
+    @_builtins.property
+    def maps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Each map with the number of its attempt."""
+
+    @_builtins.property
+    def attempts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        partition: _builtins.int = ...,
+        maps: _abc.Iterable[_builtins.int] | None = ...,
+        attempts: _abc.Iterable[_builtins.int] | None = ...,
+        pack_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "job_id", b"job_id", "maps", b"maps", "pack_bytes", b"pack_bytes", "partition", b"partition"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SheetsRequest: _TypeAlias = SheetsRequest  # noqa: Y015
 
 @_typing.final
 class StateRequest(_message.Message):

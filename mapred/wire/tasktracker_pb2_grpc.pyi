@@ -6,8 +6,9 @@ What reduces and users ask of a TaskTracker.
 Fetch carries raw bytes: its response serializer is the identity and it is registered by
 hand under /mapred.TaskTrackerData/Fetch. The request is a FetchRequest; the response
 frames, joined, are the segment's bytes as the index describes them (mapred/shuffle).
-Likewise StateView, a StateRequest answered by a StateView, and StateChunk, a
-StateChunkRequest answered by frames that are the chunk.
+Likewise FetchSheets, a SheetsRequest answered by parts (mapred/shuffle/parts.py); StateView, a
+StateRequest answered by a StateView; and StateChunk, a StateChunkRequest answered by frames
+that are the chunk.
 """
 
 from collections import abc as _abc

@@ -60,10 +60,12 @@ class Trackers:
         self.closed = True
 
 
-def shuffle_of(folder, trackers, maps, budget_bytes=10**6, on_lost=None, short_circuit=True):
+def shuffle_of(
+    folder, trackers, maps, budget_bytes=10**6, on_lost=None, short_circuit=True, partition=0
+):
     return Shuffle(
         maps=maps,
-        partition=0,
+        partition=partition,
         tracker_id="here",
         folder=folder,
         budget_bytes=budget_bytes,
