@@ -88,3 +88,53 @@ def test_a_small_job_runs_on_one_of_two_trackers(mapreduce_cluster, eventually, 
         assert status.state is JobState.SUCCEEDED, status.failures
         places = {line.split("\t")[1] for line in jobs.output("/out")}
         assert places in ({"000"}, {"111"})
+
+
+# A pair for each of 64 keys; the last map waits at a gate.
+TINY = """
+import os, time
+from mapred import Job, Mapper, Param, Reducer
+
+class Pairs(Mapper):
+    def map(self, offset, line):
+        while line == "11" and not os.path.exists(self.ctx.params.gate):
+            time.sleep(0.02)
+        for key in range(64):
+            yield key, line
+
+class InOrder(Reducer):
+    def reduce(self, key, lines):
+        yield key, " ".join(lines)
+
+class Tiny(Job):
+    gate: str = Param()
+    combine_files = False
+    slowstart = 0.0
+    mapper, reducer = Pairs, InOrder
+"""
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_tiny_partitions_of_all_trackers_come_in_order_of_the_maps(
+    mapreduce_cluster, eventually, tmp_path, killed
+):
+    cluster = mapreduce_cluster
+    super(type(cluster), cluster).start(1)
+    cluster.start_jobtracker(dead_after_s=3)
+    for number in range(3):
+        cluster.spawn_tasktracker(number)
+        cluster.tasktrackers[number].ready()
+    gate = tmp_path / "gate"
+    with jobs_on(cluster, tmp_path / "jobs") as jobs:
+        eventually(lambda: len(jobs.engine.trackers()) == 3, "all trackers are there")
+        jobs.put("/in", *(f"{number:02}\n" for number in range(12)))
+        job = jobs.submit("tiny.py", TINY, output="/out", reducers=32, gate=gate)
+        for status in jobs.statuses(job):
+            if status.maps_done == 11 and not gate.exists():
+                if killed:
+                    cluster.tasktrackers[2].kill()
+                gate.touch()
+        assert status.state is JobState.SUCCEEDED, status.failures
+        # Maps are numbered as the names of their files are sorted.
+        lines = " ".join(f"{number:02}" for number in sorted(range(12), key=str))
+        assert jobs.output("/out") == sorted(f"{key}\t{lines}" for key in range(64))
