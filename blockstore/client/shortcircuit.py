@@ -11,7 +11,7 @@ import os
 import socket
 from typing import Any, Final
 
-from blockstore import checksum, checksumfile
+from blockstore import checksum, checksumfile, packrecord
 from blockstore.checksum import CRC_BYTES, chunk_count
 from blockstore.codec import block_to_wire
 from blockstore.errors import ChecksumException, StoreError
@@ -29,12 +29,27 @@ RUN_BYTES: Final = 256 * 1024
 
 
 class LocalReplica:
-    """The open files of one finalised replica. `run` may be called by several threads."""
+    """One finalised replica, open: its files, or its place in a pack. `run` may be called by
+    several threads."""
 
-    def __init__(self, block: Block, data_path: str, checksum_path: str) -> None:
-        """Raises OSError or ChecksumException when the files aren't that replica's."""
+    def __init__(
+        self, block: Block, data_path: str, checksum_path: str, record_at: int | None = None
+    ) -> None:
+        """`record_at`: where its record begins in the pack that both paths name.
+
+        Raises OSError or ChecksumException when that isn't the replica's.
+        """
         # What `close` asks for, also of an instance that was refused below.
         self._descriptor = -1
+        self._what = data_path
+        if record_at is None:
+            self._open_files(block, data_path, checksum_path)
+        else:
+            self._open_record(block, data_path, record_at)
+        if len(self._crcs) < chunk_count(self.length, self._chunk_bytes) * CRC_BYTES:
+            raise ChecksumException(f"{checksum_path} is too short")
+
+    def _open_files(self, block: Block, data_path: str, checksum_path: str) -> None:
         with open(checksum_path, "rb") as file:
             raw = file.read()
         header = checksumfile.unpack_header(raw, checksum_path)
@@ -43,10 +58,22 @@ class LocalReplica:
         self.length = header.length
         self._chunk_bytes = header.chunk_bytes
         self._crcs = raw[checksumfile.HEADER_BYTES :]
-        if len(self._crcs) < chunk_count(self.length, self._chunk_bytes) * CRC_BYTES:
-            raise ChecksumException(f"{checksum_path} is too short")
-        self._what = data_path
+        self._start = 0
         self._descriptor = os.open(data_path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def _open_record(self, block: Block, path: str, at: int) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        raw = os.pread(self._descriptor, packrecord.HEADER_BYTES, at)
+        header = packrecord.unpack_header(raw, packrecord.salt_in(raw))
+        found = header.block if header is not None and header.live else None
+        if header is None or found is None or found.id != block.id:
+            raise ChecksumException(f"{path} at {at} isn't of {block}")
+        if found.generation < block.generation:
+            raise ChecksumException(f"{path} at {at} has {found}, older than {block}")
+        self.length = found.length
+        self._chunk_bytes = header.chunk_bytes
+        self._crcs = os.pread(self._descriptor, header.crcs_bytes, at + packrecord.HEADER_BYTES)
+        self._start = at + header.data_at
 
     @property
     def checksum_bytes(self) -> int:
@@ -63,7 +90,7 @@ class LocalReplica:
         chunk = self._chunk_bytes
         start = offset // chunk * chunk
         stop = min(-(-end // chunk) * chunk, start + max(chunk, RUN_BYTES), self.length)
-        data = os.pread(self._descriptor, stop - start, start)
+        data = os.pread(self._descriptor, stop - start, self._start + start)
         self._verify(data, start, stop)
         return memoryview(data)[offset - start : end - start]
 
@@ -86,7 +113,7 @@ class LocalReplica:
         while at < stop:
             border = min(at + max(chunk, RUN_BYTES // chunk * chunk), stop)
             run = target[at - offset : border - offset]
-            there = os.preadv(self._descriptor, [run], at)
+            there = os.preadv(self._descriptor, [run], self._start + at)
             self._verify(run[:there], at, border)
             at = border
         return stop - offset
@@ -133,7 +160,8 @@ class LocalReplicas:
             if not _sees(reply.witness_path, reply.witness):
                 self._foreign.add(node.node_id)
                 return None
-            return LocalReplica(block, reply.data_path, reply.checksum_path)
+            at = reply.record_at if reply.HasField("record_at") else None
+            return LocalReplica(block, reply.data_path, reply.checksum_path, at)
         except OSError as error:
             log.info("%s is read over the wire: %s", block, error)
             return None

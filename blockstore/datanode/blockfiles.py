@@ -9,7 +9,7 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from blockstore.checksumfile import HEADER_BYTES
@@ -20,6 +20,7 @@ from blockstore.datanode.inventory import Inventory, own_header, read_checksums
 from blockstore.datanode.layout import Place
 from blockstore.datanode.memorydisk import MemoryDisk
 from blockstore.datanode.openfiles import OpenFiles
+from blockstore.datanode.packs import Packs, WholeReplica
 from blockstore.datanode.storedfiles import StoredFiles
 from blockstore.datanode.volume import Volume, VolumeFailure
 from blockstore.datanode.volumes import Volumes
@@ -32,16 +33,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LocalPaths:
-    """Where a client on the same machine finds a replica, and what proves that it is one."""
+    """Where a client on the same machine finds a replica, and what proves that it is one.
+
+    In a pack both paths are the pack's, and its record begins at `record_at`.
+    """
 
     data_path: str
     checksum_path: str
     witness_path: str
     witness: str
+    record_at: int | None = None
 
 
 class BlockFiles:
-    """Replicas as files."""
+    """Replicas as files, and in packs."""
 
     def __init__(
         self,
@@ -58,6 +63,7 @@ class BlockFiles:
         self._witness = secrets.token_hex(16)
         paths = [os.fspath(path).rstrip("/") or "/" for path in directories]
         self._volumes = Volumes(disk or SystemDisk(), paths, reserved_bytes)
+        self._packs = {volume.path: Packs(volume) for volume in self._volumes.opened}
 
     @property
     def volumes(self) -> list[Volume]:
@@ -80,23 +86,51 @@ class BlockFiles:
             try:
                 write_small(volume, layout.WITNESS_FILE, self._witness.encode())
                 replicas = Inventory(volume).take()
+                packed = self._packs[volume.path].load()
             except (StoreError, OSError) as error:
                 log.error("volume %s can't be read: %s", volume.path, error)
                 volume.fail(f"its replicas can't be listed: {error}")
                 continue
             for replica, place in replicas:
-                known = found.get(replica.block.id)
-                if known is not None:
-                    log.warning("%s is on two volumes, also on %s", replica.block, volume.path)
-                    if _worth(known) >= _worth(replica):
-                        continue
-                    self._where[replica.block.id][0].count(-known.block.length)
-                self._where[replica.block.id] = (volume, place)
-                volume.count(replica.block.length)
-                found[replica.block.id] = replica
+                self._found(volume, place, replica, found)
+            for block in packed:
+                self._found(volume, Place.PACKS, Replica(block, ReplicaState.FINALIZED), found)
         if reasons := self.exhausted():
             raise ConfigException(f"no storage directory can be used ({reasons})")
         return list(found.values())
+
+    def _found(
+        self, volume: Volume, place: Place, replica: Replica, found: dict[int, Replica]
+    ) -> None:
+        block_id = replica.block.id
+        known = found.get(block_id)
+        if known is not None:
+            at, before = self._where[block_id]
+            if at is volume:
+                log.info("%s was on its way out of a pack", replica.block)
+            else:
+                log.warning("%s is on two volumes, also on %s", replica.block, volume.path)
+            if _worth(known) >= _worth(replica):
+                if at is volume:
+                    self._leave(volume, place, block_id)
+                return
+            at.count(-known.block.length)
+            if at is volume:
+                self._leave(volume, before, block_id)
+        self._where[block_id] = (volume, place)
+        volume.count(replica.block.length)
+        found[block_id] = replica
+
+    def _leave(self, volume: Volume, place: Place, block_id: int) -> None:
+        """Removes the lesser of two replicas on one volume: it was caught on its way out of a
+        pack, or in again."""
+        try:
+            if place is Place.PACKS:
+                self._packs[volume.path].remove(block_id)
+            else:
+                self._unlink(volume, place, block_id)
+        except StoreError as error:
+            log.warning("what is left of blk_%d stays: %s", block_id, error)
 
     def create(self, block: Block, chunk_bytes: int, *, copy: bool) -> OpenFiles:
         """Empty files: a copy in `tmp/`, else in `rbw/`.
@@ -121,6 +155,28 @@ class BlockFiles:
             return files
         raise self._volumes.no_room(refusals)
 
+    def add_whole(self, replicas: Sequence[WholeReplica]) -> None:
+        """Small replicas that came whole: durable, all or none, in a pack.
+
+        Raises:
+            StoreError: no volume has room; says of each why.
+        """
+        refusals: list[str] = []
+        for volume in self._volumes.with_room():
+            try:
+                volume.check_room()
+                self._packs[volume.path].add(replicas)
+            except VolumeFailure:
+                continue
+            except StoreError as error:
+                refusals.append(str(error))
+                continue
+            for replica in replicas:
+                self._where[replica.block.id] = (volume, Place.PACKS)
+                volume.count(replica.block.length)
+            return
+        raise self._volumes.no_room(refusals)
+
     def adopt(self, files: OpenFiles) -> None:
         """Takes note of where a copy has come to be, or an open replica has moved."""
         self._where[files.block.id] = (files.volume, files.place)
@@ -135,6 +191,8 @@ class BlockFiles:
             ChecksumException: the checksum file's header is damaged.
         """
         volume, place = self._where[block_id]
+        if place is Place.PACKS:
+            return self._unpacked(volume, block_id)
         header, crcs, length = read_checksums(volume, place, block_id)
         if place is Place.CURRENT:
             with volume.guard("reopening a replica", syncing=True):
@@ -149,6 +207,29 @@ class BlockFiles:
             self._where[block_id] = (volume, place)
         return OpenFiles(volume, place, header, length, bytearray(crcs))
 
+    def _unpacked(self, volume: Volume, block_id: int) -> OpenFiles:
+        """A replica that leaves its pack for files of its own, which are durable before that."""
+        packs = self._packs[volume.path]
+        found = packs.open(block_id)
+        stored = StoredFiles.packed(volume, found.block, found)
+        try:
+            crcs, data = stored.run(0, found.block.length)
+        finally:
+            stored.close()
+        empty = Block(block_id, found.block.generation)
+        files = OpenFiles.create(volume, Place.RBW, empty, found.chunk_bytes)
+        try:
+            files.write(0, crcs, data)
+            files.sync()
+            failpoint.hit("blockfiles.unpacked.after_sync")
+        except BaseException:
+            with contextlib.suppress(StoreError):
+                files.discard()
+            raise
+        volume.count(-packs.remove(block_id))
+        self._where[block_id] = (volume, Place.RBW)
+        return files
+
     def read(self, block: Block, crcs: bytes | None = None) -> StoredFiles:
         """For reading the first `block.length` bytes, whatever happens to the names later.
 
@@ -158,11 +239,17 @@ class BlockFiles:
             ChecksumException: the checksum file's header is damaged or of another stamp.
         """
         volume, place = self._where[block.id]
+        if place is Place.PACKS:
+            return StoredFiles.packed(volume, block, self._packs[volume.path].open(block.id))
         return StoredFiles.open(volume, place, block, crcs)
 
     def chunk_bytes(self, block_id: int) -> int:
         """Raises ChecksumException when the checksum file's header is damaged."""
         volume, place = self._where[block_id]
+        if place is Place.PACKS:
+            found = self._packs[volume.path].open(block_id)
+            found.file.close()
+            return found.chunk_bytes
         path = volume.crc_path(place, block_id)
         with volume.guard("reading checksums"):
             sums = volume.disk.open(path)
@@ -171,23 +258,32 @@ class BlockFiles:
         return own_header(raw, path, block_id).chunk_bytes
 
     def delete(self, block_id: int) -> None:
-        """The data goes first: checksums without data are swept at start."""
         volume, place = self._where[block_id]
+        if place is Place.PACKS:
+            volume.count(-self._packs[volume.path].remove(block_id))
+        else:
+            volume.count(-self._unlink(volume, place, block_id))
+        del self._where[block_id]
+
+    def _unlink(self, volume: Volume, place: Place, block_id: int) -> int:
+        """How many bytes went. The data goes first: checksums without data are swept at start."""
         data, sums = volume.data_path(place, block_id), volume.crc_path(place, block_id)
+        length = 0
         with volume.guard("deleting a replica"):
             with contextlib.suppress(FileNotFoundError):
                 file = volume.disk.open(data)
                 length = file.size()
                 file.close()
                 volume.disk.unlink(data)
-                volume.count(-length)
             with contextlib.suppress(FileNotFoundError):
                 volume.disk.unlink(sums)
-        del self._where[block_id]
+        return length
 
     def forget(self, block_id: int) -> None:
         """The replica is gone with its volume."""
-        self._where.pop(block_id, None)
+        found = self._where.pop(block_id, None)
+        if found is not None and found[1] is Place.PACKS:
+            self._packs[found[0].path].forget(block_id)
 
     def on_volume(self, volume: Volume) -> list[int]:
         """Blocks whose replicas are there."""
@@ -204,19 +300,23 @@ class BlockFiles:
         ]
 
     def local_paths(self, block_id: int) -> LocalPaths:
+        """Raises ChecksumException when it can't be found in its pack."""
         volume, place = self._where[block_id]
-        return LocalPaths(
-            volume.data_path(place, block_id),
-            volume.crc_path(place, block_id),
-            f"{volume.path}/{layout.WITNESS_FILE}",
-            self._witness,
-        )
+        witness = f"{volume.path}/{layout.WITNESS_FILE}"
+        if place is Place.PACKS:
+            found = self._packs[volume.path].open(block_id)
+            found.file.close()
+            return LocalPaths(found.path, found.path, witness, self._witness, found.record_at)
+        data, sums = volume.data_path(place, block_id), volume.crc_path(place, block_id)
+        return LocalPaths(data, sums, witness, self._witness)
 
     def load_of_disks(self, streams: int = 0) -> NodeLoad:
         """Capacity, use and failures, for the heartbeat."""
         return self._volumes.load(streams)
 
     def close(self) -> None:
+        for packs in self._packs.values():
+            packs.close()
         self._volumes.close()
 
 

@@ -18,9 +18,9 @@ from blockstore.bundles import BUNDLE_BYTES_MAX, Delivery, pack_delivery, unpack
 from blockstore.codec import block_from_wire, node_from_wire
 from blockstore.datanode.fence import Fence
 from blockstore.datanode.identity import Identity
+from blockstore.datanode.packs import WholeReplica
 from blockstore.datanode.pipeline import CHUNK_BYTES_MAX, PipelineLimits
 from blockstore.datanode.store import ReplicaStore
-from blockstore.datanode.writing import Writing
 from blockstore.datastream import LAST, Packet, unpack
 from blockstore.errors import InvalidRequestException, StoreError
 from blockstore.model import Block, Node
@@ -94,16 +94,15 @@ class Bundles:
         self, blocks: Sequence[Block], packets: Sequence[Packet], chunk_bytes: int
     ) -> list[int]:
         """Stores the blocks; returns the numbers of the first reports that can tell of them."""
-        writings: list[Writing] = []
-        try:
-            for block, packet in zip(blocks, packets, strict=True):
-                writings.append(self._store.create(block, chunk_bytes))
-                writings[-1].write(0, packet.crcs, packet.data)
-            self._fence.check()
-            return Writing.finish_together(writings, later=True)
-        finally:
-            for writing in writings:
-                writing.release()
+        replicas = [
+            WholeReplica(block, chunk_bytes, packet.crcs, packet.data)
+            for block, packet in zip(blocks, packets, strict=True)
+        ]
+        self._fence.check()
+        numbers = self._store.add_whole(replicas)
+        # It may have taken long.
+        self._fence.check()
+        return numbers
 
     def _forward(self, header: datanode_pb2.BundleHeader, frames: Sequence[bytes]) -> "_Below":
         """Begins to; costs a thread where there is no open stream."""

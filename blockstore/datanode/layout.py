@@ -9,6 +9,7 @@
     DIR/current/blk_7   the bytes of a finalised replica; blk_7.crc: its checksums
     DIR/rbw/            replicas that a client is writing
     DIR/tmp/            copies that aren't whole yet; emptied at start
+    DIR/packs/pack_000012_<salt>    many small replicas that came whole (pack.py)
 
 A replica is finalised when both its files are in current/. Its checksum file moves
 there first, so that a crash between the two moves is seen and finished at start.
@@ -27,18 +28,21 @@ NEW_VOLUME_FILE: Final = "new-volume"
 CHECK_FILE: Final = "check"
 SCAN_FILE: Final = "scan"
 NEW_SUFFIX: Final = ".new"
-LAYOUT_VERSION: Final = 1
+# 2: there are packs.
+LAYOUT_VERSION: Final = 2
 CRC_SUFFIX: Final = ".crc"
 
 _DATA_NAME: Final = re.compile(r"blk_([0-9]{1,20})")
+_PACK_NAME: Final = re.compile(r"pack_([0-9]{6,})_([0-9a-f]{16})")
 
 
 class Place(Enum):
-    """The directory of a volume that a replica's files are in."""
+    """The directory of a volume that a replica's files are in, or a pack with it."""
 
     CURRENT = "current"
     RBW = "rbw"
     TMP = "tmp"
+    PACKS = "packs"
 
 
 def data_name(block_id: int) -> str:
@@ -53,3 +57,13 @@ def block_id_of(name: str) -> int | None:
     """The block of a data file's name; None for any other name."""
     match = _DATA_NAME.fullmatch(name)
     return int(match[1]) if match else None
+
+
+def pack_name(number: int, salt: bytes) -> str:
+    return f"pack_{number:06d}_{salt.hex()}"
+
+
+def pack_of(name: str) -> tuple[int, bytes] | None:
+    """Number and salt of a pack's name; None for any other name."""
+    match = _PACK_NAME.fullmatch(name)
+    return (int(match[1]), bytes.fromhex(match[2])) if match else None

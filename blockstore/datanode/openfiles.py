@@ -11,10 +11,6 @@ Rules
 - Not thread-safe: whoever holds the replica (store.py) lets one thread in at a time.
 """
 
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-
 from blockstore import checksumfile
 from blockstore.checksum import CRC_BYTES, chunk_count, crc32c
 from blockstore.checksumfile import Header
@@ -29,8 +25,6 @@ from blockstore.runtime import failpoint
 # The kernel starts to write behind us after this many bytes: the sync at the end is short,
 # and one start costs nothing against writing them.
 WRITEBACK_BYTES = 8 * 1024 * 1024
-# Replicas that are synced at once; 16 of them keep a disk's queue full.
-SYNCS_MAX = 16
 
 
 class OpenFiles:
@@ -110,7 +104,19 @@ class OpenFiles:
 
     def finalize(self) -> None:
         """Durable, in `current/`, and closed."""
-        finalize_together([self])
+        volume, block_id = self.volume, self.block.id
+        with volume.guard("finalising a replica", syncing=True):
+            failpoint.hit("openfiles.finalize.before_sync")
+            self._sync_both()
+            failpoint.hit("openfiles.finalize.after_sync")
+            for path in (volume.crc_path, volume.data_path):
+                failpoint.hit("openfiles.finalize.before_rename")
+                volume.disk.rename(path(self.place, block_id), path(Place.CURRENT, block_id))
+                failpoint.hit("openfiles.finalize.after_rename")
+            failpoint.hit("openfiles.finalize.before_sync_directory")
+            volume.disk.sync_directory(volume.directory(Place.CURRENT))
+            failpoint.hit("openfiles.finalize.after_sync_directory")
+        self.close()
 
     def join(self) -> None:
         """A copy in `tmp/` becomes an open replica in `rbw/`, durably."""
@@ -190,21 +196,6 @@ class OpenFiles:
             self.volume.disk.unlink(self.volume.data_path(self.place, self.block.id))
             self.volume.disk.unlink(self.volume.crc_path(self.place, self.block.id))
 
-    def make_data_durable(self) -> None:
-        """The first half of finalising."""
-        with self.volume.guard("finalising a replica", syncing=True):
-            self._sync_data()
-
-    def make_sums_durable(self) -> None:
-        """The second half: into `current/`, whose entries the caller syncs."""
-        volume, block_id = self.volume, self.block.id
-        with volume.guard("finalising a replica", syncing=True):
-            self._sync(self._sums)
-            for path in (volume.crc_path, volume.data_path):
-                failpoint.hit("openfiles.make_sums_durable.before_rename")
-                volume.disk.rename(path(self.place, block_id), path(Place.CURRENT, block_id))
-                failpoint.hit("openfiles.make_sums_durable.after_rename")
-
     def _sync_data(self) -> None:
         """The data first: the header may only remember a length whose bytes are durable."""
         self._sync(self._data)
@@ -235,33 +226,3 @@ def _opened(volume: Volume, place: Place, block_id: int) -> tuple[File, File]:
     with volume.guard("opening a replica"):
         data = volume.disk.open(volume.data_path(place, block_id), write=True)
         return data, volume.disk.open(volume.crc_path(place, block_id), write=True)
-
-
-def finalize_together(group: Sequence[OpenFiles]) -> None:
-    """Makes replicas durable, named in `current/`, and closed; one sync of a directory for all.
-
-    Syncs that run at once share the file system's commits: a dozen take little longer than one.
-    """
-    if len(group) == 1:
-        _finalize_each(group, lambda step: step(group[0]))
-        return
-    with ThreadPoolExecutor(min(SYNCS_MAX, len(group))) as threads:
-        _finalize_each(group, lambda step: deque(threads.map(step, group), maxlen=0))
-
-
-def _finalize_each(
-    group: Sequence[OpenFiles], for_all: Callable[[Callable[[OpenFiles], None]], object]
-) -> None:
-    # Each step ends for all before the next begins, so that their syncs meet.
-    failpoint.hit("openfiles.finalize_each.before_data")
-    for_all(OpenFiles.make_data_durable)
-    failpoint.hit("openfiles.finalize_each.after_data")
-    for_all(OpenFiles.make_sums_durable)
-    failpoint.hit("openfiles.finalize_each.after_sums")
-    for volume in {id(files.volume): files.volume for files in group}.values():
-        with volume.guard("finalising a replica", syncing=True):
-            failpoint.hit("openfiles.finalize_each.before_sync_directory")
-            volume.disk.sync_directory(volume.directory(Place.CURRENT))
-            failpoint.hit("openfiles.finalize_each.after_sync_directory")
-    for files in group:
-        files.close()

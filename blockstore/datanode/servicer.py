@@ -106,6 +106,7 @@ class DataNodeServicer(datanode_pb2_grpc.DataNodeServicer):
             checksum_path=paths.checksum_path,
             witness_path=paths.witness_path,
             witness=paths.witness,
+            record_at=paths.record_at,
         )
 
 

@@ -18,7 +18,8 @@ from weakref import WeakValueDictionary
 
 from blockstore.datanode.blockfiles import BlockFiles, LocalPaths
 from blockstore.datanode.core import Event, Replicas
-from blockstore.datanode.openfiles import OpenFiles, finalize_together
+from blockstore.datanode.openfiles import OpenFiles
+from blockstore.datanode.packs import WholeReplica
 from blockstore.datanode.storedfiles import StoredFiles
 from blockstore.datanode.writing import BlockLock, Writing
 from blockstore.errors import (
@@ -72,6 +73,23 @@ class ReplicaStore:
             files = self._files.create(block, chunk_bytes, copy=False)
             self._apply(Event.CREATE, block)
             return self._hold(files)
+
+    def add_whole(self, replicas: Sequence[WholeReplica]) -> list[int]:
+        """New small replicas, finalised: all or none. With the numbers of their reports.
+
+        Raises:
+            InvalidRequestException: one of them is here already.
+        """
+        with contextlib.ExitStack() as held:
+            for block_id in sorted(one.block.id for one in replicas):
+                held.enter_context(self.lock(block_id))
+            for one in replicas:
+                self._check(Event.CREATE, one.block)
+            self._files.add_whole(replicas)
+            events: list[tuple[Event, Block]] = []
+            for one in replicas:
+                events += (Event.CREATE, one.block), (Event.FINALIZE, one.block)
+            return self._note(events, later=True)
 
     def resume(self, block: Block) -> Writing:
         """Goes on with an open replica that was stamped for it.
@@ -297,9 +315,14 @@ class ReplicaStore:
             self._core.check(event, block, written=block.id in self._held)
 
     def _apply(self, event: Event, block: Block) -> None:
+        self._note([(event, block)], later=False)
+
+    def _note(self, events: Iterable[tuple[Event, Block]], later: bool) -> list[int]:
+        """What was done; the numbers of the reports that tell of it, where they come later."""
+        report = self._report_later if later else self._report
         with self._guard:
-            for replica in self._core.apply(event, block):
-                self._report(replica)
+            told = [report(one) for what in events for one in self._core.apply(*what)]
+        return [number for number in told if number]
 
     def _hold(self, files: OpenFiles) -> Writing:
         writing = self._held[files.block.id] = Writing(self, files, Event.FINALIZE)
@@ -331,41 +354,27 @@ class ReplicaStore:
         with self._guard:
             self._core.grow(block)
 
-    def finish(self, writing: Writing) -> None:
-        """The end of a stream: finalised, or a copy that others go on writing."""
+    def finish(self, writing: Writing, later: bool = False) -> list[int]:
+        """The end of a stream: finalised, or a copy that others go on writing. `later`: with the
+        number of its report."""
         files, block = writing.files, writing.files.block
         self._check(writing.event, block)
-        if writing.event is Event.FINALIZE:
-            self.finish_together([writing])
-            return
-        self._replace(block)
-        if writing.event is Event.COPY:
-            files.finalize()
-            self._files.finalized(files)
-            self._acknowledged.pop(block.id, None)
-        else:
+        if writing.event is not Event.FINALIZE:
+            self._replace(block)
+        if writing.event is Event.JOIN:
             files.join()
             files.close()
             self._files.adopt(files)
             self._acknowledged[block.id] = block.length
-        self._copying.discard(block.id)
-        self._apply(writing.event, block)
-
-    def finish_together(self, writings: Sequence[Writing], later: bool = False) -> list[int]:
-        """The end of several new replicas; `later`: with the numbers of their reports."""
-        for writing in writings:
-            self._check(writing.event, writing.files.block)
-        finalize_together([writing.files for writing in writings])
-        report = self._report_later if later else self._report
-        numbers: list[int] = []
-        for writing in writings:
-            block = writing.files.block
-            self._held.pop(block.id, None)
-            self._files.finalized(writing.files)
+        else:
+            files.finalize()
+            self._files.finalized(files)
             self._acknowledged.pop(block.id, None)
-            with self._guard:
-                numbers += filter(None, map(report, self._core.apply(writing.event, block)))
-        return numbers
+        if writing.event is Event.FINALIZE:
+            self._held.pop(block.id, None)
+        else:
+            self._copying.discard(block.id)
+        return self._note([(writing.event, block)], later)
 
     def show(self, block_id: int, length: int) -> None:
         """Readers may see so many bytes of an open replica."""

@@ -1,8 +1,9 @@
-"""The two files of a replica, open for reading.
+"""A replica, open for reading: its two files, or its place in a pack.
 
 They stay readable when the replica is finalised, moved or deleted meanwhile.
 """
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,7 @@ from blockstore.checksum import CRC_BYTES, chunk_count
 from blockstore.compositecrc import combine, compose
 from blockstore.datanode.disk import File
 from blockstore.datanode.layout import Place
+from blockstore.datanode.packs import Packed
 from blockstore.datanode.volume import Volume
 from blockstore.datastream import Packet, pack_read
 from blockstore.errors import ChecksumException
@@ -51,6 +53,15 @@ class StoredFiles:
         with volume.guard("opening a replica for reading"), _there(block):
             data = volume.disk.open(volume.data_path(place, block.id))
         return cls(volume, block, header.chunk_bytes, crcs, data)
+
+    @classmethod
+    def packed(cls, volume: Volume, block: Block, found: Packed) -> "StoredFiles":
+        """Raises ChecksumException, and closes the file, when it isn't that stamp's."""
+        if found.block != block:
+            found.file.close()
+            raise ChecksumException(f"{found.path} has {found.block}, not {block}")
+        data = _Window(found.file, found.data_at, block.length)
+        return cls(volume, block, found.chunk_bytes, found.crcs, data)
 
     def run(self, offset: int, length: int) -> tuple[bytes, bytes]:
         """Checksums and data of up to `length` bytes from a chunk border; nothing is verified.
@@ -176,3 +187,47 @@ def _there(block: Block) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise ChecksumException(f"{block}: the file {error.filename} is gone") from None
+
+
+class _Window:
+    """A piece of a file as if it were the file; for reading."""
+
+    def __init__(self, file: File, start: int, length: int) -> None:
+        self._file = file
+        self._start = start
+        self._length = length
+
+    def pread(self, length: int, offset: int) -> bytes:
+        return self._file.pread(self._within(length, offset), self._start + offset)
+
+    def pread_into(self, target: memoryview, offset: int) -> int:
+        wanted = target[: self._within(len(target), offset)]
+        return self._file.pread_into(wanted, self._start + offset)
+
+    def send_to(self, descriptor: int, length: int, offset: int) -> int:
+        return self._file.send_to(descriptor, self._within(length, offset), self._start + offset)
+
+    def _within(self, length: int, offset: int) -> int:
+        return max(0, min(length, self._length - offset))
+
+    def size(self) -> int:
+        return max(0, min(self._length, self._file.size() - self._start))
+
+    def close(self) -> None:
+        self._file.close()
+
+    def pwrite(self, data: bytes | memoryview, offset: int) -> None:
+        raise _read_only()
+
+    def truncate(self, length: int) -> None:
+        raise _read_only()
+
+    def start_writeback(self, offset: int, length: int) -> None:
+        raise _read_only()
+
+    def sync(self) -> None:
+        raise _read_only()
+
+
+def _read_only() -> OSError:
+    return OSError(errno.EBADF, "a replica in a pack is only read")

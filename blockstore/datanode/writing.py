@@ -6,8 +6,8 @@ refused.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, Protocol
 
 from blockstore.datanode.core import Event
@@ -49,16 +49,12 @@ class Keeper(Protocol):
         """Readers may see so many bytes."""
         ...
 
-    def finish(self, writing: "Writing") -> None:
-        """Makes the replica durable and named."""
+    def finish(self, writing: "Writing", later: bool = False) -> list[int]:
+        """Makes the replica durable and named; `later`: with the number of its report."""
         ...
 
     def distrust(self, writing: "Writing") -> None:
         """A sync failed: the replica is thrown away."""
-        ...
-
-    def finish_together(self, writings: Sequence["Writing"], later: bool = False) -> list[int]:
-        """Makes new replicas durable and named; `later`: with the numbers of their reports."""
         ...
 
     def let_go(self, writing: "Writing") -> None:
@@ -111,32 +107,17 @@ class Writing:
             with self._trusting():
                 self.files.sync()
 
-    def finish(self) -> None:
-        """Durable and named."""
+    def finish(self, later: bool = False) -> list[int]:
+        """Durable and named.
+
+        `later`: its writer tells of it, too. Returns the number of the first report that can tell
+        of it; none where replicas are reported at once.
+        """
         with self._lock:
             self._must_hold()
             with self._trusting():
-                self._store.finish(self)
+                numbers = self._store.finish(self, later)
             self._ended = True
-
-    @classmethod
-    def finish_together(cls, writings: Sequence["Writing"], later: bool = False) -> list[int]:
-        """New replicas of one store, durable and named for the price of one.
-
-        `later`: their writer tells of them, too. Returns the numbers of the first reports that can
-        tell of each; none where replicas are reported at once.
-        """
-        numbers: list[int] = []
-        with ExitStack() as held:
-            for writing in sorted(writings, key=lambda writing: writing.files.block.id):
-                held.enter_context(writing._lock)
-                writing._must_hold()
-            for writing in writings:
-                held.enter_context(writing._trusting())
-            if writings:
-                numbers = writings[0]._store.finish_together(writings, later)
-            for writing in writings:
-                writing._ended = True
         return numbers
 
     def acknowledged(self, length: int) -> None:

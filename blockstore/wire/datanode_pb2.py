@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from blockstore.wire import types_pb2 as blockstore_dot_wire_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x62lockstore/wire/datanode.proto\x12\nblockstore\x1a\x1b\x62lockstore/wire/types.proto\"\xea\x01\n\x0bWriteHeader\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\x12,\n\x05stage\x18\x02 \x01(\x0e\x32\x1d.blockstore.WriteHeader.Stage\x12$\n\ndownstream\x18\x03 \x03(\x0b\x32\x10.blockstore.Node\x12\x13\n\x0b\x63hunk_bytes\x18\x04 \x01(\r\x12\x0e\n\x06offset\x18\x05 \x01(\x04\x12\x11\n\tkeep_open\x18\x06 \x01(\x08\"-\n\x05Stage\x12\n\n\x06\x43REATE\x10\x00\x12\n\n\x06RESUME\x10\x01\x12\x0c\n\x08TRANSFER\x10\x02\"l\n\x0c\x42undleHeader\x12!\n\x06\x62locks\x18\x01 \x03(\x0b\x32\x11.blockstore.Block\x12$\n\ndownstream\x18\x02 \x03(\x0b\x32\x10.blockstore.Node\x12\x13\n\x0b\x63hunk_bytes\x18\x03 \x01(\r\"9\n\x0e\x42undleReceipts\x12\'\n\x05nodes\x18\x01 \x03(\x0b\x32\x18.blockstore.NodeReceipts\"E\n\x0cNodeReceipts\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12\x0f\n\x07reports\x18\x03 \x03(\x04\"N\n\nReadHeader\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0e\n\x06length\x18\x03 \x01(\x04\"&\n\x12ReplicaInfoRequest\x12\x10\n\x08\x62lock_id\x18\x01 \x01(\x04\"r\n\x10ReplicaInfoReply\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.blockstore.ReplicaState\x12\x13\n\x0b\x63hunk_bytes\x18\x03 \x01(\r\"P\n\x14\x42\x65ginRecoveryRequest\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\x12\x16\n\x0enew_generation\x18\x02 \x01(\x04\"\x8b\x01\n\x14UpdateReplicaRequest\x12\x1e\n\x03old\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\x12\x1e\n\x03new\x18\x02 \x01(\x0b\x32\x11.blockstore.Block\x12\x10\n\x08\x66inalize\x18\x03 \x01(\x08\x12!\n\x07\x63opy_to\x18\x04 \x03(\x0b\x32\x10.blockstore.Node\"4\n\x10LocalPathRequest\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\"a\n\x0eLocalPathReply\x12\x11\n\tdata_path\x18\x01 \x01(\t\x12\x15\n\rchecksum_path\x18\x02 \x01(\t\x12\x14\n\x0cwitness_path\x18\x03 \x01(\t\x12\x0f\n\x07witness\x18\x04 \x01(\t\"3\n\x0f\x43hecksumRequest\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\"\x1c\n\rChecksumReply\x12\x0b\n\x03\x63rc\x18\x01 \x01(\r\"8\n\x14VerifyReplicaRequest\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\"4\n\x12VerifyReplicaReply\x12\x0e\n\x06length\x18\x01 \x01(\x04\x12\x0e\n\x06\x64\x61mage\x18\x02 \x01(\t*C\n\x0cReplicaState\x12\n\n\x06\x41\x42SENT\x10\x00\x12\x15\n\x11\x46INALIZED_REPLICA\x10\x01\x12\x07\n\x03RBW\x10\x02\x12\x07\n\x03RWR\x10\x03\x32\xd7\x03\n\x08\x44\x61taNode\x12K\n\x0bReplicaInfo\x12\x1e.blockstore.ReplicaInfoRequest\x1a\x1c.blockstore.ReplicaInfoReply\x12O\n\rBeginRecovery\x12 .blockstore.BeginRecoveryRequest\x1a\x1c.blockstore.ReplicaInfoReply\x12O\n\rUpdateReplica\x12 .blockstore.UpdateReplicaRequest\x1a\x1c.blockstore.ReplicaInfoReply\x12\x45\n\tLocalPath\x12\x1c.blockstore.LocalPathRequest\x1a\x1a.blockstore.LocalPathReply\x12\x42\n\x08\x43hecksum\x12\x1b.blockstore.ChecksumRequest\x1a\x19.blockstore.ChecksumReply\x12Q\n\rVerifyReplica\x12 .blockstore.VerifyReplicaRequest\x1a\x1e.blockstore.VerifyReplicaReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x62lockstore/wire/datanode.proto\x12\nblockstore\x1a\x1b\x62lockstore/wire/types.proto\"\xea\x01\n\x0bWriteHeader\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\x12,\n\x05stage\x18\x02 \x01(\x0e\x32\x1d.blockstore.WriteHeader.Stage\x12$\n\ndownstream\x18\x03 \x03(\x0b\x32\x10.blockstore.Node\x12\x13\n\x0b\x63hunk_bytes\x18\x04 \x01(\r\x12\x0e\n\x06offset\x18\x05 \x01(\x04\x12\x11\n\tkeep_open\x18\x06 \x01(\x08\"-\n\x05Stage\x12\n\n\x06\x43REATE\x10\x00\x12\n\n\x06RESUME\x10\x01\x12\x0c\n\x08TRANSFER\x10\x02\"l\n\x0c\x42undleHeader\x12!\n\x06\x62locks\x18\x01 \x03(\x0b\x32\x11.blockstore.Block\x12$\n\ndownstream\x18\x02 \x03(\x0b\x32\x10.blockstore.Node\x12\x13\n\x0b\x63hunk_bytes\x18\x03 \x01(\r\"9\n\x0e\x42undleReceipts\x12\'\n\x05nodes\x18\x01 \x03(\x0b\x32\x18.blockstore.NodeReceipts\"E\n\x0cNodeReceipts\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12\x0f\n\x07reports\x18\x03 \x03(\x04\"N\n\nReadHeader\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0e\n\x06length\x18\x03 \x01(\x04\"&\n\x12ReplicaInfoRequest\x12\x10\n\x08\x62lock_id\x18\x01 \x01(\x04\"r\n\x10ReplicaInfoReply\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.blockstore.ReplicaState\x12\x13\n\x0b\x63hunk_bytes\x18\x03 \x01(\r\"P\n\x14\x42\x65ginRecoveryRequest\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\x12\x16\n\x0enew_generation\x18\x02 \x01(\x04\"\x8b\x01\n\x14UpdateReplicaRequest\x12\x1e\n\x03old\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\x12\x1e\n\x03new\x18\x02 \x01(\x0b\x32\x11.blockstore.Block\x12\x10\n\x08\x66inalize\x18\x03 \x01(\x08\x12!\n\x07\x63opy_to\x18\x04 \x03(\x0b\x32\x10.blockstore.Node\"4\n\x10LocalPathRequest\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\"\x87\x01\n\x0eLocalPathReply\x12\x11\n\tdata_path\x18\x01 \x01(\t\x12\x15\n\rchecksum_path\x18\x02 \x01(\t\x12\x14\n\x0cwitness_path\x18\x03 \x01(\t\x12\x0f\n\x07witness\x18\x04 \x01(\t\x12\x16\n\trecord_at\x18\x05 \x01(\x04H\x00\x88\x01\x01\x42\x0c\n\n_record_at\"3\n\x0f\x43hecksumRequest\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\"\x1c\n\rChecksumReply\x12\x0b\n\x03\x63rc\x18\x01 \x01(\r\"8\n\x14VerifyReplicaRequest\x12 \n\x05\x62lock\x18\x01 \x01(\x0b\x32\x11.blockstore.Block\"4\n\x12VerifyReplicaReply\x12\x0e\n\x06length\x18\x01 \x01(\x04\x12\x0e\n\x06\x64\x61mage\x18\x02 \x01(\t*C\n\x0cReplicaState\x12\n\n\x06\x41\x42SENT\x10\x00\x12\x15\n\x11\x46INALIZED_REPLICA\x10\x01\x12\x07\n\x03RBW\x10\x02\x12\x07\n\x03RWR\x10\x03\x32\xd7\x03\n\x08\x44\x61taNode\x12K\n\x0bReplicaInfo\x12\x1e.blockstore.ReplicaInfoRequest\x1a\x1c.blockstore.ReplicaInfoReply\x12O\n\rBeginRecovery\x12 .blockstore.BeginRecoveryRequest\x1a\x1c.blockstore.ReplicaInfoReply\x12O\n\rUpdateReplica\x12 .blockstore.UpdateReplicaRequest\x1a\x1c.blockstore.ReplicaInfoReply\x12\x45\n\tLocalPath\x12\x1c.blockstore.LocalPathRequest\x1a\x1a.blockstore.LocalPathReply\x12\x42\n\x08\x43hecksum\x12\x1b.blockstore.ChecksumRequest\x1a\x19.blockstore.ChecksumReply\x12Q\n\rVerifyReplica\x12 .blockstore.VerifyReplicaRequest\x1a\x1e.blockstore.VerifyReplicaReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'blockstore.wire.datanode_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REPLICASTATE']._serialized_start=1360
-  _globals['_REPLICASTATE']._serialized_end=1427
+  _globals['_REPLICASTATE']._serialized_start=1399
+  _globals['_REPLICASTATE']._serialized_end=1466
   _globals['_WRITEHEADER']._serialized_start=76
   _globals['_WRITEHEADER']._serialized_end=310
   _globals['_WRITEHEADER_STAGE']._serialized_start=265
@@ -56,16 +56,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEREPLICAREQUEST']._serialized_end=1010
   _globals['_LOCALPATHREQUEST']._serialized_start=1012
   _globals['_LOCALPATHREQUEST']._serialized_end=1064
-  _globals['_LOCALPATHREPLY']._serialized_start=1066
-  _globals['_LOCALPATHREPLY']._serialized_end=1163
-  _globals['_CHECKSUMREQUEST']._serialized_start=1165
-  _globals['_CHECKSUMREQUEST']._serialized_end=1216
-  _globals['_CHECKSUMREPLY']._serialized_start=1218
-  _globals['_CHECKSUMREPLY']._serialized_end=1246
-  _globals['_VERIFYREPLICAREQUEST']._serialized_start=1248
-  _globals['_VERIFYREPLICAREQUEST']._serialized_end=1304
-  _globals['_VERIFYREPLICAREPLY']._serialized_start=1306
-  _globals['_VERIFYREPLICAREPLY']._serialized_end=1358
-  _globals['_DATANODE']._serialized_start=1430
-  _globals['_DATANODE']._serialized_end=1901
+  _globals['_LOCALPATHREPLY']._serialized_start=1067
+  _globals['_LOCALPATHREPLY']._serialized_end=1202
+  _globals['_CHECKSUMREQUEST']._serialized_start=1204
+  _globals['_CHECKSUMREQUEST']._serialized_end=1255
+  _globals['_CHECKSUMREPLY']._serialized_start=1257
+  _globals['_CHECKSUMREPLY']._serialized_end=1285
+  _globals['_VERIFYREPLICAREQUEST']._serialized_start=1287
+  _globals['_VERIFYREPLICAREQUEST']._serialized_end=1343
+  _globals['_VERIFYREPLICAREPLY']._serialized_start=1345
+  _globals['_VERIFYREPLICAREPLY']._serialized_end=1397
+  _globals['_DATANODE']._serialized_start=1469
+  _globals['_DATANODE']._serialized_end=1940
 # @@protoc_insertion_point(module_scope)

@@ -348,6 +348,7 @@ class LocalPathReply(_message.Message):
     CHECKSUM_PATH_FIELD_NUMBER: _builtins.int
     WITNESS_PATH_FIELD_NUMBER: _builtins.int
     WITNESS_FIELD_NUMBER: _builtins.int
+    RECORD_AT_FIELD_NUMBER: _builtins.int
     data_path: _builtins.str
     checksum_path: _builtins.str
     witness_path: _builtins.str
@@ -355,6 +356,8 @@ class LocalPathReply(_message.Message):
     at that path is on the same machine.
     """
     witness: _builtins.str
+    record_at: _builtins.int
+    """In a pack: both paths are the pack's, and this is where the replica's record begins."""
     def __init__(
         self,
         *,
@@ -362,12 +365,15 @@ class LocalPathReply(_message.Message):
         checksum_path: _builtins.str = ...,
         witness_path: _builtins.str = ...,
         witness: _builtins.str = ...,
+        record_at: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_record_at", b"_record_at", "record_at", b"record_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checksum_path", b"checksum_path", "data_path", b"data_path", "witness", b"witness", "witness_path", b"witness_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_record_at", b"_record_at", "checksum_path", b"checksum_path", "data_path", b"data_path", "record_at", b"record_at", "witness", b"witness", "witness_path", b"witness_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__record_at: _TypeAlias = _typing.Literal["record_at"]  # noqa: Y015
+    _WhichOneofArgType__record_at: _TypeAlias = _typing.Literal["_record_at", b"_record_at"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__record_at) -> _WhichOneofReturnType__record_at | None: ...
 
 Global___LocalPathReply: _TypeAlias = LocalPathReply  # noqa: Y015
 

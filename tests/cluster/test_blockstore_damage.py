@@ -132,12 +132,19 @@ def test_when_all_replicas_are_gone_the_error_names_file_block_and_holders(clust
 def test_when_all_replicas_rot_no_wrong_byte_is_given(cluster):
     cluster.start(2)
     store = cluster.client()
+    # Little that comes whole is in a pack; what grew has a file of its own.
+    put(store, "/packed", b"x" * 1000, replication=2)
     put(store, "/file", b"x" * 1000, replication=2)
+    with store.open("/file", "ab") as file:
+        file.write(b"y")
     for number in range(2):
         (path,) = cluster.block_files(number)
         flip_bit(path, 500)
-    with pytest.raises(BlockMissingException, match="don't match their checksum"):
-        get(store, "/file")
+        (path,) = (cluster.directory(number) / "packs").iterdir()
+        flip_bit(path, 500)
+    for name in ("/file", "/packed"):
+        with pytest.raises(BlockMissingException, match="don't match their checksum"):
+            get(store, name)
 
 
 def test_a_missing_volume_is_reported_and_the_others_serve(cluster, eventually):

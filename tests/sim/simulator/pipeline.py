@@ -146,7 +146,7 @@ class Receiver:
         if self._header.stage != "create" or self._header.block.id % 2:
             writing.finish()
             return
-        reports = Writing.finish_together([writing], later=True)
+        reports = writing.finish(later=True)
         self._receipts = tuple(map(self._host.receipt, reports))
 
     async def _acks(self, writing: Writing) -> None:

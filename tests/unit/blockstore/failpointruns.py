@@ -16,18 +16,22 @@ import random
 import signal
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 from blockstore import byteframes, callframes, checksum
 from blockstore.bundles import pack_bundle, unpack_delivery
-from blockstore.datanode import identity
+from blockstore.datanode import blockfiles, identity
 from blockstore.datanode.blockfiles import BlockFiles
 from blockstore.datanode.bundleanswers import BundleAnswers
+from blockstore.datanode.disk import SystemDisk
 from blockstore.datanode.fence import Fence
 from blockstore.datanode.identity import Identity
+from blockstore.datanode.layout import Place
 from blockstore.datanode.namenode_link import NameNodeLink
 from blockstore.datanode.packetanswers import PacketAnswers
+from blockstore.datanode.packs import Packs, WholeReplica
 from blockstore.datanode.pipeline import Pipeline, PipelineLimits
 from blockstore.datanode.pulse import Pulse
 from blockstore.datanode.recovery import Recovery
@@ -154,16 +158,38 @@ def add(writing, block_id, start, length):
     writing.write(start, checksum.checksums(data, CHUNK), data)
 
 
-def opened(directory):
-    files = BlockFiles([directory])
+class FullDisk(SystemDisk):
+    """Has no room at one sync of a pack, once it is `full`."""
+
+    full = False
+
+    def open(self, path, **how):
+        file = super().open(path, **how)
+        if "/packs/" in path:
+            sync = file.sync
+            file.sync = lambda: self._sync(sync)
+        return file
+
+    def _sync(self, sync):
+        if self.full:
+            self.full = False
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync()
+
+
+def opened(directory, disk=None):
+    blockfiles.Packs = partial(Packs, pack_bytes=2048)
+    files = BlockFiles([directory], disk)
     identity.begin(files.volumes, [directory])
     return files, ReplicaStore(files, lambda replica: None)
 
 
 def datanode(directory, told):
-    files, store = opened(directory)
+    disk = FullDisk()
+    files, store = opened(directory, disk)
     streamed(store, told)
     bundled(store, told)
+    packed(store, disk, told)
     recovered(store, told)
     reported(store)
     for block_id in (2, 3, 4):
@@ -255,6 +281,23 @@ def bundled(store, told):
     told("22 1 400")
 
 
+def packed(store, disk, told):
+    """Blocks 20 to 39: they leave a pack for files, their pack, or it is full."""
+    store.update(Block(20, 1), Block(20, 5, 400), finalize=False)
+    told("20 5 400")
+    for block_id in range(30, 40):
+        if block_id == 35:
+            disk.full = True
+        data = content(block_id, 400)
+        sums = checksum.checksums(data, CHUNK)
+        with contextlib.suppress(StoreError):
+            store.add_whole([WholeReplica(Block(block_id, 1, 400), CHUNK, sums, data)])
+            if block_id in (33, 39):
+                told(f"{block_id} 1 400")
+    store.delete([Block(block_id, 1) for block_id in range(30, 39) if block_id != 33])
+    told("33 1 400")
+
+
 def packets_sent_to_port(service, frames):
     near, line = connection()
     for frame in frames:
@@ -330,11 +373,21 @@ def check_datanode(directory, told):
         if held.state in (ReplicaState.ABSENT, ReplicaState.CORRUPT) or not fitting:
             wrong.append(f"{words}, but it is {held}")
             continue
-        data = Path(files._where[block_id][0].data_path(files._where[block_id][1], block_id))
-        if data.read_bytes() != content(block_id, max(1000, length))[: held.block.length]:
+        if bytes_of(files, held.block) != content(block_id, max(1000, length))[: held.block.length]:
             wrong.append(f"{words}: wrong bytes")
     files.close()
     return wrong
+
+
+def bytes_of(files, block):
+    volume, place = files._where[block.id]
+    if place is not Place.PACKS:
+        return Path(volume.data_path(place, block.id)).read_bytes()
+    stored = files.read(block)
+    try:
+        return stored.run(0, block.length)[1]
+    finally:
+        stored.close()
 
 
 ROLES = ((namenode, check_namenode), (datanode, check_datanode))

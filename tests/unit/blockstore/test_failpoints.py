@@ -75,10 +75,9 @@ def is_step(node, file):
         case ast.Call(function):
             found = parts(function)
             return is_durable_step(*found) or is_finalise_or_switch(*found) or found[1] in ANSWERS
-        case ast.Attribute(_, name):
+        case ast.Attribute():
             # A message to the NameNode says what is durable here.
-            halves = ("make_data_durable", "make_sums_durable")
-            return name in halves or parts(node)[0] == "_stub"
+            return parts(node)[0] == "_stub"
         case ast.Yield(ast.expr()):
             return file in STREAMS
     return False

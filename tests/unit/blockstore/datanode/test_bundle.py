@@ -10,8 +10,8 @@ from blockstore import bundles, checksum
 from blockstore.bundles import pack_bundle, unpack_bundle
 from blockstore.codec import block_to_wire, nodes_to_wire
 from blockstore.datanode.blockfiles import MemoryBlockFiles
+from blockstore.datanode.packs import WholeReplica
 from blockstore.datanode.store import ReplicaStore
-from blockstore.datanode.writing import Writing
 from blockstore.datastream import LAST, Packet, pack
 from blockstore.errors import ChecksumException
 from blockstore.model import Block, Receipt, ReplicaState
@@ -224,25 +224,25 @@ def test_a_bundle_that_outlasts_the_masters_patience_is_not_acknowledged(
     datanodes, peers, monkeypatch
 ):
     (server,) = datanodes(1)
-    create = server.store.create
+    add_whole = server.store.add_whole
 
-    def slowly(block, chunk_bytes):
-        server.fence_clock.advance(90.0 / len(DATA))
-        return create(block, chunk_bytes)
+    def slowly(replicas):
+        server.fence_clock.advance(90.0)
+        return add_whole(replicas)
 
-    monkeypatch.setattr(server.store, "create", slowly)
+    monkeypatch.setattr(server.store, "add_whole", slowly)
     assert send(peers, by_grpc([server])).failed_hop == 0
-    assert all(replica.state is not ReplicaState.FINALIZED for replica in server.store.report())
 
 
-def test_replicas_finished_together_survive_a_power_loss():
+def test_replicas_that_came_together_survive_a_power_loss():
     files = MemoryBlockFiles()
     store = ReplicaStore(files, lambda replica: None)
-    writings = []
-    for number, data in DATA.items():
-        writings.append(store.create(Block(number, 7), CHUNK))
-        writings[-1].write(0, checksum.checksums(data, CHUNK), data)
-    Writing.finish_together(writings)
+    store.add_whole(
+        [
+            WholeReplica(Block(number, 7, len(data)), CHUNK, checksum.checksums(data, CHUNK), data)
+            for number, data in DATA.items()
+        ]
+    )
     again = files.crash(random.Random(1)).load()
     assert {replica.block for replica in again} == {
         Block(number, 7, len(data)) for number, data in DATA.items()

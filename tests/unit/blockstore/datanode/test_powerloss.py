@@ -6,20 +6,27 @@ not synced is lost.
 
 import contextlib
 import random
+from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from blockstore import checksum
+from blockstore.datanode import blockfiles
 from blockstore.datanode.blockfiles import MemoryBlockFiles
 from blockstore.datanode.core import Event
 from blockstore.datanode.memorydisk import MemoryDisk
+from blockstore.datanode.packs import Packs, WholeReplica
 from blockstore.datanode.store import ReplicaStore
 from blockstore.errors import ChecksumException
 from blockstore.model import Block, ReplicaState
 
 CHUNK = 512
+CRASHES = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.function_scoped_fixture],
+}
 DATA = random.Random(0).randbytes(20_000)
 
 
@@ -63,6 +70,9 @@ class Life:
 
     def _write_one(self, store: ReplicaStore, block: Block) -> None:
         rng = self.rng
+        if rng.random() < 0.5:
+            self._pack_some(store, block.id)
+            return
         copy = rng.random() < 0.2
         writing = (
             store.copy(block, CHUNK, keep_open=rng.random() < 0.5)
@@ -99,6 +109,24 @@ class Life:
             self.deleted.add(block.id)
             store.delete([Block(block.id, 99)])
 
+    def _pack_some(self, store: ReplicaStore, number: int) -> None:
+        """Small ones that come together; some are changed, some go, and packs get smaller."""
+        rng = self.rng
+        blocks = [
+            Block(100 * number + at, 10, rng.randrange(1, 1500)) for at in range(rng.randint(1, 6))
+        ]
+        store.add_whole([packed(block) for block in blocks])
+        for block in blocks:
+            self.promised[block.id] = block
+        for block in blocks:
+            if rng.random() < 0.4:
+                self._change(store, block)
+        for block in list(self.promised.values()):
+            if block.id >= 100 and rng.random() < 0.5:
+                self.promised.pop(block.id)
+                self.deleted.add(block.id)
+                store.delete([Block(block.id, 99)])
+
     def _change(self, store: ReplicaStore, block: Block) -> None:
         """A finalised replica is reopened and written further, or cut, or stays."""
         rng = self.rng
@@ -123,8 +151,18 @@ class Life:
                 self.promised[block.id] = Block(block.id, 30, writing.length)
 
 
+def packed(block: Block) -> WholeReplica:
+    data = DATA[: block.length]
+    return WholeReplica(block, CHUNK, checksum.checksums(data, CHUNK), data)
+
+
+@pytest.fixture(autouse=True)
+def small_packs(monkeypatch):
+    monkeypatch.setattr(blockfiles, "Packs", partial(Packs, pack_bytes=4096))
+
+
 @given(seed=st.integers(0, 2**32), after=st.integers(20, 400))
-@settings(max_examples=300, deadline=None)
+@settings(**CRASHES, max_examples=300)
 def test_a_power_loss_at_any_operation(seed, after):
     rng = random.Random(seed)
     disk = DyingDisk()
@@ -141,7 +179,7 @@ def test_a_power_loss_at_any_operation(seed, after):
 
 
 @given(seed=st.integers(0, 2**32), after=st.integers(20, 400))
-@settings(max_examples=150, deadline=None)
+@settings(**CRASHES, max_examples=150)
 def test_a_killed_process_loses_nothing_it_has_written(seed, after):
     rng = random.Random(seed)
     disk = DyingDisk()

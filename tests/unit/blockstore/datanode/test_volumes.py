@@ -5,6 +5,7 @@ import pytest
 from blockstore import checksum
 from blockstore.datanode import identity
 from blockstore.datanode.blockfiles import BlockFiles, MemoryBlockFiles
+from blockstore.datanode.layout import LAYOUT_VERSION
 from blockstore.datanode.memorydisk import MemoryDisk
 from blockstore.datanode.store import ReplicaStore
 from blockstore.datanode.volume import VolumeFailure
@@ -96,7 +97,7 @@ def start(directories) -> tuple[BlockFiles, identity.Identity]:
 def test_the_node_stays_who_it_is_and_every_start_is_a_new_incarnation(tmp_path):
     _, first = start([tmp_path / "a"])
     _, second = start([tmp_path / "a"])
-    assert second == identity.Identity(1, first.node_id, "", 2)
+    assert second == identity.Identity(LAYOUT_VERSION, first.node_id, "", 2)
     assert first.incarnation == 1
 
 
