@@ -86,10 +86,8 @@ class ReplicaStore:
             for one in replicas:
                 self._check(Event.CREATE, one.block)
             self._files.add_whole(replicas)
-            events: list[tuple[Event, Block]] = []
-            for one in replicas:
-                events += (Event.CREATE, one.block), (Event.FINALIZE, one.block)
-            return self._note(events, later=True)
+            events = (Event.CREATE, Event.FINALIZE)
+            return self._note([(e, one.block) for one in replicas for e in events], later=True)
 
     def resume(self, block: Block) -> Writing:
         """Goes on with an open replica that was stamped for it.
@@ -235,8 +233,7 @@ class ReplicaStore:
         """A finalised replica's bytes don't match their checksums: reported, kept, not served."""
         with self.lock(block.id):
             held = self._core.get(block.id)
-            finalized = held.state is ReplicaState.FINALIZED
-            if not finalized or held.block.generation != block.generation:
+            if (held.state, held.block.generation) != (ReplicaState.FINALIZED, block.generation):
                 return
             log.error("replica %s is damaged: %s", block, reason)
             self._apply(Event.ROT, held.block)
@@ -287,8 +284,7 @@ class ReplicaStore:
         """Raises ReplicaNotFoundException when no finalised replica of that stamp is here."""
         with self.lock(block.id):
             held = self._core.get(block.id)
-            finalized = held.state is ReplicaState.FINALIZED
-            if not finalized or held.block.generation < block.generation:
+            if held.state is not ReplicaState.FINALIZED or held.block.generation < block.generation:
                 raise ReplicaNotFoundException(f"no finalised replica of {block} is here")
             return self._files.local_paths(block.id)
 
@@ -315,14 +311,14 @@ class ReplicaStore:
             self._core.check(event, block, written=block.id in self._held)
 
     def _apply(self, event: Event, block: Block) -> None:
-        self._note([(event, block)], later=False)
+        self._note([(event, block)])
 
-    def _note(self, events: Iterable[tuple[Event, Block]], later: bool) -> list[int]:
+    def _note(self, events: Iterable[tuple[Event, Block]], later: bool = False) -> list[int]:
         """What was done; the numbers of the reports that tell of it, where they come later."""
         report = self._report_later if later else self._report
         with self._guard:
-            told = [report(one) for what in events for one in self._core.apply(*what)]
-        return [number for number in told if number]
+            told = (report(one) for what in events for one in self._core.apply(*what))
+            return [number for number in told if number]
 
     def _hold(self, files: OpenFiles) -> Writing:
         writing = self._held[files.block.id] = Writing(self, files, Event.FINALIZE)
@@ -355,8 +351,7 @@ class ReplicaStore:
             self._core.grow(block)
 
     def finish(self, writing: Writing, later: bool = False) -> list[int]:
-        """The end of a stream: finalised, or a copy that others go on writing. `later`: with the
-        number of its report."""
+        """The end of a stream: finalised, or a copy that others go on writing."""
         files, block = writing.files, writing.files.block
         self._check(writing.event, block)
         if writing.event is not Event.FINALIZE:
@@ -370,10 +365,7 @@ class ReplicaStore:
             files.finalize()
             self._files.finalized(files)
             self._acknowledged.pop(block.id, None)
-        if writing.event is Event.FINALIZE:
-            self._held.pop(block.id, None)
-        else:
-            self._copying.discard(block.id)
+        self.let_go(writing)
         return self._note([(writing.event, block)], later)
 
     def show(self, block_id: int, length: int) -> None:

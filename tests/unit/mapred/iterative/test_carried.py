@@ -267,31 +267,26 @@ def test_a_loop_whose_driver_ended_goes_on_from_what_it_saved(embedded, edges, t
 
 def test_what_was_carried_leaves_the_disk_with_the_loop(edges, tmp_path):
     work = tmp_path / "work"
-    late = []
+    fits = []
 
-    def count() -> int:
-        return len(list((work / "carried").glob("job_*")))
+    def left() -> list[str]:
+        return [path.name for path in (work / "carried").glob("job_*")]
 
-    def look(name: str) -> None:
+    def few(most: int) -> bool:
         # It goes behind the jobs' backs: on a busy machine some are still on their way out.
         deadline = time.monotonic() + 20
-        while count() > 4 and time.monotonic() < deadline:
+        while len(left()) > most and time.monotonic() < deadline:
             time.sleep(0.01)
-        if count() > 4:
-            late.append(name)
+        return len(left()) <= most
 
     with EmbeddedEngine(1, str(work)) as engine:
-        run(Watched(engine, look), planned(edges, tmp_path / "out"))
+        # Of the round at hand, that before, and one that is being removed.
+        run(Watched(engine, lambda _: fits.append(few(4))), planned(edges, tmp_path / "out"))
         status = engine.jobs()[0]
         run(engine, planned(edges, tmp_path / "next"))
-        deadline = time.monotonic() + 20
-        while count() > 3 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        left = [path.name for path in (work / "carried").glob("job_*")]
-    # Of the round at hand, that before, and one that is being removed.
-    assert not late
-    assert status.job_id not in left
-    assert len(left) <= 3
+        assert few(3)
+        assert status.job_id not in left()
+    assert all(fits)
 
 
 def test_records_are_written_as_they_were_carried_without_an_ending(embedded, edges, tmp_path):
