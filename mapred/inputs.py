@@ -129,9 +129,14 @@ def splits_of(
 
 
 def splits_of_all(
-    inputs: Sequence[tuple[Sequence[InputFile], InputPlan]], *, split_bytes: int, combine: bool
+    inputs: Sequence[tuple[Sequence[InputFile], InputPlan]],
+    *,
+    split_bytes: int,
+    combine: bool,
+    whole: bool = False,
 ) -> tuple[Split, ...]:
-    """The files of all inputs cut into splits, in order. `split_bytes` 0: as suits the input.
+    """The files of all inputs cut into splits, in order. `split_bytes` 0: as suits the input;
+    `whole`: none is cut.
 
     Empty files have no split, unless there's nothing else: then one, so that the job's
     setup and cleanup run.
@@ -142,7 +147,7 @@ def splits_of_all(
         found, sizes = [], []
         wanted = split_bytes or split_bytes_for(total, folds=plan.folds)
         for file in files:
-            cuts = list(_cut(file, plan, wanted))
+            cuts = list(_cut(file, plan, wanted, whole))
             found += cuts
             sizes += [file.length] * len(cuts)
         if combine and may_be_combined(plan.format):
@@ -154,7 +159,7 @@ def splits_of_all(
     return (Split(files[0].uri, 0, 0, format=plan.format, input=plan.name),)
 
 
-def _cut(file: InputFile, plan: InputPlan, split_bytes: int) -> Iterator[Split]:
+def _cut(file: InputFile, plan: InputPlan, split_bytes: int, whole: bool) -> Iterator[Split]:
     if not file.length:
         return
     storage = storage_for(file.uri)
@@ -163,5 +168,6 @@ def _cut(file: InputFile, plan: InputPlan, split_bytes: int) -> Iterator[Split]:
         storage,
         split_bytes=split_bytes,
         input_format=plan.format,
+        whole=whole,
     ):
         yield replace(split, input=plan.name)

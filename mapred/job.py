@@ -75,6 +75,8 @@ class Job:
     stall_s: ClassVar[float] = 0.0
     # Largest split, in bytes; 0: what suits the input. None is larger than a block.
     split_bytes: ClassVar[int] = 0
+    # Whether a file is one split, however large it is and wherever its blocks lie.
+    whole_files: ClassVar[bool] = False
     # "skip": maps set aside malformed records, or those that `map` fails on; else "fail".
     on_bad_record: ClassVar[str] = "fail"
     on_error: ClassVar[str] = "fail"
@@ -110,6 +112,7 @@ SETTINGS: Final[Mapping[str, type]] = {
     "task_cpus": int,
     "stall_s": float,
     "split_bytes": int,
+    "whole_files": bool,
     "on_bad_record": str,
     "on_error": str,
     "skipped_max": int,

@@ -103,7 +103,10 @@ def plan(
     files = [(input_files(plan.words, default_filesystem), plan) for plan in plans]
     output_uri = _output(output, default_filesystem, code_base)
     splits = splits_of_all(
-        files, split_bytes=settings["split_bytes"], combine=settings["combine_files"]
+        files,
+        split_bytes=settings["split_bytes"],
+        combine=settings["combine_files"],
+        whole=settings["whole_files"],
     )
     sha256 = digest(archive)
     spec = JobSpec(

@@ -190,12 +190,17 @@ def csr_of(parts: Any, targets: Matrix | None = None) -> Csr:
     Raises:
         ValueError: the parts don't fit together.
     """
+    for name, kinds in (("data", "biufO"), ("indices", "iu"), ("indptr", "iu")):
+        if (kind := np.asarray(getattr(parts, name)).dtype).kind not in kinds:
+            raise ValueError(f"its {name} are {kind}")
     data = np.ascontiguousarray(parts.data, np.float64)
     indices = np.ascontiguousarray(parts.indices, np.int64)
     indptr = np.ascontiguousarray(parts.indptr, np.int64)
     rows, columns = parts.shape
     if len(indptr) != rows + 1 or len(data) != len(indices) or indptr[-1] != len(data):
         raise ValueError("its data, indices and indptr don't fit together")
+    if indptr[0] or (np.diff(indptr) < 0).any():
+        raise ValueError("its indptr doesn't go up from 0")
     if len(indices) and not 0 <= indices.min() <= indices.max() < columns:
         raise ValueError(f"an index lies outside of its {columns} columns")
     return Csr(data, indices, indptr, int(columns), targets)

@@ -8,6 +8,7 @@ other blocks may know more.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 import numpy as np
 
@@ -17,6 +18,10 @@ from mapred.formats.lines import BLOCK_BYTES, LineBlocks
 from mapred.formats.port import RecordBatch
 from mapred.model import Split
 from mapred.storage.port import Storage
+
+# What the index of an array holds.
+_COLUMN_MAX: Final = 2**63 - 1
+_SAMPLE_LETTERS: Final = 80
 
 
 class LibsvmReader:
@@ -47,18 +52,41 @@ class LibsvmReader:
             targets = np.array([float(words[0]) for words in rows])
             indices = np.array([int(column) for column, _, _ in flat], np.int64) - 1
             data = np.array([float(number) for _, _, number in flat], np.float64)
-        except ValueError as error:
-            raise InputError(
-                f"{self._uri}, in the {len(rows)} lines from byte {offset}: {error}. "
-                "A line is a target, then column:number, …"
-            ) from None
+        except (ValueError, OverflowError):
+            raise self._refusal(offset, rows) from None
         indptr = np.zeros(len(rows) + 1, np.int64)
         np.cumsum([len(words) for words in pairs], out=indptr[1:])
         # Within a row columns rise; from the end of one to the start of the next they may fall.
         falls = np.flatnonzero(np.diff(indices) <= 0) + 1
         if (len(indices) and indices.min() < 0) or not np.isin(falls, indptr).all():
-            raise InputError(
-                f"{self._uri}, in the {len(rows)} lines from byte {offset}: columns count from 1 "
-                "and rise within a line"
-            )
+            raise self._refusal(offset, rows)
         return Csr(data, indices, indptr, int(indices.max(initial=-1)) + 1, targets)
+
+    def _refusal(self, offset: int, rows: list[list[bytes]]) -> InputError:
+        """Of the first line that is none."""
+        number, why = next(
+            (number, why) for number, words in enumerate(rows, 1) if (why := _wrong(words))
+        )
+        line = b" ".join(rows[number - 1]).decode(errors="replace")[:_SAMPLE_LETTERS]
+        return InputError(
+            f"{self._uri}, line {number} of the {len(rows)} from byte {offset}: {why}: '{line}'. "
+            "A line is a target, then column:number, …"
+        )
+
+
+def _wrong(words: list[bytes]) -> str:
+    """What is wrong with a line; "": nothing."""
+    before = 0
+    try:
+        float(words[0])
+        for word in words[1:]:
+            if word.startswith(b"qid:"):
+                continue
+            column, _, number = word.partition(b":")
+            float(number)
+            if not before < int(column) <= _COLUMN_MAX:
+                return f"columns count from 1 to {_COLUMN_MAX} and rise within a line"
+            before = int(column)
+    except ValueError as error:
+        return str(error)
+    return ""

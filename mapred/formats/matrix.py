@@ -44,7 +44,7 @@ _SEPARATORS: Final = (b",", b";", b"\t")
 _LIBSVM: Final = frozenset({"svm", "libsvm", "svmlight"})
 _SAMPLE_LETTERS: Final = 200
 _ARROWS_WORDS: Final = re.compile(
-    r"In CSV column #\d+: |CSV conversion error to double: |CSV parse error: "
+    r"(In CSV )(?=column #)|CSV conversion error to double: |CSV parse error: "
 )
 
 

@@ -4,6 +4,7 @@
   blocks evenly into splits of at most the wanted size. A file without places is one block.
 - A format that can't be cut anywhere says itself where (`pieces`); a split's hosts are those
   of the block that has most of it.
+- A file that is to be left whole is one split, local where most of it is.
 - A compressed file is one split: its middle can't be read without its beginning.
 """
 
@@ -49,15 +50,17 @@ def even_pieces(length: int, piece_bytes: int) -> list[tuple[int, int]]:
     return [(start, end - start) for start, end in pairwise(places)]
 
 
-def cut(uri: str, storage: Storage, *, split_bytes: int, input_format: str) -> Iterator[Split]:
-    """The splits of one file, none of them empty.
+def cut(
+    uri: str, storage: Storage, *, split_bytes: int, input_format: str, whole: bool = False
+) -> Iterator[Split]:
+    """The splits of one file, none of them empty; `whole`: one.
 
     Raises:
         InputError: the format says where to cut, and can't read the file.
     """
     extents = storage.extents(uri)
     length = sum(extent.length for extent in extents)
-    if is_compressed(uri):
+    if whole or is_compressed(uri):
         yield _at(_place(extents, 0, length), uri, 0, length, input_format)
     elif own := _cut_by_format(input_format):
         for start, size in own.pieces(uri, length, storage, split_bytes):

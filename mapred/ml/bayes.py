@@ -257,8 +257,10 @@ class GaussianNB(Classifier):
         if self.priors is None:
             self.class_prior_ = self.class_count_ / rows[-1]
         if not (self.var_ > 0).all():
+            place, column = map(int, np.argwhere(~(self.var_ > 0))[0])
             raise ValueError(
-                "a column is constant within a class: raise var_smoothing, or drop the column"
+                f"column {column} is constant within the class {self.classes_[place]}: raise "
+                "var_smoothing, or drop the column"
             )
         self._tell(loss=-self._joint(squares[:-1]) / float(rows[-1]))
         return self

@@ -17,6 +17,7 @@ from mapred import Mapper, Param
 from mapred.formats.csr import Csr
 from mapred.iterative import Round
 from mapred.ml.precision import as_of
+from mapred.ml.rows import check_counts
 from mapred.ml.summation import OnePass, Summing, Sums, check_sums, one_hot
 
 
@@ -27,12 +28,7 @@ class Counting(Summing):
         if params.binarize is not None:
             rows = _above(rows, params.binarize)
         elif not params.negative:
-            numbers = rows.data if isinstance(rows, Csr) else rows
-            if numbers.min(initial=0.0) < 0:
-                raise ValueError(
-                    f"a feature is {numbers.min():g}: counts can't be below 0. "
-                    "GaussianNB takes any numbers"
-                )
+            check_counts(rows, "the block's rows")
         return {"rows": members.sum(axis=0), "sums": (rows.T @ members).T}
 
 

@@ -9,7 +9,7 @@ Files are UTF-8; bytes that aren't become U+FFFD.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -35,6 +35,8 @@ _WRITTEN_AT_ONCE: Final = 1 << 20
 
 class TextEstimator(Estimator):
     """Base of those that read texts."""
+
+    texts = True
 
     input: str
     analyzer: str
@@ -103,6 +105,11 @@ class TextEstimator(Estimator):
         if content:
             if isinstance(texts, str):
                 raise ValueError("one text, and a list of texts is needed; files: input='lines'")
+            # Their own order is of their names, or none.
+            if isinstance(texts, Mapping | set | frozenset) or getattr(texts, "ndim", 1) != 1:
+                raise ValueError(
+                    f"a {type(texts).__name__}, and a list of texts is needed, or one column"
+                )
             try:
                 texts = list(texts)
             except TypeError:

@@ -16,6 +16,7 @@ converging.
 """
 
 import inspect
+import reprlib
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -47,6 +48,7 @@ from mapred.ml.rows import (
     as_vector,
     blocks_of,
     check_classes,
+    check_counts,
     check_rows,
     paths_of,
     told_apart,
@@ -94,6 +96,8 @@ class Estimator:
     targets: ClassVar[str] = ""
     # Rows hold counts: nothing below 0.
     counts: ClassVar[bool] = False
+    # What it learns from are texts, and no rows.
+    texts: ClassVar[bool] = False
     # Rows hold names: they are read as float64, whatever `dtype` says.
     named_rows: ClassVar[bool] = False
 
@@ -213,6 +217,8 @@ class Estimator:
 
     def _arrays(self, rows: Rows, y: Any) -> tuple[Block, npt.NDArray[Any] | None]:
         block = as_block(rows, kind=self._rows_kind)
+        if self.counts:
+            check_counts(block, "X")
         if not self.targets:
             return block, None
         if y is None:
@@ -254,12 +260,12 @@ class Estimator:
     def _surveyed(self, session: Session, scratch: str, paths: list[str], y: Any) -> Fit:
         target = None
         if self.targets:
-            if y is not None and (isinstance(y, bool) or not isinstance(y, int)):
+            if y is not None and (isinstance(y, bool) or not isinstance(y, int | np.integer)):
                 raise ValueError(
-                    f"y={y!r}: for files it is the number of the column that has the targets "
-                    "(None: the last)"
+                    f"y={reprlib.repr(y)}: for files it is the number of the column that has the "
+                    "targets (None: the last)"
                 )
-            target = -1 if y is None else y
+            target = -1 if y is None else int(y)
         classify = self.targets == "classes"
         params = {"target": target, "classify": classify}
         table = table_format(self._rows_kind)

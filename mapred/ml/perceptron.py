@@ -13,13 +13,13 @@ from mapred.ml.parameters import choice, number, numbers, seed, whole_number
 from mapred.ml.precision import FLOAT64
 from mapred.ml.rows import Matrix, Rows
 
-# Of files each split is a shard; of an array each part, whatever its size.
+# Of files each split is a shard; of an array each part, whatever its size and a store's blocks.
 _SHARDS: Final[dict[str, Any]] = {"job.combine_files": False}
 # Beyond it a layer on as many columns has more weights than a machine holds.
 _WIDTH_MAX: Final = 1_000_000
 # Between two averages; so many take hours.
 _STEPS_MAX: Final = 1_000_000
-_WHOLE_PARTS: Final[dict[str, Any]] = {**_SHARDS, "job.split_bytes": 2**40}
+_WHOLE_PARTS: Final[dict[str, Any]] = {**_SHARDS, "job.whole_files": True}
 
 
 class MLPClassifier(Classifier):

@@ -10,6 +10,7 @@ With dtype="float32"
 Columns far from 0 against their spread keep few digits in float32: centre them first.
 """
 
+import reprlib
 from typing import Any, Final
 
 import numpy as np
@@ -24,12 +25,17 @@ CLASS_MAX: Final = 2**24
 
 
 def kind_of(dtype: Any) -> Kind:
-    """What the parameter `dtype` means. Raises ValueError."""
-    if isinstance(dtype, str | type | np.dtype):
-        for kind in (np.dtype(FLOAT64), np.dtype(FLOAT32)):
-            if dtype in (kind.name, kind.type) or dtype is kind:
-                return kind
-    raise ValueError(f"dtype={dtype!r}: '{FLOAT64}' or '{FLOAT32}' is needed")
+    """What the parameter `dtype` means: whatever NumPy takes for one of the two, such as float.
+    None isn't among them: of scikit-learn's it means the rows' own. Raises ValueError."""
+    try:
+        found: Any = None if dtype is None else np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError):
+        found = None
+    for kind in (np.dtype(FLOAT64), np.dtype(FLOAT32)):
+        # NumPy takes None for float64.
+        if found is not None and found == kind:
+            return kind
+    raise ValueError(f"dtype={reprlib.repr(dtype)}: '{FLOAT64}' or '{FLOAT32}' is needed")
 
 
 def table_format(kind: Kind) -> Format | None:

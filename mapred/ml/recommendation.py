@@ -124,7 +124,8 @@ class ALS(Estimator):
         """
         self._fitted()
         whole_number("limit", limit)
-        name = user if isinstance(user, int | float | np.number) else np.nan
+        is_number = isinstance(user, int | float | np.number) and not isinstance(user, bool)
+        name = user if is_number else np.nan
         place, known = _places(self.users_, np.array([name]))
         if not known[0]:
             raise ValueError(f"no rating is by the user {user!r}")

@@ -4,6 +4,7 @@ A file is read where it is; an array is written beside the fit's other files (se
 """
 
 import os
+import reprlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -41,6 +42,18 @@ def check_rows(rows: Block, first: int, *, columns: int | None = None) -> None:
         )
 
 
+def check_counts(rows: Block, name: str) -> None:
+    """Raises ValueError: a number below 0; says where."""
+    numbers = rows.data if isinstance(rows, Csr) else rows
+    if numbers.min(initial=0.0) >= 0:
+        return
+    row, column, value = _placed(rows, np.argwhere(numbers < 0))
+    raise ValueError(
+        f"{name}[{row}, {column}] is {value:g}: counts can't be below 0. "
+        "GaussianNB takes any numbers"
+    )
+
+
 def _not_finite(rows: Block) -> tuple[int, int, float] | None:
     """Row, column and value of the first number that is none."""
     numbers = rows.data if isinstance(rows, Csr) else rows
@@ -49,8 +62,11 @@ def _not_finite(rows: Block) -> tuple[int, int, float] | None:
         if np.isfinite(numbers.sum()):
             return None
     bad = np.argwhere(~np.isfinite(numbers))
-    if not len(bad):
-        return None
+    return _placed(rows, bad) if len(bad) else None
+
+
+def _placed(rows: Block, bad: npt.NDArray[np.intp]) -> tuple[int, int, float]:
+    """Row, column and value of the first of these numbers."""
     if isinstance(rows, Csr):
         at = int(bad[0, 0])
         return int(rows.row_numbers[at]), int(rows.indices[at]), float(rows.data[at])
@@ -66,8 +82,12 @@ def as_block(values: Any, name: str = "X", kind: Kind = EXACT) -> Block:
     """
     if isinstance(values, Csr) or hasattr(values, "tocsr"):
         try:
-            block = values if isinstance(values, Csr) else csr_of(values.tocsr())
-        except (TypeError, ValueError) as error:
+            block = (
+                csr_of(values, values.targets)
+                if isinstance(values, Csr)
+                else csr_of(values.tocsr())
+            )
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{name} is no table of numbers: {error}") from None
         if not len(block) or not block.columns:
             raise ValueError(f"{name} is empty: its shape is {block.shape}")
@@ -89,29 +109,52 @@ def as_vector(values: Any, length: int, name: str = "y") -> npt.NDArray[Any]:
         raise ValueError(f"{name} is no list of values: {error}") from None
     if array.ndim != 1:
         raise ValueError(f"{name} has {array.ndim} dimensions, and one value a row is needed")
+    if np.ma.is_masked(values):
+        raise ValueError(f"some of {name} is masked: drop those rows first")
     if array.dtype.kind == "c":
         raise ValueError(f"{name} holds complex numbers: take their sizes, or drop a part")
     if len(array) != length:
         raise ValueError(f"{name} has {len(array)} values, and X has {length} rows")
+    if array.dtype.kind in "mM" and np.isnat(array).any():
+        raise ValueError(f"{name}[{int(np.argmax(np.isnat(array)))}] is NaT: drop that row first")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         row = int(np.argmin(np.isfinite(array)))
         raise ValueError(f"{name}[{row}] is {array[row]}: drop that row first")
     if array.dtype.kind == "O":
         for row, value in enumerate(array):
-            if value is None or value != value:
+            if _is_missing(value):
                 raise ValueError(f"{name}[{row}] is {value}: drop that row first")
     return array
+
+
+def _is_missing(value: Any) -> bool:
+    """None, NaN, or pandas' NA, which answers every comparison with itself."""
+    unequal = value is None or value != value
+    return unequal is value or (isinstance(unequal, bool | np.bool_) and bool(unequal))
 
 
 def as_numbers(values: Any, length: int, name: str = "y") -> Matrix:
     """As `as_vector`, of numbers alone."""
     array = as_vector(values, length, name)
+    if array.dtype.kind in "mM":
+        raise ValueError(f"{name} holds {array.dtype}, and numbers are needed")
     try:
-        if array.dtype.kind in "mM":
-            raise TypeError("times are no numbers")
         return array.astype(np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} holds {array.dtype}, and numbers are needed") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        place, value = _no_number(array) or ("", None)
+        more = f"{name}[{place}] is {reprlib.repr(value)}" if place else str(error)
+        raise ValueError(f"{name} holds {array.dtype}, and numbers are needed: {more}") from None
+
+
+def _no_number(array: npt.NDArray[Any]) -> tuple[str, Any] | None:
+    """The place of the first value that can't be made a number, and the value."""
+    for place, value in np.ndenumerate(array):
+        try:
+            float(value)
+        except (TypeError, ValueError, OverflowError):
+            plain = value.item() if isinstance(value, np.generic) else value
+            return ", ".join(map(str, place)), plain
+    return None
 
 
 def told_apart(values: npt.NDArray[Any], name: str = "y") -> tuple[npt.NDArray[Any], Matrix]:
@@ -149,18 +192,27 @@ def as_matrix(values: Any, name: str = "X", kind: Kind = EXACT) -> Matrix:
     """
     try:
         array = np.asarray(values)
-        if array.dtype.kind in "cmM":
+        if array.dtype.kind in "cmMV":
             raise TypeError(f"it has {array.dtype}")
         if np.ma.is_masked(values):
             raise ValueError("some of it is masked: fill or drop that first")
-        array = array.astype(kind if array.dtype == kind else EXACT)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} is no table of numbers: {error}") from None
+    if not array.ndim and array.dtype.hasobject:
+        raise ValueError(f"{name} is no table of numbers: it is {reprlib.repr(values)}")
+    try:
+        array = array.astype(kind if array.dtype == kind else EXACT)
+    except (TypeError, ValueError, OverflowError) as error:
+        at, value = _no_number(array) or ("", None)
+        if at and _is_missing(value):
+            raise ValueError(f"{name}[{at}] is {value}: fill or drop it first") from None
+        more = f"{name}[{at}] is {reprlib.repr(value)}" if at else str(error)
+        raise ValueError(f"{name} is no table of numbers: {more}") from None
+    if not array.size:
+        raise ValueError(f"{name} is empty: its shape is {array.shape}")
     if array.ndim != 2:
         hint = ": one row a point, so reshape(-1, 1) for one column" if array.ndim == 1 else ""
         raise ValueError(f"{name} has {array.ndim} dimensions, and 2 are needed{hint}")
-    if not array.size:
-        raise ValueError(f"{name} is empty: its shape is {array.shape}")
     matrix = np.ascontiguousarray(array)
     if (place := _not_finite(matrix)) is not None:
         raise ValueError(f"{name}[{place[0]}, {place[1]}] is {place[2]}: fill or drop it first")

@@ -19,7 +19,7 @@ def tags_of(model: Any) -> Any:
     )
 
     kind = getattr(model, "_estimator_type", None)
-    texts = hasattr(model, "vocabulary")
+    texts = model.texts
     return Tags(
         estimator_type=kind,
         target_tags=TargetTags(required=bool(model.targets)),

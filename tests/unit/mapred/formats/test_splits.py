@@ -36,6 +36,12 @@ def test_a_block_no_larger_than_a_split_is_one():
     ]
 
 
+def test_a_whole_file_is_one_split_where_most_of_it_lies():
+    blocks = [*BLOCKS[:2], Extent(200, 300, ("d",))]
+    [found] = cut("bs://n:1/f", Placed(blocks), split_bytes=60, input_format="matrix", whole=True)
+    assert found == Split("bs://n:1/f", 0, 500, ("d",), "matrix")
+
+
 def test_a_split_never_crosses_a_block_border():
     assert [(split.start, split.length) for split in splits(BLOCKS, 60)] == [
         (0, 50),

@@ -24,10 +24,12 @@ ROWS = np.array([[3.0, 0.0], [2.0, 1.0], [0.0, 4.0], [1.0, 3.0]])
 WORDS = np.array(["bad", "bad", "good", "good"])
 
 
-def test_a_fit_that_fails_leaves_nothing_of_itself_and_nothing_of_the_one_before():
+def test_a_fit_that_fails_leaves_nothing_of_itself_and_nothing_of_the_one_before(tmp_path):
     model = MultinomialNB().fit(ROWS, WORDS)
-    with pytest.raises(JobFailedError, match="counts can't be below 0"):
-        model.fit(-ROWS, ["ant", "ant", "zebra", "zebra"])
+    # Known only in a round, when the classes are.
+    np.savetxt(tmp_path / "a.csv", np.column_stack([-ROWS, [7, 7, 8, 8]]), delimiter=",")
+    with pytest.raises(JobFailedError, match=r"rows\[0, 0\] is -3: counts can't be below 0"):
+        model.fit(tmp_path / "a.csv")
     with pytest.raises(ValueError, match="call fit first"):
         model.predict(ROWS)
     assert model.fit(ROWS, WORDS).predict(ROWS).tolist() == WORDS.tolist()

@@ -239,7 +239,23 @@ def test_sparse_rows_reckon_in_their_own_precision():
     assert (block @ dense).dtype == np.float64
 
 
-@pytest.mark.parametrize("dtype", ["float16", int, np.int32, None, 32, [], "single-ish", ">f4"])
+@pytest.mark.parametrize(
+    ("dtype", "kind"),
+    [
+        *[(dtype, np.float64) for dtype in (float, np.float64, np.dtype("f8"), "float", "double")],
+        *[(dtype, np.float32) for dtype in (np.float32, np.dtype("f4"), "single", "f4")],
+    ],
+)
+def test_what_numpy_takes_for_one_of_the_two_is_one_of_them(dtype, kind):
+    model = ml.LinearRegression(dtype=dtype).fit(IRIS, KINDS)
+    assert model.coef_.dtype == model.predict(IRIS[:2]).dtype == kind
+    assert clone(model).dtype == dtype
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    ["float16", int, np.int32, bool, object, None, 0, 32, [], {}, "single-ish", "", ">f4", ">f8"],
+)
 def test_other_kinds_of_numbers_are_refused(dtype):
     with pytest.raises(ValueError, match=r"dtype=.*: 'float64' or 'float32' is needed"):
         ml.KMeans(2, dtype=dtype).fit(IRIS)

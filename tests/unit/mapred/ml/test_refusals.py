@@ -3,12 +3,14 @@
 from datetime import date
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
 from mapred import ml
 from mapred.errors import JobFailedError
-from mapred.ml.rows import as_matrix, as_vector, told_apart
+from mapred.formats.csr import Csr
+from mapred.ml.rows import as_block, as_matrix, as_numbers, as_vector, told_apart
 from tests.unit.mapred.ml.test_every_estimator import IRIS, KINDS, ON_ROWS, by_name
 
 CLASSIFIERS = [case for case in ON_ROWS if case.model.targets == "classes"]
@@ -16,6 +18,9 @@ REGRESSORS = [case for case in ON_ROWS if case.model.targets == "numbers"]
 # Sums of squares of these have no float, and there is no pass that could go on.
 SQUARING = ("Lin", "Ridge", "LogisticRegression(s", "KM", "Mini", "GaussianN", "PCA", "Trun")
 OF_SQUARES = [case for case in ON_ROWS if repr(case.model).startswith(SQUARING)]
+# An array in a cell, which is a number for Python and none for NumPy.
+NESTED = np.ones((1, 2), object)
+NESTED[0, 1] = np.ones(1)
 
 
 @by_name(OF_SQUARES)
@@ -40,6 +45,11 @@ def test_numbers_with_fractions_are_no_classes(case, tmp_path):
         (np.array([float("nan"), "a"], object), r"y\[0\] is nan"),
         (np.array([1, "a"], object), "no order among them, such as words and numbers"),
         ([1j, 2], "complex numbers"),
+        (np.ma.masked_array([1, 2], [False, True]), "some of y is masked"),
+        (np.array(["2026-01-01", "NaT"], "M8[D]"), r"y\[1\] is NaT: drop that row"),
+        (pd.Series([1, pd.NA], dtype=object), r"y\[1\] is <NA>: drop that row"),
+        (pd.Series(["a", pd.NA], dtype="string"), r"y\[1\] is <NA>: drop that row|y\[1\] is nan"),
+        (pd.Series([True, pd.NA], dtype="boolean"), r"y\[1\] is <NA>: drop that row"),
     ],
 )
 def test_values_that_are_no_classes_are_refused(targets, words):
@@ -65,6 +75,108 @@ def test_times_and_words_are_no_numbers_to_predict(case):
 def test_what_would_become_other_numbers_is_refused(values, words):
     with pytest.raises(ValueError, match=words):
         as_matrix(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (pd.DataFrame({"a": [1, 2], "b": [3, pd.NA]}), r"X\[1, 1\] is <NA>: fill or drop it"),
+        (pd.DataFrame({"a": [1, 2], "b": [3, None]}, dtype="Int64"), r"X\[1, 1\] is (<NA>|nan):"),
+        (pd.DataFrame({"a": [1, 2], "b": ["3", "x"]}), r"no table of numbers: X\[1, 1\] is 'x'"),
+        (pd.DataFrame({"a": [1], "b": [date(2026, 1, 1)]}), r"X\[0, 1\] is datetime.date"),
+        (NESTED, r"no table of numbers: (X\[0, 1\] is array|setting an array)"),
+        ([[1, 10**400]], r"no table of numbers: X\[0, 1\] is 1000"),
+        ([["1", "b"]], r"no table of numbers: X\[0, 1\] is 'b'"),
+        ({"a": 1}, r"no table of numbers: it is \{'a': 1\}"),
+        ([], r"X is empty: its shape is \(0,\)"),
+    ],
+)
+def test_the_place_of_what_is_no_number_is_named(values, words):
+    with pytest.raises(ValueError, match=words):
+        as_matrix(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([1, "x"], r"y holds <U21, and numbers are needed: y\[1\] is 'x'"),
+        (np.array([1, "x"], object), r"numbers are needed: y\[1\] is 'x'"),
+        ([1, 10**400], r"numbers are needed: y\[1\] is 1000"),
+    ],
+)
+def test_the_place_of_a_target_that_is_no_number_is_named(values, words):
+    with pytest.raises(ValueError, match=words):
+        as_numbers(values, 2)
+
+
+def sparse(data=(1.0, 2.0), indices=(0, 1), indptr=(0, 1, 2)) -> tuple[Csr, csr_matrix]:
+    """The same in our words and in SciPy's, which looks at it no more."""
+    ours = Csr(np.array(data), np.array(indices), np.array(indptr), 2)
+    theirs = csr_matrix((2, 2))
+    theirs.data, theirs.indices, theirs.indptr = ours.data, ours.indices, ours.indptr
+    return ours, theirs
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"indices": (0, 2)}, "an index lies outside of its 2 columns"),
+        ({"indices": (0, -1)}, "an index lies outside of its 2 columns"),
+        ({"indices": (0.0, 1.0)}, "its indices are float64"),
+        ({"indptr": (0, 1, 3)}, "don't fit together"),
+        ({"indptr": (0, 3, 2)}, "its indptr doesn't go up from 0"),
+        ({"indptr": (1, 1, 2)}, "its indptr doesn't go up from 0"),
+        ({"data": ("1", "2")}, "its data are <U1"),
+        ({"data": (1j, 2)}, "its data are complex128"),
+        ({"data": (1, np.nan)}, r"X\[1, 1\] is nan"),
+    ],
+)
+def test_sparse_rows_whose_parts_are_wrong_are_refused(parts, words):
+    for table in sparse(**parts):
+        with pytest.raises(ValueError, match=words):
+            as_block(table)
+    assert [as_block(table).toarray().tolist() for table in sparse()] == 2 * [[[1, 0], [0, 2]]]
+
+
+@pytest.mark.parametrize("model", [ml.MultinomialNB(), ml.ComplementNB()])
+def test_a_count_below_0_is_refused_with_its_place(model):
+    rows = np.ones((4, 3))
+    rows[2, 1] = -5.5
+    for given in (rows, csr_matrix(rows)):
+        with pytest.raises(ValueError, match=r"X\[2, 1\] is -5.5: counts can't be below 0"):
+            model.fit(given, [0, 1, 0, 1])
+
+
+def test_a_column_that_is_constant_within_a_class_is_named():
+    rows = np.column_stack([IRIS[:, 0], np.zeros(150), IRIS[:, 1]])
+    with pytest.raises(ValueError, match="column 1 is constant within the class 0"):
+        ml.GaussianNB(var_smoothing=0).fit(rows, KINDS)
+
+
+@pytest.mark.parametrize("model", [ml.TfidfVectorizer(), ml.InvertedIndex(), ml.BM25()])
+def test_names_of_columns_are_no_texts(model):
+    for given in (
+        pd.DataFrame({"some": ["text"]}),
+        {"some": "text"},
+        {"text"},
+        np.array([["a b"]]),
+    ):
+        with pytest.raises(ValueError, match=r"a \w+, and a list of texts is needed"):
+            model.fit(given)
+
+
+def test_a_file_of_which_an_array_has_the_targets_is_refused_in_few_words():
+    with pytest.raises(ValueError, match=r"y=array.*: for files it is the number") as told:
+        ml.GaussianNB().fit("rows.csv", np.zeros(10_000))
+    assert len(str(told.value)) < 200
+
+
+@pytest.mark.filterwarnings("ignore::mapred.ml.ConvergenceWarning")
+def test_true_is_no_user():
+    model = ml.ALS(1, max_iter=1).fit([[1, 1, 5.0], [0, 1, 3.0]])
+    assert model.recommend(1)
+    with pytest.raises(ValueError, match="no rating is by the user True"):
+        model.recommend(True)
 
 
 def test_places_that_are_none_have_no_rows():
@@ -99,7 +211,10 @@ def test_a_number_that_no_float_is_is_refused(value):
         ("a.csv", b"1,2,0\n3,4,1\n5,6\n", "a.csv"),
         ("a.npy", b"no array" * 9, "is no .npy file"),
         ("a.csr", b"no table" * 9, "is no .csr file"),
-        ("a.svm", b"1 2:x\n", "a.svm"),
+        ("a.svm", b"1 2:1\n1 2:x\n", "a.svm, line 2 of the 2 from byte 0: .*'1 2:x'"),
+        ("a.svm", b"1 2:1 2:1\n", "a.svm, line 1 .*: columns count from 1 .* and rise"),
+        ("a.svm", b"1 99999999999999999999:1\n", "a.svm, line 1 .*: columns count from 1 to 9"),
+        ("b.csv", b"1,2,0\n3,x,1\n", "b.csv, .*column #1: Row #2: invalid value 'x'"),
         ("a.parquet", b"no table" * 9, "a.parquet"),
     ],
 )

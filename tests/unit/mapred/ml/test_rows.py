@@ -13,8 +13,9 @@ from mapred.ml.sessions import stored
     [
         ([1, 2, 3], r"1 dimensions.*reshape\(-1, 1\)"),
         (np.zeros((2, 2, 2)), "3 dimensions"),
-        ([], "1 dimensions"),
+        ([], "is empty"),
         (np.zeros((0, 3)), "is empty"),
+        ([1, 2], "1 dimensions"),
         ([[1, "a"]], "no table of numbers"),
         ([[1, 2], [3]], "no table of numbers"),
         ([[1.0, float("nan")]], r"X\[0, 1\] is nan"),

@@ -39,6 +39,9 @@ def test_scikit_learn_is_told_what_an_estimator_is(case):
     assert is_clusterer(copy) == isinstance(copy, ml.KMeans)
     assert (tags.transformer_tags is not None) == hasattr(copy, "transform")
     assert tags.target_tags.required == bool(copy.targets)
+    learns_from_texts = any(case is one for one in ON_TEXTS)
+    assert tags.input_tags.string == learns_from_texts
+    assert tags.input_tags.two_d_array != learns_from_texts
     assert regresses
 
 
