@@ -21,11 +21,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
-import numpy as np
-
 from blockstore.runtime.heap import GivingBack, give_back_freed_memory
 from mapred.errors import FetchError
 from mapred.model import MapOutput
+from mapred.shuffle.announced import Batch, Known
 from mapred.shuffle.beside import linked
 from mapred.shuffle.budget import Budget
 from mapred.shuffle.frames import FileSegment, MemorySegment, Segment
@@ -34,7 +33,8 @@ from mapred.shuffle.packs import is_sheet
 from mapred.shuffle.pieces import Piece, interleaved
 from mapred.shuffle.segments import verify, verify_file
 from mapred.shuffle.sheetfetch import Pieces, Taken, taken_here
-from mapred.shuffle.sheetqueue import Batch, SheetQueue
+from mapred.shuffle.sheetqueue import SheetQueue
+from mapred.shuffle.sink import Memory, Sink
 from mapred.shuffle.tiny import TINY_BYTES, read
 
 # As in Hadoop; more only helps where single connections are slow.
@@ -50,11 +50,11 @@ _WAIT_S: Final = 0.25
 class Remote(Protocol):
     """Gets a partition of a map output from another tracker."""
 
-    def fetch(self, output: MapOutput, sink: "Sink") -> None:
+    def fetch(self, output: MapOutput, sink: Sink) -> None:
         """Raises FetchError when it can't be had after a few tries."""
         ...
 
-    def fetch_sheets(self, outputs: Batch, pieces: "Pieces") -> Taken:
+    def fetch_sheets(self, outputs: Batch, pieces: Pieces) -> Taken:
         """Of sheets of one tracker. Raises FetchError when it can't be asked."""
         ...
 
@@ -65,7 +65,7 @@ class Remote(Protocol):
 _Arrival: TypeAlias = tuple[MapOutput, "Segment | FetchError | None", int]
 # Sheets that were asked for together, and what came.
 _Answer: TypeAlias = tuple[Batch, "Taken | FetchError"]
-Event: TypeAlias = "list[MapOutput] | _Arrival | _Answer"
+Event: TypeAlias = "list[MapOutput] | Known | _Arrival | _Answer"
 
 
 class Shuffle:
@@ -99,7 +99,7 @@ class Shuffle:
         self._on_progress = on_progress
         indexes_bytes = min(INDEXES_BYTES, budget_bytes // _INDEXES_SHARE)
         INDEXES.within(indexes_bytes)
-        self._memory = _Memory(budget_bytes - indexes_bytes)
+        self._memory = Memory(budget_bytes - indexes_bytes)
         # Between threads.
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._remote_lock = threading.Lock()
@@ -129,6 +129,10 @@ class Shuffle:
         """Outputs that can be fetched from now on; a later one of a map replaces."""
         self._events.put(list(outputs))
 
+    def begin_with(self, known: Known) -> None:
+        """All outputs that can be fetched; before any is announced."""
+        self._events.put(known)
+
     def fetched(self) -> list[Segment]:
         """Every map's segment, in order of the maps, without the empty ones; waits for all."""
         try:
@@ -157,6 +161,11 @@ class Shuffle:
             pass
 
     def _take(self, event: Event) -> None:
+        if isinstance(event, Known):
+            self._sheets.begin_with(event.sheets)
+            for batch in event.sheets:
+                self._announced.update(batch)
+            event = list(event.others)
         if isinstance(event, list):
             self._take_announced(event)
             return
@@ -201,7 +210,7 @@ class Shuffle:
                 self._on_lost(output, str(answer))
             return
         self._sheets.answered(batch)
-        came = batch.keys() - answer.lost.keys()
+        came = batch.keys() - answer.lost.keys() if answer.lost else batch
         self._here.update(dict.fromkeys(came))
         self._sheets.drop(came)
         self._found += answer.pieces
@@ -316,85 +325,3 @@ class Shuffle:
         if not self._short_circuit:
             return None
         return linked(output, self._partition, self._folder / f"beside-{output.map_index}")
-
-
-class _Memory:
-    """Bytes that may still be held."""
-
-    def __init__(self, budget_bytes: int) -> None:
-        self._lock = threading.Lock()
-        self._left = budget_bytes
-
-    def reserve(self, size: int) -> bool:
-        with self._lock:
-            if size > self._left:
-                return False
-            self._left -= size
-            return True
-
-    def release(self, size: int) -> None:
-        with self._lock:
-            self._left += size
-
-
-class Sink:
-    """Takes the bytes of one segment as they arrive: to memory while there's room, else to disk."""
-
-    def __init__(self, memory: _Memory, path: Path, what: str) -> None:
-        self._memory = memory
-        self._path = path
-        self._what = what
-        self._chunks: list[bytes] = []
-        self._held = 0
-        self._on_disk = False
-
-    def write(self, chunk: bytes) -> None:
-        if not self._on_disk and not self._memory.reserve(len(chunk)):
-            self._spill()
-        if self._on_disk:
-            with open(self._path, "ab") as file:
-                file.write(chunk)
-            return
-        self._chunks.append(chunk)
-        self._held += len(chunk)
-
-    def _spill(self) -> None:
-        with open(self._path, "wb") as file:
-            file.writelines(self._chunks)
-        self._release()
-        self._on_disk = True
-
-    def finish(self) -> tuple[Segment | None, int]:
-        """The segment (None: empty) and its rows.
-
-        Raises:
-            FetchError: its bytes don't match their checksums.
-        """
-        if self._on_disk:
-            size = self._path.stat().st_size
-            return FileSegment(self._path, 0, size), verify_file(self._path, 0, size)
-        if not self._held:
-            return None, 0
-        data = self._joined()
-        return MemorySegment(data, self._what), verify(data, what=self._what)
-
-    def _joined(self) -> memoryview:
-        """The chunks as one, of which each goes when it is copied: never both of them whole."""
-        data = np.empty(self._held, np.uint8)
-        at = 0
-        self._chunks.reverse()
-        while self._chunks:
-            chunk = self._chunks.pop()
-            data[at : at + len(chunk)] = np.frombuffer(chunk, np.uint8)
-            at += len(chunk)
-        return data.data
-
-    def restart(self) -> None:
-        """Forgets what came so far."""
-        self._path.unlink(missing_ok=True)
-        self._release()
-        self._on_disk = False
-
-    def _release(self) -> None:
-        self._memory.release(self._held)
-        self._chunks, self._held = [], 0

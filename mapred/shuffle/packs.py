@@ -220,16 +220,14 @@ class Shelves:
         # Guarded by the lock: by directory, last used last.
         self._shelves: OrderedDict[str, Shelf] = OrderedDict()
 
-    def shared_out(
-        self, folder: str, wanted: Mapping[int, int]
-    ) -> tuple[list[Share], dict[int, int]]:
-        """As `packs.shared_out`, of the packs that are in `folder` now."""
+    def packs(self, folder: str) -> list[Pack]:
+        """Those that are in `folder` now."""
         with self._lock:
             shelf = self._shelves.pop(folder, None) or Shelf(Path(folder))
             self._shelves[folder] = shelf
             while len(self._shelves) > _SHELVES_MAX:
                 self._shelves.popitem(last=False)
-            return shared_out(wanted, shelf.packs())
+            return shelf.packs()
 
 
 @contextmanager

@@ -3,17 +3,15 @@ of sheets where there's no pack of them.
 """
 
 import uuid
-from collections import defaultdict
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
 from mapred.errors import FetchError
-from mapred.model import MapOutput
+from mapred.shuffle.announced import Batch, InFolder
 from mapred.shuffle.packmaker import SheetAt, make_packs
-from mapred.shuffle.packs import Pack, Shelves, making, packs_folder
+from mapred.shuffle.packs import PACKS, Pack, Shelves, making
 from mapred.shuffle.pieces import Piece, as_piece, piece_of
 from mapred.shuffle.sheets import rows_in_sheet, sheet_file
 
@@ -93,29 +91,26 @@ class Pieces:
         return path, 0
 
 
-def taken_here(outputs: Mapping[int, MapOutput], pieces: Pieces) -> Taken:
+def taken_here(outputs: Batch, pieces: Pieces) -> Taken:
     """Of sheets on this very tracker. Packs that there aren't are made."""
     taken = Taken()
-    by_folder: defaultdict[str, dict[int, MapOutput]] = defaultdict(dict)
-    for index, output in outputs.items():
-        by_folder[output.path.rsplit("/", 2)[0]][index] = output
-    for found in by_folder.values():
-        _take(found, pieces, taken)
+    for job_folder, sheets in outputs.folders.items():
+        _take(f"{job_folder}/{PACKS}", sheets, pieces, taken)
     return taken
 
 
-def _take(outputs: Mapping[int, MapOutput], pieces: Pieces, taken: Taken) -> None:
-    folder = packs_folder(next(iter(outputs.values())).path)
-    wanted = {index: output.attempt_number for index, output in outputs.items()}
-    shares, left = SHELVES.shared_out(str(folder), wanted)
+def _take(folder: str, sheets: InFolder, pieces: Pieces, taken: Taken) -> None:
+    shares, left = sheets.shared_out(SHELVES.packs(folder))
+    outputs = sheets.outputs
     if left:
         # A disk that is full, or packs that somebody else hasn't made in time: sheets do as well.
-        with suppress(OSError), making(folder, MAKING_S) as allowed:
-            shares, left = SHELVES.shared_out(str(folder), wanted)
+        with suppress(OSError), making(Path(folder), MAKING_S) as allowed:
+            shares, left = sheets.shared_out(SHELVES.packs(folder))
             if left and allowed:
-                sheets = [SheetAt(index, left[index], outputs[index].path) for index in left]
-                taken.lost.update(make_packs(folder, sheets, bytes_max=pieces.pack_bytes))
-        shares, left = SHELVES.shared_out(str(folder), wanted)
+                loose = [SheetAt(index, left[index], outputs[index].path) for index in left]
+                taken.lost.update(make_packs(Path(folder), loose, bytes_max=pieces.pack_bytes))
+        shares, left = sheets.shared_out(SHELVES.packs(folder))
+    left = dict(left)
     for share in shares:
         try:
             taken.add(pieces.of_pack(share.pack, share.maps))

@@ -8,17 +8,15 @@
 """
 
 import random
-from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from mapred.model import MapOutput
+from mapred.shuffle.announced import Batch, batches_of
 
 # Of the maps of one tracker at once: more tell the JobTracker nothing.
 COMPLAINTS_MAX: Final = 5
-
-# One tracker's, by map.
-Batch = dict[int, MapOutput]
 
 
 class SheetQueue:
@@ -26,21 +24,35 @@ class SheetQueue:
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
-        self._waiting: Batch = {}
+        # What was there at the beginning, as long as nothing else was heard of it.
+        self._first: Sequence[Batch] = ()
+        self._waiting: dict[int, MapOutput] = {}
         self._asked: set[int] = set()
-        self._held_back: Batch = {}
+        self._held_back: dict[int, MapOutput] = {}
         self._batches: deque[Batch] = deque()
+
+    def begin_with(self, batches: Sequence[Batch]) -> None:
+        """Before anything else. Batches are left as they are."""
+        self._first = batches
 
     def put(self, output: MapOutput) -> None:
         """It was announced; a later one of a map replaces."""
+        self._open_first()
         self._held_back.pop(output.map_index, None)
         self._waiting[output.map_index] = output
 
-    def drop(self, maps: Iterable[int]) -> None:
+    def drop(self, maps: Collection[int]) -> None:
         """Of these maps nothing is needed any more."""
-        for index in maps:
-            self._waiting.pop(index, None)
-            self._held_back.pop(index, None)
+        self._open_first()
+        if self._waiting or self._held_back:
+            for index in maps:
+                self._waiting.pop(index, None)
+                self._held_back.pop(index, None)
+
+    def _open_first(self) -> None:
+        for batch in self._first:
+            self._waiting.update(batch)
+        self._first = ()
 
     def release(self) -> None:
         """Something was announced."""
@@ -53,24 +65,24 @@ class SheetQueue:
 
     def next_batch(self, busy: set[int]) -> Batch | None:
         """To be asked for now, if there is something; not of maps that are `busy`."""
-        if not self._batches and self._waiting:
+        if not self._batches and (self._first or self._waiting):
             self._form(busy)
         return self._batches.popleft() if self._batches else None
 
     def _form(self, busy: set[int]) -> None:
         taken = self._asked | busy
-        ready, self._waiting = self._waiting, {}
-        if taken:
-            self._waiting = {index: one for index, one in ready.items() if index in taken}
-            ready = {index: one for index, one in ready.items() if index not in taken}
-        batches: defaultdict[str, Batch] = defaultdict(dict)
-        for index, output in ready.items():
-            batches[output.tracker_id][index] = output
-        self._asked.update(ready)
+        if self._first and not taken and not self._waiting:
+            batches, self._first = list(self._first), ()
+        else:
+            self._open_first()
+            ready = {at: one for at, one in self._waiting.items() if at not in taken}
+            self._waiting = {at: one for at, one in self._waiting.items() if at in taken}
+            batches = batches_of(ready)
+        for batch in batches:
+            self._asked.update(batch)
         # Reduces don't queue at one tracker.
-        order = list(batches.values())
-        self._rng.shuffle(order)
-        self._batches.extend(order)
+        self._rng.shuffle(batches)
+        self._batches.extend(batches)
 
     def answered(self, batch: Batch) -> None:
         self._asked.difference_update(batch)

@@ -30,6 +30,7 @@ from mapred.levels import feeding, levels_in
 from mapred.model import TaskKind
 from mapred.params import values_of
 from mapred.pipeline import CHAIN
+from mapred.shuffle.announced import Announced
 from mapred.shuffle.budget import Budget
 from mapred.shuffle.fetch import Shuffle
 from mapred.storage import local as _local  # noqa: F401  (likewise)
@@ -84,6 +85,8 @@ class TaskProcess:
         self._tasks: queue.SimpleQueue[_Accepted | None] = queue.SimpleQueue()
         # Owned by the reading thread: what further outputs are for.
         self._shuffle: Shuffle | None = None
+        # Of the job whose task fetched last.
+        self._announced = Announced()
         # Owned by the main thread.
         self._pulse = Pulse()
         # By hash of the code and place in it: one, or those of a family's jobs.
@@ -100,8 +103,10 @@ class TaskProcess:
                 message = self._connection.recv()
                 if isinstance(message, RunTask):
                     self._accept(message)
-                elif isinstance(message, MoreOutputs) and self._shuffle:
-                    self._shuffle.announce(message.outputs)
+                elif isinstance(message, MoreOutputs):
+                    self._announced.tell(message.outputs)
+                    if self._shuffle:
+                        self._shuffle.announce(message.outputs)
                 elif isinstance(message, Stop):
                     self._tasks.put(None)
                     return
@@ -120,7 +125,8 @@ class TaskProcess:
             task.spec.settings, task.attempt, task.maps
         ):
             self._shuffle = _shuffle(task, reporter)
-            self._shuffle.announce(task.outputs)
+            self._announced.tell(task.outputs, anew=not task.knows)
+            self._shuffle.begin_with(self._announced.known())
         self._tasks.put((task, reporter, self._shuffle))
 
     def _attempt(

@@ -31,6 +31,8 @@ class RunTask:
     split: Split | None = None
     maps: int = 0
     outputs: tuple[MapOutput, ...] = ()
+    # Whether those count, too, that the process was told of before, of the same job.
+    knows: bool = False
     # Exists; the attempt's stdout and stderr go to files of these names there (file
     # descriptors 1 and 2, so that libraries and subprocesses are caught too). Empty: leave them.
     log_dir: str = ""

@@ -6,7 +6,7 @@ Only a reduce that needs another machine's output imports this, and with it gRPC
 import random
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -18,9 +18,10 @@ from blockstore.runtime.rpc import channel, translate
 from mapred import wireerrors
 from mapred.errors import FetchError
 from mapred.model import MapOutput
-from mapred.shuffle.fetch import Sink
+from mapred.shuffle.announced import Batch
 from mapred.shuffle.parts import Kind, Part, parts_in, piece_in
 from mapred.shuffle.sheetfetch import Pieces, Taken
+from mapred.shuffle.sink import Sink
 from mapred.wire import tasktracker_pb2, types_pb2
 
 Result = TypeVar("Result")
@@ -106,7 +107,7 @@ class RemoteTrackers:
         except grpc.RpcError as error:
             raise translate(error, output.tracker_id) from None
 
-    def fetch_sheets(self, outputs: Mapping[int, MapOutput], pieces: Pieces) -> Taken:
+    def fetch_sheets(self, outputs: Batch, pieces: Pieces) -> Taken:
         """Of sheets of one tracker. Raises FetchError when it can't be asked after a few tries."""
         one = next(iter(outputs.values()))
         request = tasktracker_pb2.SheetsRequest(

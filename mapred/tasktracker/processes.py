@@ -38,6 +38,7 @@ from mapred.tasktracker.memory import used_bytes
 from mapred.tasktracker.nurserylink import Nursery, NurseryLink
 from mapred.tasktracker.settings import TaskTrackerSettings
 from mapred.tasktracker.sparedirs import make
+from mapred.tasktracker.toldoutputs import ToldOutputs
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class TaskProcess:
     # Which files' splits it has mapped; of a family's processes only.
     mapped: set[tuple[str, int]] = field(default_factory=set)
     task: RunTask | None = None
+    told: ToldOutputs = field(default_factory=ToldOutputs)
     tasks_done: int = 0
     # Where the code of what it serves is; "spoilt": the disk there is no good any more.
     code_dir: str = ""
@@ -166,12 +168,13 @@ class Processes:
             process.task = task
             process.code_dir = process.code_dir or task.code_dir
             process.idle_since = 0.0
-            _hand_over(process, task)
+            _hand_over(process, process.told.news(task))
             self._fill_spares()
 
     def send_outputs(self, attempt: AttemptId, more: MoreOutputs) -> None:
         with self._lock:
             if process := self._running(attempt):
+                process.told.more(more.outputs)
                 process.outgoing.put(more)
 
     def end(self, attempt: AttemptId, *, dump_stack: bool) -> None:

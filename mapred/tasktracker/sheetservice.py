@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError
 
 from mapred.errors import FetchError
 from mapred.model import TaskId, TaskKind
-from mapred.shuffle.packs import PACKS, Share, Shelves, making
+from mapred.shuffle.packs import PACKS, Share, Shelves, making, shared_out
 from mapred.shuffle.parts import Kind, Part, frames_of, piece_part
 from mapred.shuffle.segments import SHEET_NAME
 from mapred.tasktracker.workdirs import WorkDirs, work_dir
@@ -102,7 +102,8 @@ class _Answer:
         shares: list[Share] = []
         left = dict(wanted)
         for root in self._workdirs.roots:
-            found, left = self._shelves.shared_out(f"{root}/{self._job_id}/{PACKS}", left)
+            packs = self._shelves.packs(f"{root}/{self._job_id}/{PACKS}")
+            found, left = shared_out(left, packs)
             shares += found
         return shares, left
 

@@ -12,9 +12,9 @@ from test_sorter import hashed
 
 from mapred.errors import FetchError
 from mapred.shuffle import sheetfetch
+from mapred.shuffle.announced import Batch
 from mapred.shuffle.budget import Budget
 from mapred.shuffle.columns import joined
-from mapred.shuffle.fetch import _Memory
 from mapred.shuffle.folding import folded_sorted
 from mapred.shuffle.folds import Fold
 from mapred.shuffle.merge import merged
@@ -27,6 +27,7 @@ from mapred.shuffle.sheets import (
     read_sheet,
     sheet_bytes,
 )
+from mapred.shuffle.sink import Memory
 from mapred.shuffle.sorter import Sorter
 from mapred.shuffle.tiny import gathered
 
@@ -157,8 +158,8 @@ def test_what_memory_has_no_room_for_is_read_when_it_is_needed(tmp_path):
 
 def test_segments_out_of_pieces_have_so_many_bytes_at_most(tmp_path):
     sheets = left_by_all(random_maps(), tmp_path / "job_1")
-    memory = _Memory(AMPLE)
-    outputs = {one.map_index: one for one in outputs_at(sheets)}
+    memory = Memory(AMPLE)
+    outputs = Batch({one.map_index: one for one in outputs_at(sheets)})
     (piece,) = taken_here(outputs, Pieces(2, memory, tmp_path, AMPLE)).pieces
     step = piece.row_bytes * 5
     found = interleaved([piece], {}, int(step))

@@ -9,7 +9,7 @@ import pytest
 from blockstore.runtime.rpc import bind, raw_handler, threaded_server
 from mapred.errors import FetchError
 from mapred.model import JobSpec, MapOutput, TaskId, TaskKind
-from mapred.shuffle.fetch import Sink, _Memory
+from mapred.shuffle.sink import Memory, Sink
 from mapred.task import remote as over_grpc
 from mapred.task.fetching import shuffle_of
 from mapred.task.messages import RunTask
@@ -53,7 +53,7 @@ def output(port):
 
 
 def sink_in(folder, budget=10**6):
-    return Sink(_Memory(budget), folder / "fetched", "m")
+    return Sink(Memory(budget), folder / "fetched", "m")
 
 
 def test_the_bytes_of_a_stream_arrive_joined(tracker, remote, tmp_path):

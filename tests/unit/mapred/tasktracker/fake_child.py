@@ -24,9 +24,15 @@ def run(connection: Connection) -> None:
             os._exit(0)
         if isinstance(message, Stop):
             return
+        if isinstance(message, MoreOutputs):
+            KNOWN.update(output.map_index for output in message.outputs)
         if isinstance(message, RunTask):
             _redirect(message.log_dir)
             connection.send(_task(connection, message))
+
+
+# Maps whose outputs it was told of.
+KNOWN: set[int] = set()
 
 
 def _redirect(log_dir: str) -> None:
@@ -63,11 +69,13 @@ def _task(connection: Connection, task: RunTask) -> TaskDone | TaskFailed:
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
             while True:
                 time.sleep(60)
-    outputs = {output.map_index for output in task.outputs}
-    while kind == "reduce" and len(outputs) < task.maps:
+    if kind == "reduce" and not task.knows:
+        KNOWN.clear()
+    KNOWN.update(output.map_index for output in task.outputs)
+    while kind == "reduce" and len(KNOWN) < task.maps:
         more = connection.recv()
         if isinstance(more, MoreOutputs):
-            outputs |= {output.map_index for output in more.outputs}
+            KNOWN.update(output.map_index for output in more.outputs)
     counters = {("tasks", kind): 1, ("pids", str(os.getpid())): 1}
     if kind == "map" and task.spec.reducers:
         path = Path(task.work_dir, "map.data")

@@ -8,14 +8,15 @@ import pytest
 from blockstore.runtime import rpc
 from mapred.errors import FetchError
 from mapred.model import MapOutput, TaskId
+from mapred.shuffle.announced import Batch
 from mapred.shuffle.budget import Budget
-from mapred.shuffle.fetch import _Memory
 from mapred.shuffle.merge import merged
 from mapred.shuffle.packs import PACKS, packs_folder
 from mapred.shuffle.partition import partitions_of
 from mapred.shuffle.parts import Kind, Part, frames_of, parts_in, piece_in, piece_part
 from mapred.shuffle.pieces import interleaved
 from mapred.shuffle.sheetfetch import Pieces, taken_here
+from mapred.shuffle.sink import Memory
 from mapred.shuffle.sorter import Sorter
 from mapred.task.remote import RemoteTrackers
 from mapred.tasktracker import sheetservice
@@ -36,7 +37,7 @@ def outputs(tmp_path):
     port = rpc.bind(server, "127.0.0.1", 0)
     server.start()
     rng = random.Random(3)
-    found = {}
+    found = Batch()
     for index in range(MAPS):
         folder = tmp_path / work_dir(roots[index % 2], TaskId(JOB, "m", index).attempt(0))
         folder.mkdir(parents=True)
@@ -55,7 +56,7 @@ def outputs(tmp_path):
 
 
 def pieces_of(folder, budget=10**6):
-    return Pieces(3, _Memory(budget), folder, 1 << 20)
+    return Pieces(3, Memory(budget), folder, 1 << 20)
 
 
 def remote():
@@ -79,14 +80,14 @@ def test_one_question_brings_what_the_tracker_itself_would_read(outputs, tmp_pat
 
 
 def test_a_few_small_sheets_come_whole(outputs, tmp_path):
-    few = {index: outputs[index] for index in (3, 4)}
+    few = Batch({index: outputs[index] for index in (3, 4)})
     taken = remote().fetch_sheets(few, pieces_of(tmp_path))
     assert records(taken, tmp_path) == records(taken_here(few, pieces_of(tmp_path)), tmp_path)
 
 
 @pytest.mark.parametrize("few", [True, False])
 def test_what_is_damaged_or_gone_is_told_by_map_and_the_rest_arrives(outputs, tmp_path, few):
-    wanted = {index: outputs[index] for index in range(4 if few else MAPS)}
+    wanted = Batch({index: outputs[index] for index in range(4 if few else MAPS)})
     bad = tmp_path / wanted[1].path
     data = bytearray(bad.read_bytes())
     data[-1] ^= 1
@@ -96,7 +97,7 @@ def test_what_is_damaged_or_gone_is_told_by_map_and_the_rest_arrives(outputs, tm
     assert sorted(taken.lost) == [1, 2]
     assert "checksum" in taken.lost[1]
     assert "No such file" in taken.lost[2]
-    left = {index: one for index, one in wanted.items() if index not in (1, 2)}
+    left = Batch({index: one for index, one in wanted.items() if index not in (1, 2)})
     assert records(taken, tmp_path) == records(taken_here(left, pieces_of(tmp_path)), tmp_path)
 
 
