@@ -47,7 +47,8 @@ class RecordHeader:
 
     @property
     def record_bytes(self) -> int:
-        end = self.data_at + self.block.length
+        length = self.block.length
+        end = HEADER_BYTES + -(-length // self.chunk_bytes) * CRC_BYTES + length
         return end + -end % ALIGNMENT
 
 
@@ -70,13 +71,15 @@ def salt_in(raw: bytes) -> bytes:
     return raw[len(_LIVE) : len(_LIVE) + SALT_BYTES]
 
 
-def unpack_header(raw: bytes, salt: bytes) -> RecordHeader | None:
-    """None: no header of this pack's records, or a damaged one."""
-    if len(raw) < HEADER_BYTES:
+def unpack_header(raw: bytes, salt: bytes, at: int = 0) -> RecordHeader | None:
+    """What begins at `at`. None: no header of this pack's records, or a damaged one."""
+    if len(raw) < at + HEADER_BYTES:
         return None
-    magic, of_pack, chunk_bytes, block_id, generation, length = _FIELDS.unpack_from(raw)
-    (own_crc,) = _OWN_CRC.unpack_from(raw, _FIELDS.size)
-    if magic not in (_LIVE, _DEAD) or of_pack != salt or own_crc != crc32c(raw[: _FIELDS.size]):
+    magic, of_pack, chunk_bytes, block_id, generation, length = _FIELDS.unpack_from(raw, at)
+    if magic not in (_LIVE, _DEAD) or of_pack != salt:
+        return None
+    end = at + _FIELDS.size
+    if _OWN_CRC.unpack_from(raw, end)[0] != crc32c(raw[at:end]):
         return None
     return RecordHeader(Block(block_id, generation, length), chunk_bytes, magic == _LIVE)
 
@@ -90,6 +93,6 @@ def next_header(raw: bytes, salt: bytes) -> int:
         if not found:
             return len(raw)
         at = min(found)
-        if at % ALIGNMENT == 0 and unpack_header(raw[at : at + HEADER_BYTES], salt):
+        if at % ALIGNMENT == 0 and unpack_header(raw, salt, at):
             return at
         at += 1

@@ -97,6 +97,8 @@ class BlockFiles:
                 self._found(volume, Place.PACKS, Replica(block, ReplicaState.FINALIZED), found)
         if reasons := self.exhausted():
             raise ConfigException(f"no storage directory can be used ({reasons})")
+        for block_id, replica in found.items():
+            self._where[block_id][0].count(replica.block.length)
         return list(found.values())
 
     def _found(
@@ -114,11 +116,9 @@ class BlockFiles:
                 if at is volume:
                     self._leave(volume, place, block_id)
                 return
-            at.count(-known.block.length)
             if at is volume:
                 self._leave(volume, before, block_id)
         self._where[block_id] = (volume, place)
-        volume.count(replica.block.length)
         found[block_id] = replica
 
     def _leave(self, volume: Volume, place: Place, block_id: int) -> None:

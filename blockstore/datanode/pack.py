@@ -28,7 +28,8 @@ from blockstore.packrecord import (
 )
 from blockstore.runtime import failpoint
 
-# Read at once where a damaged header is stepped over.
+# Read at once to find records, of which most are small; and where a damaged header is stepped over.
+_WINDOW_BYTES = 16 * 1024
 _SEARCH_BYTES = 1024 * 1024
 
 
@@ -155,8 +156,9 @@ class Pack:
 
     def hold(self, at: int, header: RecordHeader) -> None:
         """Takes note of a live record."""
-        self.places[header.block.id] = Spot(at, header.record_bytes, header.block.length)
-        self.live_bytes += header.record_bytes
+        size = header.record_bytes
+        self.places[header.block.id] = Spot(at, size, header.block.length)
+        self.live_bytes += size
 
     def forget(self, block_id: int) -> Spot:
         """Takes note that it lives no more."""
@@ -217,8 +219,11 @@ class Pack:
     def _records(self, file: File) -> Iterator[tuple[int, RecordHeader]]:
         """Steps over what is damaged, to the next header."""
         at, size = 0, file.size()
+        start, window = 0, b""
         while at < size:
-            header = unpack_header(file.pread(HEADER_BYTES, at), self.salt)
+            if not start <= at <= start + len(window) - HEADER_BYTES:
+                start, window = at, file.pread(_WINDOW_BYTES, at)
+            header = unpack_header(window, self.salt, at - start)
             if header is not None:
                 yield at, header
                 at += header.record_bytes
