@@ -6,6 +6,7 @@ Rules
   of an item looks at it, brings the item to an end that can be gone on from, raises Stopped.
 """
 
+import contextlib
 import queue
 import threading
 import time
@@ -15,6 +16,7 @@ from typing import Final, Generic, TypeVar
 AHEAD_DEFAULT: Final = 64
 # How long those in the middle of an item may take when all stop; then the program ends anyway.
 PATIENCE_S: Final = 20.0
+_PAUSE_S: Final = 0.02
 
 Item = TypeVar("Item")
 
@@ -37,6 +39,10 @@ class Crew(Generic[Item]):
         self._work = work
         self._items: queue.Queue[Item | None] = queue.Queue(ahead)
         self._error: BaseException | None = None
+        self._changed = threading.Condition()
+        # Guarded by `_changed`: how many threads are at work. (A join that Ctrl-C interrupts takes
+        # the thread for ended.)
+        self._working = threads
         self._threads = [
             threading.Thread(target=self._go_on, name=f"copy-{number}", daemon=True)
             for number in range(threads)
@@ -51,29 +57,37 @@ class Crew(Generic[Item]):
                 self._items.put(item)
                 if self.stopped.is_set():
                     break
+            for _ in self._threads:
+                self._items.put(None)
+            with self._changed:
+                self._changed.wait_for(lambda: not self._working)
         except BaseException:
-            self.stopped.set()
-            self._end()
+            self._stop()
             raise
-        self._end()
         if self._error is not None:
             raise self._error
 
-    def _end(self) -> None:
-        """One None for each thread; they empty the queue when all stop, so there is room."""
-        try:
-            for _ in self._threads:
-                self._items.put(None)
-            for thread in self._threads:
-                thread.join()
-        except BaseException:
-            self.stopped.set()
-            until = time.monotonic() + PATIENCE_S
-            for thread in self._threads:
-                thread.join(max(0.0, until - time.monotonic()))
-            raise
+    def _stop(self) -> None:
+        """Whoever is in the middle of an item has some time to bring it to an end."""
+        self.stopped.set()
+        until = time.monotonic() + PATIENCE_S
+        with self._changed:
+            while self._working and time.monotonic() < until:
+                with contextlib.suppress(queue.Full):
+                    # For who waits for an item.
+                    self._items.put_nowait(None)
+                self._changed.wait(_PAUSE_S)
 
     def _go_on(self) -> None:
+        try:
+            self._work_off()
+        finally:
+            with self._changed:
+                self._working -= 1
+                self._changed.notify_all()
+
+    def _work_off(self) -> None:
+        # Until None: who fills the queue must not wait for room for ever.
         while (item := self._items.get()) is not None:
             if self.stopped.is_set():
                 continue

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import threading
 from collections.abc import Callable, Iterator
 
 
@@ -33,6 +34,18 @@ def transfer_bar(
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=total_bytes() if total_bytes else None)
-        yield lambda moved: bar.advance(task, moved)
+    bar = Progress(*columns, console=Console(stderr=True))
+    task = bar.add_task(title, total=total_bytes() if total_bytes else None)
+    # Shown when there is something to show: what is refused leaves no empty bar.
+    shown = threading.Lock()
+
+    def advance(moved: int) -> None:
+        if shown.acquire(blocking=False):
+            bar.start()
+        bar.advance(task, moved)
+
+    try:
+        yield advance
+    finally:
+        if shown.locked():
+            bar.stop()
