@@ -1,24 +1,32 @@
 """The bar of put and get on a terminal."""
 
+import contextlib
+import io
+
 import pytest
 from mapred_cli.transferbar import transfer_bar
 
 
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
 @pytest.fixture
-def terminal(monkeypatch, capsys):
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    return lambda: capsys.readouterr().err
+def terminal(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    # pytest puts its own stderr in place after fixtures.
+    return contextlib.redirect_stderr(Terminal())
 
 
 def test_a_copy_that_moves_bytes_has_a_bar(terminal):
-    with transfer_bar("put", lambda: 10) as advance:
+    with terminal as shown, transfer_bar("put", lambda: 10) as advance:
         advance(4)
         advance(6)
-    assert "put" in (shown := terminal())
-    assert "10/10 bytes" in shown
+    assert "10/10 bytes" in shown.getvalue()
 
 
 def test_what_is_refused_leaves_no_empty_bar(terminal):
-    with pytest.raises(OSError), transfer_bar("put", None):
+    with terminal as shown, pytest.raises(OSError, match="exists"), transfer_bar("put", None):
         raise OSError("it exists")
-    assert terminal() == ""
+    assert shown.getvalue() == ""
