@@ -71,8 +71,11 @@ class Dialler:
             return None
 
     def shun(self, node: Node, why: OSError | StoreError) -> None:
-        for_s = self._shunned_s
-        log.info("%s %s over gRPC for %.0f s: byte port: %s", node, self._what, for_s, why)
+        # Silence costs each who tries a second and more: somebody should know. A port that refuses,
+        # as behind a firewall, costs nothing.
+        level = logging.WARNING if isinstance(why, TimeoutError) else logging.INFO
+        words = "%s %s over gRPC for %.0f s: byte port %d: %s"
+        log.log(level, words, node, self._what, self._shunned_s, node.byte_port, why)
         self._shunned.add(_key(node))
 
 

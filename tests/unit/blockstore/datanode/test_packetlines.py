@@ -208,6 +208,22 @@ def test_a_port_that_lets_nobody_in_is_left_alone_for_a_while(datanodes, peers, 
         listener.accept()[0].close()
 
 
+def test_a_silent_port_is_told_of_and_one_that_refuses_is_not(
+    datanodes, peers, monkeypatch, caplog
+):
+    (server,) = datanodes(1)
+    monkeypatch.setattr(bytedial, "DIAL_S", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        number = silent.getsockname()[1]
+        node = replace(server.node, byte_port=number)
+        written(PacketStreams(peers.dial, None), [node], Block(1, 10))
+    (told,) = [each.getMessage() for each in caplog.records if "gRPC" in each.getMessage()]
+    assert told.startswith(f"{node} gets packets over gRPC for 60 s: byte port {number}: ")
+    caplog.clear()
+    written(PacketStreams(peers.dial, None), [node], Block(2, 10))
+    assert not [each for each in caplog.records if each.levelname == "WARNING"]
+
+
 def greeted_and(left):
     def serve(connected):
         connected.sendall(byteframes.PORT.pack_greeting(bytes(portframes.NONCE_BYTES)))
