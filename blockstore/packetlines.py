@@ -34,6 +34,7 @@ class PacketLine:
         self, line: Line, to: str, *, on_ack: Callable[[Ack], None], on_end: Callable[[str], None]
     ) -> None:
         self._line = line
+        line.give_up_after(SILENT_S)
         self._sender = FrameSender(line, KEEPALIVE_FRAME)
         self._to = to
         self._on_ack = on_ack

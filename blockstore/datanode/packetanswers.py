@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 from typing import Final
 
 from blockstore import byteframes
-from blockstore.byteframes import LINGER_S
+from blockstore.byteframes import LINGER_S, SILENT_S
 from blockstore.datanode.bundleanswers import COME_S
 from blockstore.datanode.pulse import Pulse
 from blockstore.errors import StoreError
@@ -40,6 +40,7 @@ class PacketAnswers:
     def give(self) -> None:
         """Until the stream is over."""
         self._line.be_patient(COME_S)
+        self._line.give_up_after(SILENT_S)
         self._line.send(byteframes.WELCOME)
         try:
             with self._pulse.on(self._sender), closing(self._receive(self._frames())) as acks:
