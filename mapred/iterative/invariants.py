@@ -14,29 +14,24 @@ text, what was decoded is kept beside it.
 """
 
 import logging
-import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Final
 
 import numpy as np
 
 from mapred.formats.port import RecordBatch, RecordReader
 from mapred.iterative.broadcast import RoundSettings, round_settings
-from mapred.iterative.overflow import FILES_BYTES_MAX, Overflow
+from mapred.iterative.overflow import FILES_BYTES_MAX, Overflow, Overflowed
 from mapred.iterative.recordcolumns import NotKeepableError
+from mapred.iterative.taken import Taken
 from mapred.model import JobSpec, Split
 
 log = logging.getLogger(__name__)
 
-# Of the items of a batch, every one that is looked at stands for this many.
-_SAMPLED: Final = 64
 HIT: Final = "splits_kept_decoded"
 MISS: Final = "splits_decoded"
-# Records of a split that are kept as one batch: blocks of rows, of a megabyte each.
-_FEW: Final = 256
 # They are read as fast as what was decoded of them.
 _QUICK: Final = (".npy", ".csr")
 
@@ -132,33 +127,35 @@ class Pinned:
         loop: RoundSettings,
         prepare: Callable[[Any, Any], Any] | None = None,
     ) -> RecordReader:
+        taken = None
+        if loop.pinned_bytes:
+            taken = Taken(loop.pinned_bytes, lambda batches: self._in_file(key, batches))
         return _Keeping(
             reader,
             prepare,
-            lambda batches, counters: self._keep(key, batches, counters, loop.pinned_bytes),
+            taken,
+            lambda taken, counters: self._keep(key, taken, counters, loop.pinned_bytes),
         )
 
-    def _keep(
-        self, key: Key, batches: Sequence[RecordBatch], counters: Mapping[str, int], room: int
-    ) -> None:
-        if not room:
+    def _keep(self, key: Key, taken: Taken, counters: Mapping[str, int], room: int) -> None:
+        batches = taken.batches()
+        if batches is None:
             return
         counted = {name: value for name, value in counters.items() if name not in (HIT, MISS)}
-        batches = _together(batches)
-        kept = _Kept(batches, counted, sum(map(bytes_of, batches)))
-        self._put(key, kept if kept.bytes <= room else self._in_file(key, kept))
+        self._put(key, _Kept(batches, counted, taken.bytes))
         while self.bytes > room:
             oldest = next(key for key, kept in self._kept.items() if kept.bytes)
-            self._put(oldest, self._in_file(oldest, self._drop(oldest)))
+            kept = self._drop(oldest)
+            found = self._in_file(oldest, tuple(kept.batches))
+            if found is not None:
+                self._put(oldest, _Kept(found, kept.counters, 0))
 
-    def _put(self, key: Key, kept: _Kept | None) -> None:
-        if kept is None:
-            return
+    def _put(self, key: Key, kept: _Kept) -> None:
         self._kept[key] = kept
         self.bytes += kept.bytes
 
-    def _in_file(self, key: Key, kept: _Kept) -> _Kept | None:
-        """None where there is no room for it either."""
+    def _in_file(self, key: Key, batches: Sequence[RecordBatch]) -> Overflowed | None:
+        """None where there is no room for them either."""
         if key in self._refused:
             return None
         try:
@@ -166,8 +163,7 @@ class Pinned:
                 self._files[key.owner] = Overflow(self._folder)
             file = self._files[key.owner]
             bytes_max = FILES_BYTES_MAX - (self.mapped_bytes - file.bytes)
-            found = file.add(tuple(kept.batches), bytes_max=bytes_max)
-            return _Kept(found, kept.counters, 0)
+            return file.add(batches, bytes_max=bytes_max)
         except (OSError, NotKeepableError) as error:
             if not self._refused:
                 log.warning(
@@ -228,10 +224,12 @@ class _Keeping:
         self,
         reader: RecordReader,
         prepare: Callable[[Any, Any], Any] | None,
-        keep: Callable[[Sequence[RecordBatch], Mapping[str, int]], None],
+        taken: Taken | None,
+        keep: Callable[[Taken, Mapping[str, int]], None],
     ) -> None:
         self._reader = reader
         self._prepare = prepare
+        self._taken = taken
         self._keep = keep
 
     @property
@@ -239,28 +237,21 @@ class _Keeping:
         return self._reader.bytes_read
 
     def batches(self) -> Iterator[RecordBatch]:
-        read = []
         for batch in self._reader.batches():
             if self._prepare:
                 keys, values = batch
                 batch = keys, list(map(self._prepare, keys, values))
             for column in batch:
                 _freeze(column)
-            read.append(batch)
+            if self._taken:
+                self._taken.add(batch)
             yield batch
-        self._keep(read, self._reader.counters())
+        if self._taken:
+            self._keep(self._taken, self._reader.counters())
 
     def counters(self) -> Mapping[str, int]:
         found = self._reader.counters()
         return found if HIT in found else {**found, MISS: 1}
-
-
-def _together(batches: Sequence[RecordBatch]) -> tuple[RecordBatch, ...]:
-    """The same records in one batch, if they are few: a batch costs as much as a record."""
-    if len(batches) < 2 or sum(len(keys) for keys, _ in batches) > _FEW:
-        return tuple(batches)
-    keys, values = zip(*batches, strict=True)
-    return ((list(chain.from_iterable(keys)), list(chain.from_iterable(values))),)
 
 
 def _freeze(column: Sequence[Any]) -> None:
@@ -270,25 +261,3 @@ def _freeze(column: Sequence[Any]) -> None:
             return
         for part in parts:
             part.flags.writeable = False
-
-
-def bytes_of(batch: RecordBatch) -> int:
-    """About what a batch takes in memory, from a sample of its items."""
-    return sum(map(_column_bytes, batch))
-
-
-def _column_bytes(column: Sequence[Any]) -> int:
-    if not len(column):
-        return 0
-    sample = column[:: max(1, len(column) // _SAMPLED)]
-    mean = sum(map(_item_bytes, sample)) / len(sample)
-    return int(len(column) * mean)
-
-
-def _item_bytes(item: Any) -> int:
-    # 8: the list's own pointer.
-    arrays = getattr(item, "nbytes", None)
-    own = sys.getsizeof(item) if arrays is None else arrays + 112
-    if isinstance(item, list | tuple):
-        own += sum(map(_item_bytes, item))
-    return own + 8

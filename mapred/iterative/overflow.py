@@ -72,12 +72,15 @@ class Overflow:
         try:
             kept = tuple([self._add(batch, bytes_max, free_bytes_min) for batch in batches])
         except BaseException:
-            self.bytes = start
-            # Gives back what was taken.
-            os.ftruncate(self._file, start)
-            os.ftruncate(self._file, FILES_BYTES_MAX)
+            self.cut(start)
             raise
-        return Overflowed(self, kept, self.bytes - start)
+        return Overflowed(self, kept, start, self.bytes - start)
+
+    def cut(self, start: int) -> None:
+        """Gives the disk back what is in the file from there on; nobody reads that any more."""
+        self.bytes = start
+        os.ftruncate(self._file, start)
+        os.ftruncate(self._file, FILES_BYTES_MAX)
 
     def _add(self, batch: RecordBatch, bytes_max: int, free_bytes_min: int) -> _Batch:
         buffers: list[memoryview] = []
@@ -123,12 +126,18 @@ class Overflow:
 
 
 class Overflowed:
-    """A split's batches in the file."""
+    """Some batches of a split in the file."""
 
-    def __init__(self, file: Overflow, batches: tuple[_Batch, ...], size: int) -> None:
+    def __init__(self, file: Overflow, batches: tuple[_Batch, ...], start: int, size: int) -> None:
         self._file = file
         self._batches = batches
+        self._start = start
         self.bytes = size
+
+    def give_back(self) -> None:
+        """They aren't read any more: the disk has their room again if they are the file's last."""
+        if self._start + self.bytes == self._file.bytes:
+            self._file.cut(self._start)
 
     def __iter__(self) -> Iterator[RecordBatch]:
         return map(self._file.batch, self._batches)

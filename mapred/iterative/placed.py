@@ -18,8 +18,9 @@ from mapred.errors import InputError
 from mapred.formats.packed import PackedReader
 from mapred.formats.port import RecordBatch
 from mapred.iterative.carried import carry_settings
-from mapred.iterative.invariants import PINNED, bytes_of
+from mapred.iterative.invariants import PINNED
 from mapred.iterative.status import CARRIED
+from mapred.iterative.taken import bytes_of
 from mapred.model import JobSpec, Split, TaskId, TaskKind
 from mapred.storage import storage_for
 from mapred.storage.uris import join

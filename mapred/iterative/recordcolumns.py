@@ -9,6 +9,7 @@
                             their lengths, all keys and all values
     small arrays, NumPy's   one array of them all, of which they are views; with their lengths,
     own numbers             where these differ
+    Arrow's tables, batches its stream of each: a pickle of some rows has all that their table has
     all else, and mixtures  a pickle, with large buffers (of arrays, of Arrow) beside it
 
 Pickles alone would do. But to make a table's rows of text from one takes longer than to read the
@@ -56,6 +57,8 @@ def encoded(items: Sequence[Any], put: Put, depth: int = 0) -> Column:
         encoder = _ENCODERS.get(kind)
         if encoder is None and issubclass(kind, np.generic) and np.dtype(kind).kind in _PLAIN:
             encoder = _numpys_numbers
+        if encoder is None and kind.__module__ == "pyarrow.lib":
+            encoder = _ARROWS.get(kind.__name__)
         if encoder is not None and (found := encoder(items, put, depth)) is not None:
             return found
     return _pickled(items, put)
@@ -238,6 +241,36 @@ def _array(take: Take, numbers: int, kind: np.dtype[Any]) -> Any:
     return np.frombuffer(data, kind) if data.nbytes else np.empty(0, kind)
 
 
+def _tables(name: str) -> Callable[[Sequence[Any], Put, int], Column | None]:
+    def encode(items: Sequence[Any], put: Put, _: int) -> Column:
+        return name, tuple(put(_stream(item)) for item in items)
+
+    return encode
+
+
+def _stream(rows: Any) -> Any:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as stream:
+        stream.write(rows)
+    return sink.getvalue()
+
+
+def _made_tables(take: Take, streams: tuple[int, ...]) -> list[Any]:
+    return [_opened(take(number)).read_all() for number in streams]
+
+
+def _made_batches(take: Take, streams: tuple[int, ...]) -> list[Any]:
+    return [_opened(take(number)).read_next_batch() for number in streams]
+
+
+def _opened(data: memoryview) -> Any:
+    import pyarrow as pa
+
+    return pa.ipc.open_stream(pa.py_buffer(data))
+
+
 def _are_shared(items: Sequence[Any]) -> bool:
     """Some are one and the same: a pickle has it once."""
     return len(set(map(id, items))) < len(items)
@@ -255,6 +288,9 @@ _ENCODERS: Final[dict[type, Callable[[Sequence[Any], Put, int], Column | None]]]
     np.ndarray: _arrays,
 }
 
+# By name: who has no tables doesn't wait for Arrow.
+_ARROWS: Final = {"Table": _tables("tables"), "RecordBatch": _tables("batches")}
+
 _DECODERS: Final[dict[str, Callable[..., Any]]] = {
     "pickle": _unpickled,
     "texts": _made_texts,
@@ -267,4 +303,6 @@ _DECODERS: Final[dict[str, Callable[..., Any]]] = {
     "dicts": _made_dicts,
     "arrays": _made_arrays,
     "cut arrays": _made_cut_arrays,
+    "tables": _made_tables,
+    "batches": _made_batches,
 }

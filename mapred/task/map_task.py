@@ -4,7 +4,8 @@ The loop is C as far as it can be: `map` over the batch's keys and values, `chai
 each call yields; Python sees chunks of pairs.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -133,14 +134,20 @@ class MapTask:
         def read() -> RecordReader:
             return form.reader(self._split, storage, self._skipping)
 
+        return self._kept(self._split, read, getattr(mapper, "prepare", None))
+
+    def _kept(
+        self,
+        split: Split,
+        read: Callable[[], RecordReader],
+        prepare: Callable[[Any, Any], Any] | None = None,
+    ) -> RecordReader:
+        """In a loop what was decoded in a round before."""
         if not is_round(self._task.spec):
             return read()
         from mapred.iterative.invariants import PINNED
 
-        prepare = getattr(mapper, "prepare", None)
-        return PINNED.reader(
-            self._task.spec, self._split, read, prepare, folder=self._task.work_dir
-        )
+        return PINNED.reader(self._task.spec, split, read, prepare, folder=self._task.work_dir)
 
     def _columnar(self, mapper: Mapper) -> BatchMapper | BlockMapper | None:
         """What does the mapper's work on columns; None: nothing, it goes by records."""
@@ -161,7 +168,11 @@ class MapTask:
         return WordsWith(constant, self._ctx, summed=fold is Fold.SUM, tables_bytes=tables_bytes)
 
     def _map_columns(self, mapper: BatchMapper | BlockMapper, sink: Sink) -> None:
-        reader = ColumnReader(mapper, self._split, self._moved)
+        # Beside the split's records, if others of the loop's mappers read these.
+        pieces = replace(self._split, format=f"{self._split.format} for {type(mapper).__name__}")
+        reader = ColumnReader(
+            mapper, self._split, self._moved, lambda read: self._kept(pieces, read)
+        )
         name, records = type(mapper).__name__, 0
         for item in reader.yielded():
             rows = as_rows(item, name)

@@ -4,7 +4,7 @@ import os
 import random
 import signal
 
-from mapred import Job, Mapper, Param, Partitioner, Reducer
+from mapred import BatchMapper, BlockMapper, Job, Mapper, Param, Partitioner, Reducer
 from mapred.iterative import IterativeJob, max_rounds, settled
 from mapred.iterative.reducing import Light
 
@@ -190,3 +190,63 @@ class Unkeepable(Parsed):
 
 class UnkeepableMean(TightMean):
     mapper = Unkeepable
+
+
+class InBatches(BatchMapper):
+    """As Differences, of columns."""
+
+    def setup(self):
+        self.total, self.count = 0.0, 0
+
+    def map_batch(self, batch):
+        for line in batch["line"].to_pylist():
+            self.total += (float(line) - self.ctx.state) / 2
+            self.count += 1
+
+    def cleanup(self):
+        yield self.ctx.split.start % 3, (self.total, self.count)
+
+
+class BatchMean(Mean):
+    mapper = InBatches
+    pinned_bytes = 0
+
+
+class KeptBatchMean(BatchMean):
+    pinned_bytes = 1_000_000
+
+
+class TightBatchMean(BatchMean):
+    pinned_bytes = 1_000
+
+
+class InBlocks(BlockMapper):
+    setup, cleanup = InBatches.setup, InBatches.cleanup
+
+    def map_block(self, block):
+        for line in block.split():
+            self.total += (float(line) - self.ctx.state) / 2
+            self.count += 1
+
+
+class BlockMean(BatchMean):
+    mapper = InBlocks
+
+
+class TightBlockMean(TightBatchMean):
+    mapper = InBlocks
+
+
+class Emptying(BlockMapper):
+    """Takes what it is given out of its list."""
+
+    setup, cleanup = InBatches.setup, InBatches.cleanup
+
+    def map_block(self, block):
+        while block:
+            self.total += (float(block.pop(0)) - self.ctx.state) / 2
+            self.count += 1
+
+
+class KeptListMean(KeptBatchMean):
+    mapper, input_format = Emptying, "jsonl"

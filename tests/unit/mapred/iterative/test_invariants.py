@@ -1,12 +1,14 @@
 """Decoded splits that stay: whose, how many, and what is never kept."""
 
+import weakref
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 
 from mapred.iterative.broadcast import RoundSettings, Sent
-from mapred.iterative.invariants import HIT, MISS, Pinned, bytes_of
+from mapred.iterative.invariants import HIT, MISS, Pinned
+from mapred.iterative.taken import bytes_of
 from mapred.model import JobSpec, Split
 
 
@@ -183,6 +185,54 @@ def test_what_fits_into_no_file_is_decoded_again_and_told_once_a_loop(tmp_path, 
     assert len(caplog.messages) == 2
     assert "file:///a" in caplog.messages[0]
     assert "lambda" in caplog.messages[0]
+
+
+class Large(Reader):
+    """More batches than there is room for; knows how many arrays were alive at once."""
+
+    most = 0
+    last = None
+
+    def batches(self):
+        seen = []
+        for number in range(40):
+            array = np.full(10_000, float(number))
+            seen.append(weakref.ref(array))
+            yield [number], [array]
+            del array
+            self.most = max(self.most, sum(one() is not None for one in seen))
+        if self.last:
+            yield [40], [self.last]
+
+
+@pytest.mark.parametrize("where", ["file", "nowhere"])
+def test_a_split_larger_than_the_room_takes_no_more_memory_while_it_is_read(where, tmp_path):
+    pinned, reader = Pinned(), Large()
+    folder = str(tmp_path) if where == "file" else NOWHERE
+    for _ in range(2):
+        found = pinned.reader(spec(room=3 * 80_000), SPLIT, lambda: reader, folder=folder)
+        total = 0.0
+        for _, values in found.batches():
+            total += sum(map(np.sum, values))
+            del values
+        assert total == 10_000 * 780
+    assert (HIT in found.counters()) == (where == "file")
+    assert 0 < reader.most <= 4
+    assert pinned.bytes == 0
+    assert pinned.mapped_bytes >= (40 * 80_000 if where == "file" else 0)
+
+
+def test_a_split_whose_end_no_file_takes_gives_back_the_room_of_its_beginning(tmp_path):
+    pinned, reader, other = Pinned(), Large(), replace(SPLIT, start=10)
+    reader.last = lambda: 1
+    job = spec(room=3 * 80_000)
+    take(pinned, Reader(rows=20_000), job, other, str(tmp_path))
+    before = pinned.mapped_bytes
+    values, counters, _ = take(pinned, reader, job, SPLIT, str(tmp_path))
+    assert (len(values), MISS in counters) == (41, True)
+    assert pinned.mapped_bytes == before > 0
+    values, counters, _ = take(pinned, Reader(), job, other, str(tmp_path))
+    assert ([value[0] for value in values], HIT in counters) == ([0.0, 1.0, 2.0], True)
 
 
 def test_what_a_loop_has_prepared_in_a_file_goes_when_the_next_one_of_the_fit_begins(tmp_path):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -78,20 +79,34 @@ def test_a_disk_that_takes_no_file_is_an_error_of_the_system():
     assert caught.value.errno == errno.ENOENT
 
 
-def test_records_in_files_give_the_same_bits_and_are_decoded_once(tmp_path):
+# (who keeps its input in memory, in files, and not at all)
+KINDS = {
+    "records": (["ParsedMean"], ["TightMean"], ["ForgetfulMean", "UnkeepableMean"]),
+    "columns": (
+        ["KeptBatchMean", "KeptListMean"],
+        ["TightBatchMean", "TightBlockMean"],
+        ["BatchMean", "BlockMean"],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_input_in_files_gives_the_same_bits_and_is_decoded_once(kind, tmp_path):
     path = tmp_path / "numbers.txt"
     path.write_text("".join(f"{n * n % 97 / 7!r}\n" for n in range(400)))
     states, decoded = {}, {}
+    in_memory, in_files, nowhere = KINDS[kind]
     with EmbeddedEngine(2) as engine:
-        for job in ("ParsedMean", "TightMean", "ForgetfulMean", "UnkeepableMean"):
+        for job in (*in_memory, *in_files, *nowhere):
             spec = planned(str(path), tmp_path / job, job)
             status, loops = run(engine, spec)
             states[job] = loops.result(status.job_id).state.hex()
             splits = len(spec.splits)
-            decoded[job] = status.counters["text", "splits_decoded"] / splits
+            counted = Counter({name: amount for (_, name), amount in status.counters.items()})
+            decoded[job] = counted["splits_decoded"] / splits
             rounds = status.rounds_done
     assert len(set(states.values())) == 1
     # Each of two processes decodes each split once at most.
-    assert decoded["ParsedMean"] <= 2
-    assert decoded["TightMean"] <= 2
-    assert decoded["ForgetfulMean"] == decoded["UnkeepableMean"] == rounds > 2
+    assert max(decoded[job] for job in (*in_memory, *in_files)) <= 2
+    assert {decoded[job] for job in nowhere} == {rounds}
+    assert rounds > 2

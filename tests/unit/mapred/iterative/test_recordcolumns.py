@@ -178,18 +178,46 @@ def test_what_can_not_be_made_again_is_refused():
         there_and_back([Halfway(needed=1)])
 
 
-def test_arrows_tables_lie_in_the_buffers():
-    table = pa.table({"a": pa.array(range(5_000)), "b": pa.array([f"t{n}" for n in range(5_000)])})
+TABLE = pa.table(
+    {"a": pa.array(range(5_000)), "b": [f"t{n}" if n % 7 else None for n in range(5_000)]}
+)
+
+
+@pytest.mark.parametrize(
+    ("how", "items"),
+    [
+        ("tables", [TABLE, TABLE.slice(10, 3), TABLE.slice(0, 0)]),
+        ("batches", [*TABLE.to_batches(), TABLE.to_batches()[0].slice(10, 3)]),
+        ("pickle", [TABLE, TABLE.to_batches()[0]]),
+    ],
+)
+def test_arrows_tables_lie_in_the_buffers(how, items):
     buffers = []
 
     def put(buffer):
         buffers.append(memoryview(buffer))
         return len(buffers) - 1
 
-    column = encoded([table], put)
-    [found] = decoded(column, buffers.__getitem__)
-    assert found.equals(table)
-    inside = np.frombuffer(max(buffers, key=len), np.uint8).__array_interface__["data"][0]
-    addresses = [one.address for chunk in found["a"].chunks for one in chunk.buffers() if one]
-    addresses += [one.address for chunk in found["b"].chunks for one in chunk.buffers() if one]
-    assert inside in addresses
+    column = encoded(items, put)
+    found = decoded(column, buffers.__getitem__)
+    assert column[0] == how
+    assert [type(one) for one in found] == [type(one) for one in items]
+    assert all(one.equals(other) for one, other in zip(found, items, strict=True))
+    if how == "pickle":
+        return
+    starts = [np.frombuffer(one, np.uint8).__array_interface__["data"][0] for one in buffers]
+    places = [(start, start + len(one)) for start, one in zip(starts, buffers, strict=True)]
+    texts = found[0]["b"].chunk(0) if how == "tables" else found[0]["b"]
+    for part in texts.buffers():
+        assert any(start <= part.address < end for start, end in places)
+
+
+def test_some_rows_of_a_table_take_no_room_for_the_others():
+    buffers = []
+
+    def put(buffer):
+        buffers.append(memoryview(buffer))
+        return len(buffers) - 1
+
+    encoded([TABLE.slice(at, 500) for at in range(0, 5_000, 500)], put)
+    assert sum(map(len, buffers)) < 2 * TABLE.nbytes
