@@ -13,6 +13,7 @@
     shell       `mapred fs ls /`
     scheduling  tasks that do nothing, small jobs, and the core with a large cluster
     loops       rounds of k-means, logistic regression and PageRank; `--parts`: some of its lines
+    tiny        many maps by many reducers with tiny partitions, under `ulimit -n 256`
     trouble     a tracker that is killed, and one that is slow
 
 `ratio` is of speeds, ours over the other's, from one run; `at least` and `aim` are what we
@@ -36,6 +37,7 @@ from benchmarks import (
     scheduling,
     shell,
     store,
+    tinypartitions,
     trouble,
     wordcount,
 )
@@ -104,6 +106,7 @@ def main() -> None:
             jobs=5 if quick else 200,
             virtual_tasks=count or (500 if quick else 100_000),
         ),
+        "tiny": lambda: tinypartitions.run(runs=runs, quick=quick),
         "trouble": trouble.run,
         "loops": lambda: loops.run(
             rows=20_000 if quick else 1_000_000,

@@ -309,6 +309,8 @@ class Launch:
     memory_limit_bytes: int = 0
     # The attempt marks each record before it is mapped, and leaves these out; None: it doesn't.
     careful: tuple[RecordAt, ...] | None = None
+    # Whether those outputs count, too, that the tracker was told of before in this session.
+    knows: bool = False
 
 
 @dataclass(frozen=True, slots=True)

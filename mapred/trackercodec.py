@@ -236,6 +236,7 @@ def order_to_wire(seq: int, order: TrackerOrder) -> jobtracker_pb2.TrackerOrder:
                 wire.launch.split.CopyFrom(split_to_wire(order.split))
             wire.launch.maps = order.maps
             wire.launch.memory_limit_bytes = order.memory_limit_bytes
+            wire.launch.knows = order.knows
             if order.careful is not None:
                 wire.launch.careful = True
                 wire.launch.skips.extend(record_to_wire(one) for one in order.careful)
@@ -264,6 +265,7 @@ def order_from_wire(wire: jobtracker_pb2.TrackerOrder) -> tuple[int, TrackerOrde
                 tuple(output_from_wire(output) for output in launch.outputs),
                 launch.memory_limit_bytes,
                 tuple(record_from_wire(one) for one in launch.skips) if launch.careful else None,
+                launch.knows,
             )
         case "kill":
             order = KillAttempt(attempt_from_wire(wire.kill.attempt), wire.kill.reason)

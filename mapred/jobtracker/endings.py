@@ -180,6 +180,7 @@ class Endings:
         for tracker in self._trackers:
             if job.id in tracker.jobs:
                 tracker.jobs.discard(job.id)
+                tracker.told.pop(job.id, None)
                 self._flow.order(tracker, ForgetJob(job.id))
 
 

@@ -1,5 +1,6 @@
 """Which outputs of a job's maps its other tasks begin with, and whether they are still needed."""
 
+from mapred.jobtracker.joboutputs import Told
 from mapred.jobtracker.jobs import Job, Phase
 from mapred.model import MapOutput, TaskId, TaskKind
 
@@ -25,3 +26,15 @@ def outputs_for(job: Job, task_id: TaskId) -> tuple[MapOutput, ...]:
         return tuple(job.outputs.values()) if task_id.kind is TaskKind.REDUCE else ()
     feeding = job.levels.feeding(task_id.kind, task_id.index)
     return tuple(job.outputs[index] for index in feeding if index in job.outputs)
+
+
+def to_begin_with(job: Job, task_id: TaskId, told: Told) -> tuple[tuple[MapOutput, ...], bool]:
+    """What a reduce is launched with, and whether what its tracker was told of before counts."""
+    if len(job.levels) > 1:
+        return outputs_for(job, task_id), False
+    return job.outputs.to_begin_with(job.id, told)
+
+
+def untold(job: Job, told: Told, news: tuple[MapOutput, ...]) -> tuple[MapOutput, ...]:
+    """What a tracker's running reduces are told of when there's `news`."""
+    return news if len(job.levels) > 1 else job.outputs.to_tell(job.id, told, news)

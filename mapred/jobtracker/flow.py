@@ -18,7 +18,7 @@ from mapred.jobtracker.entries import (
     OutputPrepared,
     counter_list,
 )
-from mapred.jobtracker.feeding import needs_outputs_of, outputs_for
+from mapred.jobtracker.feeding import needs_outputs_of, outputs_for, to_begin_with, untold
 from mapred.jobtracker.fetchreports import SILENT_AFTER_S, Verdict
 from mapred.jobtracker.fitness import unfit_words
 from mapred.jobtracker.jobs import Job, Phase
@@ -89,8 +89,8 @@ class Flow:
             )
             for tracker_id in job.reducing_on if job and current else ():
                 tracker = self._trackers.live.get(tracker_id)
-                if tracker is not None:
-                    self.order(tracker, OutputsReady(job_id, current))
+                if job and tracker is not None and (news := untold(job, tracker.told, current)):
+                    self.order(tracker, OutputsReady(job_id, news))
         self._draft.outputs.clear()
 
     def announce_all(self, tracker: Tracker) -> None:
@@ -129,8 +129,8 @@ class Flow:
             order = Launch(attempt_id, job.launch_spec, memory_limit_bytes=limit)
         else:
             maps = job.levels.sizes[-1]
-            outputs = outputs_for(job, task.id)
-            order = Launch(attempt_id, job.launch_spec, None, maps, outputs, limit)
+            outputs, knows = to_begin_with(job, task.id, tracker.told)
+            order = Launch(attempt_id, job.launch_spec, None, maps, outputs, limit, knows=knows)
         self.order(tracker, order)
 
     # --- attempts end

@@ -33,6 +33,7 @@ from mapred.jobtracker.entries import (
 from mapred.jobtracker.fetchreports import FetchReports
 from mapred.jobtracker.fitness import wants_of
 from mapred.jobtracker.home import Home
+from mapred.jobtracker.joboutputs import JobOutputs
 from mapred.jobtracker.patience import Patience
 from mapred.jobtracker.pending import PendingTasks
 from mapred.jobtracker.taskstories import story_of
@@ -43,7 +44,6 @@ from mapred.model import (
     FailureKind,
     JobState,
     JobStatus,
-    MapOutput,
     TaskId,
     TaskKind,
 )
@@ -121,7 +121,7 @@ class Job:
         # Wherever an attempt was ever launched.
         self.trackers: set[str] = set()
         # Outputs of won maps, for the reduces; and who holds them.
-        self.outputs: dict[int, MapOutput] = {}
+        self.outputs = JobOutputs()
         self.outputs_on: dict[str, set[int]] = {}
         self.counters: Counter[tuple[str, str]] = Counter()
         self.failures: list[Failure] = []
@@ -310,7 +310,7 @@ class Job:
         self._count_done(winner.id, 1)
         self.counters.update(winner.counters)
         if winner.output is not None:
-            self.outputs[winner.id.index] = winner.output
+            self.outputs.add(winner.output)
             self.outputs_on.setdefault(winner.tracker_id, set()).add(winner.id.index)
 
     def _count_done(self, attempt: AttemptId, one: int) -> None:
@@ -322,7 +322,7 @@ class Job:
     def _lost_win(self, kind: TaskKind, loser: Attempt) -> None:
         self._count_done(loser.id, -1)
         self.counters.subtract(loser.counters)
-        self.outputs.pop(loser.id.index, None)
+        self.outputs.lose(loser.id.index)
         self.outputs_on[loser.tracker_id].discard(loser.id.index)
 
     # --- what clients see

@@ -49,6 +49,8 @@ class Tracker:
         self.id = info.tracker_id
         self.outbox: Outbox[TrackerOrder] = Outbox()
         self.inbox: Inbox[TrackerEvent] = Inbox()
+        # Of the outputs of jobs' maps (joboutputs.py).
+        self.told: dict[str, tuple[int, int]] = {}
         # With what each was promised.
         self.occupied: dict[AttemptId, Portion] = {}
         self._promised_bytes = 0

@@ -20,7 +20,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from blockstore.runtime.mailbox import Inbox, Outbox
-from mapred.levels import feeding
 from mapred.model import (
     AttemptDone,
     AttemptFailed,
@@ -53,9 +52,10 @@ from mapred.tasktracker.actions import (
     StartTask,
 )
 from mapred.tasktracker.appetite import too_large
+from mapred.tasktracker.heardoutputs import HeardOutputs
 from mapred.tasktracker.localdirs import LocalDirectories, Look
 from mapred.tasktracker.settings import TaskTrackerSettings
-from mapred.tasktracker.work import Work, next_to_start, run_task, waiting
+from mapred.tasktracker.work import Work, begun, next_to_start, run_task, waiting
 from mapred.tracking import Heartbeat, HeartbeatReply, HeldOutput, Registered, Registration
 
 
@@ -78,6 +78,7 @@ class TaskTracker:
         self._unsent_progress: set[AttemptId] = set()
         self._inbox: Inbox[TrackerOrder] = Inbox()
         self._outbox: Outbox[TrackerEvent] = Outbox()
+        self._heard = HeardOutputs()
         # Of the session's events, how many the JobTracker has in hand.
         self._taken = 0
         self._actions: list[Action] = []
@@ -102,7 +103,7 @@ class TaskTracker:
         )
         self.epoch = 0
         left = [event for _, event in self._outbox.pending()]
-        self._inbox, self._outbox, self._taken = Inbox(), Outbox(), 0
+        self._inbox, self._outbox, self._taken, self._heard = Inbox(), Outbox(), 0, HeardOutputs()
         for event in left:
             self._outbox.put(event)
         ended = [e.attempt for e in left if not isinstance(e, FetchFailed)]
@@ -167,18 +168,19 @@ class TaskTracker:
             case OutputsReady():
                 self._outputs(order, now)
             case ForgetJob(job_id):
+                self._heard.forget(job_id)
                 self._forget(job_id, now)
 
     def _launch(self, order: Launch, now: float) -> None:
         attempt = order.attempt
+        # Its outputs are news for other reduces, too.
+        self._outputs(OutputsReady(attempt.job_id, order.outputs), now)
+        order = self._heard.completed(order)
         if attempt in self.work:
             return
         self._forgetting.discard(attempt.job_id)
         self._used_at[attempt.job_id] = now
-        work = Work(order, now, order.spec.stall_s or self.settings.stall_s)
-        work.feeding = feeding(order.spec.settings, attempt, order.maps)
-        work.missing = set(work.feeding) - {output.map_index for output in order.outputs}
-        self.work[attempt] = work
+        self.work[attempt] = begun(order, now, self.settings)
         self._start_next(attempt.kind, now)
 
     def _start_next(self, kind: TaskKind, now: float) -> None:
@@ -194,16 +196,13 @@ class TaskTracker:
             self._actions.append(StartTask(task))
 
     def _outputs(self, order: OutputsReady, now: float) -> None:
+        self._heard.more(order)
         for attempt, work in self.work.items():
             outputs = tuple(o for o in order.outputs if o.map_index in work.feeding)
             if attempt.job_id == order.job_id and outputs:
-                work.missing -= {output.map_index for output in outputs}
-                work.moved_at = now
+                work.told(outputs, now)
                 if work.started:
                     self._actions.append(SendOutputs(attempt, outputs))
-                else:
-                    outputs = (*work.launch.outputs, *outputs)
-                    work.launch = replace(work.launch, outputs=outputs)
 
     def _kill(self, attempt: AttemptId, reason: str, now: float) -> None:
         failure = Failure(FailureKind.KILLED, reason, host=self.info.host)

@@ -4,10 +4,18 @@ What has none waits, and starts in the order in which it came.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from mapred.levels import NOTHING
-from mapred.model import PROCESS_FAMILY, AttemptId, Failure, Launch, TaskKind, TrackerInfo
+from mapred.levels import NOTHING, feeding
+from mapred.model import (
+    PROCESS_FAMILY,
+    AttemptId,
+    Failure,
+    Launch,
+    MapOutput,
+    TaskKind,
+    TrackerInfo,
+)
 from mapred.task.messages import RunTask, TaskProgress
 from mapred.tasktracker.settings import TaskTrackerSettings
 from mapred.tasktracker.workdirs import carried_dir, code_dir, family_dir, log_dir, work_dir
@@ -36,6 +44,21 @@ class Work:
     @property
     def started(self) -> bool:
         return self.started_at is not None
+
+    def told(self, outputs: tuple[MapOutput, ...], now: float) -> None:
+        """There are further outputs for it."""
+        self.missing -= {output.map_index for output in outputs}
+        self.moved_at = now
+        if not self.started:
+            self.launch = replace(self.launch, outputs=(*self.launch.outputs, *outputs))
+
+
+def begun(order: Launch, now: float, settings: TaskTrackerSettings) -> Work:
+    """The attempt, which waits for a slot."""
+    work = Work(order, now, order.spec.stall_s or settings.stall_s)
+    work.feeding = feeding(order.spec.settings, order.attempt, order.maps)
+    work.missing = set(work.feeding) - {output.map_index for output in order.outputs}
+    return work
 
 
 def next_to_start(

@@ -964,12 +964,15 @@ class Launch(_message.Message):
     MEMORY_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
     CAREFUL_FIELD_NUMBER: _builtins.int
     SKIPS_FIELD_NUMBER: _builtins.int
+    KNOWS_FIELD_NUMBER: _builtins.int
     maps: _builtins.int
     """Reduces only: how many maps there are, and the outputs known now."""
     memory_limit_bytes: _builtins.int
     """The attempt is ended when it uses more, bytes; 0: only when the tracker's memory is used up."""
     careful: _builtins.bool
     """The attempt marks each record before it is mapped, and leaves out those of `skips`."""
+    knows: _builtins.bool
+    """Those outputs count, too, that the tracker was told of before in this session."""
     @_builtins.property
     def attempt(self) -> _types_pb2.AttemptId: ...
     @_builtins.property
@@ -995,10 +998,11 @@ class Launch(_message.Message):
         memory_limit_bytes: _builtins.int = ...,
         careful: _builtins.bool = ...,
         skips: _abc.Iterable[_types_pb2.RecordAt] | None = ...,
+        knows: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "spec", b"spec", "split", b"split"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "careful", b"careful", "maps", b"maps", "memory_limit_bytes", b"memory_limit_bytes", "outputs", b"outputs", "skips", b"skips", "spec", b"spec", "split", b"split"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "careful", b"careful", "knows", b"knows", "maps", b"maps", "memory_limit_bytes", b"memory_limit_bytes", "outputs", b"outputs", "skips", b"skips", "spec", b"spec", "split", b"split"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
