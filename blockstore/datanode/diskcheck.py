@@ -1,7 +1,8 @@
 """Looks after disks that nobody uses just now: dead ones are found before their readers are.
 
 Every volume gets a small file written, synced and read back once in a while, and soon after
-something strange has happened on it. A check that doesn't end is an answer too.
+something strange has happened on it. A check that doesn't end is an answer too, and so is a
+directory without this node's identity: its disk isn't mounted any more.
 """
 
 import contextlib
@@ -31,6 +32,9 @@ def check(volume: Volume) -> None:
     path, content = f"{volume.path}/{layout.CHECK_FILE}", os.urandom(CHECK_BYTES)
     try:
         with volume.guard("checking the disk", syncing=True):
+            if volume.marked and _is_bare(volume):
+                volume.fail("its VERSION file is gone: is its disk still mounted?")
+                return
             file = volume.disk.open(path, create=True)
             try:
                 file.pwrite(content, 0)
@@ -44,6 +48,14 @@ def check(volume: Volume) -> None:
             volume.fail("the disk check read other bytes than it had written")
     except StoreError as error:
         log.info("%s", error)
+
+
+def _is_bare(volume: Volume) -> bool:
+    try:
+        volume.disk.open(f"{volume.path}/{layout.VERSION_FILE}").close()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 class DiskCheck:

@@ -103,6 +103,7 @@ def keep(volumes: Sequence[Volume], identity: Identity) -> None:
             continue
         try:
             write_small(volume, layout.VERSION_FILE, msgspec.json.encode(identity))
+            volume.marked = True
             kept += 1
         except StoreError as error:
             volume.fail(f"it can't keep this node's identity: {error}")

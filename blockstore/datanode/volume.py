@@ -52,6 +52,8 @@ class Volume:
         self.reserved_bytes = reserved_bytes
         # Something was strange about it; the disk check (diskcheck.py) looks soon.
         self.suspected = False
+        # Whether this node's identity is on it (identity.py): without, it's another disk's place.
+        self.marked = False
         self.scan = ScanProgress()
         # Blocks that could not be read; the scanner takes them first.
         self.suspects: deque[int] = deque(maxlen=SUSPECTS_MAX)
@@ -148,6 +150,9 @@ class Volume:
             if error.errno in VOLUME_ERRORS or (syncing and error.errno not in FULL):
                 self.fail(words)
                 raise VolumeFailure(f"volume {self.path} failed: {words}") from error
+            if error.errno == errno.ENOENT:
+                # Perhaps nothing is there any more.
+                self.suspected = True
             raise StoreError(f"volume {self.path}: {words}") from error
 
     def close(self) -> None:

@@ -5,6 +5,8 @@ from typing import Final
 
 # The rate is that of the last minute: old enough to be steady, young enough to be true.
 WINDOW_S: Final = 60.0
+# Before that it's an accident what has gone first, a small block or a large one.
+STEADY_S: Final = 5.0
 
 
 class Pace:
@@ -32,6 +34,6 @@ class Pace:
     @property
     def seconds_left(self) -> float | None:
         """None while nothing is known."""
-        if not self._seen or not self.per_s:
+        if not self.per_s or self._seen[-1][0] - self._seen[0][0] < STEADY_S:
             return None
         return self._seen[-1][1] / self.per_s

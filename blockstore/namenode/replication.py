@@ -4,7 +4,7 @@ Rules
 - Most urgent first: blocks with one good replica, then with less than half of the wanted,
   then the others, then those whose replicas all stand on one rack while there are more.
 - A bad replica (corrupt, stale) is deleted after the block has its good ones, or when it sits
-  on the only node that could take a good one. Never before there is a good one.
+  on the only node that could take a good one: one at a time. Never before there is a good one.
 - Of too many good replicas on live, serving nodes the surplus is deleted, and never what would
   leave one rack of several; the last is never.
 - A leaving node's replicas don't count, and are sources when no other is to be had. A resting
@@ -230,13 +230,11 @@ class Replication:
             return 0
         return 1 if good * 2 < wanted else 2
 
-    def _delete_bad(self, block_id: int, now: float) -> list[NodeOrder]:
-        bad = [
-            (node_id, odd)
-            for node_id, odd in self._blocks.odd(block_id).items()
-            if odd.kind in (Kind.CORRUPT, Kind.STALE)
-        ]
-        return [(n, self._delete(block_id, n, odd.reason, now)) for n, odd in bad]
+    def _delete_bad(self, block_id: int, now: float, at_once: int = 512) -> list[NodeOrder]:
+        found = self._blocks.odd(block_id)
+        bad = [(n, odd) for n, odd in found.items() if odd.kind in (Kind.CORRUPT, Kind.STALE)]
+        may_go = max(0, at_once - sum(odd.is_leaving for odd in found.values()))
+        return [(n, self._delete(block_id, n, odd.reason, now)) for n, odd in bad[:may_go]]
 
     def _delete_surplus(
         self,
@@ -303,8 +301,8 @@ class Replication:
         queue.add(block_id)
         taken = self._blocks.holders(block_id) | coming
         if present.serving <= taken:
-            # A bad replica sits where a good one could be.
-            return self._delete_bad(block_id, present.now)
+            # A bad replica sits where a good one could be. The others wait for that one.
+            return self._delete_bad(block_id, present.now, at_once=1)
         source = self._source(block_id, good, present)
         if source is None:
             return []

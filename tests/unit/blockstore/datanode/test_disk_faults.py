@@ -280,6 +280,19 @@ def test_the_disk_check_finds_a_dead_disk_that_nobody_uses(files, disk, volumes)
     assert states(files)[0] == ("in use", "")
 
 
+def test_a_disk_that_isnt_mounted_any_more_is_missed(files, disk, volumes):
+    gone = files.volumes[0]
+    identity.keep(files.volumes, identity.Identity(1, "dn-1", "cluster", 1))
+    disk.unlink(f"{gone.path}/{layout.VERSION_FILE}")
+    for volume in files.volumes:
+        diskcheck.check(volume)
+    assert states(files) == [
+        ("failed", "its VERSION file is gone: is its disk still mounted?"),
+        ("in use", ""),
+    ]
+    assert layout.CHECK_FILE not in disk.names(gone.path)
+
+
 def test_the_disk_check_takes_a_full_disk_for_no_dead_one(files, disk, volumes):
     disk.fail("write", volumes[0], errno.ENOSPC)
     diskcheck.check(files.volumes[0])

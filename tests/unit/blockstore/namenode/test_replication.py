@@ -201,6 +201,21 @@ def test_a_corrupt_replica_makes_room_when_it_sits_on_the_only_place(cluster):
     assert targets == ["y"]
 
 
+def test_bad_replicas_make_room_one_after_the_other(cluster):
+    cluster.add_nodes("xyz")
+    (block,) = cluster.write("/f", 10)
+    for node_id in "yz":
+        cluster.report(node_id, block, ReplicaState.CORRUPT)
+    ((first, _),) = deletions(cluster)
+    tick(cluster)
+    # What is called good may be none: then the other is all there is.
+    assert deletions(cluster) == []
+    cluster.report(first, block, ReplicaState.DELETED)
+    assert [targets for _, _, targets in copies(cluster)] == [[first]]
+    cluster.report(first, block)
+    assert {first, *(node_id for node_id, _ in deletions(cluster))} == {"y", "z"}
+
+
 def test_the_last_replica_is_never_removed_even_when_it_is_called_corrupt(cluster):
     cluster.add_nodes("xyz")
     (block,) = cluster.write("/f", 10)
