@@ -185,7 +185,8 @@ def read_blocks(file: BinaryIO, uri: str) -> Iterator[Csr]:
 
 
 def csr_of(parts: Any, targets: Matrix | None = None) -> Csr:
-    """Of anything with data, indices, indptr and shape, such as SciPy's csr_matrix.
+    """Of anything with data, indices, indptr and shape, such as SciPy's csr_matrix; numbers of the
+    same place are added up, as there.
 
     Raises:
         ValueError: the parts don't fit together.
@@ -203,4 +204,23 @@ def csr_of(parts: Any, targets: Matrix | None = None) -> Csr:
         raise ValueError("its indptr doesn't go up from 0")
     if len(indices) and not 0 <= indices.min() <= indices.max() < columns:
         raise ValueError(f"an index lies outside of its {columns} columns")
-    return Csr(data, indices, indptr, int(columns), targets)
+    return _added_up(Csr(data, indices, indptr, int(columns), targets))
+
+
+def _added_up(block: Csr) -> Csr:
+    """Each place once: whoever squares numbers one by one, or looks whether they are above a
+    threshold, would take parts of a number for numbers."""
+    rows, indices = block.row_numbers, block.indices
+    within = rows[1:] == rows[:-1]
+    if (np.diff(indices)[within] > 0).all():
+        return block
+    order = np.lexsort((indices, rows))
+    indices = indices[order]
+    is_first = np.concatenate([[True], ~within | (np.diff(indices) != 0)])
+    if is_first.all():
+        return block
+    firsts = np.flatnonzero(is_first)
+    indptr = np.zeros(len(block) + 1, np.int64)
+    np.cumsum(np.bincount(rows[firsts], minlength=len(block)), out=indptr[1:])
+    data = np.add.reduceat(block.data[order], firsts)
+    return Csr(data, indices[firsts], indptr, block.columns, block.targets)

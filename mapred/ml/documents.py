@@ -75,9 +75,11 @@ class TextEstimator(Estimator):
             tuple(stop_words),
             (fewest, most),
         )
+        if not isinstance(self.token_pattern, str):
+            raise ValueError(f"token_pattern={self.token_pattern!r}: a pattern of text is needed")
         try:
             groups = re.compile(self.token_pattern).groups
-        except (TypeError, re.error) as error:
+        except re.error as error:
             raise ValueError(f"token_pattern={self.token_pattern!r}: {error}") from None
         if groups > 1:
             raise ValueError(

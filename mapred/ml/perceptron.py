@@ -141,7 +141,8 @@ class MLPClassifier(Classifier):
         sizes: Any = self.hidden_layer_sizes
         if isinstance(sizes, int | np.integer) and not isinstance(sizes, bool):
             return (int(sizes),)
-        if not isinstance(sizes, Sequence | np.ndarray) or isinstance(sizes, str):
+        is_row = isinstance(sizes, Sequence) or (isinstance(sizes, np.ndarray) and sizes.ndim == 1)
+        if not is_row or isinstance(sizes, str | bytes | bytearray):
             raise ValueError(
                 f"hidden_layer_sizes={sizes!r}: the widths of the layers are needed, such as (100,)"
             )

@@ -138,6 +138,22 @@ def test_sparse_rows_whose_parts_are_wrong_are_refused(parts, words):
     assert [as_block(table).toarray().tolist() for table in sparse()] == 2 * [[[1, 0], [0, 2]]]
 
 
+def test_numbers_of_the_same_place_are_added_up():
+    parts = {"data": (1, 2, 4, 8, 16), "indices": (1, 0, 1, 1, 1), "indptr": (0, 3, 5)}
+    for table in sparse(**parts):
+        block = as_block(table)
+        assert block.data.tolist() == [2, 5, 24]
+        assert block.toarray().tolist() == [[2, 5], [0, 24]]
+    # Those that come in another order, once each, are left as they are.
+    for table in sparse((1, 2, 4), (1, 0, 0), (0, 2, 3)):
+        assert as_block(table).data.tolist() == [1, 2, 4]
+    halves = csr_matrix(IRIS)
+    halves.data, halves.indices = np.repeat(halves.data / 2, 2), np.repeat(halves.indices, 2)
+    halves.indptr = halves.indptr * 2
+    ours, whole = (ml.BernoulliNB(binarize=2.0).fit(rows, KINDS) for rows in (halves, IRIS))
+    assert np.array_equal(ours.feature_count_, whole.feature_count_)
+
+
 @pytest.mark.parametrize("model", [ml.MultinomialNB(), ml.ComplementNB()])
 def test_a_count_below_0_is_refused_with_its_place(model):
     rows = np.ones((4, 3))
@@ -163,6 +179,18 @@ def test_names_of_columns_are_no_texts(model):
     ):
         with pytest.raises(ValueError, match=r"a \w+, and a list of texts is needed"):
             model.fit(given)
+
+
+@pytest.mark.parametrize("sizes", [np.array(2), b"x", "5", {3}, np.ones((2, 2), int)])
+def test_what_is_no_row_of_widths_is_refused(sizes):
+    with pytest.raises(ValueError, match=r"(?s)hidden_layer_sizes=.*: the widths of the layers"):
+        ml.MLPClassifier(sizes).fit(IRIS, KINDS)
+
+
+@pytest.mark.parametrize("pattern", [b"x", 5, None])
+def test_a_pattern_is_a_text(pattern):
+    with pytest.raises(ValueError, match=r"token_pattern=.*: a pattern of text is needed"):
+        ml.TfidfVectorizer(token_pattern=pattern).fit(["to be"])
 
 
 def test_a_file_of_which_an_array_has_the_targets_is_refused_in_few_words():
