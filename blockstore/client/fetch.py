@@ -162,6 +162,7 @@ class Fetcher:
             node, source = self._open(located, candidates, offset, end, room)
             try:
                 while offset < end:
+                    asked_at = self._clock.monotonic()
                     piece = source.take(self._settings.read_stall_s)
                     offset += len(piece)
                     trouble.over()
@@ -171,6 +172,8 @@ class Fetcher:
                 if isinstance(source, _LocalSource):
                     self._leave_local(located, error)
                 else:
+                    if self._clock.monotonic() - asked_at >= SILENT_S:
+                        log.warning("%s is read on elsewhere: %s", located.block, error)
                     trouble.failed(located, node, error)
             finally:
                 source.cancel()

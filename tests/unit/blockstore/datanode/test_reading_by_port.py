@@ -205,6 +205,24 @@ def test_a_silent_ports_node_is_read_over_grpc_and_then_asked_last(peers, nodes,
     reading.close()
 
 
+def test_a_reader_is_told_why_he_waited_and_is_read_to_elsewhere(peers, nodes, monkeypatch, caplog):
+    first = fetch.ByteSource.take
+
+    def take(source, timeout_s):
+        if source._node == nodes[0]:
+            raise fetch.UnreachableException(f"{source._node}: nothing gets through")
+        return first(source, timeout_s)
+
+    monkeypatch.setattr(fetch.ByteSource, "take", take)
+    # However short he waited.
+    monkeypatch.setattr(fetch, "SILENT_S", 0.0)
+    reading = Reading(peers, True, hedge_after_s=60.0)
+    with reading.open([nodes[0], nodes[1]]) as reader:
+        assert reader.read() == DATA
+    reading.close()
+    assert f"is read on elsewhere: {nodes[0]}: nothing gets through" in caplog.text
+
+
 def test_an_old_node_without_a_port_is_read_over_grpc(peers, nodes, servers):
     reading = Reading(peers, True, hedge_after_s=60.0)
     with reading.open([replace(node, byte_port=0) for node in nodes]) as reader:
