@@ -130,7 +130,7 @@ def as_vector(values: Any, length: int, name: str = "y") -> npt.NDArray[Any]:
 def _is_missing(value: Any) -> bool:
     """None, NaN, or pandas' NA, which answers every comparison with itself."""
     unequal = value is None or value != value
-    return unequal is value or (isinstance(unequal, bool | np.bool_) and bool(unequal))
+    return bool(unequal) if isinstance(unequal, bool | np.bool_) else unequal is value
 
 
 def as_numbers(values: Any, length: int, name: str = "y") -> Matrix:

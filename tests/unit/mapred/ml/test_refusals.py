@@ -49,7 +49,7 @@ def test_numbers_with_fractions_are_no_classes(case, tmp_path):
         (np.array(["2026-01-01", "NaT"], "M8[D]"), r"y\[1\] is NaT: drop that row"),
         (pd.Series([1, pd.NA], dtype=object), r"y\[1\] is <NA>: drop that row"),
         (pd.Series(["a", pd.NA], dtype="string"), r"y\[1\] is <NA>: drop that row|y\[1\] is nan"),
-        (pd.Series([True, pd.NA], dtype="boolean"), r"y\[1\] is <NA>: drop that row"),
+        (pd.Series([False, pd.NA], dtype="boolean"), r"y\[1\] is <NA>: drop that row"),
     ],
 )
 def test_values_that_are_no_classes_are_refused(targets, words):
@@ -205,6 +205,12 @@ def test_true_is_no_user():
     assert model.recommend(1)
     with pytest.raises(ValueError, match="no rating is by the user True"):
         model.recommend(True)
+
+
+def test_what_is_false_is_not_missing():
+    classes, places = told_apart(as_vector(np.array([True, False], object), 2))
+    assert (classes.tolist(), places.tolist()) == ([False, True], [1.0, 0.0])
+    assert as_numbers(np.array([0, False, 1.5], object), 3).tolist() == [0.0, 0.0, 1.5]
 
 
 def test_places_that_are_none_have_no_rows():
