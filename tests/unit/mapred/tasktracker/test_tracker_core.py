@@ -244,6 +244,33 @@ def test_outputs_go_to_the_running_reduces_of_their_job(played: Played) -> None:
     assert played.told(OutputsReady("job_1", (OUTPUT,))) == [SendOutputs(R0, (OUTPUT,))]
 
 
+def test_what_a_reduce_is_launched_with_is_news_for_those_that_run(played: Played) -> None:
+    second, third = (TaskId("job_1", "r", number).attempt(0) for number in (1, 2))
+    new = replace(OUTPUT, map_index=1)
+    played.launch(R0, maps=2, outputs=(OUTPUT,))
+
+    told, start = played.launch(second, maps=2, outputs=(new,), knows=True)
+
+    assert told == SendOutputs(R0, (new,))
+    assert isinstance(start, StartTask)
+    assert start.task.outputs == (OUTPUT, new), "and what was told before counts"
+    played.launch(third, maps=2, knows=True)
+    played.core.process_gone(R0, "killed", "", 1.0)
+    assert played.core.work[third].launch.outputs == (OUTPUT, new)
+
+
+def test_a_new_session_has_been_told_of_no_output(played: Played) -> None:
+    played.launch(R0, maps=2, outputs=(OUTPUT,))
+    played.register()
+    second = TaskId("job_1", "r", 1).attempt(0)
+    new = replace(OUTPUT, map_index=1)
+
+    *_, start = played.launch(second, maps=2, outputs=(new,))
+
+    assert isinstance(start, StartTask)
+    assert start.task.outputs == (new,)
+
+
 def test_an_output_that_is_lost_is_told_to_the_jobtracker(played: Played) -> None:
     played.launch(R0, maps=1, outputs=(OUTPUT,))
 
