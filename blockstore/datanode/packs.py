@@ -254,10 +254,9 @@ class Packs:
                 target.sync(max(at + h.record_bytes for to, at, h in moved if to is target))
             with self._guard:
                 left = self._moved(pack, moved)
-                if pack.is_empty:
-                    self._drop(pack)
+                if pack.is_empty and self._drop(pack):
                     return
-                # Something came to it meanwhile: what isn't here any more mustn't come back.
+                # The file stays: what isn't in it any more mustn't come back.
                 for at in left:
                     pack.strike(at)
         finally:
@@ -311,12 +310,17 @@ class Packs:
             raise ChecksumException(f"{pack.path} ends in {header.block}")
         return header, crcs, data
 
-    def _drop(self, pack: Pack) -> None:
-        """One that has nothing."""
+    def _drop(self, pack: Pack) -> bool:
+        """Removes one that has nothing. False: its file stays, and is tried again at start."""
         self._sealed.discard(pack)
-        with self._volume.guard("removing a pack"):
-            failpoint.hit("packs.drop.before_unlink")
-            self._volume.disk.unlink(pack.path)
+        try:
+            with self._volume.guard("removing a pack"):
+                failpoint.hit("packs.drop.before_unlink")
+                self._volume.disk.unlink(pack.path)
+        except StoreError as error:
+            log.warning("the pack %s stays, with nothing in it: %s", pack.path, error)
+            return False
+        return True
 
     def close(self) -> None:
         if self._newest is not None:

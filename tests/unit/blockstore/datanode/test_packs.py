@@ -214,6 +214,21 @@ def test_a_write_that_was_refused_leaves_the_pack_as_it_was():
     assert restarted(memory)[1] == [1, 3]
 
 
+def test_a_pack_whose_file_cannot_be_removed_keeps_nobody_from_deleting():
+    memory = MemoryDisk()
+    disk = FaultyDisk(memory)
+    packs, _ = given(disk)
+    for number in range(14):
+        packs.add([whole(number)])
+    disk.fail("unlink", "/v/packs", errno.EPERM)
+    for number in range(14):
+        assert packs.remove(number) == 200
+    assert len(names(memory)) == 2
+    disk.heal()
+    assert restarted(memory)[1] == []
+    assert len(names(memory)) == 1
+
+
 class _PatientDisk(SystemDisk):
     """Its first sync waits until all have written."""
 
