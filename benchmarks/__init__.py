@@ -12,16 +12,16 @@ Where the limit is Python itself, or the library under it (profiles on 2 cores, 
 - Batches: 0.03 to 0.04 ms of the server for a change, 0.05 to 0.06 for a file that is created and
   closed, which is two entries of the journal. A profile is flat: the core a half, the coding of
   entries a quarter. Ten times the echo would be 0.03 with eight clients.
-- 1 KB files: a replica is two files, two fsyncs, two renames. Together with others 0.3 ms in the
-  kernel and 0.3 in Python; alone 20 times that, most of it waiting for commits of the file
-  system. One by one, with 8 clients and 3 DataNodes on 2 cores, the processor is the limit. In
-  memory a file costs 2.2 to 3.4 ms (clients 0.6 to 1, NameNode 0.5 to 0.7, DataNodes 1.1 to 1.7),
-  and 540 to 850 come in a second; before bundles had the byte port and the NameNode its call port
-  it was 6.8 (2.3, 1.3, 3.1). On the disk of the table 5 to 8 ms and 230 to 330. What holds the rest
-  is the kernel's part, three quarters of it there: an ext4 without a journal, where making a file
-  takes long if files were deleted in the last minutes, because the kernel walks around their inodes
-  (`recently_deleted`). One file a replica, or files that are used again, would take half of it; the
-  block that is asked for alone could come with Create.
+- 1 KB files: a replica is a record in a pack: no file, no rename, and a sync for all that come at
+  once. On one machine, before and after in turn, five runs each: 200 at once 508 and 543 a second,
+  and 1,150 and 1,265; one by one 184 and 194, and 230 and 249. (It was a slow one: the table's was
+  1.4 times as fast before packs.) One by one, with 8 clients and 3 DataNodes on 2 cores, the
+  processor is the limit: in memory a file had cost 2.2 to 3.4 ms with files of its own (clients 0.6
+  to 1, NameNode 0.5 to 0.7, DataNodes 1.1 to 1.7), of which packs save little; on a disk the kernel
+  added 0.7 to 2.5 for six files, where an ext4 without a journal walks around the inodes of those
+  that were deleted in the last minutes, and adds 0.12 for records. What is left are four requests
+  between processes: create, block, bundle (three nodes), complete. The block that is asked for
+  alone could come with Create.
 - Put and get over gRPC, where a byte port can't be reached: it takes 0.3 to 0.5 s to send and 0.5
   to 0.9 to receive a GiB (its Python binding copies what comes at least twice, with the
   interpreter's lock held), the checksum 0.05 for each who verifies, the page cache 0.4. Tried,
