@@ -100,8 +100,12 @@ class Bundles:
         ]
         self._fence.check()
         numbers = self._store.add_whole(replicas)
-        # It may have taken long.
-        self._fence.check()
+        try:
+            # It may have taken long.
+            self._fence.check()
+        except StoreError:
+            self._store.delete(blocks)
+            raise
         return numbers
 
     def _forward(self, header: datanode_pb2.BundleHeader, frames: Sequence[bytes]) -> "_Below":

@@ -232,6 +232,8 @@ def test_a_bundle_that_outlasts_the_masters_patience_is_not_acknowledged(
 
     monkeypatch.setattr(server.store, "add_whole", slowly)
     assert send(peers, by_grpc([server])).failed_hop == 0
+    assert all(replica.state is not ReplicaState.FINALIZED for replica in server.store.report())
+    assert len(server.store) == 0
 
 
 def test_replicas_that_came_together_survive_a_power_loss():
