@@ -46,7 +46,7 @@ class BalancerStatus:
     threshold: float
     bytes_per_s: int
     bytes_moved: int
-    # At least so many must move until the cluster is balanced.
+    # At least so many must arrive until the cluster is balanced; with those under way.
     bytes_left: int
     # Under way now.
     moves: int

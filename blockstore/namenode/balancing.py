@@ -100,12 +100,17 @@ class Balancing:
             self._threshold,
             self._bytes_per_s,
             self._bytes_moved,
-            bytes_left(fills, self._threshold),
+            self._bytes_left(fills),
             sum(move.done_at is None for move in self._moves),
             self._pace.seconds_left if self._running else None,
             mean(fills),
             tuple(sorted(nodes, key=lambda n: n.node.node_id)),
         )
+
+    def _bytes_left(self, fills: list[Fill]) -> int:
+        """`fills` take what is under way for moved: that has yet to arrive."""
+        under_way = sum(move.length for move in self._moves if move.done_at is None)
+        return bytes_left(fills, self._threshold) + under_way
 
     def work(self, now: float) -> None:
         """Takes note of what has moved, and begins what may move next."""
@@ -114,7 +119,7 @@ class Balancing:
             return
         present = moment(self._parts.nodes, self._parts.state.roster, now)
         fills = self._fills(present)
-        self._pace.note(bytes_left(fills, self._threshold), now)
+        self._pace.note(self._bytes_left(fills), now)
         if not pairs(fills, self._threshold):
             # What has just moved is counted twice for a while: only then it's sure.
             if not self._moves:

@@ -177,6 +177,20 @@ def test_what_cannot_be_moved_ends_the_balancer_with_that_reason(cluster):
     assert filled.status().reason.startswith("no block can be moved")
 
 
+def test_what_is_under_way_is_still_to_come(cluster):
+    filled = Filled(cluster, {"a": "/r", "b": "/r"})
+    for number in range(4):
+        cluster.write(f"/f{number}", 100, replication=1, on="a")
+    filled.bytes_on = lambda node_id: 3000 if node_id == "a" else 2700
+    filled.start(threshold=0.01)
+    before = filled.status()
+    cluster.tick()
+    after = filled.status()
+    assert (before.moves, after.moves) == (0, 1)
+    # That one move is enough, and hasn't arrived.
+    assert after.bytes_left == 100
+
+
 def test_it_stops_when_it_is_told_to(cluster):
     filled = Filled(cluster, {"a": "/r", "b": "/r"})
     for number in range(60):
