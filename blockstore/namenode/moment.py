@@ -39,13 +39,13 @@ class Moment:
         """Whether the loss of one rack takes all of several replicas, and need not."""
         return self.racks > 1 and wanted > 1 and len(node_ids) > 1 and self.apart(node_ids) == 1
 
-    def most_dispensable(self, node_ids: Iterable[str], used_bytes: dict[str, int]) -> str:
+    def most_dispensable(self, node_ids: Iterable[str], utilisation: dict[str, float]) -> str:
         """On the rack with the most of these, the fullest; by name when all is equal."""
         candidates = list(node_ids)
         racks = Counter(self.rack_of.get(node_id, "") for node_id in candidates)
 
-        def rank(node_id: str) -> tuple[int, int, str]:
-            return racks[self.rack_of.get(node_id, "")], used_bytes.get(node_id, 0), node_id
+        def rank(node_id: str) -> tuple[int, float, str]:
+            return racks[self.rack_of.get(node_id, "")], utilisation.get(node_id, 0.0), node_id
 
         return max(candidates, key=rank)
 

@@ -5,8 +5,8 @@ Rules
   then the others, then those whose replicas all stand on one rack while there are more.
 - A bad replica (corrupt, stale) is deleted after the block has its good ones, or when it sits
   on the only node that could take a good one: one at a time. Never before there is a good one.
-- Of too many good replicas on live, serving nodes the surplus is deleted, and never what would
-  leave one rack of several; the last is never.
+- Of too many good replicas on live, serving nodes the surplus is deleted (surplus.py), and never
+  what would leave one rack of several; the last is never.
 - A leaving node's replicas don't count, and are sources when no other is to be had. A resting
   node's count, when enough others are there; nothing is deleted while one rests.
 - A move (balancer.py) is a copy, and the deletion of the source's when it is one too many.
@@ -36,6 +36,7 @@ from blockstore.namenode.draining import Draining
 from blockstore.namenode.moment import ByDuty, Moment, moment
 from blockstore.namenode.namespace import StoredBlock
 from blockstore.namenode.state import State
+from blockstore.namenode.surplus import Surplus
 from blockstore.namenode.targets import Targets
 
 NodeOrder = tuple[str, Order]
@@ -77,6 +78,7 @@ class Replication:
         self._deletions: dict[tuple[int, str], float] = {}
         # Blocks that were moved, and whence: that replica is the one too many.
         self._moved: dict[int, str] = {}
+        self._surplus = Surplus(nodes, config.heartbeat_interval_s)
         self._racks = 0
         # The last work left blocks that could be looked at at once.
         self.is_behind = False
@@ -247,22 +249,12 @@ class Replication:
         good = [node_id for node_id in serving if node_id in present.live]
         orders: list[NodeOrder] = []
         while len(good) > max(1, wanted):
-            victim = self._victim(good, moved_from, present)
+            victim = self._surplus.victim(good, moved_from, present)
             good.remove(victim)
+            self._surplus.ordered(victim, stored.length, present.now)
             reason = "was told to delete it: one too many"
             orders.append((victim, self._delete(stored.id, victim, reason, present.now)))
         return orders
-
-    def _victim(self, good: list[str], moved_from: str, present: Moment) -> str:
-        others = [node_id for node_id in good if node_id != moved_from]
-        if len(others) < len(good) and present.apart(others) >= min(2, present.apart(good)):
-            return moved_from
-        used = {
-            node.node.node_id: node.load.used_bytes
-            for node in map(self._nodes.get, good)
-            if node is not None and node.load is not None
-        }
-        return present.most_dispensable(good, used)
 
     def _delete(self, block_id: int, node_id: str, reason: str, now: float) -> DeleteReplicas:
         self._deletions.pop((block_id, node_id), None)
