@@ -88,6 +88,7 @@ def report_to_wire(report: ClusterReport) -> pb.ClusterReport:
         epoch=report.epoch,
         transaction=report.transaction,
         misplaced=report.misplaced,
+        call_port=report.call_port,
     )
 
 
@@ -104,6 +105,7 @@ def report_from_wire(wire: pb.ClusterReport) -> ClusterReport:
         epoch=wire.epoch,
         transaction=wire.transaction,
         misplaced=wire.misplaced,
+        call_port=wire.call_port,
     )
 
 

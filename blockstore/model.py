@@ -343,6 +343,8 @@ class ClusterReport:
     transaction: int = 0
     # Blocks whose replicas are all on one rack, while there are more.
     misplaced: int = 0
+    # Where the NameNode answers clients beside gRPC; 0: nowhere.
+    call_port: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What administrators ask: gRPC to core and back."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from blockstore.admincodec import (
@@ -10,6 +11,7 @@ from blockstore.admincodec import (
     safe_mode_to_wire,
     why_to_wire,
 )
+from blockstore.namenode.callport import CallPort
 from blockstore.namenode.leavetaking import LeaveLook
 from blockstore.namenode.roster import Duty
 from blockstore.namenode.shell import Shell
@@ -30,13 +32,12 @@ _DUTIES: Final = {
 class AdminServicer:
     """The part of the NameNode service that operates a cluster."""
 
-    def __init__(self, shell: Shell) -> None:
-        self._shell = shell
+    _shell: Shell
+    port: CallPort
 
     async def Report(self, _request: pb.Empty, _: Any) -> pb.ClusterReport:
-        return report_to_wire(
-            await self._shell.perform(lambda core: core.report(now=self._shell.now))
-        )
+        found = await self._shell.perform(lambda core: core.report(now=self._shell.now))
+        return report_to_wire(replace(found, call_port=max(0, self.port.port)))
 
     async def SafeMode(self, request: pb.SafeModeRequest, _: Any) -> pb.SafeModeReply:
         enter = _SAFE_MODE[request.action]

@@ -50,7 +50,8 @@ def node_report(parts: Parts, member: Member, now: float) -> NodeReport:
     pace = drain.pace if drain is not None else None
     load = (known.load if known is not None else None) or NodeLoad()
     return NodeReport(
-        member.node,
+        # The roster's has the byte port of some earlier start.
+        known.node if known is not None else member.node,
         parts.nodes.state(node_id, now).value if known is not None else ABSENT,
         parts.nodes.silence_s(node_id, now) if known is not None else 0.0,
         load.capacity_bytes,

@@ -1411,6 +1411,7 @@ class ClusterReport(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     TRANSACTION_FIELD_NUMBER: _builtins.int
     MISPLACED_FIELD_NUMBER: _builtins.int
+    CALL_PORT_FIELD_NUMBER: _builtins.int
     files: _builtins.int
     directories: _builtins.int
     blocks: _builtins.int
@@ -1421,6 +1422,8 @@ class ClusterReport(_message.Message):
     transaction: _builtins.int
     misplaced: _builtins.int
     """Blocks whose replicas are all on one rack, while there are more."""
+    call_port: _builtins.int
+    """Where the NameNode answers clients beside gRPC; 0: nowhere."""
     @_builtins.property
     def nodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeReport]: ...
     @_builtins.property
@@ -1439,10 +1442,11 @@ class ClusterReport(_message.Message):
         epoch: _builtins.int = ...,
         transaction: _builtins.int = ...,
         misplaced: _builtins.int = ...,
+        call_port: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["safe_mode", b"safe_mode"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "corrupt", b"corrupt", "directories", b"directories", "epoch", b"epoch", "files", b"files", "misplaced", b"misplaced", "missing", b"missing", "nodes", b"nodes", "safe_mode", b"safe_mode", "transaction", b"transaction", "under_replicated", b"under_replicated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "call_port", b"call_port", "corrupt", b"corrupt", "directories", b"directories", "epoch", b"epoch", "files", b"files", "misplaced", b"misplaced", "missing", b"missing", "nodes", b"nodes", "safe_mode", b"safe_mode", "transaction", b"transaction", "under_replicated", b"under_replicated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

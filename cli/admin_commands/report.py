@@ -43,6 +43,8 @@ def report_lines(report: "ClusterReport") -> Iterator[str]:
         f"with corrupt copies: {report.corrupt}, missing: {report.missing}"
     )
     yield f"Safe mode: {safe_mode_words(report.safe_mode)}"
+    port = report.call_port
+    yield f"NameNode's call port: {port or 'none, clients use gRPC'}"
     live = sum(node.state == "live" for node in report.nodes)
     racks = {node.node.rack for node in report.nodes if node.state == "live"}
     on_racks = f", on {len(racks)} racks" if len(racks) > 1 else ""
@@ -58,7 +60,7 @@ def node_lines(report: "NodeReport") -> Iterator[str]:
         f"  {report.node.address:<21} {report.state:<6} {heard}"
         f"{plural(report.replicas, 'replica')}, {human(report.used_bytes)} used, "
         f"{human(report.free_bytes)} free of {human(report.capacity_bytes)}, "
-        f"{report.node.rack}, {report.node.node_id}"
+        f"{report.node.rack}, {port_words(report)}, {report.node.node_id}"
     )
     if report.duty != "in service":
         yield f"    {duty_words(report)}"
@@ -66,6 +68,12 @@ def node_lines(report: "NodeReport") -> Iterator[str]:
         yield f"    being written to it: {path}"
     for volume in report.volumes:
         yield f"    {volume_words(volume)}"
+
+
+def port_words(report: "NodeReport") -> str:
+    if report.state in ("absent", "dead"):
+        return "byte port not known"
+    return f"byte port {report.node.byte_port or 'none'}"
 
 
 def volume_words(volume: "VolumeReport") -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from collections import Counter
@@ -216,7 +217,10 @@ def test_ctrl_c_kills_the_job_on_the_cluster(user):
 
 
 def test_administrators_see_nodes_safe_mode_and_health(user):
-    assert "DataNodes: 3 live of 3" in user.mapred("admin", "report")[0]
+    report = user.mapred("admin", "report")[0]
+    assert "DataNodes: 3 live of 3" in report
+    assert len(re.findall(r"byte port [1-9]\d+, ", report)) == 3
+    assert re.search(r"^NameNode's call port: [1-9]\d+$", report, re.MULTILINE)
     assert user.mapred("admin", "safemode", "get")[0] == "Safe mode is off\n"
     entered = "Safe mode is on: an administrator entered it: mapred admin safemode leave\n"
     assert user.mapred("admin", "safemode", "enter")[0] == entered
