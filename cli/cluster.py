@@ -1,6 +1,7 @@
 """`mapred cluster`: up, status, down."""
 
 import time
+from collections.abc import Iterator
 
 import click
 import msgspec
@@ -81,14 +82,48 @@ def up(directory: str | None, **options: object) -> None:
     if before and before.alive:
         _refuse_other_shape(before, asked)
     running_before = {member.name for member in before.alive} if before else set()
-    state = LocalCluster(home, click.echo).up(shape)
+    local = LocalCluster(home, click.echo)
+    state = local.up(shape)
     if len(state.members) == len(running_before):
         click.echo(f"The cluster in {home} is running already:")
         _show(state)
         return
+    if local.waiting:
+        for line in _waiting_lines(state, local.waiting):
+            click.echo(line)
+        return
     click.echo(f"The cluster in {home} is up ({time.monotonic() - started_s:.1f} s). Next:")
     click.echo("  mapred fs put FILE /FILE          mapred submit JOB.py /FILE -o /OUT")
     click.echo("  mapred cluster status             mapred cluster down")
+
+
+def _waiting_lines(state: ClusterFile, waiting: dict[str, str]) -> Iterator[str]:
+    """What keeps a cluster from all but reading, and what there is to do."""
+    from blockstore import BlockStore
+    from blockstore.errors import StoreError
+
+    from .admin_commands.safemode import why_lines
+
+    yield f"The cluster in {state.directory} is up, but not all of it can work yet:"
+    jobtracker = waiting.get("jobtracker")
+    for name, what in waiting.items():
+        if jobtracker and name != "jobtracker":
+            # It has only the JobTracker's word for it.
+            what = "the jobtracker"
+        yield f"  {name} waits for {what}"
+    namenode = state.member("namenode")
+    assert namenode is not None
+    try:
+        with BlockStore(namenode.address) as store:
+            why = store.admin.why_safe_mode()
+    except StoreError as error:
+        yield f"What the block store says of it: {error}"
+        return
+    if not why.mode.on:
+        return
+    yield from why_lines(why)
+    yield "What is there can be read; changes and jobs wait, and go on by themselves. If what is"
+    yield "missing can't be brought back:  mapred admin safemode leave"
 
 
 def _refuse_other_shape(before: ClusterFile, asked: dict[str, object]) -> None:

@@ -107,6 +107,8 @@ def explain(error: Exception) -> tuple[str, int]:
             return str(error), REFUSED
         case store_errors.UnreachableException():
             return unreachable(str(error)), FAILED
+        case job_errors.NotYetError():
+            return f"the JobTracker waits for {error}", FAILED
         case job_errors.MapredError() | store_errors.StoreError():
             return str(error), FAILED
         case OSError():

@@ -33,6 +33,8 @@ STOP_GRACE_S: Final = 10.0
 LOG_LINES_SHOWN: Final = 20
 
 _READY_LINE: Final = re.compile(rb"^.* ready on (\S+:\d+)\s*$", re.MULTILINE)
+# It answers, and goes on by itself when what it waits for is there.
+_WAITING_LINE: Final = re.compile(rb"^\w+ waiting on (\S+:\d+) for (.*)$", re.MULTILINE)
 _PAUSE_S: Final = 0.03
 
 Report = Callable[[str], None]
@@ -56,6 +58,8 @@ class LocalCluster:
     def __init__(self, home: Path, report: Report) -> None:
         self._home = home
         self._report = report
+        # Names of those that `up` has started, and what they wait for.
+        self.waiting: dict[str, str] = {}
 
     # --- up --------------------------------------------------------------------------
 
@@ -95,10 +99,14 @@ class LocalCluster:
                 state = state.having(_member(step[-1], address=""))
                 clusterfile.write(state)
         for starting in step:
-            member = _member(starting, address=_await_ready(starting))
+            address, what = _await_ready(starting)
+            member = _member(starting, address=address)
             state = state.having(member)
             clusterfile.write(state)
-            self._report(f"{member.name:<14} {member.address:<21} pid {member.pid}")
+            if what:
+                self.waiting[member.name] = what
+            words = ", waiting" if what else ""
+            self._report(f"{member.name:<14} {member.address:<21} pid {member.pid}{words}")
         return state
 
     def _without_unready(self, before: ClusterFile | None) -> ClusterFile | None:
@@ -206,14 +214,16 @@ def _arguments(state: ClusterFile, role: str, data: Path) -> list[str]:
             return [role, "--dir", str(data), *masters, *slots, "--port", "0", *settings]
 
 
-def _await_ready(starting: Starting) -> str:
-    """The address in its ready line."""
+def _await_ready(starting: Starting) -> tuple[str, str]:
+    """The address in its ready line, and what it waits for where it can't serve yet."""
     while True:
         with open(starting.log, "rb") as log:
             log.seek(starting.log_offset)
-            ready = _READY_LINE.search(log.read())
-        if ready:
-            return ready[1].decode()
+            lines = log.read()
+        if ready := _READY_LINE.search(lines):
+            return ready[1].decode(), ""
+        if waiting := _WAITING_LINE.search(lines):
+            return waiting[1].decode(), waiting[2].decode(errors="replace")
         code = starting.process.poll()
         if code is not None:
             raise CommandError(f"{starting.name} ended with code {code}. {_end_of(starting.log)}")

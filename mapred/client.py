@@ -64,7 +64,7 @@ class ClusterEngine:
             UnreachableException: nobody answers.
         """
         request = pb.SubmitRequest(spec=codec.spec_to_wire(spec), request_id=uuid.uuid4().hex)
-        self._reach()
+        self._held(self._reach)
         reply = self._held(lambda: self._call(self._stub.Submit, request, SUBMIT_TIMEOUT_S))
         return str(reply.job_id)
 
@@ -73,7 +73,7 @@ class ClusterEngine:
     ) -> tuple[JobStatus, int]:
         held_s = min(wait_s, STATUS_WAIT_MAX_S)
         request = pb.StatusRequest(job_id=job_id, known_version=known_version, wait_s=held_s)
-        self._reach()
+        self._held(self._reach)
         reply = self._held(lambda: self._call(self._stub.Status, request, held_s + STATUS_SLACK_S))
         return codec.status_from_wire(reply.status), reply.version
 

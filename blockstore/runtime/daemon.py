@@ -57,6 +57,11 @@ def announce(role: str, host: str, port: int) -> None:
     print(f"{role} ready on {host}:{port}\n", end="", flush=True)
 
 
+def announce_waiting(role: str, host: str, port: int, what: str) -> None:
+    """A line on stdout of a daemon that answers, and can't serve before something else is there."""
+    print(f"{role} waiting on {host}:{port} for {' '.join(what.split())}\n", end="", flush=True)
+
+
 def configure_logging(role: str, level: str = "INFO") -> None:
     """One line an event on stderr."""
     logging.basicConfig(

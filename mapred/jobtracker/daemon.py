@@ -17,6 +17,7 @@ from mapred.jobtracker.committer import Committer
 from mapred.jobtracker.core import JobTracker
 from mapred.jobtracker.desk import Desk
 from mapred.jobtracker.history import History
+from mapred.jobtracker.opening import Opening
 from mapred.jobtracker.pools import Pools, parse
 from mapred.jobtracker.predecessor import refuse_second, sign
 from mapred.jobtracker.segments import SegmentedHistory
@@ -36,6 +37,8 @@ COLLECT_S: Final = 1.0
 JOBTRACKER_PORT: Final = 8021
 # Longer than a durable write takes as a rule, and shorter than a user's patience with silence.
 HELD_UP_S: Final = 1.5
+# What a store that has just started takes to leave safe mode is no news.
+WAITING_SAID_S: Final = 5.0
 # Addresses to listen on that nobody can dial.
 _ANYWHERE: Final = ("0.0.0.0", "::")
 # Pauses between tries to reach the NameNode at start.
@@ -80,17 +83,27 @@ async def _serve(
     server = rpc.aio_server(secret=secret)
     real_port = rpc.bind(server, host, port)
     address = f"{socket.gethostname() if host in _ANYWHERE else host}:{real_port}"
-    desk = await _open_desk(
-        namenode, new_core, stop, lambda: refuse_second(namenode, address, secret)
-    )
-    if desk is None:
-        return 0
+    opening = Opening(HELD_UP_S)
     instance = uuid.uuid4().hex
     jobtracker_pb2_grpc.add_JobTrackerServicer_to_server(
-        JobTrackerServicer(desk, namenode, instance), server
+        JobTrackerServicer(opening, namenode, instance), server
     )
-    jobtracker_pb2_grpc.add_TrackerProtocolServicer_to_server(TrackerServicer(desk), server)
+    jobtracker_pb2_grpc.add_TrackerProtocolServicer_to_server(TrackerServicer(opening), server)
+    # Before there is anything to serve: who asks is told what it waits for.
     await server.start()
+    telling = asyncio.create_task(_tell_of_waiting(opening, host, real_port))
+    try:
+        desk = await _open_desk(
+            namenode, new_core, stop, lambda: refuse_second(namenode, address, secret), opening
+        )
+    except BaseException:
+        await server.stop(grace=0)
+        raise
+    finally:
+        telling.cancel()
+    if desk is None:
+        await server.stop(grace=0.2)
+        return 0
     await asyncio.to_thread(_sign, namenode, address, instance)
     daemon.announce("jobtracker", host, real_port)
     collecting = asyncio.create_task(_collect(desk))
@@ -106,10 +119,18 @@ async def _open_desk(
     new_core: Callable[[], JobTracker],
     stop: asyncio.Event,
     refuse_second: Callable[[], None],
+    opening: Opening,
 ) -> Desk | None:
     """The desk with its history replayed; waits for the NameNode. None: told to stop."""
     while not stop.is_set():
         try:
+            if why := await asyncio.to_thread(_safe_mode, namenode):
+                opening.waits_for(
+                    f"the block store at {namenode}, which is in safe mode: {why}; what is "
+                    "missing, and who may have it: mapred admin safemode why"
+                )
+                await _pause(stop)
+                continue
             await asyncio.to_thread(refuse_second)
             history = await asyncio.to_thread(_history, namenode)
             desk = Desk(
@@ -123,12 +144,25 @@ async def _open_desk(
         except ConfigException:
             raise
         except StoreError as error:
-            log.warning("the block store at %s can't be used yet: %s", namenode, error)
+            opening.waits_for(f"the block store at {namenode}, which can't be used yet: {error}")
             await _pause(stop)
         else:
             log.info("epoch %d, %d jobs to go on with", desk.core.epoch, len(desk.core.book.jobs))
+            opening.opened(desk)
             return desk
     return None
+
+
+def _safe_mode(namenode: str) -> str:
+    """Why the store is in it; empty: it isn't. Raises StoreError."""
+    with BlockStore(namenode) as store:
+        mode = store.safe_mode()
+    return mode.reason if mode.on else ""
+
+
+async def _tell_of_waiting(opening: Opening, host: str, port: int) -> None:
+    await asyncio.sleep(WAITING_SAID_S)
+    daemon.announce_waiting("jobtracker", host, port, opening.why)
 
 
 async def _collect(desk: Desk) -> None:

@@ -148,9 +148,7 @@ def _serve(
     core.looked(looks, SYSTEM_CLOCK.monotonic())
     loop = HeartbeatLoop(core, remote, workdirs, logs=logs, check=check)
     loop.start(processes)
-    announcer = threading.Thread(
-        target=_announce, args=(loop.registered, host, real_port), daemon=True
-    )
+    announcer = threading.Thread(target=_announce, args=(loop, host, real_port), daemon=True)
     announcer.start()
     stop.wait()
     loop.stop()
@@ -158,8 +156,12 @@ def _serve(
     server.stop(STOP_GRACE_S).wait(STOP_GRACE_S)
 
 
-def _announce(registered: threading.Event, host: str, port: int) -> None:
-    registered.wait()
+def _announce(loop: HeartbeatLoop, host: str, port: int) -> None:
+    loop.heard.wait()
+    if not loop.registered.is_set():
+        what = f"the JobTracker, which waits for {loop.jobtracker_waits_for}"
+        daemon.announce_waiting("tasktracker", host, port, what)
+    loop.registered.wait()
     daemon.announce("tasktracker", host, port)
 
 

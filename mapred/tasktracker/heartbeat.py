@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 
 from blockstore.runtime.clock import SYSTEM_CLOCK, Clock
 from blockstore.runtime.retry import MASTER_RESTART
+from mapred.errors import NotYetError
 from mapred.model import DONE_WITH, AttemptId, FailureKind
 from mapred.task.failure import disk_error
 from mapred.task.messages import MoreOutputs, OutputLost, TaskDone, TaskFailed, TaskProgress
@@ -103,6 +104,9 @@ class HeartbeatLoop:
         check: DirectoryCheck | None = None,
     ) -> None:
         self.registered = threading.Event()
+        # Registered, or told by the JobTracker what it waits for itself.
+        self.heard = threading.Event()
+        self.jobtracker_waits_for = ""
         self._core = core
         self._jobtracker = jobtracker
         self._workdirs = workdirs
@@ -252,6 +256,9 @@ class HeartbeatLoop:
 
     def _register_answered(self, incarnation: int, answer: Registered | Exception) -> None:
         self._registering = False
+        if isinstance(answer, NotYetError):
+            self.jobtracker_waits_for = str(answer)
+            self.heard.set()
         if isinstance(answer, Exception):
             self._unreached(answer)
             return
@@ -260,6 +267,7 @@ class HeartbeatLoop:
         self._something_new = self._core.has_events
         if not self.registered.is_set():
             self.registered.set()
+            self.heard.set()
         log.info("registered; the JobTracker's epoch is %d", answer.epoch)
 
     def _heartbeat_answered(self, incarnation: int, answer: HeartbeatReply | Exception) -> None:

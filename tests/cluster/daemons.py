@@ -72,6 +72,8 @@ class Daemon:
         assert stdout is not None
         readable, _, _ = select.select([stdout], [], [], READY_S)
         line = stdout.readline() if readable else ""
+        if " waiting on " in line:
+            line = stdout.readline()
         if " ready on " not in line:
             raise AssertionError(f"no ready line but {line!r}:\n{self.log.read_text()[-4000:]}")
         self.address = line.strip().rpartition(" ")[2]

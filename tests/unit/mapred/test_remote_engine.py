@@ -21,6 +21,7 @@ from mapred.errors import NoSuchJobError, NoSuchTrackerError, OutputExistsError,
 from mapred.jobtracker.committer import Committer
 from mapred.jobtracker.core import JobTracker
 from mapred.jobtracker.desk import Desk
+from mapred.jobtracker.opening import Opening
 from mapred.jobtracker.segments import LocalFolder, SegmentedHistory, SegmentFile
 from mapred.jobtracker.servicer import JobTrackerServicer, TrackerServicer
 from mapred.jobtracker.settings import JobTrackerSettings
@@ -91,8 +92,11 @@ class Master:
         server = rpc.aio_server(secret=self._secret)
         self.port = rpc.bind(server, "127.0.0.1", self.port)
         wireerrors.register()
-        jobtracker_pb2_grpc.add_JobTrackerServicer_to_server(JobTrackerServicer(desk, "nn"), server)
-        jobtracker_pb2_grpc.add_TrackerProtocolServicer_to_server(TrackerServicer(desk), server)
+        opening = Opening(desk=desk)
+        jobtracker_pb2_grpc.add_JobTrackerServicer_to_server(
+            JobTrackerServicer(opening, "nn"), server
+        )
+        jobtracker_pb2_grpc.add_TrackerProtocolServicer_to_server(TrackerServicer(opening), server)
         await server.start()
         self._started.set()
         await self._stop.wait()
