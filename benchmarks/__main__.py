@@ -5,7 +5,7 @@
     wordcount   a job against a hand-written script
     empty       what the engine itself costs
     store       put, get and pread of one file
-    namespace   operations on names, one and eight clients; small files
+    namespace   operations on names, one and eight clients; small files; `--parts`
     restart     a NameNode with a million files; bytes per file and block
     listing     what others wait while a directory of a million entries is listed
     housekeeping  what others wait while a million replicas are reported, or lost
@@ -73,7 +73,8 @@ def main() -> None:
     parser.add_argument(
         "--parts",
         default="",
-        help="of loops: nothing,kmeans,logistic,pagerank,cluster,chained (all)",
+        help="of loops: nothing,kmeans,logistic,pagerank,cluster,chained; "
+        "of namespace: names,small (all)",
     )
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
@@ -91,7 +92,9 @@ def main() -> None:
         "wordcount": lambda: wordcount.run(megabytes=size or (5 if quick else 200), runs=runs),
         "empty": lambda: empty_job.run(runs=runs),
         "store": lambda: store.run(megabytes=size or (16 if quick else 1024), runs=runs),
-        "namespace": lambda: namespace.run(runs=runs, count=count or (32 if quick else 800)),
+        "namespace": lambda: namespace.run(
+            runs=runs, count=count or (32 if quick else 800), parts=options.parts
+        ),
         "restart": lambda: restart.run(runs=runs, files=count or (2_000 if quick else 1_000_000)),
         "listing": lambda: listing.run(entries=count or (2_000 if quick else 1_000_000)),
         "housekeeping": lambda: housekeeping.run(blocks=count or (2_000 if quick else 1_000_000)),

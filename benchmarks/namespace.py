@@ -17,13 +17,15 @@ from typing import Final
 import psutil
 
 from benchmarks.clients import BATCH, Clients, Load, clients
-from benchmarks.cluster import Cluster, cluster
+from benchmarks.cluster import Cluster, cluster, cpu_s
 from benchmarks.table import Row
 
 NAMES: Final = ("mkdir", "create", "stat", "rename", "delete")
+CLIENTS: Final = 8
 # Real HDFS 2.7.3 on a machine of our kind, over RPC with 8 Java clients, per second.
 HDFS: Final = {"mkdir": 4300, "create": 2250, "stat": 9700, "rename": 4200, "delete": 5100}
 HDFS_SMALL_FILES: Final = 70
+PARTS: Final = ("names", "small")
 WHAT: Final = {"create": "create + close empty", "small": "1 KB file"}
 
 
@@ -48,8 +50,13 @@ class _Stage:
     count: int
 
 
-def run(*, runs: int, count: int = 800) -> list[Row]:
-    """`count` operations a turn, shared by the clients."""
+def run(*, runs: int, count: int = 800, parts: str = "") -> list[Row]:
+    """`count` operations a turn, shared by the clients. `parts`: some of PARTS, by commas; all."""
+    chosen = parts.split(",") if parts else PARTS
+    if unknown := set(chosen) - set(PARTS):
+        raise SystemExit(
+            f"no part of namespace: {', '.join(unknown)}; there are {', '.join(PARTS)}"
+        )
     with (
         tempfile.TemporaryDirectory() as folder,
         cluster(Path(folder), datanodes=3) as store,
@@ -57,9 +64,14 @@ def run(*, runs: int, count: int = 800) -> list[Row]:
     ):
         stage = _Stage(store, echo, runs, count)
         rows: list[Row] = []
-        for number in (1, 8):
-            with clients(number, store.address, address) as team:
-                rows += _rows(stage, team, number)
+        if "names" in chosen:
+            with clients(1, store.address, address) as alone:
+                rows += _rows(stage, alone, 1)
+        with clients(CLIENTS, store.address, address) as team:
+            if "names" in chosen:
+                rows += _rows(stage, team, CLIENTS)
+            if "small" in chosen:
+                rows += _small_files(stage, team)
         return rows
 
 
@@ -82,13 +94,23 @@ def _rows(stage: _Stage, team: Clients, number: int) -> Iterator[Row]:
             rates = [ours.per_s for ours, _ in pairs]
             hdfs = HDFS[name.removesuffix(" batched")]
             yield _against_hdfs(f"{_what(name)}, {who}", rates, hdfs, _goals(name)[1])
-        for name, count in {"small": max(1, each // 4), "small batched": 2 * each}.items():
-            rates = [
-                team.turn(name, count, turn, stage.store.namenode).per_s
-                for turn in range(stage.runs + 1)
-            ]
-            what = f"{_what(name)}, {who}, replication 3, durable"
-            yield _against_hdfs(what, rates[1:], HDFS_SMALL_FILES, SMALL)
+
+
+def _small_files(stage: _Stage, team: Clients) -> Iterator[Row]:
+    each = max(1, stage.count // CLIENTS)
+    for name, count in {"small": max(1, each // 4), "small batched": 2 * each}.items():
+        # The first turn is for the caches.
+        team.turn(name, count, 0, stage.store.namenode)
+        before_s = sum(map(cpu_s, stage.store.datanodes))
+        turns = range(1, stage.runs + 1)
+        loads = [team.turn(name, count, turn, stage.store.namenode) for turn in turns]
+        nodes_s = sum(map(cpu_s, stage.store.datanodes)) - before_s
+        note = (
+            f"CPU ms: client {_cpu_ms(loads, 'client')}, NameNode {_cpu_ms(loads, 'server')}, "
+            f"DataNodes {1000 * nodes_s / (stage.runs * count * CLIENTS):.2f}"
+        )
+        what = f"{_what(name)}, {CLIENTS} clients, replication 3, durable"
+        yield _against_hdfs(what, [load.per_s for load in loads], HDFS_SMALL_FILES, SMALL, note)
 
 
 def _what(name: str) -> str:
@@ -125,10 +147,10 @@ def _cpu_ms(loads: Sequence[Load], side: str) -> str:
     return f"{1000 * statistics.median(getattr(load, f'{side}_cpu_s') for load in loads):.2f}"
 
 
-def _against_hdfs(what: str, rates: Sequence[float], hdfs: int, goal: _Goal) -> Row:
+def _against_hdfs(what: str, rates: Sequence[float], hdfs: int, goal: _Goal, note: str = "") -> Row:
     rate = statistics.median(rates)
     peer = "HDFS 2.7.3, measured before"
-    return Row(what, peer, rate, hdfs, rate / hdfs, len(rates), "", "/s", goal.floor, goal.aim)
+    return Row(what, peer, rate, hdfs, rate / hdfs, len(rates), note, "/s", goal.floor, goal.aim)
 
 
 @contextmanager
