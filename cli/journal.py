@@ -163,10 +163,18 @@ def dump_image(path: str) -> None:
     \b
     mapred admin image dump /data/namenode | jq -r 'select(.kind == "file") | .path'
     """
+    from blockstore.errors import JournalCorruptException
     from blockstore.namenode import dump
     from blockstore.namenode.disk import RealDisk
 
     directory, name = (path, "") if os.path.isdir(path) else os.path.split(os.path.abspath(path))
     disk = RealDisk(os.path.abspath(directory))
-    for found in dump.of_image(disk.read(name) if name else dump.newest_image(disk)):
-        click.echo(json.dumps(found))
+    name = name or dump.newest_image(disk)
+    try:
+        for found in dump.of_image(disk.read(name)):
+            click.echo(json.dumps(found))
+    except JournalCorruptException as error:
+        raise CommandError(
+            f"{disk.place}/{name} is damaged: {error}.\n"
+            f"  What the journal beside it has: mapred admin journal dump {disk.place}"
+        ) from None

@@ -62,12 +62,12 @@ def of_image(data: bytes) -> Iterator[dict[str, Any]]:
             yield {"kind": "request"} | fields
 
 
-def newest_image(disk: Disk) -> bytes:
+def newest_image(disk: Disk) -> str:
     """Raises FileNotFoundError when there is none."""
     found = image.images(disk)
     if not found:
         raise FileNotFoundError(f"{disk.place} has no image yet: see mapred admin journal dump")
-    return disk.read(image.image_name(found[-1]))
+    return image.image_name(found[-1])
 
 
 def _path(inode_id: int, inodes: dict[int, journal_pb2.ImageInode], paths: dict[int, str]) -> str:

@@ -64,6 +64,16 @@ def test_the_image_is_dumped_with_paths(directory):
     assert run("image", "dump", named)[1] == output
 
 
+def test_a_damaged_image_is_named(directory):
+    named = next(directory.glob("image-*"))
+    damaged = bytearray(named.read_bytes())
+    damaged[-40] ^= 1
+    named.write_bytes(damaged)
+    for path in (directory, named):
+        done = CliRunner().invoke(cli, ["admin", "image", "dump", str(path)])
+        assert str(done.exception).startswith(f"{named} is damaged: ")
+
+
 def test_recover_changes_nothing_without_write_and_keeps_the_original_with_it(directory):
     segment = directory / journal.segment_name(4)
     data = bytearray(segment.read_bytes())
