@@ -182,12 +182,24 @@ class Pack:
             finally:
                 file.close()
 
-    def header_at(self, file: File, at: int, block_id: int) -> RecordHeader:
+    def _header_at(self, file: File, at: int, block_id: int) -> RecordHeader:
         """Raises ChecksumException when it isn't that block's."""
         header = unpack_header(file.pread(HEADER_BYTES, at), self.salt)
         if header is None or not header.live or header.block.id != block_id:
             raise ChecksumException(f"blk_{block_id}: its header in {self.path} at {at} is damaged")
         return header
+
+    def head_at(self, file: File, at: int, block_id: int) -> tuple[RecordHeader, bytes]:
+        """Its header and its checksums.
+
+        Raises:
+            ChecksumException: it isn't that block's, or ends before its data.
+        """
+        header = self._header_at(file, at, block_id)
+        crcs = file.pread(header.crcs_bytes, at + HEADER_BYTES)
+        if len(crcs) < header.crcs_bytes:
+            raise ChecksumException(f"{self.path} ends in the checksums of {header.block}")
+        return header, crcs
 
     # --- at start
 

@@ -29,7 +29,6 @@ from blockstore.datanode.volume import Volume
 from blockstore.errors import ChecksumException, StoreError
 from blockstore.model import Block
 from blockstore.packrecord import (
-    HEADER_BYTES,
     SALT_BYTES,
     RecordHeader,
     pack_record,
@@ -185,10 +184,7 @@ class Packs:
                 raise ChecksumException(f"blk_{block_id}: the file {pack.path} is gone") from None
         try:
             with self._volume.guard("reading a pack"):
-                header = pack.header_at(file, at, block_id)
-                crcs = file.pread(header.crcs_bytes, at + HEADER_BYTES)
-            if len(crcs) < header.crcs_bytes:
-                raise ChecksumException(f"{pack.path} ends in the checksums of {header.block}")
+                header, crcs = pack.head_at(file, at, block_id)
         except BaseException:
             file.close()
             raise
@@ -296,8 +292,7 @@ class Packs:
         with self._volume.guard("reading a pack"):
             file = self._volume.disk.open(pack.path)
             try:
-                header = pack.header_at(file, at, block_id)
-                crcs = file.pread(header.crcs_bytes, at + HEADER_BYTES)
+                header, crcs = pack.head_at(file, at, block_id)
                 data = file.pread(header.block.length, at + header.data_at)
             except ChecksumException:
                 with self._guard:
