@@ -14,21 +14,22 @@ Where the limit is Python itself, or the library under it (profiles on 2 cores, 
   entries a quarter. Ten times the echo would be 0.03 with eight clients.
 - 1 KB files: a replica is a record in a pack: no file, no rename, and a sync for all that come at
   once. On one machine, before and after in turn, five runs each: 200 at once 508 and 543 a second,
-  and 1,150 and 1,265; one by one 184 and 194, and 230 and 249. (It was a slow one: the table's was
-  1.4 times as fast before packs.) One by one, with 8 clients and 3 DataNodes on 2 cores, the
-  processor is the limit: in memory a file had cost 2.2 to 3.4 ms with files of its own (clients 0.6
-  to 1, NameNode 0.5 to 0.7, DataNodes 1.1 to 1.7), of which packs save little; on a disk the kernel
-  added 0.7 to 2.5 for six files, where an ext4 without a journal walks around the inodes of those
-  that were deleted in the last minutes, and adds 0.12 for records. What is left are four requests
-  between processes: create, block, bundle (three nodes), complete; profiles of all three sides are
-  flat. Tried by hand, and not built: the first block comes with Create, in the same sync. Two turns
-  each, one after the other, beside other work: 382 and 363 a second without it, 495 and 430 with
-  it. What stands against it is who opens a file and writes nothing for long: the block's room is
-  kept on three nodes meanwhile, and while one of these is down readers can't be told that the file
-  is empty, because only nodes know whether a block has been begun; an open that ends empty takes
-  0.14 ms of the NameNode's core instead of 0.04, and its nodes get orders to delete. So the block
-  would have to be an offer: its id journaled with the file, but the block not the file's before
-  Complete names it, nor its replicas garbage while the file is open.
+  and 1,150 and 1,265; one by one 184 and 194, and 230 and 249. On another day, without load, it was
+  557 one by one and 2,629; in the quarter of an hour after hours of tests, with their files just
+  deleted, 375 to 507, and 1,423 to 1,759. One by one, with 8 clients and 3 DataNodes on 2 cores,
+  the processor is the limit: in memory a file had cost 2.2 to 3.4 ms with files of its own (clients
+  0.6 to 1, NameNode 0.5 to 0.7, DataNodes 1.1 to 1.7), of which packs save little; on a disk the
+  kernel added 0.7 to 2.5 for six files, where an ext4 without a journal walks around the inodes of
+  those that were deleted in the last minutes, and adds 0.12 for records. What is left are four
+  requests between processes: create, block, bundle (three nodes), complete; profiles of all three
+  sides are flat. Tried by hand, and not built: the first block comes with Create, in the same sync.
+  Two turns each, one after the other, beside other work: 382 and 363 a second without it, 495 and
+  430 with it. What stands against it is who opens a file and writes nothing for long: the block's
+  room is kept on three nodes meanwhile, and while one of these is down readers can't be told that
+  the file is empty, because only nodes know whether a block has been begun; an open that ends empty
+  takes 0.14 ms of the NameNode's core instead of 0.04, and its nodes get orders to delete. So the
+  block would have to be an offer: its id journaled with the file, but the block not the file's
+  before Complete names it, nor its replicas garbage while the file is open.
 - Put and get over gRPC, where a byte port can't be reached: it takes 0.3 to 0.5 s to send and 0.5
   to 0.9 to receive a GiB (its Python binding copies what comes at least twice, with the
   interpreter's lock held), the checksum 0.05 for each who verifies, the page cache 0.4. Tried,
