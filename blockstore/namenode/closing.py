@@ -69,9 +69,10 @@ class Closing:
         for block in reversed(file.blocks[blocks_before:]):
             good = [n for n in self._parts.blocks.good(block.id) if n in live]
             if len(good) < wanted:
+                others = self._parts.targets.unfit(beside=good, block_bytes=block.length, now=now)
                 return (
                     f"{block.value()} has {len(good)} finalised replicas on live nodes, "
-                    f"{wanted} are needed"
+                    f"{wanted} are needed{f' ({others})' if others else ''}"
                 )
         return ""
 

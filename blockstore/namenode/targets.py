@@ -1,7 +1,7 @@
 """From what is known of the DataNodes to the candidates that placement chooses from."""
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from blockstore.model import Excluded, Node
@@ -61,6 +61,15 @@ class Targets:
         return choose(
             candidates, wanted=wanted, near=near, holding=holding, rng=self._rng, what=what
         )
+
+    def unfit(self, *, beside: Collection[str], block_bytes: int, now: float) -> str:
+        """Which nodes other than those can take no copy, and why; empty: all of them can."""
+        reasons = [
+            f"{node.node} {reason}"
+            for node in self._nodes.all()
+            if node.node.node_id not in beside and (reason := self._unfit(node, block_bytes, now))
+        ]
+        return "; ".join(sorted(reasons))
 
     def _unfit(self, node: DataNode, block_bytes: int, now: float) -> str:
         node_id = node.node.node_id

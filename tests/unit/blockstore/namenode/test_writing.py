@@ -231,6 +231,17 @@ def test_a_file_closes_when_two_replicas_of_every_block_are_durable(cluster):
     assert cluster.complete(inode_id, second).done
 
 
+def test_who_waits_for_a_replica_hears_why_no_other_node_takes_one(cluster):
+    cluster.add_nodes("xy")
+    inode_id = cluster.create("/f")
+    block = of(cluster.add_block(inode_id), 1000)
+    cluster.report("x", block)
+    cluster.beat("y", free_bytes=999)
+    why = cluster.complete(inode_id, block).waiting_for
+    assert "2 are needed (y (host-y:9866) full: 999 bytes free" in why
+    assert "host-x" not in why
+
+
 def test_a_replica_that_is_still_being_written_does_not_close_a_file(cluster):
     cluster.add_nodes("x")
     inode_id = cluster.create("/f")
