@@ -21,7 +21,7 @@ class Surplus:
         self._nodes = nodes
         # An order takes one heartbeat to the node, and what it has done one back.
         self._told_after_s = 2 * heartbeat_interval_s
-        # By node: what it was told to delete, the oldest first, and the sum.
+        # By node: the bytes that it was told to delete in each round, the oldest first; their sum.
         self._going: dict[str, deque[tuple[float, int]]] = {}
         self._going_bytes: Counter[str] = Counter()
 
@@ -33,7 +33,10 @@ class Surplus:
 
     def ordered(self, node_id: str, length: int, now: float) -> None:
         """The node is told to delete so many bytes."""
-        self._going.setdefault(node_id, deque()).append((now, length))
+        going = self._going.setdefault(node_id, deque())
+        # A round may have a million of them, which nobody may look at again.
+        before = going.pop()[1] if going and going[-1][0] == now else 0
+        going.append((now, before + length))
         self._going_bytes[node_id] += length
 
     def _utilisation(self, node_id: str) -> float:
