@@ -69,10 +69,12 @@ class Closing:
         for block in reversed(file.blocks[blocks_before:]):
             good = [n for n in self._parts.blocks.good(block.id) if n in live]
             if len(good) < wanted:
-                others = self._parts.targets.unfit(beside=good, block_bytes=block.length, now=now)
+                why = self._parts.targets.too_few(
+                    wanted=wanted - len(good), beside=good, block_bytes=block.length, now=now
+                )
                 return (
                     f"{block.value()} has {len(good)} finalised replicas on live nodes, "
-                    f"{wanted} are needed{f' ({others})' if others else ''}"
+                    f"{wanted} are needed{f' ({why})' if why else ''}"
                 )
         return ""
 

@@ -62,13 +62,20 @@ class Targets:
             candidates, wanted=wanted, near=near, holding=holding, rng=self._rng, what=what
         )
 
-    def unfit(self, *, beside: Collection[str], block_bytes: int, now: float) -> str:
-        """Which nodes other than those can take no copy, and why; empty: all of them can."""
-        reasons = [
-            f"{node.node} {reason}"
-            for node in self._nodes.all()
-            if node.node.node_id not in beside and (reason := self._unfit(node, block_bytes, now))
-        ]
+    def too_few(self, *, wanted: int, beside: Collection[str], block_bytes: int, now: float) -> str:
+        """Why fewer than `wanted` nodes other than those can take a copy; empty: enough can."""
+        reasons: list[str] = []
+        fit = 0
+        for node in self._nodes.all():
+            if node.node.node_id in beside:
+                continue
+            if reason := self._unfit(node, block_bytes, now):
+                reasons.append(f"{node.node} {reason}")
+                continue
+            fit += 1
+            # Who closes a file asks, and of many nodes the first ones will do.
+            if fit == wanted:
+                return ""
         return "; ".join(sorted(reasons))
 
     def _unfit(self, node: DataNode, block_bytes: int, now: float) -> str:

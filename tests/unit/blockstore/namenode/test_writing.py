@@ -240,6 +240,8 @@ def test_who_waits_for_a_replica_hears_why_no_other_node_takes_one(cluster):
     why = cluster.complete(inode_id, block).waiting_for
     assert "2 are needed (y (host-y:9866) full: 999 bytes free" in why
     assert "host-x" not in why
+    cluster.add_nodes("z")
+    assert "full" not in cluster.complete(inode_id, block).waiting_for
 
 
 def test_a_replica_that_is_still_being_written_does_not_close_a_file(cluster):
